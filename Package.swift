@@ -1,0 +1,50 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Targets stand in the order data flows: each may import only what stands above it.
+let package = Package(
+  name: "nabla",
+  products: [
+    .library(name: "Nabla", targets: ["Nabla"]),
+    .executable(name: "nabla", targets: ["NablaTool"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .target(
+      name: "CNablaKernels",
+      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
+    .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
+    .target(name: "NablaNN", dependencies: ["NablaTensor"]),
+    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto"]),
+    .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
+    .target(
+      name: "NablaText",
+      dependencies: [
+        "NablaFormats",
+        .product(name: "HeapModule", package: "swift-collections"),
+        .product(name: "OrderedCollections", package: "swift-collections"),
+      ]),
+    .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage"]),
+    .executableTarget(
+      name: "NablaTool",
+      dependencies: [
+        "Nabla", "Yams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "NablaTensorTests", dependencies: ["NablaTensor", "CNablaKernels"]),
+    .testTarget(name: "NablaNNTests", dependencies: ["NablaNN", "NablaFormats"]),
+    .testTarget(name: "NablaFormatsTests", dependencies: ["NablaFormats"]),
+    .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
+    .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
+    .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
+    .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

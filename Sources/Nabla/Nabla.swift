@@ -1,0 +1,6 @@
+@_exported import NablaTensor
+@_exported import NablaNN
+@_exported import NablaFormats
+@_exported import NablaTraining
+@_exported import NablaText
+@_exported import NablaLanguage
