@@ -8,3 +8,7 @@ void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *conte
 /// The number of threads that `nabla_parallel` and oneDNN use: set once from `--threads`.
 void nabla_set_thread_count(int32_t count);
 int32_t nabla_thread_count(void);
+
+/// Whether this thread records operations for the backward pass: a counter, so that scopes nest.
+int32_t nabla_recording_disabled(void);
+void nabla_set_recording_disabled(int32_t disabled);

@@ -1,0 +1,203 @@
+// Matrix products through oneDNN, whose primitives are kept by shape. Very small products run in our own loops:
+// oneDNN's fixed cost (about 2 µs) would dwarf them.
+#include "matmul.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include "kernel.h"
+
+#if !__has_include(<oneapi/dnnl/dnnl.h>)
+#error "oneDNN is missing: install it with 'apt-get install libdnnl-dev' (or run 'make setup')"
+#endif
+#include <oneapi/dnnl/dnnl.h>
+
+struct entry {
+  struct nabla_matmul problem;
+  dnnl_primitive_t primitive;
+  dnnl_memory_t a, b, bias, c;
+};
+
+// One table a thread: no locks, and a memory object is never in two hands. Open addressing; cleared when it fills up.
+#define TABLE 1024
+static _Thread_local struct entry *table;
+static _Thread_local int32_t used;
+static dnnl_engine_t engine;
+static _Thread_local dnnl_stream_t stream;
+
+static void create_engine(void) { dnnl_engine_create(&engine, dnnl_cpu, 0); }
+
+static void destroy(struct entry *e) {
+  dnnl_primitive_destroy(e->primitive);
+  dnnl_memory_destroy(e->a);
+  dnnl_memory_destroy(e->b);
+  dnnl_memory_destroy(e->c);
+  if (e->bias) dnnl_memory_destroy(e->bias);
+  memset(e, 0, sizeof *e);
+}
+
+static dnnl_data_type_t type_of(int32_t type) { return type == NABLA_BFLOAT16 ? dnnl_bf16 : dnnl_f32; }
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t descriptor;
+#define REFERENCE(d) (d)
+#define RELEASE(d) dnnl_memory_desc_destroy(d)
+static dnnl_status_t describe(descriptor *d, int ndims, const dnnl_dims_t dims, dnnl_data_type_t type,
+                              const dnnl_dims_t strides) {
+  return dnnl_memory_desc_create_with_strides(d, ndims, dims, type, strides);
+}
+#else
+typedef dnnl_memory_desc_t descriptor;
+#define REFERENCE(d) (&(d))
+#define RELEASE(d) (void)(d)
+static dnnl_status_t describe(descriptor *d, int ndims, const dnnl_dims_t dims, dnnl_data_type_t type,
+                              const dnnl_dims_t strides) {
+  return dnnl_memory_desc_init_by_strides(d, ndims, dims, type, strides);
+}
+#endif
+
+static dnnl_status_t create(const struct nabla_matmul *p, struct entry *e) {
+  descriptor a, b, bias, c;
+  dnnl_dims_t dimsA = {p->batch, p->m, p->k}, dimsB = {p->batch, p->k, p->n}, dimsC = {p->batch, p->m, p->n};
+  dnnl_dims_t dimsBias = {1, 1, p->n};
+  dnnl_dims_t stridesA = {p->batchA, p->rowA, p->columnA}, stridesB = {p->batchB, p->rowB, p->columnB};
+  dnnl_dims_t stridesC = {p->batchC, p->rowC, 1}, stridesBias = {p->n, p->n, 1};
+  // One matrix needs no batch dimension: the two-dimensional kernels are the faster ones.
+  int ndims = p->batch == 1 ? 2 : 3, skip = p->batch == 1 ? 1 : 0;
+  dnnl_status_t status = describe(&a, ndims, dimsA + skip, type_of(p->typeA), stridesA + skip);
+  if (!status) status = describe(&b, ndims, dimsB + skip, type_of(p->typeB), stridesB + skip);
+  if (!status) status = describe(&c, ndims, dimsC + skip, type_of(p->typeC), stridesC + skip);
+  if (!status && p->hasBias) status = describe(&bias, ndims, dimsBias + skip, dnnl_f32, stridesBias + skip);
+  if (status) return status;
+
+  dnnl_primitive_attr_t attributes;
+  dnnl_primitive_attr_create(&attributes);
+  if (p->accumulate) {
+    dnnl_post_ops_t sum;
+    dnnl_post_ops_create(&sum);
+#if DNNL_VERSION_MAJOR >= 3
+    dnnl_post_ops_append_sum(sum, 1.0f, 0, dnnl_data_type_undef);
+#else
+    dnnl_post_ops_append_sum(sum, 1.0f);
+#endif
+    dnnl_primitive_attr_set_post_ops(attributes, sum);
+    dnnl_post_ops_destroy(sum);
+  }
+  dnnl_primitive_desc_t description;
+#if DNNL_VERSION_MAJOR >= 3
+  status = dnnl_matmul_primitive_desc_create(&description, engine, a, b, p->hasBias ? bias : NULL, c, attributes);
+#else
+  dnnl_matmul_desc_t operation;
+  status = dnnl_matmul_desc_init(&operation, &a, &b, p->hasBias ? &bias : NULL, &c);
+  if (!status) status = dnnl_primitive_desc_create(&description, &operation, attributes, engine, NULL);
+#endif
+  dnnl_primitive_attr_destroy(attributes);
+  if (!status) {
+    status = dnnl_primitive_create(&e->primitive, description);
+    dnnl_primitive_desc_destroy(description);
+  }
+  if (!status) {
+    e->problem = *p;
+    dnnl_memory_create(&e->a, REFERENCE(a), engine, DNNL_MEMORY_NONE);
+    dnnl_memory_create(&e->b, REFERENCE(b), engine, DNNL_MEMORY_NONE);
+    dnnl_memory_create(&e->c, REFERENCE(c), engine, DNNL_MEMORY_NONE);
+    if (p->hasBias) dnnl_memory_create(&e->bias, REFERENCE(bias), engine, DNNL_MEMORY_NONE);
+  }
+  RELEASE(a);
+  RELEASE(b);
+  RELEASE(c);
+  if (p->hasBias) RELEASE(bias);
+  return status;
+}
+
+static uint64_t hash(const struct nabla_matmul *p) {
+  uint64_t words[sizeof *p / 8], h = 1469598103934665603u;
+  memcpy(words, p, sizeof words);
+  for (unsigned i = 0; i < sizeof words / 8; i++) h = (h ^ words[i]) * 1099511628211u, h ^= h >> 29;
+  return h;
+}
+
+static struct entry *lookup(const struct nabla_matmul *p, dnnl_status_t *status) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (!table) {
+    pthread_once(&once, create_engine);
+    table = calloc(TABLE, sizeof *table);
+    dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+  }
+  uint64_t slot = hash(p) % TABLE;
+  for (; table[slot].primitive; slot = (slot + 1) % TABLE)
+    if (!memcmp(&table[slot].problem, p, sizeof *p)) return &table[slot];
+  if (used == TABLE * 3 / 4) {
+    for (int i = 0; i < TABLE; i++)
+      if (table[i].primitive) destroy(&table[i]);
+    used = 0;
+    slot = hash(p) % TABLE;
+  }
+  *status = create(p, &table[slot]);
+  if (*status) return NULL;
+  used++;
+  return &table[slot];
+}
+
+/// float32 products of a few thousand multiplications, rows of C in registers.
+DISPATCHED static void matmul_small(const struct nabla_matmul *p, const float *restrict a, const float *restrict b,
+                                    const float *restrict bias, float *restrict c) {
+  int64_t n = p->n, k = p->k;
+  for (int64_t i = 0; i < p->m; i++) {
+    float *row = c + i * p->rowC;
+    if (p->columnB == 1) {
+      if (!p->accumulate)
+        for (int64_t j = 0; j < n; j++) row[j] = p->hasBias ? bias[j] : 0.0f;
+      else if (p->hasBias)
+        for (int64_t j = 0; j < n; j++) row[j] += bias[j];
+      for (int64_t l = 0; l < k; l++) {
+        float v = a[i * p->rowA + l * p->columnA];
+        const float *rowB = b + l * p->rowB;
+        for (int64_t j = 0; j < n; j++) row[j] += v * rowB[j];
+      }
+    } else {
+      for (int64_t j = 0; j < n; j++) {
+        const float *columnB = b + j * p->columnB;
+        float sum = 0;
+        if (p->columnA == 1)
+          for (int64_t l = 0; l < k; l++) sum += a[i * p->rowA + l] * columnB[l];
+        else
+          for (int64_t l = 0; l < k; l++) sum += a[i * p->rowA + l * p->columnA] * columnB[l];
+        row[j] = (p->accumulate ? row[j] : 0.0f) + (p->hasBias ? bias[j] : 0.0f) + sum;
+      }
+    }
+  }
+}
+
+int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
+  if (p->batch == 1 && p->m * p->n * p->k <= 65536 && p->typeA == NABLA_FLOAT32 && p->typeB == NABLA_FLOAT32 &&
+      p->typeC == NABLA_FLOAT32) {
+    matmul_small(p, a, b, bias, c);
+    return 0;
+  }
+  dnnl_status_t status = dnnl_success;
+  struct entry *e = lookup(p, &status);
+  if (!e) return (int32_t)status;
+  dnnl_memory_set_data_handle(e->a, (void *)a);
+  dnnl_memory_set_data_handle(e->b, (void *)b);
+  dnnl_memory_set_data_handle(e->c, c);
+  if (e->bias) dnnl_memory_set_data_handle(e->bias, (void *)bias);
+  dnnl_exec_arg_t arguments[] = {
+      {DNNL_ARG_SRC, e->a}, {DNNL_ARG_WEIGHTS, e->b}, {DNNL_ARG_DST, e->c}, {DNNL_ARG_BIAS, e->bias}};
+  status = dnnl_primitive_execute(e->primitive, stream, e->bias ? 4 : 3, arguments);
+  return (int32_t)status;
+}
+
+int32_t nabla_has_bfloat16(void) {
+  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
+const char *nabla_instruction_set(void) {
+  switch ((int)dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_avx512_core_amx: return "AVX-512 with AMX";
+    case dnnl_cpu_isa_avx512_core_bf16: return "AVX-512 with bfloat16";
+    case dnnl_cpu_isa_avx512_core_vnni: return "AVX-512 with VNNI";
+    case dnnl_cpu_isa_avx512_core: return "AVX-512";
+    case dnnl_cpu_isa_avx2: return "AVX2";
+    default: return "baseline";
+  }
+}

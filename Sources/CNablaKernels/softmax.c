@@ -1,0 +1,59 @@
+#include "softmax.h"
+#include "vectormath.h"
+
+/// The largest of n values, and ln Σ exp(x - max) as the sum itself.
+static inline INLINED float row_maximum(int64_t n, const float *x) {
+  float m = -INFINITY;
+  for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+  return m;
+}
+static inline INLINED float row_sum_exp(int64_t n, const float *x, float m) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += exp_float(x[i] - m);
+  return sum;
+}
+
+DISPATCHED void nabla_softmax(int64_t rows, int64_t n, const float *x, float *y) {
+  for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+    float m = row_maximum(n, x);
+    if (m == -INFINITY) {
+      memset(y, 0, (size_t)n * 4);
+      continue;
+    }
+    float sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+      float e = exp_float(x[i] - m);
+      y[i] = e;
+      sum += e;
+    }
+    float scale = 1.0f / sum;
+    for (int64_t i = 0; i < n; i++) y[i] *= scale;
+  }
+}
+DISPATCHED void nabla_softmax_backward(int64_t rows, int64_t n, const float *y, const float *dy, float *dx) {
+  for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
+    float dot = 0;
+    for (int64_t i = 0; i < n; i++) dot += y[i] * dy[i];
+    for (int64_t i = 0; i < n; i++) dx[i] = y[i] * (dy[i] - dot);
+  }
+}
+DISPATCHED void nabla_log_softmax(int64_t rows, int64_t n, const float *x, float *y) {
+  for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+    float m = row_maximum(n, x);
+    float shift = m + log_float(row_sum_exp(n, x, m));
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift;
+  }
+}
+DISPATCHED void nabla_log_softmax_backward(int64_t rows, int64_t n, const float *y, const float *dy, float *dx) {
+  for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += dy[i];
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] - exp_float(y[i]) * sum;
+  }
+}
+DISPATCHED void nabla_log_sum_exp(int64_t rows, int64_t n, const float *x, float *y) {
+  for (int64_t r = 0; r < rows; r++, x += n) {
+    float m = row_maximum(n, x);
+    y[r] = m == -INFINITY ? -INFINITY : m + log_float(row_sum_exp(n, x, m));
+  }
+}

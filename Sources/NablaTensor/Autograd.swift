@@ -1,0 +1,240 @@
+// Reverse-mode differentiation with a tape made at run time. While `valueAndGradient` runs, each operation leaves a node
+// that knows its inputs' nodes and how to send a gradient to them. Nodes are numbered as they are made, so descending
+// numbers are an order in which every node comes after all that use it.
+
+import CNablaKernels
+import Synchronization
+
+/// The record of one operation, or of one input to differentiate with respect to (a leaf).
+///
+/// Unchecked: a graph is built and differentiated by one thread.
+package final class Node: @unchecked Sendable {
+  /// Sends the gradient of this node's value to its inputs (nil where an input is constant).
+  package typealias Backward = (_ gradient: Tensor, _ inputs: [Node?]) -> Void
+
+  let number: Int
+  let shape: Shape
+  let dtype: DType
+  fileprivate(set) var inputs: [Node?]
+  fileprivate var backward: Backward?
+  /// What has arrived so far: d loss / d value.
+  package var gradient: Tensor?
+  fileprivate var pass = 0
+
+  private static let counter = Atomic<Int>(0)
+  package static func nextNumber() -> Int { counter.add(1, ordering: .relaxed).newValue }
+
+  package init(shape: Shape, dtype: DType, inputs: [Node?] = [], backward: Backward? = nil) {
+    number = Node.nextNumber()
+    self.shape = shape
+    self.dtype = dtype
+    self.inputs = inputs
+    self.backward = backward
+  }
+
+  package var isLeaf: Bool { backward == nil }
+
+  /// Adds `part` to the gradient.
+  package func accumulate(_ part: Tensor) {
+    precondition(part.shape == shape, "gradient of shape \(part.shape) for a value of shape \(shape)")
+    let part = part.stopGradient().cast(dtype)
+    guard let sum = gradient else {
+      gradient = part
+      return
+    }
+    gradient = nil  // so that the sum may own its memory alone
+    gradient = sum.adding(part)
+  }
+
+  /// Lets `fill` write the gradient where it is kept, so that products add to it without a temporary:
+  /// fill(target, adds) stores into the float32 target, or adds to it.
+  package func accumulate(inPlace fill: (_ target: Tensor, _ adds: Bool) -> Void) {
+    guard dtype == .float32 else {
+      let part = Tensor(uninitialized: shape)
+      fill(part, false)
+      return accumulate(part)
+    }
+    if var sum = gradient {
+      gradient = nil
+      if !isKnownUniquelyReferenced(&sum.storage) { sum = sum.copy() }
+      fill(sum, true)
+      gradient = sum
+    } else {
+      let part = Tensor(uninitialized: shape)
+      fill(part, false)
+      gradient = part
+    }
+  }
+
+  // A long chain of nodes would otherwise be released by as deep a recursion.
+  deinit {
+    guard !inputs.isEmpty else { return }
+    var released = inputs
+    inputs = []
+    while var node = released.popLast() {
+      if node != nil, isKnownUniquelyReferenced(&node) {
+        released.append(contentsOf: node!.inputs)
+        node!.inputs = []
+        node!.backward = nil
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// Adds in place if nobody else holds the memory.
+  fileprivate consuming func adding(_ other: Tensor) -> Tensor {
+    if isKnownUniquelyReferenced(&storage) {
+      let y = self
+      let count = count
+      switch dtype {
+      case .float32:
+        parallelFor(count, grain: elementGrain) { part in
+          nabla_add_scaled(Int64(part.count), 1, other.floats + part.lowerBound, y.floats + part.lowerBound)
+        }
+        return y
+      case .bfloat16:
+        parallelFor(count, grain: elementGrain) { part in
+          nabla_add_bfloat16(Int64(part.count), other.halves + part.lowerBound, y.halves + part.lowerBound)
+        }
+        return y
+      default: break
+      }
+    }
+    return self + other
+  }
+
+  /// Whether an operation on these inputs must leave a record.
+  package static func isRecording(_ inputs: Tensor...) -> Bool {
+    inputs.contains { $0.node != nil } && nabla_recording_disabled() == 0
+  }
+
+  /// This tensor with the record of how it was made, if any of `inputs` has one. `backward` must capture tensors
+  /// without their own records (`stopGradient()`), or whole graphs would stay alive.
+  package func recorded(_ inputs: Tensor..., backward: @escaping Node.Backward) -> Tensor {
+    recorded(inputs, backward: backward)
+  }
+
+  package func recorded(_ inputs: [Tensor], backward: @escaping Node.Backward) -> Tensor {
+    guard nabla_recording_disabled() == 0, inputs.contains(where: { $0.node != nil }) else { return self }
+    var result = self
+    result.node = Node(shape: shape, dtype: dtype, inputs: inputs.map(\.node), backward: backward)
+    return result
+  }
+
+  /// A leaf with this tensor's elements: gradients with respect to it are kept.
+  package func leaf() -> Tensor {
+    var result = self
+    result.node = Node(shape: shape, dtype: dtype)
+    return result
+  }
+
+  /// Defines an operation with a gradient of your own.
+  ///
+  /// - Parameters:
+  ///   - inputs: what the result depends on.
+  ///   - forward: computes the result; what it does inside is not recorded.
+  ///   - backward: from the gradient of the result, the gradient of each input, or nil where there is none.
+  public static func withGradient(
+    of inputs: [Tensor], forward: ([Tensor]) -> Tensor, backward: @escaping (_ gradient: Tensor) -> [Tensor?]
+  ) -> Tensor {
+    let value = withoutGradient { forward(inputs.map { $0.stopGradient() }) }
+    return value.stopGradient().recorded(inputs) { gradient, nodes in
+      let parts = backward(gradient)
+      precondition(parts.count == nodes.count, "withGradient: \(parts.count) gradients for \(nodes.count) inputs")
+      for (node, part) in zip(nodes, parts) {
+        if let node, let part { node.accumulate(part) }
+      }
+    }
+  }
+}
+
+/// Runs `body` without recording: what it computes is constant to every gradient.
+public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+  nabla_set_recording_disabled(nabla_recording_disabled() + 1)
+  defer { nabla_set_recording_disabled(nabla_recording_disabled() - 1) }
+  return try body()
+}
+
+/// The value of a scalar function and its gradients with respect to `inputs` (zeros where it does not depend on one).
+///
+/// ```swift
+/// let (y, gradients) = valueAndGradient(at: [x]) { $0[0].square().sum() }   // gradients[0] = 2x
+/// ```
+public func valueAndGradient(
+  at inputs: [Tensor], of function: ([Tensor]) throws -> Tensor
+) rethrows -> (value: Tensor, gradients: [Tensor]) {
+  let leaves = inputs.map { $0.stopGradient().leaf() }
+  let value = try function(leaves)
+  value.backward()
+  return (value.stopGradient(), leaves.map { $0.node!.gradient ?? .zeros($0.shape) })
+}
+
+extension Tensor {
+  /// Sends d self / d self = 1 back through the record, leaving gradients at the leaves. Each record is used once.
+  package func backward() {
+    precondition(count == 1, "a gradient needs a scalar, not shape \(shape): take sum() or mean() first")
+    guard let node else { return }
+    differentiate(from: node, gradient: Tensor.full(shape, 1).cast(dtype), downTo: 0)
+  }
+}
+
+private let passes = Atomic<Int>(0)
+
+/// Sends `gradient` from `root` back to the leaves. Nodes numbered below `boundary` must be leaves: an operation
+/// recorded before a checkpoint began would otherwise be differentiated too early.
+package func differentiate(from root: Node, gradient: Tensor, downTo boundary: Int) {
+  let pass = passes.add(1, ordering: .relaxed).newValue
+  root.gradient = gradient
+  root.pass = pass
+  var found = [root]
+  var next = 0
+  while next < found.count {
+    for case let input? in found[next].inputs where input.pass != pass {
+      input.pass = pass
+      precondition(
+        input.number >= boundary || input.isLeaf,
+        "checkpoint: the block uses a tensor computed outside it (shape \(input.shape)); pass it in as an input")
+      found.append(input)
+    }
+    next += 1
+  }
+  found.sort { $0.number > $1.number }
+  withoutGradient {
+    for node in found {
+      guard let backward = node.backward else { continue }
+      let gradient = node.gradient
+      node.gradient = nil
+      if let gradient { backward(gradient, node.inputs) }
+      // Free what the operation kept for its backward pass before going on; a second pass must not find half a graph.
+      node.backward = { _, _ in
+        preconditionFailure("this record has been differentiated already: call valueAndGradient again")
+      }
+      node.inputs = []
+    }
+  }
+}
+
+/// Runs `block` keeping only its inputs, and runs it again during the backward pass (Chen et al. 2016): activations
+/// inside take no memory meanwhile. Parameters that the block uses receive their gradients as usual; any other tensor
+/// with a gradient must be passed in `inputs`.
+public func checkpoint(_ inputs: [Tensor], _ block: @escaping ([Tensor]) -> Tensor) -> Tensor {
+  guard nabla_recording_disabled() == 0 else { return block(inputs) }
+  let constants = inputs.map { $0.stopGradient() }
+  var value = withoutGradient { block(constants) }.stopGradient()
+  // Recorded even if no input has a gradient: the block may use parameters, which must get theirs.
+  value.node = Node(shape: value.shape, dtype: value.dtype, inputs: inputs.map(\.node)) { gradient, nodes in
+    let boundary = Node.nextNumber()
+    let leaves = zip(constants, nodes).map { constant, node in node == nil ? constant : constant.leaf() }
+    let disabled = nabla_recording_disabled()
+    nabla_set_recording_disabled(0)
+    let again = block(leaves)
+    nabla_set_recording_disabled(disabled)
+    guard let root = again.node else { return }
+    differentiate(from: root, gradient: gradient, downTo: boundary)
+    for (node, leaf) in zip(nodes, leaves) {
+      if let node, let part = leaf.node?.gradient { node.accumulate(part) }
+    }
+  }
+  return value
+}

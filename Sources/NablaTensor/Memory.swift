@@ -1,0 +1,117 @@
+import Glibc
+import Synchronization
+
+/// What the tensors of this process hold.
+public enum Memory {
+  public struct Statistics: Sendable {
+    /// Bytes in living tensors.
+    public var current: Int
+    /// The largest `current` so far.
+    public var peak: Int
+    /// Bytes kept for reuse.
+    public var cached: Int
+  }
+
+  public static var statistics: Statistics {
+    pool.withLock { Statistics(current: $0.current, peak: $0.peak, cached: $0.cached) }
+  }
+
+  public static func resetPeak() {
+    pool.withLock { $0.peak = $0.current }
+  }
+
+  /// Gives the blocks kept for reuse back to the system.
+  public static func releaseCached() {
+    pool.withLock { pool in
+      for index in pool.free.indices {
+        for block in pool.free[index] { free(UnsafeMutableRawPointer(bitPattern: block)) }
+        pool.free[index].removeAll()
+      }
+      pool.cached = 0
+    }
+  }
+
+  // A training step asks for the same sizes again and again, so blocks are kept by size class, four to a power of two
+  // (waste at most 25 %, of address space rather than memory: what is not touched is not resident).
+  fileprivate struct Pool: ~Copyable {
+    /// Addresses of free blocks of each class.
+    var free: [[UInt]] = Array(repeating: [], count: 4 * 48)
+    var current = 0
+    var peak = 0
+    var cached = 0
+  }
+
+  fileprivate static let pool = Mutex(Pool())
+
+  /// The class of a request and the size of its blocks: sizes 64·(4…7)·2ᵏ/4.
+  fileprivate static func sizeClass(_ bytes: Int) -> (index: Int, size: Int) {
+    if bytes <= 256 {
+      let quarter = max((bytes + 63) / 64, 1)
+      return (quarter - 1, quarter * 64)
+    }
+    let exponent = Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount
+    let step = 1 << (exponent - 2)
+    let quarters = (bytes + step - 1) / step  // 5…8
+    return (4 * (exponent - 7) + quarters - 5, quarters * step)
+  }
+
+  fileprivate static func allocate(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, index: Int, size: Int) {
+    let (index, size) = sizeClass(bytes)
+    let reused = pool.withLock { pool -> UInt? in
+      pool.current += size
+      pool.peak = max(pool.peak, pool.current)
+      guard let block = pool.free[index].popLast() else { return nil }
+      pool.cached -= size
+      return block
+    }
+    if let reused { return (UnsafeMutableRawPointer(bitPattern: reused)!, index, size) }
+    // Large blocks sit on huge pages: matrix products then miss the TLB far less.
+    let large = size >= 4 << 20
+    var block: UnsafeMutableRawPointer?
+    guard posix_memalign(&block, large ? 2 << 20 : 64, size) == 0, let block else {
+      fatalError("out of memory: no \(size) bytes for a tensor (\(statistics.current) bytes are in use)")
+    }
+    if large { madvise(block, size, MADV_HUGEPAGE) }
+    return (block, index, size)
+  }
+
+  fileprivate static func release(_ pointer: UnsafeMutableRawPointer, index: Int, size: Int) {
+    let address = UInt(bitPattern: pointer)
+    pool.withLock { pool in
+      pool.current -= size
+      pool.cached += size
+      pool.free[index].append(address)
+    }
+  }
+}
+
+/// A block of memory that tensors share.
+///
+/// Unchecked: elements are written only by the operation that makes the tensor, before anyone else can see it, and by
+/// optimizers, which own the parameters while they step.
+package final class Storage: @unchecked Sendable {
+  package let pointer: UnsafeMutableRawPointer
+  private let index: Int
+  private let size: Int
+  /// Keeps memory that belongs to someone else (a mapped file) alive.
+  private let owner: AnyObject?
+  /// The same elements in bfloat16, which optimizers refresh as they step (see `Tensor.computeCopy`).
+  package var bfloat16Copy: Storage?
+
+  package init(bytes: Int) {
+    (pointer, index, size) = Memory.allocate(bytes)
+    owner = nil
+  }
+
+  /// Memory that `owner` keeps, read only.
+  package init(borrowing pointer: UnsafeRawPointer, from owner: AnyObject) {
+    self.pointer = UnsafeMutableRawPointer(mutating: pointer)
+    index = 0
+    size = 0
+    self.owner = owner
+  }
+
+  deinit {
+    if owner == nil { Memory.release(pointer, index: index, size: size) }
+  }
+}

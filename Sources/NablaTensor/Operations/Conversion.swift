@@ -1,0 +1,48 @@
+import CNablaKernels
+
+/// Elements a thread takes at once: enough to outweigh the cost of sharing work.
+package let elementGrain = 16384
+
+extension Tensor {
+  /// The same numbers in another type. To a smaller float: rounded to nearest even. The gradient is converted back.
+  public func cast(_ target: DType) -> Tensor {
+    if target == dtype { return self }
+    return converted(to: target).recorded(self) { gradient, inputs in inputs[0]?.accumulate(gradient) }
+  }
+
+  /// The same elements in memory of their own.
+  package func copy() -> Tensor {
+    let y = Tensor(uninitialized: shape, dtype: dtype)
+    parallelFor(count, grain: elementGrain) { part in
+      (y.pointer + part.lowerBound * dtype.size)
+        .copyMemory(from: pointer + part.lowerBound * dtype.size, byteCount: part.count * dtype.size)
+    }
+    return y
+  }
+
+  private func converted(to target: DType) -> Tensor {
+    // Every conversion is to or from float32, except those that pass through it.
+    guard dtype == .float32 || target == .float32 else { return converted(to: .float32).converted(to: target) }
+    let y = Tensor(uninitialized: shape, dtype: target)
+    parallelFor(count, grain: elementGrain) { part in
+      let n = Int64(part.count)
+      let from = pointer + part.lowerBound * dtype.size
+      let to = y.pointer + part.lowerBound * target.size
+      let float = (from: from.assumingMemoryBound(to: Float.self), to: to.assumingMemoryBound(to: Float.self))
+      switch (dtype, target) {
+      case (.float32, .bfloat16): nabla_float_to_bfloat16(n, float.from, to.assumingMemoryBound(to: UInt16.self))
+      case (.bfloat16, .float32): nabla_bfloat16_to_float(n, from.assumingMemoryBound(to: UInt16.self), float.to)
+      case (.float32, .float16): nabla_float_to_float16(n, float.from, to.assumingMemoryBound(to: UInt16.self))
+      case (.float16, .float32): nabla_float16_to_float(n, from.assumingMemoryBound(to: UInt16.self), float.to)
+      case (.float32, .float64): nabla_float_to_double(n, float.from, to.assumingMemoryBound(to: Double.self))
+      case (.float64, .float32): nabla_double_to_float(n, from.assumingMemoryBound(to: Double.self), float.to)
+      case (.float32, .int32): nabla_float_to_int32(n, float.from, to.assumingMemoryBound(to: Int32.self))
+      case (.int32, .float32): nabla_int32_to_float(n, from.assumingMemoryBound(to: Int32.self), float.to)
+      case (.float32, .uint8): nabla_float_to_uint8(n, float.from, to.assumingMemoryBound(to: UInt8.self))
+      case (.uint8, .float32): nabla_uint8_to_float(n, from.assumingMemoryBound(to: UInt8.self), float.to)
+      default: preconditionFailure("no conversion from \(dtype) to \(target)")
+      }
+    }
+    return y
+  }
+}

@@ -1,0 +1,83 @@
+import CNablaKernels
+
+/// A stream of random numbers from the counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random
+/// numbers: as easy as 1, 2, 3"). It is a value: pass it `inout`, save it in a checkpoint, and the numbers that follow
+/// are the same whatever the number of threads.
+public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
+  private let key: UInt64
+  private let stream: UInt64
+  /// The next unused block of four 32-bit words.
+  private var counter: UInt64 = 0
+
+  public init(seed: UInt64) {
+    key = seed
+    stream = 0
+  }
+
+  private init(key: UInt64, stream: UInt64) {
+    self.key = key
+    self.stream = stream
+  }
+
+  /// An independent stream. Draws one number from this one.
+  public mutating func split() -> RandomSource {
+    RandomSource(key: next(), stream: stream &+ 1)
+  }
+
+  public mutating func next() -> UInt64 {
+    var words: (UInt32, UInt32) = (0, 0)
+    withUnsafeMutableBytes(of: &words) {
+      nabla_philox(key, stream, counter, 2, $0.baseAddress!.assumingMemoryBound(to: UInt32.self))
+    }
+    counter &+= 1
+    return UInt64(words.0) | UInt64(words.1) << 32
+  }
+
+  /// A number in [0, 1), a multiple of 2⁻⁵³.
+  public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  private mutating func fill(
+    _ shape: Shape, _ kernel: (UInt64, UInt64, UInt64, Int64, Int64, UnsafeMutablePointer<Float>?) -> Void
+  ) -> Tensor {
+    let y = Tensor(uninitialized: shape)
+    let start = advance(y.count)
+    parallelFor(y.count, grain: elementGrain) { part in
+      kernel(key, stream, start, Int64(part.lowerBound), Int64(part.count), y.floats + part.lowerBound)
+    }
+    return y
+  }
+
+  private mutating func advance(_ elements: Int) -> UInt64 {
+    defer { counter &+= UInt64((elements + 3) / 4) }
+    return counter
+  }
+
+  /// Numbers in [low, high).
+  public mutating func uniform(_ shape: Shape, in range: Range<Float> = 0..<1) -> Tensor {
+    let unit = fill(shape, nabla_random_uniform)
+    return range == 0..<1 ? unit : unit.scaledShifted(range.upperBound - range.lowerBound, range.lowerBound)
+  }
+
+  /// Normally distributed numbers.
+  public mutating func normal(_ shape: Shape, mean: Float = 0, standardDeviation: Float = 1) -> Tensor {
+    let unit = fill(shape, nabla_random_normal)
+    return mean == 0 && standardDeviation == 1 ? unit : unit.scaledShifted(standardDeviation, mean)
+  }
+
+  /// One index a row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
+  ///
+  /// Uses the Gumbel-max trick: argmax(logits - ln(-ln u)).
+  public mutating func categorical(logits: Tensor) -> Tensor {
+    // u in (0, 1]: -ln u ≥ 0, and ln of 0 is -infinity, so the chosen entry may only be +infinity, which is right.
+    let noise = uniform(logits.shape).scaledShifted(-1, 1).log().scaledShifted(-1, 0).log()
+    return (logits.stopGradient() - noise).argmax(axis: -1)
+  }
+
+  /// The numbers 0..<count in random order (Fisher and Yates).
+  public mutating func permutation(_ count: Int) -> [Int] { Array(0..<count).shuffled(using: &self) }
+
+  /// Draws for dropout: its elements' numbers can be made again from the result.
+  package mutating func dropoutState(_ elements: Int) -> (key: UInt64, stream: UInt64, counter: UInt64) {
+    (key, stream, advance(elements))
+  }
+}

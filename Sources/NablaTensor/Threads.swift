@@ -1,0 +1,42 @@
+import CNablaKernels
+
+/// How many threads operations use: those of oneDNN's pool, which our own kernels share.
+public enum Threads {
+  public static var count: Int {
+    get { Int(nabla_thread_count()) }
+    set {
+      precondition(newValue >= 1, "Threads.count must be at least 1")
+      nabla_set_thread_count(Int32(clamping: newValue))
+    }
+  }
+}
+
+/// Runs `body` over parts of 0..<count on all threads. Parts are multiples of `grain`, except the last, and each index
+/// belongs to exactly one part; a body that treats each index alike gives the same bits for any number of threads.
+package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+  let parts = (count + grain - 1) / grain
+  let threads = parts <= 1 ? 1 : min(Threads.count, parts)
+  if threads == 1 {
+    if count > 0 { body(0..<count) }
+    return
+  }
+  // Safe: nabla_parallel returns only when every thread is done with the closure, and callers write disjoint parts.
+  withoutActuallyEscaping(body) { body in
+    var work = Work(count: count, grain: grain, parts: parts, body: body)
+    withUnsafeMutablePointer(to: &work) { pointer in
+      nabla_parallel(Int32(threads), pointer) { context, thread, threads in
+        let work = context!.assumingMemoryBound(to: Work.self).pointee
+        let first = work.parts * Int(thread) / Int(threads) * work.grain
+        let last = min(work.parts * (Int(thread) + 1) / Int(threads) * work.grain, work.count)
+        if first < last { work.body(first..<last) }
+      }
+    }
+  }
+}
+
+private struct Work {
+  var count: Int
+  var grain: Int
+  var parts: Int
+  var body: (Range<Int>) -> Void
+}
