@@ -1,0 +1,174 @@
+// Hands tiles of attention to threads. Which thread computes a tile never changes what it computes, so tiles are taken
+// from one counter, the longest first.
+#include "attention_problem.h"
+#include "include/threads.h"
+
+static const struct attention_kernels *const tables[] = {
+    [NABLA_ATTENTION_BASELINE] = &nabla_attention_baseline,
+#if defined(__x86_64__)
+    [NABLA_ATTENTION_AVX2] = &nabla_attention_avx2,
+    [NABLA_ATTENTION_AVX512] = &nabla_attention_avx512,
+#endif
+};
+static atomic_int isaLimit = NABLA_ATTENTION_AVX512;
+
+static enum nabla_attention_isa isa(void) {
+  enum nabla_attention_isa best = NABLA_ATTENTION_BASELINE;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v3")) best = NABLA_ATTENTION_AVX2;
+  if (__builtin_cpu_supports("x86-64-v4")) best = NABLA_ATTENTION_AVX512;
+#endif
+  const enum nabla_attention_isa limit = (enum nabla_attention_isa)atomic_load(&isaLimit);
+  return limit < best ? limit : best;
+}
+
+enum nabla_attention_isa nabla_attention_limit(enum nabla_attention_isa limit) {
+  atomic_store(&isaLimit, (int)limit);
+  return isa();
+}
+
+static int64_t blocks(int64_t length, int64_t size) { return (length + size - 1) / size; }
+
+// ---- forward
+
+struct forward_region {
+  struct forward_arguments a;
+  const struct attention_kernels *kernels;
+  int64_t heads, queryBlocks;
+  _Atomic int64_t next;
+};
+
+static void forwardTasks(void *context, int32_t thread, int32_t threads) {
+  struct forward_region *r = context;
+  const problem_t *p = r->a.p;
+  float *workspace = nabla_attention_workspace(0, r->kernels->forwardFloats(p, r->a.blockRows) * sizeof(float));
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->heads * r->queryBlocks;) {
+    // With a causal mask the last queries see the most keys.
+    const int64_t block = r->queryBlocks - 1 - t % r->queryBlocks, head = t / r->queryBlocks;
+    r->kernels->forward(&r->a, (int32_t)(head / p->queryHeadCount), (int32_t)(head % p->queryHeadCount),
+                        (int32_t)(block * r->a.blockRows), workspace);
+  }
+}
+
+// ---- decode
+
+struct decode_region {
+  struct decode_arguments a;
+  const struct attention_kernels *kernels;
+  atomic_int *finished;  // [B, G]: splits done
+  int64_t heads;
+  _Atomic int64_t next;
+};
+
+static void decodeTasks(void *context, int32_t thread, int32_t threads) {
+  struct decode_region *r = context;
+  const problem_t *p = r->a.f.p;
+  float *workspace = nabla_attention_workspace(0, r->kernels->decodeFloats(p) * sizeof(float));
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->heads * r->a.splits;) {
+    const int64_t head = t / r->a.splits;
+    const int32_t b = (int32_t)(head / p->keyValueHeadCount), g = (int32_t)(head % p->keyValueHeadCount);
+    r->kernels->decode(&r->a, b, g, (int32_t)(t % r->a.splits), workspace);
+    // Whoever finishes last sums the splits, in their order.
+    if (atomic_fetch_add(&r->finished[head], 1) == r->a.splits - 1) r->kernels->decodeMerge(&r->a, b, g);
+  }
+}
+
+static void decode(struct forward_arguments f, const struct attention_kernels *kernels, int32_t threadCount) {
+  const problem_t *p = f.p;
+  const int64_t heads = (int64_t)p->batch * p->keyValueHeadCount;
+  const int64_t splits = p->keyLength > 0 ? blocks(p->keyLength, DECODE_SPLIT) : 1;
+  const int64_t rows = (int64_t)(p->queryHeadCount / p->keyValueHeadCount) * p->queryLength;
+  const size_t partial = (size_t)(heads * splits * rows * (2 + paddedHead(p))) * sizeof(float);
+  char *memory = nabla_attention_workspace(1, partial + (size_t)heads * sizeof(atomic_int));
+  struct decode_region r = {
+      {f, (int32_t)splits, (float *)memory}, kernels, (atomic_int *)(void *)(memory + partial), heads, 0};
+  for (int64_t i = 0; i < heads; i++) atomic_init(&r.finished[i], 0);
+  nabla_parallel(threadCount < heads * splits ? threadCount : (int32_t)(heads * splits), &r, decodeTasks);
+}
+
+void nabla_attention_forward(
+    const struct nabla_attention *p, view_t q, view_t k, view_t v, output_t out, float *lse, int32_t threadCount) {
+  const int64_t heads = (int64_t)p->batch * p->queryHeadCount;
+  if (heads == 0 || p->queryLength == 0) return;
+  const struct attention_kernels *kernels = tables[isa()];
+  struct forward_arguments a = {p, q, k, v, out, lse, 128};
+  if (p->queryLength <= DECODE_QUERIES) {
+    decode(a, kernels, threadCount);
+    return;
+  }
+  // Larger blocks of queries read keys and values fewer times; smaller ones give every thread work.
+  if (heads * blocks(p->queryLength, 128) < 16) a.blockRows = 64;
+  struct forward_region r = {a, kernels, heads, blocks(p->queryLength, a.blockRows), 0};
+  const int64_t tasks = r.heads * r.queryBlocks;
+  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, forwardTasks);
+}
+
+// ---- backward
+
+struct backward_region {
+  struct backward_arguments a;
+  const struct attention_kernels *kernels;
+  int64_t heads;        // B · G
+  int64_t queryBlocks, keyBlocks;
+  int64_t dqFloats;     // float32 sums of dq of one key-value head
+  float *dqSum;         // [heads, dqFloats] if heads are shared between threads, else NULL: each thread has its own
+  _Atomic int64_t next;
+};
+
+static void prepareTasks(void *context, int32_t thread, int32_t threads) {
+  struct backward_region *r = context;
+  const problem_t *p = r->a.p;
+  const int64_t tasks = (int64_t)p->batch * p->queryHeadCount * r->queryBlocks;
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < tasks;) {
+    const int64_t head = t / r->queryBlocks;
+    r->kernels->backwardPrepare(&r->a, (int32_t)(head / p->queryHeadCount), (int32_t)(head % p->queryHeadCount),
+                                (int32_t)(t % r->queryBlocks));
+  }
+}
+
+static void backwardTasks(void *context, int32_t thread, int32_t threads) {
+  struct backward_region *r = context;
+  const int32_t kvHeads = r->a.p->keyValueHeadCount;
+  const size_t tiles = r->kernels->backwardFloats(r->a.p);
+  float *workspace =
+      nabla_attention_workspace(0, (tiles + (r->dqSum ? 0 : (size_t)r->dqFloats)) * sizeof(float));
+  const int64_t perTask = r->dqSum ? 1 : r->keyBlocks;
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->heads * r->keyBlocks / perTask;) {
+    const int64_t head = t * perTask / r->keyBlocks, first = t * perTask % r->keyBlocks;
+    float *dqSum = r->dqSum ? r->dqSum + head * r->dqFloats : workspace + tiles;
+    for (int64_t block = first; block < first + perTask; block++)
+      r->kernels->backward(&r->a, (int32_t)(head / kvHeads), (int32_t)(head % kvHeads), (int32_t)block, dqSum,
+                           workspace);
+  }
+}
+
+void nabla_attention_backward(
+    const struct nabla_attention *p, view_t q, view_t k, view_t v, view_t out, const float *lse, view_t dout,
+    output_t dq, output_t dk, output_t dv, int32_t threadCount) {
+  const int64_t heads = (int64_t)p->batch * p->keyValueHeadCount, group = p->queryHeadCount / p->keyValueHeadCount;
+  const int64_t rows = (int64_t)p->batch * p->queryHeadCount * p->queryLength;
+  if (heads == 0) return;
+  struct backward_region r = {
+      .a = {p, q, k, v, out, dout, lse, dq, dk, dv, NULL, NULL}, .kernels = tables[isa()], .heads = heads,
+      .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
+  r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
+
+  // Plenty of heads: a thread takes whole heads. Few: threads share a head, a block of keys each, and take turns at dq.
+  // Either way dq gets the blocks of keys in ascending order, so the choice cannot change a bit.
+  const bool shared = threadCount > 1 && heads < 4 * (int64_t)threadCount;
+  const int64_t tickets = shared ? heads * group * r.queryBlocks : 0;
+  const size_t dqBytes = shared ? (size_t)(heads * r.dqFloats) * sizeof(float) : 0;
+  char *memory = nabla_attention_workspace(1, dqBytes + (size_t)rows * sizeof(float) + (size_t)tickets * sizeof(atomic_int));
+  if (shared) {
+    r.dqSum = (float *)memory;
+    r.a.ticket = (atomic_int *)(void *)(memory + dqBytes + (size_t)rows * sizeof(float));
+    for (int64_t i = 0; i < tickets; i++) atomic_init(&r.a.ticket[i], 0);
+  }
+  r.a.delta = (float *)(void *)(memory + dqBytes);
+
+  nabla_parallel(threadCount, &r, prepareTasks);
+  if (r.keyBlocks == 0) return;
+  atomic_store(&r.next, 0);
+  const int64_t tasks = shared ? heads * r.keyBlocks : heads;
+  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, backwardTasks);
+}

@@ -1,0 +1,91 @@
+// What the scheduler (attention.c) and the tile kernels of each instruction set share.
+#pragma once
+#include "include/attention.h"
+#include <stdatomic.h>
+#include <stddef.h>
+
+typedef struct nabla_attention problem_t;
+typedef struct nabla_attention_view view_t;
+typedef struct nabla_attention_output output_t;
+
+// Rows of a tile. 64 keys of D = 64 in float32 are 16 KB; the tiles of one task stay in L2.
+enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 64, DECODE_QUERIES = 8, DECODE_SPLIT = 512 };
+
+// A head size padded to whole vectors.
+static inline int64_t paddedHead(const problem_t *p) { return (p->headSize + 15) & ~15; }
+
+static inline int32_t keyCount(const problem_t *p, int32_t b) {
+  if (!p->keyLengths) return p->keyLength;
+  int32_t n = p->keyLengths[b];
+  return n < 0 ? 0 : n > p->keyLength ? p->keyLength : n;
+}
+
+// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i.
+static inline int32_t firstKey(const problem_t *p, int64_t i) {
+  if (p->window <= 0) return 0;
+  int64_t first = i + p->keyLength - p->queryLength - p->window + 1;
+  return first < 0 ? 0 : first > p->keyLength ? p->keyLength : (int32_t)first;
+}
+static inline int32_t endKey(const problem_t *p, int64_t i, int32_t keys) {
+  if (!p->causal) return keys;
+  int64_t end = i + p->keyLength - p->queryLength + 1;
+  return end < 0 ? 0 : end > keys ? keys : (int32_t)end;
+}
+
+static inline size_t elementSize(const problem_t *p) { return p->dtype == NABLA_ATTENTION_BFLOAT16 ? 2 : 4; }
+
+static inline const void *headOf(const problem_t *p, view_t x, int64_t b, int64_t h) {
+  return (const char *)x.data + (b * x.batchStride + h * x.headStride) * (int64_t)elementSize(p);
+}
+static inline void *headOfOutput(const problem_t *p, output_t x, int64_t b, int64_t h) {
+  return (char *)x.data + (b * x.batchStride + h * x.headStride) * (int64_t)elementSize(p);
+}
+
+struct forward_arguments {
+  const problem_t *p;
+  view_t q, k, v;
+  output_t out;
+  float *lse;
+  int32_t blockRows;  // queries of one forward task
+};
+
+struct backward_arguments {
+  const problem_t *p;
+  view_t q, k, v, out, dout;
+  const float *lse;
+  output_t dq, dk, dv;
+  float *delta;            // [B, H, Tq]: Σ_d dout · out
+  atomic_int *ticket;      // [B, H, query blocks]: key blocks already added to dq; NULL when one thread owns the head
+};
+
+struct decode_arguments {
+  struct forward_arguments f;
+  int32_t splits;
+  float *partial;  // [B, G, splits, rows, 2 + padded D]: maximum (log2 units), sum, unnormalised output
+};
+
+// One instruction set's kernels. An instruction set with another tile format (AMX: bfloat16 pairs) brings its own
+// table: a task's tiles are private to it, and only these calls are shared.
+struct attention_kernels {
+  // out and lse of queries [q0, q0 + blockRows) of one head.
+  void (*forward)(const struct forward_arguments *a, int32_t b, int32_t h, int32_t q0, float *workspace);
+  size_t (*forwardFloats)(const problem_t *p, int32_t blockRows);
+
+  // delta of one head, and dq = 0 where a whole block of queries sees no key.
+  void (*backwardPrepare)(const struct backward_arguments *a, int32_t b, int32_t h, int32_t block);
+  // dk and dv of one block of keys of one key-value head, and its share of dq. dqSum: [H / G, Tq, padded D].
+  void (*backward)(
+      const struct backward_arguments *a, int32_t b, int32_t g, int32_t keyBlock, float *dqSum, float *workspace);
+  size_t (*backwardFloats)(const problem_t *p);
+
+  // One split of the keys against the few queries of every head of a group; and the sum over the splits.
+  void (*decode)(const struct decode_arguments *a, int32_t b, int32_t g, int32_t split, float *workspace);
+  void (*decodeMerge)(const struct decode_arguments *a, int32_t b, int32_t g);
+  size_t (*decodeFloats)(const problem_t *p);
+};
+
+extern const struct attention_kernels nabla_attention_baseline, nabla_attention_avx2, nabla_attention_avx512;
+
+// The calling thread's scratch memory: at least `bytes`, 64-byte aligned, kept for the next call and freed with the
+// thread. Slot 0 is for tasks, slot 1 for what outlives a task (owned by the caller of the whole operation).
+void *nabla_attention_workspace(int32_t slot, size_t bytes);
