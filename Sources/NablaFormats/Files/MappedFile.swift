@@ -12,8 +12,13 @@ public final class MappedFile: Sendable {
   // Safe to share: the mapping is read-only and lives until deinit.
   private nonisolated(unsafe) let base: UnsafeMutableRawPointer?
 
-  /// All bytes of the file; valid while this object lives.
-  public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+  /// Gives `body` all bytes of the file. They are valid within `body` only: the mapping ends with this object.
+  public func withBytes<Result, Failure>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeRawBufferPointer(start: base, count: count))
+  }
 
   public init(path: String) throws(FileError) {
     let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }

@@ -43,7 +43,7 @@ public struct SHA256: ~Copyable {
 
   /// The digest of a file's bytes as 64 lower-case hexadecimal digits.
   public static func hexadecimal(ofFile path: String) throws(FileError) -> String {
-    hexadecimal(digest(of: try MappedFile(path: path).bytes))
+    hexadecimal(try MappedFile(path: path).withBytes { digest(of: $0) })
   }
 
   private static func hexadecimal(_ digest: [UInt8]) -> String {

@@ -24,7 +24,7 @@ extension JSONValue {
 
   /// Reads and parses a file. Throws ``FileError`` or a ``JSONError`` that names the file.
   public init(contentsOfFile path: String) throws {
-    let bytes = Array(try MappedFile(path: path).bytes)
+    let bytes = try MappedFile(path: path).withBytes { Array($0) }
     do {
       try self.init(parsing: bytes)
     } catch {

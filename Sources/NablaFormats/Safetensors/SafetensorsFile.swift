@@ -30,7 +30,7 @@ public struct SafetensorsFile: Sendable {
   public init(path: String) throws {
     mapping = try MappedFile(path: path)
     self.path = path
-    let header = try SafetensorsHeader(mapping.bytes, file: path)
+    let header = try mapping.withBytes { try SafetensorsHeader($0, file: path) }
     entries = header.tensors
     metadata = header.metadata
     var positions: [String: Int] = [:]
@@ -54,8 +54,6 @@ public struct SafetensorsFile: Sendable {
   /// The bytes of an entry of this file: row-major, little-endian, not necessarily aligned. Valid within `body`.
   public func withBytes<Result>(of entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     precondition(entry.byteRange.upperBound <= mapping.count, "SafetensorsFile.withBytes: entry of another file")
-    return try withExtendedLifetime(mapping) {
-      try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[entry.byteRange]))
-    }
+    return try mapping.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[entry.byteRange])) }
   }
 }

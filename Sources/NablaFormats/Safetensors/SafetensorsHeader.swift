@@ -89,7 +89,9 @@ struct SafetensorsHeader {
 
   /// Sorts the tensors by position and checks that they tile the data exactly.
   private mutating func checkCoverage(from start: Int, to end: Int, file: String) throws(SafetensorsError) {
-    tensors.sort { ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound) }
+    tensors.sort {
+      ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+    }
     var position = start
     for tensor in tensors {
       if tensor.byteRange.lowerBound != position {

@@ -39,12 +39,12 @@ public final class TensorBoardWriter {
   /// Markdown under the Text tab.
   public func write(text: String, tag: String, step: Int) throws(FileError) {
     try writeSummary(tag: tag, step: step) { summary in
-      summary.append(9) { metadata in metadata.append(1) { $0.append(1, string: "text") } }
       summary.append(8) { tensor in
         tensor.append(1, integer: 7)  // DT_STRING
         tensor.append(2) { shape in shape.append(2) { $0.append(1, integer: 1) } }
         tensor.append(8, string: text)
       }
+      summary.append(9) { metadata in metadata.append(1) { $0.append(1, string: "text") } }
     }
   }
 
