@@ -26,20 +26,29 @@ public enum AtomicFolder {
     return result
   }
 
+  /// Removes a folder so that its path never holds a part of it; what a crash leaves is a leftover.
+  package static func remove(_ path: String) throws(FileError) {
+    let aside = temporarySibling(of: path)
+    if rename(path, aside) != 0 { throw FileError("remove", path) }
+    try removeTree(aside)
+  }
+
   /// Removes the temporaries of writers that died, files and folders alike, and returns their names.
   @discardableResult
-  public static func removeLeftovers(in folder: String) throws -> [String] {
-    try folderEntries(folder).filter(isTemporaryName).filter { name in
+  public static func removeLeftovers(in folder: String) throws(FileError) -> [String] {
+    var removed: [String] = []
+    for name in try folderEntries(folder) where isTemporaryName(name) {
       let path = "\(folder)/\(name)"
       if isFolder(path) {
-        guard let lock = FolderLock(path) else { return false }  // its writer is alive
+        guard let lock = FolderLock(path) else { continue }  // its writer is alive
         defer { lock.release() }
         try removeTree(path)
-      } else if unlink(path) != 0 {
-        throw FileError("remove", path)
+      } else {
+        try removeTree(path)
       }
-      return true
+      removed.append(name)
     }
+    return removed
   }
 
   /// Moves `temporary` to `path`. A folder already there is first moved aside: a crash in between leaves neither
