@@ -1,0 +1,55 @@
+/// An element type of the safetensors format; the raw value is its name in the header.
+///
+/// Cases stand in the order of increasing alignment that the reference library sorts by: a writer lays tensors out
+/// from the last case to the first, so each begins at a multiple of its element size.
+public enum SafetensorsDType: String, Sendable, CaseIterable, Comparable {
+  case bool = "BOOL"
+  case float4 = "F4"
+  case float6E2M3 = "F6_E2M3"
+  case float6E3M2 = "F6_E3M2"
+  case uint8 = "U8"
+  case int8 = "I8"
+  case float8E5M2 = "F8_E5M2"
+  case float8E4M3 = "F8_E4M3"
+  case float8E8M0 = "F8_E8M0"
+  case float8E4M3FNUZ = "F8_E4M3FNUZ"
+  case float8E5M2FNUZ = "F8_E5M2FNUZ"
+  case int16 = "I16"
+  case uint16 = "U16"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int32 = "I32"
+  case uint32 = "U32"
+  case float32 = "F32"
+  case complex64 = "C64"
+  case float64 = "F64"
+  case int64 = "I64"
+  case uint64 = "U64"
+
+  public var bitsPerElement: Int {
+    switch self {
+    case .float4: 4
+    case .float6E2M3, .float6E3M2: 6
+    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3, .float8E8M0, .float8E4M3FNUZ, .float8E5M2FNUZ: 8
+    case .int16, .uint16, .float16, .bfloat16: 16
+    case .int32, .uint32, .float32: 32
+    case .complex64, .float64, .int64, .uint64: 64
+    }
+  }
+
+  private var rank: Int { Self.allCases.firstIndex(of: self)! }
+
+  public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+
+  /// The size in bytes of a tensor of this type; nil when it overflows, a dimension is negative, or the bits do not
+  /// fill whole bytes.
+  public func byteCount(shape: [Int]) -> Int? {
+    var bits = bitsPerElement
+    for dimension in shape {
+      let (product, overflow) = bits.multipliedReportingOverflow(by: dimension)
+      if overflow || dimension < 0 { return nil }
+      bits = product
+    }
+    return bits % 8 == 0 ? bits / 8 : nil
+  }
+}

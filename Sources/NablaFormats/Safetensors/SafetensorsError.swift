@@ -1,0 +1,50 @@
+/// Why a safetensors file cannot be read. The description names the file and, where one is at fault, the tensor.
+public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
+  public enum Kind: Equatable, Sendable {
+    /// Fewer bytes than the 8 of the header's length.
+    case tooShort
+    /// A header length of zero, beyond the format's limit, or beyond the end of the file.
+    case badHeaderLength(UInt64)
+    case badHeader(JSONError)
+    /// The header is JSON but not of the expected shape.
+    case malformed(String)
+    case unknownDType(String)
+    /// The shape and dtype need another number of bytes than the offsets span.
+    case sizeMismatch(shape: [Int], dtype: SafetensorsDType, byteCount: Int)
+    case overlap
+    case hole
+    /// Offsets outside the data, or the data ends before or after the last tensor.
+    case outsideFile(dataByteCount: Int)
+    case missingTensor
+    /// In a sharded index: a file name that leaves the folder.
+    case badShardName(String)
+  }
+
+  public var file: String
+  public var tensor: String?
+  public var kind: Kind
+
+  public var description: String {
+    let place = tensor.map { "\(file): tensor \"\($0)\"" } ?? file
+    return "\(place): \(reason)"
+  }
+
+  private var reason: String {
+    switch kind {
+    case .tooShort: "not a safetensors file: shorter than 8 bytes"
+    case .badHeaderLength(let length):
+      "not a safetensors file, or cut short: the header length \(length) does not fit the file"
+    case .badHeader(let error): "the header is \(error)"
+    case .malformed(let problem): "the header is malformed: \(problem)"
+    case .unknownDType(let name): "unknown dtype \"\(name)\""
+    case .sizeMismatch(let shape, let dtype, let byteCount):
+      "shape \(shape) of \(dtype.rawValue) does not take the \(byteCount) bytes that its offsets span"
+    case .overlap: "its bytes overlap those of another tensor"
+    case .hole: "there are bytes before it that belong to no tensor"
+    case .outsideFile(let count):
+      "offsets and file size disagree (\(count) data bytes); the file is cut short or damaged: fetch it again"
+    case .missingTensor: "no such tensor"
+    case .badShardName(let name): "the shard name \"\(name)\" is not a plain file name"
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import NablaFormats
+
+/// One saved state of a training run: a folder of files that its manifest vouches for.
+public struct Checkpoint: Sendable, Equatable {
+  public let path: String
+  /// The number of steps that were done when it was saved.
+  public let step: Int
+  /// What "best" is judged by, lower being better; nil when none was given.
+  public let metric: Double?
+
+  /// Opens a checkpoint folder and verifies every byte of it.
+  public init(verifying path: String) throws(CheckpointError) {
+    let manifest = try CheckpointManifest(readingFrom: path)
+    try manifest.verify(path)
+    self.init(path: path, manifest)
+  }
+
+  init(path: String, _ manifest: CheckpointManifest) {
+    self.path = path
+    step = manifest.step
+    metric = manifest.metric
+  }
+
+  /// The path of one of its files.
+  public func file(_ name: String) -> String { "\(path)/\(name)" }
+}

@@ -1,0 +1,106 @@
+import NablaFormats
+import Testing
+
+@Suite struct JSONTests {
+  @Test func readsEveryKindOfValue() throws {
+    let text = #"""
+      { "null": null, "yes": true, "no": false, "int": -12, "big": 9223372036854775807, "beyond": 9223372036854775808,
+        "float": -1.5e-3, "text": "a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00∇", "list": [1, [], {}], "": 0 }
+      """#
+    let value = try JSONValue(parsing: text)
+    #expect(
+      value == [
+        "null": nil, "yes": true, "no": false, "int": -12, "big": .integer(.max), "beyond": .number(0x1p63),
+        "float": -0.0015, "text": "a\"\\/\u{8}\u{C}\n\r\té😀∇", "list": [1, [], [:]], "": 0,
+      ])
+    #expect(value.object?.keys.first == "null")
+    #expect(value["list"]?.array?.count == 3)
+    #expect(value["absent"] == nil)
+    #expect(try JSONValue(parsing: value.serialized()) == value)
+    #expect(try JSONValue(parsing: value.serialized(.indented)) == value)
+  }
+
+  @Test(arguments: [
+    ("", 0), ("  ", 2), ("nul", 0), ("truth", 0), ("1 2", 2), ("[1,]", 3), ("[1 2]", 3), ("{\"a\":1,}", 7),
+    ("{a:1}", 1), ("{\"a\" 1}", 5), ("{\"a\":1", 6), ("[", 1), ("\"abc", 0), ("\"a\u{1}\"", 2), ("\"\\x\"", 1),
+    ("\"\\u12g4\"", 5), ("\"\\ud800\"", 1), ("\"\\ud800\\u0041\"", 1), ("\"\\udc00\"", 1), ("01", 0), ("-", 1),
+    ("1.", 2), (".5", 0), ("+1", 0), ("1e", 2), ("1e400", 0), ("NaN", 0), ("{\"a\":1,\"b\":2,\"a\":3}", 13),
+    ("// no\n1", 0), ("'a'", 0), ("[1]]", 3), ("\u{FEFF}1", 0), ("-\u{7F}", 1), ("\"\\", 1), ("{\"a\":", 5),
+  ])
+  func rejectsWithThePosition(_ text: String, offset: Int) {
+    let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(error?.offset == offset, "\(text): \(String(describing: error))")
+  }
+
+  @Test func rejectsInvalidUTF8() {
+    for bytes: [UInt8] in [
+      [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xE2, 0x88],
+    ] {
+      #expect(throws: JSONError.self) { try JSONValue(parsing: bytes) }
+    }
+  }
+
+  @Test func boundsTheDepth() throws {
+    let limit = JSONValue.maximumDepth
+    let nested = { (depth: Int) in String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+    _ = try JSONValue(parsing: nested(limit))
+    #expect(throws: JSONError.self) { try JSONValue(parsing: nested(limit + 1)) }
+    #expect(throws: JSONError.self) { try JSONValue(parsing: String(repeating: "[{\"a\":", count: 100_000)) }
+    // Closing must leave the level again: many shallow siblings are no depth.
+    _ = try JSONValue(parsing: "[" + Array(repeating: "[[]],{}", count: 1000).joined(separator: ",") + "]")
+  }
+
+  /// "é" in one scalar and in two are one `String` to Swift, but two keys in a file.
+  @Test func keysCompareByBytes() throws {
+    let value = try JSONValue(parsing: "{\"\u{E9}\": 1, \"e\u{301}\": 2}")
+    #expect(value["\u{E9}"] == 1 && value["e\u{301}"] == 2)
+    #expect(JSONValue.string("\u{E9}") != .string("e\u{301}"))
+  }
+
+  @Test func writesStably() {
+    let value: JSONValue = ["b": [1, 2.5, 1e-7], "a": [:], "c": ["x": "\u{1}\"\n"], "d": .number(.nan)]
+    #expect(value.serialized() == #"{"b":[1,2.5,1e-07],"a":{},"c":{"x":"\u0001\"\n"},"d":null}"#)
+    #expect(
+      value.serialized(.indented) == """
+        {
+          "b": [
+            1,
+            2.5,
+            1e-07
+          ],
+          "a": {},
+          "c": {
+            "x": "\\u0001\\"\\n"
+          },
+          "d": null
+        }
+        """)
+  }
+
+  @Test func objectsKeepOrderThroughChanges() {
+    var object = JSONObject([("a", 1), ("b", 2), ("c", 3), ("a", 4)])
+    #expect(object.keys == ["a", "b", "c"] && object["a"] == 4)
+    object["a"] = nil
+    object["d"] = 5
+    #expect(object.keys == ["b", "c", "d"] && object["c"] == 3 && object["a"] == nil && object["d"] == 5)
+  }
+
+  /// Damaged texts are either rejected or round trip; nothing traps.
+  @Test func survivesDamage() throws {
+    let seeds = [
+      #"{"model":{"vocab":{"a":0,"b\u0041":1},"merges":[["a","b"]],"x":-1.25e+3},"ok":[true,false,null,"\ud83d\ude00∇"]}"#,
+      #"[[[[1,2,3],{"a":{"b":{"c":"d"}}}],0.5],"\\\"/\n\t"]"#,
+    ].map { Array($0.utf8) }
+    var random = SplitMix(state: 7)
+    var accepted = 0
+    for _ in 0..<20_000 {
+      let bytes = mutate(
+        seeds.randomElement(using: &random)!, using: &random, alphabet: Array("{}[]\",:\\u0e-.d8".utf8))
+      guard let value = try? JSONValue(parsing: bytes) else { continue }
+      accepted += 1
+      let again = try JSONValue(parsing: value.serialized())
+      #expect(again == value)
+    }
+    #expect(accepted > 200)
+  }
+}
