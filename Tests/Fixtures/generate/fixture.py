@@ -50,6 +50,7 @@ class Fixture:
         self.add(case, **{f"{n}_gradient": x.grad for n, x in leaves.items() if x.requires_grad})
 
     def save(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for name, tensor in self.tensors.items():
+            assert tensor.isfinite().all(), f"{name} is not finite"
         save_file(dict(sorted(self.tensors.items())), self.path)
         print(f"{self.path.relative_to(FOLDER)}: {len(self.tensors)} tensors, {self.path.stat().st_size:,} bytes")
