@@ -41,6 +41,8 @@ struct NablaBenchmarks: ParsableCommand {
       }
       return try serveRounds(of: row)
     }
+    // A child that ends early makes the next write to it fail, which is reported, instead of ending the driver.
+    signal(SIGPIPE, SIG_IGN)
     var measurements: [Measurement] = []
     for row in Row.all where only.isEmpty || only.contains(where: { row.name.hasPrefix($0) }) {
       do { measurements.append(try measure(row)) } catch let error as PeerError { note("skipped \(error)") }
