@@ -48,3 +48,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Warnings are errors with the compiler the project is tested with; a later one may know new warnings. (Packages that
+// depend on Nabla are not affected: SwiftPM drops these settings for dependencies.)
+#if compiler(<6.4)
+  for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+  }
+#endif

@@ -1,0 +1,45 @@
+# Nabla's everyday commands. Each does its own set-up; `make help` lists them.
+
+# One release build serves the tool, the tests and the documentation.
+SWIFT_BUILD = swift build -c release
+SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources $(wildcard Examples)
+LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*))))
+# Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
+VENV = $(CURDIR)/.venv
+
+.DEFAULT_GOAL = help
+.PHONY: demo test bench format lint docs clean help setup
+
+demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
+	$(SWIFT_BUILD) --product nabla
+	"$$($(SWIFT_BUILD) --show-bin-path)/nabla" pretrain --preset tiny Sources README.md Documentation --output runs/demo
+
+test: setup ## Build and run every test
+	$(SWIFT_BUILD) --build-tests
+	swift test -c release --skip-build
+
+bench: setup ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
+	Scripts/setup bench
+	test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"
+	"$(VENV)/bin/python" -c 'import torch, numpy' 2>/dev/null || \
+	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
+	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
+
+format: ## Format every Swift file in place
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+lint: ## Check formatting (the build itself treats our warnings as errors)
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+docs: setup ## Build the reference documentation into .build/documentation
+	$(SWIFT_BUILD)
+	Scripts/docs $(LIBRARIES)
+
+clean: ## Delete what was built (runs, downloads of .venv and Git history stay)
+	rm -rf .build Benchmarks/.build
+
+help: ## List these commands
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup:
+	@Scripts/setup

@@ -1,0 +1,55 @@
+"""hf_models/: tiny randomly initialised models as transformers saves them, for loading tests.
+
+Each folder holds config.json, generation_config.json, model.safetensors and reference.safetensors with `input_ids`
+[2, 12] int32 and `logits` [2, 12, V] float32.
+  llama-tied     2 layers, C 32, 4 query and 2 key/value heads, V 64, lm_head tied to the embedding
+  llama-untied   the same with its own lm_head
+  llama-scaled   head_dim 16 (not C / heads), 1 key/value head, llama3 rotary scaling, rope_theta 500000
+  gpt2           2 layers, C 32, 4 heads, V 64, tied
+"""
+
+import shutil
+
+import torch
+from safetensors.torch import save_file
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from fixture import FOLDER
+
+
+def llama(**changes):
+    # A wide initial range makes logits that a wrong layer changes visibly.
+    settings = dict(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=48, max_position_embeddings=64, rms_norm_eps=1e-5, initializer_range=0.3,
+        bos_token_id=1, eos_token_id=2, dtype="float32")
+    return LlamaForCausalLM(LlamaConfig(**(settings | changes)))
+
+
+def save(name, make):
+    torch.manual_seed(8)
+    model = make().eval()
+    with torch.no_grad():
+        for parameter_name, p in model.named_parameters():
+            if p.dim() == 1:  # norms and biases: away from their trivial initial values
+                p.add_(torch.randn_like(p) * 0.1)
+    ids = torch.randint(0, model.config.vocab_size, (2, 12))
+    with torch.no_grad():
+        logits = model(ids).logits
+    folder = FOLDER / "hf_models" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    save_file({"input_ids": ids.int(), "logits": logits.float().contiguous()}, folder / "reference.safetensors")
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    print(f"hf_models/{name}: {size:,} bytes, logits within ±{logits.abs().max():.2f}")
+
+
+save("llama-tied", lambda: llama(tie_word_embeddings=True))
+save("llama-untied", lambda: llama(tie_word_embeddings=False))
+save("llama-scaled", lambda: llama(
+    num_hidden_layers=1, head_dim=16, num_key_value_heads=1, tie_word_embeddings=True,
+    max_position_embeddings=256, rope_parameters={
+        "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 32}))
+save("gpt2", lambda: GPT2LMHeadModel(GPT2Config(
+    vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3, bos_token_id=1,
+    eos_token_id=2, dtype="float32")))
