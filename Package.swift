@@ -19,7 +19,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
     .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
-    .target(name: "NablaNN", dependencies: ["NablaTensor"]),
+    .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
     .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
     .target(

@@ -1,0 +1,13 @@
+import NablaTensor
+
+/// A table of vectors, looked up by number. weight: [count, width].
+public final class Embedding: Module {
+  @Parameter public var weight: Tensor
+
+  public init(_ count: Int, _ width: Int, standardDeviation: Float = 1, random: inout RandomSource) {
+    weight = random.normal([count, width], standardDeviation: standardDeviation)
+  }
+
+  /// indices: [...] int32 → [..., width].
+  public func callAsFunction(_ indices: Tensor) -> Tensor { weight.gather(indices) }
+}

@@ -1,0 +1,46 @@
+import NablaTensor
+
+/// The function between a block's two feed-forward layers.
+public enum FeedForwardKind: String, Sendable, Codable, CaseIterable {
+  /// silu(gate) · up: three matrices (Shazeer 2020).
+  case swiglu
+  /// GELU in its tanh form, as GPT-2 has it.
+  case gelu
+  /// The original transformer's.
+  case relu
+}
+
+/// down(f(up(x))): what a block does to each position by itself. [..., width] → [..., width].
+public final class FeedForward: Module {
+  @Named("gate_proj") public private(set) var gate: Linear?
+  @Named("up_proj") public private(set) var up: Linear
+  @Named("down_proj") public private(set) var down: Linear
+  public let kind: FeedForwardKind
+
+  /// - Parameters:
+  ///   - hidden: the width in between.
+  ///   - outputDeviation: standard deviation of the last layer's first weights.
+  public init(
+    width: Int, hidden: Int, kind: FeedForwardKind, bias: Bool, standardDeviation: Float, outputDeviation: Float,
+    random: inout RandomSource
+  ) {
+    self.kind = kind
+    super.init()
+    func linear(_ inputs: Int, _ outputs: Int, _ deviation: Float) -> Linear {
+      Linear(inputs, outputs, bias: bias, standardDeviation: deviation, random: &random)
+    }
+    gate = kind == .swiglu ? linear(width, hidden, standardDeviation) : nil
+    up = linear(width, hidden, standardDeviation)
+    down = linear(hidden, width, outputDeviation)
+  }
+
+  public func callAsFunction(_ x: Tensor, residual: Tensor? = nil) -> Tensor {
+    let hidden =
+      switch kind {
+      case .swiglu: [gate!, up].packed(x).swiglu()
+      case .gelu: up(x).geluTanh()
+      case .relu: up(x).relu()
+      }
+    return down(hidden, residual: residual)
+  }
+}

@@ -1,0 +1,69 @@
+import CNablaKernels
+import Glibc
+import NablaTensor
+
+/// Adam with decoupled weight decay (Kingma & Ba 2015; Loshchilov & Hutter 2019):
+///
+///     m ← β₁m + (1 - β₁)g          v ← β₂v + (1 - β₂)g²
+///     w ← w - η·λ·w - η · (m/(1 - β₁ᵗ)) / (√(v/(1 - β₂ᵗ)) + ε)
+///
+/// Each parameter is read and written once a step; its bfloat16 copy, if there is one, is refreshed in the same pass.
+public final class AdamW: Optimizer {
+  public var learningRate: Schedule
+  public let beta1: Float
+  public let beta2: Float
+  public let epsilon: Float
+  /// λ.
+  public let weightDecay: Float
+  private let decays: (String, Tensor) -> Bool
+  public private(set) var step = 0
+  private var m: [String: Tensor] = [:]
+  private var v: [String: Tensor] = [:]
+
+  public init(
+    learningRate: @escaping Schedule, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8,
+    weightDecay: Float = 0.01, decays: @escaping (String, Tensor) -> Bool = decaysMatrices
+  ) {
+    self.learningRate = learningRate
+    (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
+    self.weightDecay = weightDecay
+    self.decays = decays
+  }
+
+  public func update(_ model: Module, with gradients: Gradients) {
+    var settings = nabla_adamw_settings()
+    settings.learning_rate = learningRate(step)
+    (settings.beta1, settings.beta2, settings.epsilon) = (beta1, beta2, epsilon)
+    settings.correction1 = Float(1 - pow(Double(beta1), Double(step + 1)))
+    settings.correction2 = Float(1 - pow(Double(beta2), Double(step + 1)))
+    settings.gradient_scale = gradients.scale
+    model.forEachStepped(gradients) { parameter, gradient in
+      let weight = parameter.value
+      settings.weight_decay = decays(parameter.name, weight) ? weightDecay : 0
+      let first = m[parameter.name, default: .zeros(weight.shape)]
+      let second = v[parameter.name, default: .zeros(weight.shape)]
+      (m[parameter.name], v[parameter.name]) = (first, second)
+      let copy = weight.storage.bfloat16Copy?.pointer.assumingMemoryBound(to: UInt16.self)
+      parallelFor(weight.count, grain: elementGrain) { part in
+        let i = part.lowerBound
+        nabla_adamw_step(
+          Int64(part.count), settings, weight.floats + i, gradient.floats + i, first.floats + i, second.floats + i,
+          copy.map { $0 + i })
+      }
+    }
+    step += 1
+  }
+
+  public var state: [String: Tensor] {
+    var state: [String: Tensor] = [:]
+    for (name, tensor) in m { state["\(name).exp_avg"] = tensor }
+    for (name, tensor) in v { state["\(name).exp_avg_sq"] = tensor }
+    return state
+  }
+
+  public func restore(_ state: [String: Tensor], step: Int, for model: Module) throws(StateError) {
+    let tables = try restored(state, kinds: ["exp_avg", "exp_avg_sq"], for: model)
+    (m, v) = (tables[0], tables[1])
+    self.step = step
+  }
+}

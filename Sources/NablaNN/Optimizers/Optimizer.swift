@@ -1,0 +1,60 @@
+import NablaTensor
+
+/// Changes a model's parameters by its gradients, one step at a time.
+public protocol Optimizer: AnyObject {
+  /// The next step's number, from 0; schedules and bias corrections go by it.
+  var step: Int { get }
+  /// Takes one step. Only parameters with a gradient move.
+  func update(_ model: Module, with gradients: Gradients)
+  /// Everything but settings that the next step depends on: moments by "name.kind".
+  var state: [String: Tensor] { get }
+  /// Goes back to a saved state.
+  /// - Throws: `StateError` if a tensor does not fit the model.
+  func restore(_ state: [String: Tensor], step: Int, for model: Module) throws(StateError)
+}
+
+/// Which parameters weight decay pulls on: matrices and embeddings, not biases and norms.
+public func decaysMatrices(_ name: String, _ value: Tensor) -> Bool { value.rank >= 2 }
+
+extension Optimizer {
+  /// The tensors "name.kind" of a saved state for each trainable parameter, checked for shape, as `kinds` of tables.
+  func restored(
+    _ state: [String: Tensor], kinds: [String], for model: Module
+  ) throws(StateError) -> [[String: Tensor]] {
+    var tables = kinds.map { _ in [String: Tensor]() }
+    var problems: [String] = []
+    for parameter in model.trainableParameters() {
+      for (i, kind) in kinds.enumerated() {
+        guard let tensor = state["\(parameter.name).\(kind)"] else { continue }
+        if tensor.shape == parameter.value.shape {
+          tables[i][parameter.name] = tensor.copy()
+        } else {
+          problems.append("\(parameter.name).\(kind) has shape \(tensor.shape), not \(parameter.value.shape)")
+        }
+      }
+    }
+    guard problems.isEmpty else { throw StateError(problems: problems) }
+    return tables
+  }
+}
+
+extension Module {
+  /// Hands each parameter that has a gradient to `step`, with its float32 gradient.
+  func forEachStepped(_ gradients: Gradients, _ step: (NamedParameter, _ gradient: Tensor) -> Void) {
+    for parameter in trainableParameters() {
+      guard let gradient = gradients.tensors[parameter.name] else { continue }
+      parameter.ownStorage()
+      step(parameter, gradient.cast(.float32))
+    }
+  }
+}
+
+extension NamedParameter {
+  /// Optimizers write in place: a parameter that shares its memory with another tensor is copied first.
+  func ownStorage() {
+    var tensor = box.tensor!
+    box.tensor = nil
+    if !isKnownUniquelyReferenced(&tensor.storage) || tensor.dtype != .float32 { tensor = tensor.cast(.float32).copy() }
+    box.tensor = tensor
+  }
+}
