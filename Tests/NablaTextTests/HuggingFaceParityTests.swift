@@ -45,6 +45,6 @@ import Testing
   }
 
   private func digest(_ lines: [String]) -> String {
-    Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { SHA256.hexadecimal(of: SHA256.digest(of: $0)) }
+    SHA256.hexadecimal(of: Array(lines.joined(separator: "\n").utf8))
   }
 }
