@@ -100,10 +100,11 @@ public struct ByteLevelBPETokenizer: Tokenizer {
   }
 
   public func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
-    if let token = specialTokens.token(id) {
-      bytes.append(contentsOf: token.content.utf8)
-    } else if id >= 0 && Int(id) < tokenStarts.count - 1 {
-      bytes.append(contentsOf: tokenBytes[Int(tokenStarts[Int(id)])..<Int(tokenStarts[Int(id) + 1])])
+    let ordinary = id >= 0 ? ordinaryBytes(Int(id)) : []
+    if ordinary.isEmpty {
+      if let token = specialTokens.token(id) { bytes.append(contentsOf: token.content.utf8) }
+    } else {
+      bytes.append(contentsOf: ordinary)
     }
   }
 

@@ -48,7 +48,8 @@ struct WordCache: ~Copyable {
         high = raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) >> UInt64(8 * (16 - count))
       }
     } else if count >= 4 {
-      low = UInt64(raw.loadUnaligned(as: UInt32.self))
+      low =
+        UInt64(raw.loadUnaligned(as: UInt32.self))
         | UInt64(raw.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)) << UInt64(8 * (count - 4))
     } else {
       for i in 0..<count { low |= UInt64(base[i]) << UInt64(8 * i) }

@@ -23,7 +23,7 @@ public enum TokenizerFolder {
   ///
   /// - Throws: ``TokenizerError`` that names the file and the field, `JSONError` with the byte offset, or `FileError`.
   public static func load(_ path: String) throws -> any Tokenizer {
-    let file = isFolder(path) ? path + "/" + fileName : path
+    let file = FileKind(path, followingLinks: true) == .folder ? path + "/" + fileName : path
     return try TokenizerReader(path: file, root: JSONValue(contentsOfFile: file)).tokenizer()
   }
 

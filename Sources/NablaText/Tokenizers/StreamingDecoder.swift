@@ -36,7 +36,8 @@ public struct StreamingDecoder: Sendable {
     for count in 1...3 where count <= bytes.count {
       let byte = bytes[bytes.count - count]
       if byte & 0b1100_0000 == 0b1000_0000 { continue }
-      let length = byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xC2 && byte < 0xE0 ? 2 : 1
+      let length =
+        byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xC2 && byte < 0xE0 ? 2 : 1
       return length > count ? count : 0
     }
     return 0

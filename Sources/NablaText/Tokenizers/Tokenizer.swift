@@ -38,7 +38,7 @@ extension Tokenizer {
   /// The text of `ids`. Bytes that are not UTF-8 become U+FFFD, one for each maximal broken part.
   public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
     var bytes: [UInt8] = []
-    for id in ids where !(skippingSpecialTokens && specialTokens.isControl(id)) {
+    for id in ids where !skippingSpecialTokens || !specialTokens.isControl(id) {
       appendBytes(of: id, to: &bytes)
     }
     return String(decoding: bytes, as: UTF8.self)

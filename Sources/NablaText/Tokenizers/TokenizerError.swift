@@ -13,7 +13,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unknownCharacter(let scalar, let offset, let line, let column):
       let code = "U+" + String(scalar.value, radix: 16, uppercase: true).leftPadded(to: 4)
-      return "the character \(String(reflecting: String(scalar))) (\(code)) at character \(offset) (line \(line), column "
+      return
+        "the character \(String(reflecting: String(scalar))) (\(code)) at character \(offset) (line \(line), column "
         + "\(column)) is not in the vocabulary; use a byte or BPE tokenizer, or text with the corpus's characters only"
     case .unknownByte(let byte, let offset):
       return "the byte 0x\(String(byte, radix: 16).leftPadded(to: 2)) at byte \(offset) is not in the vocabulary; "
