@@ -1,0 +1,137 @@
+import HeapModule
+
+/// Learns the merges of a byte-level BPE vocabulary from text.
+///
+/// ```swift
+/// let tokenizer = try BPETrainer(vocabularySize: 8_000).train([text])
+/// ```
+///
+/// Repeats until the vocabulary is full: find the most frequent pair of neighbouring symbols inside words, make it a
+/// token, replace it everywhere (Sennrich et al. 2016, arXiv:1508.07909, algorithm 1). Pair counts are kept up to
+/// date in the words that a merge touches, and a heap gives the next pair, so that a merge costs what it changes.
+///
+/// Ties go to the pair with the smaller left id, then the smaller right id, which makes the result a function of the
+/// text alone, and the one that Hugging Face's `tokenizers` gives.
+public struct BPETrainer: Sendable {
+  /// Tokens to end with: special tokens, the 256 bytes, and one a merge.
+  public var vocabularySize: Int
+  /// A pair must occur this often to become a token.
+  public var minimumFrequency: Int
+  /// Spellings that take the first ids.
+  public var specialTokens: [String]
+  /// How text is cut into words, which merges do not cross.
+  public var preTokenizer: PreTokenizer
+
+  public init(
+    vocabularySize: Int, minimumFrequency: Int = 2, specialTokens: [String] = [SpecialToken.endOfText],
+    preTokenizer: PreTokenizer = .gpt2
+  ) {
+    self.vocabularySize = vocabularySize
+    self.minimumFrequency = minimumFrequency
+    self.specialTokens = specialTokens
+    self.preTokenizer = preTokenizer
+  }
+
+  /// Trains on `texts`. The vocabulary may end up smaller than asked when the text runs out of pairs.
+  ///
+  /// - Parameter progress: Called now and then with the tokens found and the tokens wanted.
+  /// - Throws: ``TokenizerError/vocabularyTooSmall(requested:minimum:)`` or ``TokenizerError/emptyCorpus``.
+  public func train(
+    _ texts: some Sequence<String>, progress: ((_ found: Int, _ wanted: Int) -> Void)? = nil
+  ) throws -> ByteLevelBPETokenizer {
+    let minimum = 256 + specialTokens.count
+    guard vocabularySize >= minimum else {
+      throw TokenizerError.vocabularyTooSmall(requested: vocabularySize, minimum: minimum)
+    }
+    var counter = WordCounter()
+    for text in texts { counter.add(text, cutBy: preTokenizer) }
+    guard !counter.counts.isEmpty else { throw TokenizerError.emptyCorpus }
+
+    var vocabulary = TrainingVocabulary(specialTokens: specialTokens)
+    var words = TrainingWords(counter, idOfByte: vocabulary.idOfByte)
+    var heap = Heap(words.takeCandidates())
+    while vocabulary.count < vocabularySize, var top = heap.popMax() {
+      let count = words.count(of: top.pair)
+      if top.count != count {
+        // Earlier merges took some of this pair's occurrences; it waits for its turn with what is left.
+        top.count = count
+        heap.insert(top)
+        continue
+      }
+      if count < max(1, minimumFrequency) { break }
+      guard let id = vocabulary.merge(top.pair) else { continue }
+      words.merge(top.pair, into: id, in: top.words)
+      for candidate in words.takeCandidates() { heap.insert(candidate) }
+      if vocabulary.count % 256 == 0 { progress?(vocabulary.count, vocabularySize) }
+    }
+    progress?(vocabulary.count, vocabularySize)
+    return ByteLevelBPETokenizer(
+      tokens: vocabulary.tokens, merges: vocabulary.finalMerges(),
+      specialTokens: specialTokens.enumerated().map { SpecialToken(content: $1, id: Int32($0)) },
+      preTokenizer: preTokenizer)
+  }
+}
+
+/// A pair that may be merged, with the words that gained it since it was last listed.
+struct MergeCandidate: Comparable {
+  var pair: SymbolPair
+  var count: Int
+  var words: [Int32]
+
+  /// More frequent is greater; among equals the smaller pair is.
+  static func < (a: Self, b: Self) -> Bool {
+    a.count != b.count ? a.count < b.count : b.pair < a.pair
+  }
+
+  static func == (a: Self, b: Self) -> Bool { a.count == b.count && a.pair == b.pair }
+}
+
+struct SymbolPair: Comparable, Hashable, Sendable {
+  var left: Int32
+  var right: Int32
+
+  static func < (a: Self, b: Self) -> Bool { (a.left, a.right) < (b.left, b.right) }
+}
+
+/// The tokens found so far: special tokens, bytes in the order of ``ByteLevelAlphabet``, then merges.
+struct TrainingVocabulary {
+  private(set) var tokens: [[UInt8]]
+  private(set) var idOfByte = [Int32](repeating: -1, count: 256)
+  private var merges: [(pair: SymbolPair, id: Int32)] = []
+  private var idOfToken: [[UInt8]: Int32] = [:]
+  private let specialSpellings: Set<[UInt8]>
+
+  init(specialTokens: [String]) {
+    specialSpellings = Set(specialTokens.map { Array($0.utf8) })
+    tokens = specialTokens.map { _ in [] }
+    for byte in ByteLevelAlphabet.bytesInOrder {
+      idOfByte[Int(byte)] = Int32(tokens.count)
+      idOfToken[[byte]] = Int32(tokens.count)
+      tokens.append([byte])
+    }
+  }
+
+  var count: Int { tokens.count }
+
+  /// The id of the token that `pair` makes; nil when that would spell a special token, which no text may become by
+  /// merging. Two pairs can make the same token ("a" + "bc" and "ab" + "c"); it is listed once.
+  mutating func merge(_ pair: SymbolPair) -> Int32? {
+    let token = tokens[Int(pair.left)] + tokens[Int(pair.right)]
+    if specialSpellings.contains(token) { return nil }
+    let id = idOfToken[token] ?? Int32(tokens.count)
+    if Int(id) == tokens.count {
+      idOfToken[token] = id
+      tokens.append(token)
+    }
+    merges.append((pair, id))
+    return id
+  }
+
+  /// The merges in the order of their ranks. A pair that came up again (its left or right token was made anew by
+  /// another merge) has the rank of its last time, as in Hugging Face's trainer.
+  func finalMerges() -> [(left: Int32, right: Int32, id: Int32)] {
+    var last: [SymbolPair: Int] = [:]
+    for (rank, merge) in merges.enumerated() { last[merge.pair] = rank }
+    return merges.enumerated().filter { last[$1.pair] == $0 }.map { ($1.pair.left, $1.pair.right, $1.id) }
+  }
+}

@@ -1,0 +1,73 @@
+/// A hash table from a pair of token ids to a small value, by open addressing with linear probing.
+///
+/// Merging looks up a pair for every two neighbours of a text, so this is where tokenizing spends its time;
+/// `Dictionary`, whose hash resists attacks, is several times slower here. The keys of a tokenizer's table are its
+/// merges and their number is bounded, so a file made to collide costs its owner time and nothing else.
+struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
+  typealias Key = UInt64
+
+  private struct Slot: Sendable, BitwiseCopyable {
+    var key: Key
+    var value: Value
+  }
+
+  /// No pair of ids (which are not negative) packs into this.
+  private static var vacant: Key { .max }
+
+  private var slots: [Slot]
+  private let placeholder: Value
+  private(set) var count = 0
+
+  init(minimumCapacity: Int = 16, placeholder: Value) {
+    var size = 16
+    while size < minimumCapacity * 2 { size *= 2 }
+    self.placeholder = placeholder
+    slots = Array(repeating: Slot(key: Self.vacant, value: placeholder), count: size)
+  }
+
+  @inline(__always)
+  static func key(_ left: Int32, _ right: Int32) -> Key {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  @inline(__always)
+  private static func start(_ key: Key, mask: Int) -> Int {
+    // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4); the upper bits are the well mixed ones.
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
+  }
+
+  @inline(__always)
+  subscript(key: Key) -> Value? {
+    slots.withUnsafeBufferPointer { slots in
+      let mask = slots.count &- 1
+      var index = Self.start(key, mask: mask)
+      while true {
+        let slot = slots[index]
+        if slot.key == key { return slot.value }
+        if slot.key == Self.vacant { return nil }
+        index = (index &+ 1) & mask
+      }
+    }
+  }
+
+  /// Stores `value`, replacing what the pair had.
+  mutating func set(_ key: Key, _ value: Value) {
+    if 2 * (count + 1) > slots.count { grow() }
+    let index = insertionIndex(key)
+    if slots[index].key == Self.vacant { count += 1 }
+    slots[index] = Slot(key: key, value: value)
+  }
+
+  private func insertionIndex(_ key: Key) -> Int {
+    let mask = slots.count - 1
+    var index = Self.start(key, mask: mask)
+    while slots[index].key != key && slots[index].key != Self.vacant { index = (index + 1) & mask }
+    return index
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = Array(repeating: Slot(key: Self.vacant, value: placeholder), count: old.count * 2)
+    for slot in old where slot.key != Self.vacant { slots[insertionIndex(slot.key)] = slot }
+  }
+}

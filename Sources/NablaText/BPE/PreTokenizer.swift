@@ -1,0 +1,103 @@
+/// How text is cut into words before merging: BPE never merges across the cuts.
+///
+/// Tokenizer files give these cuts as regular expressions. Each is known here by name and has a scanner written by
+/// hand that is linear in the text; an expression that comes with a file is compared with the known ones and never run.
+public enum PreTokenizer: String, Sendable, CaseIterable {
+  /// No cuts: the whole text is one word.
+  case none
+  /// GPT-2: contractions; letters, digits, or other characters with an optional space before; white space.
+  case gpt2
+  /// Llama 3 (close to OpenAI's cl100k): digits in groups of three, line ends on their own.
+  case llama3
+  /// Qwen 2: as Llama 3 with every digit on its own.
+  case qwen2
+
+  /// The expression that Hugging Face files give for this scanner, or nil for ``none``.
+  public var pattern: String? {
+    switch self {
+    case .none: nil
+    case .gpt2: #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+    case .llama3: Self.lineAware(digits: #"\p{N}{1,3}"#)
+    case .qwen2: Self.lineAware(digits: #"\p{N}"#)
+    }
+  }
+
+  private static func lineAware(digits: String) -> String {
+    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
+      + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  }
+
+  /// The words of `text`, in order; joined they are `text`.
+  public func words(in text: String) -> [String] {
+    text.withUTF8Bytes { bytes in
+      var words: [String] = []
+      var start = 0
+      while start < bytes.count {
+        let end = endOfWord(in: bytes, from: start)
+        words.append(String(decoding: bytes[start..<end], as: UTF8.self))
+        start = end
+      }
+      return words
+    }
+  }
+
+  /// The end of the word that begins at `start`, which must be inside `bytes`. `bytes` must be valid UTF-8.
+  @inline(__always)
+  func endOfWord(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    switch self {
+    case .none: bytes.count
+    case .gpt2: GPT2Scanner.endOfWord(in: bytes, from: start)
+    case .llama3: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3)
+    case .qwen2: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 1)
+    }
+  }
+}
+
+/// Parts that the scanners share. Positions are byte offsets at character boundaries.
+enum WordScan {
+  /// The end of the run of characters of class `wanted` that begins at `start`.
+  @inline(__always)
+  static func endOfRun(_ wanted: CharacterClass, in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    var position = start
+    while position < bytes.count {
+      let (found, length) = CharacterClassifier.classify(bytes, at: position)
+      if found != wanted { break }
+      position += length
+    }
+    return position
+  }
+
+  /// `\s+(?!\S)|\s+` at a space: the run of white space up to the end of the text, else the run without its last
+  /// character (which the next word may want), else that one character.
+  static func endOfSpaces(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    let end = endOfRun(.space, in: bytes, from: start)
+    if end == bytes.count { return end }
+    var last = end - 1
+    while bytes[last] & 0xC0 == 0x80 { last -= 1 }
+    return last > start ? last : end
+  }
+
+  /// The end of `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `start`, or nil.
+  @inline(__always)
+  static func endOfContraction(
+    in bytes: UnsafeBufferPointer<UInt8>, from start: Int, ignoringCase: Bool
+  ) -> Int? {
+    guard bytes[start] == UInt8(ascii: "'"), start + 1 < bytes.count else { return nil }
+    let caseBit: UInt8 = ignoringCase ? 0x20 : 0
+    let first = bytes[start + 1] | caseBit
+    switch first {
+    case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return start + 2
+    default: break
+    }
+    guard start + 2 < bytes.count else { return nil }
+    switch (first, bytes[start + 2] | caseBit) {
+    case (UInt8(ascii: "r"), UInt8(ascii: "e")), (UInt8(ascii: "v"), UInt8(ascii: "e")),
+      (UInt8(ascii: "l"), UInt8(ascii: "l")):
+      return start + 3
+    default: break
+    }
+    // U+017F, the long s (C5 BF), is the one letter beyond ASCII that equals one of these when case is ignored.
+    if ignoringCase, bytes[start + 1] == 0xC5, bytes[start + 2] == 0xBF { return start + 3 }
+    return nil
+  }
+}

@@ -1,0 +1,100 @@
+import NablaFormats
+
+/// The text a model is trained on: documents in a fixed order.
+///
+/// ```swift
+/// let corpus = try TextCorpus.read(["book.txt", "Sources"])
+/// let tokens = try corpus.encode(with: tokenizer)
+/// ```
+public struct TextCorpus: Sendable {
+  public struct Document: Sendable, Equatable {
+    public let path: String
+    public let text: String
+
+    public init(path: String, text: String) {
+      self.path = path
+      self.text = text
+    }
+  }
+
+  /// A file of a folder that is not part of the corpus, and why.
+  public struct SkippedFile: Sendable, Equatable {
+    public let path: String
+    public let reason: String
+  }
+
+  public let documents: [Document]
+  /// Files in folders that were left out; hidden ones are not listed.
+  public let skipped: [SkippedFile]
+
+  public init(documents: [Document], skipped: [SkippedFile] = []) {
+    self.documents = documents
+    self.skipped = skipped
+  }
+
+  /// Bytes of UTF-8 in all documents.
+  public var byteCount: Int { documents.reduce(0) { $0 + $1.text.utf8.count } }
+
+  /// The token ids of all documents, with the end-of-text token between them when the tokenizer has one.
+  ///
+  /// - Parameter recognizingSpecialTokens: Whether `<|endoftext|>` written in the text is that token, as in data sets
+  ///   that keep many documents in one file.
+  /// - Throws: ``CorpusError/encoding(path:reason:)`` that names the document.
+  public func encode(with tokenizer: any Tokenizer, recognizingSpecialTokens: Bool = true) throws -> [Int32] {
+    var ids: [Int32] = []
+    for (index, document) in documents.enumerated() {
+      if index > 0, let separator = tokenizer.endOfText { ids.append(separator) }
+      do {
+        ids += try tokenizer.encode(document.text, recognizingSpecialTokens: recognizingSpecialTokens)
+      } catch {
+        throw CorpusError.encoding(path: document.path, reason: "\(error)")
+      }
+    }
+    return ids
+  }
+
+  /// SHA-256 of the documents in order, each after its length in bytes (8 bytes, little-endian), as hexadecimal
+  /// digits. Names do not count: moving a corpus leaves its hash alone.
+  public func contentHash() -> String {
+    let hash = SHA256()
+    for document in documents {
+      withUnsafeBytes(of: UInt64(document.text.utf8.count).littleEndian) { hash.update($0) }
+      document.text.withUTF8Bytes { hash.update(UnsafeRawBufferPointer($0)) }
+    }
+    return hash.finalize().map { String($0, radix: 16).leftPadded(to: 2) }.joined()
+  }
+}
+
+/// What can be wrong with a corpus; each message names the file.
+public enum CorpusError: Error, Equatable, CustomStringConvertible {
+  case notFound(path: String)
+  case notAFile(path: String)
+  case empty(path: String)
+  /// `offset` is that of the first byte that is not UTF-8.
+  case notUTF8(path: String, offset: Int)
+  case noText(paths: [String], skippedCount: Int)
+  case encoding(path: String, reason: String)
+  case tooShort(tokenCount: Int, context: Int)
+
+  public var description: String {
+    switch self {
+    case .notFound(let path):
+      return "\(path): no such file or folder"
+    case .notAFile(let path):
+      return "\(path): neither a file nor a folder"
+    case .empty(let path):
+      return "\(path): the file is empty"
+    case .notUTF8(let path, let offset):
+      return "\(path): not UTF-8 at byte \(offset); convert the file, for example with iconv -t UTF-8"
+    case .noText(let paths, let skippedCount):
+      let skipped = skippedCount > 0 ? " (\(skippedCount) files skipped as binary or empty)" : ""
+      return paths.isEmpty
+        ? "no files given to read text from" : "no text found in \(paths.joined(separator: ", "))\(skipped)"
+    case .encoding(let path, let reason):
+      return "\(path): \(reason)"
+    case .tooShort(let tokenCount, let context):
+      return "the text has \(tokenCount) tokens, and a context of \(context) needs \(context + 1) or more; "
+        + "give more text or a shorter context"
+    }
+  }
+}

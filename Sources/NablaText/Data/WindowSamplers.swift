@@ -1,0 +1,106 @@
+/// Windows at independent uniform places, as in nanoGPT.
+///
+/// The batch of a step is a function of (seed, step) and nothing else: training that resumes at step k sees what it
+/// would have seen. Row r of step s begins at ⌊x · (n − T) / 2⁶⁴⌋, where n is the number of tokens, T the context, and
+/// x the first 64 bits of ``Philox4x32`` with key `seed` and counter (s, r, stream 0).
+public struct RandomWindows: Sendable {
+  public let dataset: TokenDataset
+  public let context: Int
+  public let batchSize: Int
+  public let seed: UInt64
+
+  /// - Throws: ``CorpusError/tooShort(tokenCount:context:)``.
+  public init(_ dataset: TokenDataset, context: Int, batchSize: Int, seed: UInt64) throws {
+    try checkWindow(dataset, context, batchSize)
+    self.dataset = dataset
+    self.context = context
+    self.batchSize = batchSize
+    self.seed = seed
+  }
+
+  public func batch(step: Int) -> TokenBatch {
+    let places = UInt64(dataset.count - context)
+    let starts = (0..<batchSize).map { row in
+      let random = Philox4x32.random(key: seed, step: UInt64(step), row: UInt32(row), stream: 0)
+      return Int(random.multipliedFullWidth(by: places).high)
+    }
+    return TokenBatch(dataset, starts: starts, context: context)
+  }
+}
+
+/// Every window of an epoch once, in an order shuffled anew for each epoch; windows do not overlap.
+///
+/// The data set is cut into ⌊(n − 1) / T⌋ windows from its start. Batches follow each other through the epochs
+/// without a gap, so a batch may hold the end of one and the start of the next. Like ``RandomWindows``, a batch is a
+/// function of (seed, step).
+public struct ShuffledWindows: Sendable {
+  public let dataset: TokenDataset
+  public let context: Int
+  public let batchSize: Int
+  public let seed: UInt64
+  /// Windows in an epoch.
+  public let windowCount: Int
+
+  /// - Throws: ``CorpusError/tooShort(tokenCount:context:)``.
+  public init(_ dataset: TokenDataset, context: Int, batchSize: Int, seed: UInt64) throws {
+    try checkWindow(dataset, context, batchSize)
+    self.dataset = dataset
+    self.context = context
+    self.batchSize = batchSize
+    self.seed = seed
+    windowCount = (dataset.count - 1) / context
+  }
+
+  /// Steps after which every window of `epochs` epochs has been seen.
+  public func stepCount(epochs: Int = 1) -> Int { (epochs * windowCount + batchSize - 1) / batchSize }
+
+  public func batch(step: Int) -> TokenBatch {
+    let first = step * batchSize
+    let starts = (first..<(first + batchSize)).map { index in
+      let shuffle = Permutation(count: windowCount, seed: seed, stream: UInt64(index / windowCount))
+      return shuffle[index % windowCount] * context
+    }
+    return TokenBatch(dataset, starts: starts, context: context)
+  }
+}
+
+/// Windows in order for evaluation: each token but the first is a target exactly once.
+///
+/// The last row and the last batch are padded with ``TokenBatch/ignoredTarget``.
+public struct SequentialWindows: Sendable, Sequence {
+  public let dataset: TokenDataset
+  public let context: Int
+  public let batchSize: Int
+
+  /// - Throws: ``CorpusError/tooShort(tokenCount:context:)`` when there is no token to predict.
+  public init(_ dataset: TokenDataset, context: Int, batchSize: Int) throws {
+    precondition(context > 0 && batchSize > 0, "windows: context \(context) and batch size \(batchSize) must be > 0")
+    if dataset.count < 2 { throw CorpusError.tooShort(tokenCount: dataset.count, context: 1) }
+    self.dataset = dataset
+    self.context = context
+    self.batchSize = batchSize
+  }
+
+  /// Batches in all.
+  public var batchCount: Int {
+    let rows = (dataset.count - 1 + context - 1) / context
+    return (rows + batchSize - 1) / batchSize
+  }
+
+  public func batch(_ index: Int) -> TokenBatch {
+    precondition((0..<batchCount).contains(index), "batch \(index) is outside 0..<\(batchCount)")
+    let targetCount = dataset.count - 1
+    let starts = stride(from: index * batchSize * context, to: targetCount, by: context).prefix(batchSize)
+    let rows = starts.map { $0..<Swift.min($0 + context, targetCount) }
+    return TokenBatch(dataset, rows: rows, batchSize: batchSize, context: context)
+  }
+
+  public func makeIterator() -> some IteratorProtocol<TokenBatch> {
+    (0..<batchCount).lazy.map(batch).makeIterator()
+  }
+}
+
+private func checkWindow(_ dataset: TokenDataset, _ context: Int, _ batchSize: Int) throws {
+  precondition(context > 0 && batchSize > 0, "windows: context \(context) and batch size \(batchSize) must be > 0")
+  if dataset.count < context + 1 { throw CorpusError.tooShort(tokenCount: dataset.count, context: context) }
+}

@@ -1,0 +1,69 @@
+/// Text to token ids and back.
+///
+/// ```swift
+/// let tokenizer = ByteTokenizer()
+/// let ids = try tokenizer.encode("Hi")          // [72, 105]
+/// tokenizer.decode(ids)                          // "Hi"
+/// ```
+///
+/// A tokenizer is a value: encoding keeps no state between calls, so one may be shared by any number of threads.
+public protocol Tokenizer: Sendable {
+  /// One more than the largest token id, which is the number of rows an embedding needs.
+  var vocabularySize: Int { get }
+
+  /// Tokens that stand for themselves and are never split or merged, such as `<|endoftext|>`.
+  var specialTokens: SpecialTokens { get }
+
+  /// The token ids of `text`.
+  ///
+  /// - Parameter recognizingSpecialTokens: Whether the spelling of a special token in `text` becomes that token
+  ///   (as in Hugging Face) or is encoded as ordinary characters. Pass `false` for text from someone you do not trust.
+  /// - Throws: ``TokenizerError`` when the vocabulary cannot express a character.
+  func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32]
+
+  /// Appends the bytes that `id` stands for; for a special token, its spelling. Appends nothing when no token has
+  /// this id, which happens when a model's vocabulary is padded beyond the tokenizer's.
+  func appendBytes(of id: Int32, to bytes: inout [UInt8])
+
+  /// The content of a Hugging Face `tokenizer.json` that gives the same ids.
+  func tokenizerJSON() -> String
+}
+
+extension Tokenizer {
+  /// The token ids of `text`, in which the spellings of special tokens become those tokens.
+  public func encode(_ text: String) throws -> [Int32] {
+    try encode(text, recognizingSpecialTokens: true)
+  }
+
+  /// The text of `ids`. Bytes that are not UTF-8 become U+FFFD, one for each maximal broken part.
+  public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
+    var bytes: [UInt8] = []
+    for id in ids where !skippingSpecialTokens || !specialTokens.isControl(id) {
+      appendBytes(of: id, to: &bytes)
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The bytes that `id` stands for; empty when no token has this id.
+  public func bytes(of id: Int32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    appendBytes(of: id, to: &bytes)
+    return bytes
+  }
+
+  /// A token for people to read: its text, with U+FFFD where it is a fragment of a character.
+  public func piece(_ id: Int32) -> String {
+    String(decoding: bytes(of: id), as: UTF8.self)
+  }
+
+  /// The id of `<|endoftext|>`, which ends a document, when there is one.
+  public var endOfText: Int32? {
+    specialTokens.id(of: SpecialToken.endOfText)
+  }
+
+  /// Bytes of text that each id stands for, indexed by id: what bits per byte divides by. Special tokens count 0,
+  /// as they are not part of the text.
+  public func byteCounts() -> [Int32] {
+    (0..<Int32(vocabularySize)).map { specialTokens.contains($0) ? 0 : Int32(bytes(of: $0).count) }
+  }
+}

@@ -1,0 +1,38 @@
+/// What can be wrong with text, a vocabulary or a tokenizer file. Each message says where, and what to do.
+public enum TokenizerError: Error, Equatable, CustomStringConvertible {
+  /// `offset` counts Unicode scalars from 0; `line` and `column` count from 1.
+  case unknownCharacter(Unicode.Scalar, offset: Int, line: Int, column: Int)
+  /// `offset` counts bytes of UTF-8 from 0.
+  case unknownByte(UInt8, offset: Int)
+  case vocabularyTooSmall(requested: Int, minimum: Int)
+  case emptyCorpus
+  case malformedFile(path: String, field: String, reason: String)
+  case unsupported(path: String, field: String, found: String, supported: String)
+
+  public var description: String {
+    switch self {
+    case .unknownCharacter(let scalar, let offset, let line, let column):
+      let code = "U+" + String(scalar.value, radix: 16, uppercase: true).leftPadded(to: 4)
+      return
+        "the character \(String(reflecting: String(scalar))) (\(code)) at character \(offset) (line \(line), column "
+        + "\(column)) is not in the vocabulary; use a byte or BPE tokenizer, or text with the corpus's characters only"
+    case .unknownByte(let byte, let offset):
+      return "the byte 0x\(String(byte, radix: 16).leftPadded(to: 2)) at byte \(offset) is not in the vocabulary; "
+        + "use a tokenizer whose vocabulary has all 256 bytes"
+    case .vocabularyTooSmall(let requested, let minimum):
+      return "a vocabulary of \(requested) is too small: the 256 bytes and the special tokens take \(minimum)"
+    case .emptyCorpus:
+      return "there is no text to make a vocabulary from"
+    case .malformedFile(let path, let field, let reason):
+      return "\(path): \(field): \(reason)"
+    case .unsupported(let path, let field, let found, let supported):
+      return "\(path): \(field) is \(found), which is not supported; supported: \(supported)"
+    }
+  }
+}
+
+extension String {
+  func leftPadded(to length: Int) -> String {
+    String(repeating: "0", count: max(0, length - count)) + self
+  }
+}
