@@ -108,7 +108,9 @@ extension CheckpointStore {
   /// The steps that have a folder, whole or not, in ascending order.
   public static func steps(in folder: String) throws(FileError) -> [Int] {
     try folderEntries(folder).compactMap { name in
-      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), folderName(step: step) == name else { return nil }
+      guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), folderName(step: step) == name else {
+        return nil
+      }
       return step
     }.sorted()
   }

@@ -3,7 +3,7 @@ extension ProgressReport {
   /// room for one.
   ///
   /// - Parameter isUnicode: Whether block characters may be used.
-  func line(title: String, width: Int, isUnicode: Bool) -> String {
+  package func line(title: String, width: Int, isUnicode: Bool) -> String {
     let fraction = total > 0 ? min(1, max(0, Double(step) / Double(total))) : 0
     let percent = "\(Int(fraction * 100))%"
     var shown = [title.isEmpty ? percent : "\(title) \(percent)"]
@@ -19,7 +19,7 @@ extension ProgressReport {
   }
 
   /// A bar of so many columns, filled to a fraction in steps of an eighth of a column.
-  static func bar(_ fraction: Double, columns: Int, isUnicode: Bool) -> String {
+  package static func bar(_ fraction: Double, columns: Int, isUnicode: Bool) -> String {
     guard isUnicode else {
       let filled = Int(fraction * Double(columns - 2))
       return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: columns - 2 - filled) + "]"
