@@ -39,13 +39,10 @@ public enum AtomicFolder {
     var removed: [String] = []
     for name in try folderEntries(folder) where isTemporaryName(name) {
       let path = "\(folder)/\(name)"
-      if isFolder(path) {
-        guard let lock = FolderLock(path) else { continue }  // its writer is alive
-        defer { lock.release() }
-        try removeTree(path)
-      } else {
-        try removeTree(path)
-      }
+      let lock = FolderLock(path)
+      if lock == nil, isFolder(path) { continue }  // its writer is alive
+      defer { lock?.release() }
+      try removeTree(path)
       removed.append(name)
     }
     return removed

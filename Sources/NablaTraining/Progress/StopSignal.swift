@@ -3,7 +3,7 @@ import Synchronization
 
 /// Turns Ctrl-C (SIGINT) and SIGTERM into a flag that the training loop polls, so that it can finish the step and save.
 ///
-/// A second signal ends the process at once, with the status the shell gives such a death: 130 for SIGINT, 143 for
+/// SIGPIPE is ignored. A second signal ends the process at once, with the status the shell gives such a death: 130 for SIGINT, 143 for
 /// SIGTERM.
 ///
 /// ```swift
@@ -25,6 +25,8 @@ public enum StopSignal {
     }
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    // A closed pipe behind the progress display must not end a training either.
+    signal(SIGPIPE, SIG_IGN)
   }
 
   /// Whether a signal has come since ``install()`` or ``reset()``.

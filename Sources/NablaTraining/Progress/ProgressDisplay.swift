@@ -1,0 +1,130 @@
+import Glibc
+import NablaFormats
+
+/// Shows how a long job gets on: a bar that redraws itself on a terminal, plain lines elsewhere, or JSON lines.
+///
+/// ```swift
+/// let progress = ProgressDisplay(title: "pretrain", style: .automatic)
+/// progress.update(ProgressReport(step: step, total: total, loss: loss))
+/// progress.message("saved runs/x/checkpoints/step-00000100")
+/// progress.finish()
+/// ```
+public final class ProgressDisplay {
+  public enum Style: Sendable {
+    /// A bar when standard error is a terminal, else lines.
+    case automatic
+    case bar
+    case lines
+    /// One JSON object for every update, on standard output.
+    case json
+    case silent
+  }
+
+  private let title: String
+  private let style: Style
+  private let output: Int32
+  private let now: () -> Double
+  private let isUnicode: Bool
+  /// Seconds between two displays: short enough to look alive, long enough not to flicker or to fill a log.
+  private let interval: Double
+
+  private var lastDisplay = -Double.infinity
+  private var pending: ProgressReport?
+  private var isBarShown = false
+  private var latest: ProgressReport?
+
+  public convenience init(title: String, style: Style = .automatic) {
+    self.init(title: title, style: style, output: style == .json ? STDOUT_FILENO : STDERR_FILENO, now: monotonicSeconds)
+  }
+
+  package init(title: String, style: Style, output: Int32, now: @escaping () -> Double) {
+    let isTerminal = isatty(output) == 1 && environment("TERM") != "dumb"
+    let resolved: Style = style != .automatic ? style : isTerminal ? .bar : .lines
+    self.title = title
+    self.style = resolved
+    self.output = output
+    self.now = now
+    interval = resolved == .bar ? 0.1 : 5
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
+    isUnicode = locale.lowercased().contains("utf-8") || locale.lowercased().contains("utf8")
+  }
+
+  /// Shows a report, unless the last one was shown only just now. The final step is always shown.
+  public func update(_ report: ProgressReport) {
+    latest = report
+    if style == .json { return write(report.json.serialized() + "\n") }
+    guard report.step >= report.total || now() - lastDisplay >= interval else {
+      pending = report
+      return
+    }
+    show(report)
+  }
+
+  /// Prints a line of text above the bar. With JSON it becomes `{"message": …}`.
+  public func message(_ text: String) {
+    switch style {
+    case .silent: break
+    case .json: write((["message": .string(text)] as JSONValue).serialized() + "\n")
+    case .lines, .automatic: write(text + "\n")
+    case .bar:
+      // One write for all three, so that the bar never seems to vanish.
+      let bar = isBarShown ? latest.map { line(for: $0) } : nil
+      write((isBarShown ? "\r\u{1B}[K" : "") + text + "\n" + (bar ?? ""))
+    }
+  }
+
+  /// Shows what was held back, and leaves the terminal on a fresh line.
+  public func finish() {
+    if let pending { show(pending) }
+    if isBarShown { write("\n") }
+    isBarShown = false
+  }
+
+  private func show(_ report: ProgressReport) {
+    pending = nil
+    lastDisplay = now()
+    switch style {
+    case .bar:
+      // Overwrite first and erase the rest after, so that no moment shows an empty line.
+      write("\r" + line(for: report) + "\u{1B}[K")
+      isBarShown = true
+    case .lines, .automatic:
+      write(([title].filter { !$0.isEmpty } + report.parts).joined(separator: "  ") + "\n")
+    case .json, .silent: break
+    }
+  }
+
+  /// The last column stays free: many terminals wrap when it is written.
+  private func line(for report: ProgressReport) -> String {
+    report.line(title: title, width: terminalWidth(output) - 1, isUnicode: isUnicode)
+  }
+
+  private func write(_ text: String) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { pointer in
+        retryingInterrupts { Glibc.write(output, pointer.baseAddress, pointer.count) }
+      }
+      // A reader that went away must not end the training.
+      if count <= 0 { return }
+      bytes = bytes.dropFirst(count)
+    }
+  }
+}
+
+/// The columns of the terminal behind a descriptor, asked anew each time because windows are resized; 80 when unknown.
+private func terminalWidth(_ descriptor: Int32) -> Int {
+  var size = winsize()
+  guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+  return Int(size.ws_col)
+}
+
+/// The value of an environment variable.
+private func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+/// A clock that never jumps.
+public func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

@@ -1,0 +1,104 @@
+import NablaFormats
+
+/// The numbers of a run over its steps: appended to `metrics.jsonl`, one flat JSON object a line, and to TensorBoard's
+/// event file.
+///
+/// Each record is handed to the system at once, so that other programs can watch and a killed run loses none.
+///
+/// ```swift
+/// try metrics.record(step: 10, ["loss": 3.2, "learning_rate": 1e-4])
+/// // {"step":10,"time":1750000000.123,"loss":3.2,"learning_rate":0.0001}
+/// ```
+public final class MetricsLog {
+  private let writer: FileWriter
+  private let events: TensorBoardWriter
+  private let now: () -> Double
+
+  /// Opens the log of a run folder.
+  ///
+  /// - Parameters:
+  ///   - folder: The run folder.
+  ///   - step: When resuming, the last step that counts: lines of later steps are removed, and so is a last line that
+  ///     a crash tore.
+  ///   - now: Seconds since 1970.
+  public init(
+    folder: String, resumingAfter step: Int? = nil, now: @escaping () -> Double = secondsSince1970
+  ) throws {
+    let path = "\(folder)/\(Self.fileName)"
+    if let step, pathExists(path) { try Self.truncate(path, after: step) }
+    writer = try FileWriter(path: path, mode: .append)
+    events = try TensorBoardWriter(folder: folder, resumingAt: step.map { $0 + 1 }, now: now)
+    self.now = now
+  }
+
+  /// Appends one record. Names are unique, and neither "step" nor "time"; a value that is not finite is written as
+  /// null, JSON having no other word for it.
+  public func record(step: Int, _ values: KeyValuePairs<String, Double>) throws(FileError) {
+    var object: JSONObject = JSONObject([
+      ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),
+    ])
+    for (name, value) in values {
+      precondition(object[name] == nil, "MetricsLog.record: the name \(name) is taken")
+      object[name] = .number(value)
+    }
+    try writer.write(JSONValue.object(object).serialized() + "\n")
+    try writer.flush()
+    for (name, value) in values { try events.write(scalar: value, tag: name, step: step) }
+  }
+
+  /// The event file, for text and images.
+  public var tensorBoard: TensorBoardWriter { events }
+
+  static let fileName = "metrics.jsonl"
+
+  private static func truncate(_ path: String, after step: Int) throws {
+    let lines = try lines(of: path)
+    let kept = lines.filter { line in MetricsRecord(line: line).map { $0.step <= step } ?? false }
+    if kept.count == lines.count, try endsWithNewline(path) { return }
+    try AtomicFile.write(to: path) { writer in
+      for line in kept { try writer.write(line + [UInt8(ascii: "\n")]) }
+    }
+  }
+
+  static func lines(of path: String) throws(FileError) -> [[UInt8]] {
+    try MappedFile(path: path).withBytes { bytes in bytes.split(separator: UInt8(ascii: "\n")).map(Array.init) }
+  }
+
+  private static func endsWithNewline(_ path: String) throws(FileError) -> Bool {
+    try MappedFile(path: path).withBytes { $0.last.map { $0 == UInt8(ascii: "\n") } ?? true }
+  }
+}
+
+/// One line of `metrics.jsonl`.
+public struct MetricsRecord: Sendable, Equatable {
+  public let step: Int
+  /// Seconds since 1970.
+  public let time: Double
+  /// The names and values in the order they were written; NaN for what was not finite.
+  public let values: [(name: String, value: Double)]
+
+  /// The value of this name, nil when the record has none.
+  public subscript(name: String) -> Double? { values.first { $0.name == name }?.value }
+
+  public static func == (left: MetricsRecord, right: MetricsRecord) -> Bool {
+    left.step == right.step && left.time == right.time
+      && left.values.elementsEqual(right.values) { $0.name == $1.name && $0.value == $1.value }
+  }
+
+  /// Reads all records of a run folder. Lines that are no records, such as a torn last one, are passed over.
+  public static func readAll(folder: String) throws(FileError) -> [MetricsRecord] {
+    try MetricsLog.lines(of: "\(folder)/\(MetricsLog.fileName)").compactMap { MetricsRecord(line: $0) }
+  }
+
+  init?(line: [UInt8]) {
+    guard let object = try? JSONValue(parsing: line).object, let step = object["step"]?.integer,
+      let time = object["time"]?.double
+    else { return nil }
+    self.step = step
+    self.time = time
+    values = object.members.compactMap { member in
+      guard member.key != "step", member.key != "time" else { return nil }
+      return member.value == .null ? (member.key, .nan) : member.value.double.map { (member.key, $0) }
+    }
+  }
+}
