@@ -2,5 +2,6 @@ import ArgumentParser
 
 @main
 struct NablaCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "nabla", abstract: "Train, align and sample AI models on this computer.")
+  static let configuration = CommandConfiguration(
+    commandName: "nabla", abstract: "Train, align and sample AI models on this computer.")
 }
