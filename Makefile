@@ -16,7 +16,7 @@ demo: setup ## Train a small GPT on this repository's own text, sample from it a
 
 test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
-	swift test -c release --skip-build
+	swift test -c release --skip-build --disable-xctest
 
 bench: setup ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
 	Scripts/setup bench
