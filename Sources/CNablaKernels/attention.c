@@ -10,21 +10,18 @@ static const struct attention_kernels *const tables[] = {
     [NABLA_ATTENTION_AVX512] = &nabla_attention_avx512,
 #endif
 };
-static atomic_int isaLimit = NABLA_ATTENTION_AVX512;
 
-static enum nabla_attention_isa isa(void) {
-  enum nabla_attention_isa best = NABLA_ATTENTION_BASELINE;
+enum nabla_attention_isa nabla_attention_best_isa(void) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("x86-64-v3")) best = NABLA_ATTENTION_AVX2;
-  if (__builtin_cpu_supports("x86-64-v4")) best = NABLA_ATTENTION_AVX512;
+  if (__builtin_cpu_supports("x86-64-v4")) return NABLA_ATTENTION_AVX512;
+  if (__builtin_cpu_supports("x86-64-v3")) return NABLA_ATTENTION_AVX2;
 #endif
-  const enum nabla_attention_isa limit = (enum nabla_attention_isa)atomic_load(&isaLimit);
-  return limit < best ? limit : best;
+  return NABLA_ATTENTION_BASELINE;
 }
 
-enum nabla_attention_isa nabla_attention_limit(enum nabla_attention_isa limit) {
-  atomic_store(&isaLimit, (int)limit);
-  return isa();
+static const struct attention_kernels *kernelsFor(const problem_t *p) {
+  const enum nabla_attention_isa best = nabla_attention_best_isa();
+  return tables[p->isa == NABLA_ATTENTION_BEST || p->isa > best ? best : p->isa];
 }
 
 static int64_t blocks(int64_t length, int64_t size) { return (length + size - 1) / size; }
@@ -90,14 +87,14 @@ void nabla_attention_forward(
     const struct nabla_attention *p, view_t q, view_t k, view_t v, output_t out, float *lse, int32_t threadCount) {
   const int64_t heads = (int64_t)p->batch * p->queryHeadCount;
   if (heads == 0 || p->queryLength == 0) return;
-  const struct attention_kernels *kernels = tables[isa()];
-  struct forward_arguments a = {p, q, k, v, out, lse, 128};
+  const struct attention_kernels *kernels = kernelsFor(p);
+  struct forward_arguments a = {p, q, k, v, out, lse, p->headSize <= 128 ? 256 : 128};
   if (p->queryLength <= DECODE_QUERIES) {
     decode(a, kernels, threadCount);
     return;
   }
   // Larger blocks of queries read keys and values fewer times; smaller ones give every thread work.
-  if (heads * blocks(p->queryLength, 128) < 16) a.blockRows = 64;
+  while (a.blockRows > 64 && heads * blocks(p->queryLength, a.blockRows) < 16) a.blockRows /= 2;
   struct forward_region r = {a, kernels, heads, blocks(p->queryLength, a.blockRows), 0};
   const int64_t tasks = r.heads * r.queryBlocks;
   nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, forwardTasks);
@@ -149,7 +146,7 @@ void nabla_attention_backward(
   const int64_t rows = (int64_t)p->batch * p->queryHeadCount * p->queryLength;
   if (heads == 0) return;
   struct backward_region r = {
-      .a = {p, q, k, v, out, dout, lse, dq, dk, dv, NULL, NULL}, .kernels = tables[isa()], .heads = heads,
+      .a = {p, q, k, v, out, dout, lse, dq, dk, dv, NULL, NULL}, .kernels = kernelsFor(p), .heads = heads,
       .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
   r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
 

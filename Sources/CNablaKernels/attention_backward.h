@@ -3,9 +3,12 @@
 // A task owns a block of keys, so dK and dV stay in its tiles; Kᵀ and Vᵀ are transposed once a task. dQ is summed in
 // float32 over the blocks of keys in ascending order, whichever thread computes them.
 
+// The row stride of a tile of scores. A power of two would put the rows of a strip into few sets of the L1 cache.
+enum { SCORE_STRIDE = BACKWARD_KEYS + 16 };
+
 static size_t backwardFloats(const problem_t *p) {
   const size_t dp = (size_t)paddedHead(p);
-  return (6 * BACKWARD_KEYS + 2 * BACKWARD_QUERIES) * dp + 3 * BACKWARD_QUERIES * BACKWARD_KEYS + 2 * BACKWARD_QUERIES;
+  return (6 * BACKWARD_KEYS + 2 * BACKWARD_QUERIES) * dp + 3 * BACKWARD_QUERIES * SCORE_STRIDE + 2 * BACKWARD_QUERIES;
 }
 
 // The key blocks that some query of a block of queries sees: [first, end), empty if none.
@@ -50,9 +53,9 @@ static void awaitTurn(atomic_int *ticket, int turn) {
 struct backward_tiles {
   const float *q, *dout;    // [BACKWARD_QUERIES][dp]
   const float *kT, *vT;     // [strips][dp][STRIP]; kT times scale · log2 e
-  float *weights, *dscores; // [BACKWARD_QUERIES][BACKWARD_KEYS]
+  float *weights, *dscores; // [BACKWARD_QUERIES][SCORE_STRIDE]
   const float *lse, *delta; // [BACKWARD_QUERIES]; lse in log2 units, +∞ for rows that see nothing
-  const float *bias;        // [BACKWARD_QUERIES][BACKWARD_KEYS] in log2 units, or NULL
+  const float *bias;        // [BACKWARD_QUERIES][SCORE_STRIDE] in log2 units, or NULL
 };
 
 // Weights P and score gradients dS of MR queries from row r against the STRIP keys from column c of the tile.
@@ -67,28 +70,28 @@ static void backwardScores(
     for (int n = 0; n < NR; n++) {
       const int64_t column = c + n * WIDTH;
       vec x = s[m][n];
-      if (t->bias) x += load(t->bias + (r + m) * BACKWARD_KEYS + column);
+      if (t->bias) x += load(t->bias + (r + m) * SCORE_STRIDE + column);
       x = exp2Vector(x - splat(t->lse[r + m]));
       if (first) {
         ivec key = lane + (int32_t)column;
         x = choose((key >= isplat(first[r + m])) & (key < isplat(last[r + m])), x, splat(0));
       }
-      store(t->weights + (r + m) * BACKWARD_KEYS + column, x);
+      store(t->weights + (r + m) * SCORE_STRIDE + column, x);
     }
   vec g[MR][NR] = {0};
   accumulateRows(g, t->dout + r * dp, dp, t->vT + c * dp, STRIP, dp);
   for (int m = 0; m < MR; m++)
     for (int n = 0; n < NR; n++) {
-      const int64_t at = (r + m) * BACKWARD_KEYS + c + n * WIDTH;
+      const int64_t at = (r + m) * SCORE_STRIDE + c + n * WIDTH;
       store(t->dscores + at, load(t->weights + at) * (g[m][n] - splat(t->delta[r + m])));
     }
 }
 
 static void loadBias(float *tile, const problem_t *p, int64_t b, int64_t h, int64_t q0, int64_t rows, int64_t k0, int64_t keys) {
-  memset(tile, 0, BACKWARD_QUERIES * BACKWARD_KEYS * sizeof(float));
+  memset(tile, 0, BACKWARD_QUERIES * SCORE_STRIDE * sizeof(float));
   for (int64_t i = 0; i < rows; i++) {
     const float *from = p->bias + b * p->biasBatchStride + h * p->biasHeadStride + (q0 + i) * p->biasQueryStride + k0;
-    for (int64_t j = 0; j < keys; j++) tile[i * BACKWARD_KEYS + j] = from[j] * log2e;
+    for (int64_t j = 0; j < keys; j++) tile[i * SCORE_STRIDE + j] = from[j] * log2e;
   }
 }
 
@@ -104,9 +107,9 @@ static void backwardBlock(
   float *k = workspace, *kT = k + BACKWARD_KEYS * dp, *vT = kT + BACKWARD_KEYS * dp, *v = vT + BACKWARD_KEYS * dp;
   float *dk = v, *dv = dk + BACKWARD_KEYS * dp;  // v is only read to be transposed
   float *q = dv + 2 * BACKWARD_KEYS * dp, *dout = q + BACKWARD_QUERIES * dp;
-  float *weights = dout + BACKWARD_QUERIES * dp, *dscores = weights + BACKWARD_QUERIES * BACKWARD_KEYS;
-  float *bias = dscores + BACKWARD_QUERIES * BACKWARD_KEYS;
-  float *lse = bias + BACKWARD_QUERIES * BACKWARD_KEYS, *delta = lse + BACKWARD_QUERIES;
+  float *weights = dout + BACKWARD_QUERIES * dp, *dscores = weights + BACKWARD_QUERIES * SCORE_STRIDE;
+  float *bias = dscores + BACKWARD_QUERIES * SCORE_STRIDE;
+  float *lse = bias + BACKWARD_QUERIES * SCORE_STRIDE, *delta = lse + BACKWARD_QUERIES;
   const struct backward_tiles tiles = {q, dout, kT, vT, weights, dscores, lse, delta, p->bias ? bias : NULL};
 
   if (count > 0) {
@@ -156,16 +159,21 @@ static void backwardBlock(
           if (first[r] >= c + STRIP || last[final] <= c || first[r] >= last[final]) continue;
           const bool full = final == r + MR - 1 && first[final] <= c && last[r] >= c + STRIP;
           backwardScores(&tiles, dp, r, c, full ? NULL : first, last);
+          if (c == 0) {
+            const int64_t next = q0 + BACKWARD_QUERIES + r, stop = next + MR < tq ? next + MR : tq;
+            prefetchRows(p, headOf(p, a->q, b, h), a->q.timeStride, next, stop);
+            prefetchRows(p, headOf(p, a->dout, b, h), a->dout.timeStride, next, stop);
+          }
           if (fromRow > r) fromRow = r;
           toRow = r + MR;
           if (fromStrip[r / MR] > c) fromStrip[r / MR] = c;
           toStrip[r / MR] = c + STRIP;
         }
         if (toRow <= fromRow) continue;
-        const int64_t at = fromRow * BACKWARD_KEYS, depth = toRow - fromRow;
+        const int64_t at = fromRow * SCORE_STRIDE, depth = toRow - fromRow;
         for (int64_t j = c; j < c + STRIP && j < count; j += MR) {
-          addTransposedProduct(dv + j * dp, dp, NULL, weights + at + j, BACKWARD_KEYS, dout + fromRow * dp, depth);
-          addTransposedProduct(dk + j * dp, dp, NULL, dscores + at + j, BACKWARD_KEYS, q + fromRow * dp, depth);
+          addTransposedProduct(dv + j * dp, dp, NULL, weights + at + j, SCORE_STRIDE, dout + fromRow * dp, depth);
+          addTransposedProduct(dk + j * dp, dp, NULL, dscores + at + j, SCORE_STRIDE, q + fromRow * dp, depth);
         }
       }
 
@@ -174,7 +182,7 @@ static void backwardBlock(
       if (ticket) awaitTurn(ticket, (int)(keyBlock - firstBlock));
       for (int64_t r = 0; r < padded; r += MR) {
         const int64_t c = fromStrip[r / MR], depth = toStrip[r / MR] > c ? toStrip[r / MR] - c : 0;
-        addProduct(sum + r * dp, dp, keyBlock > firstBlock, dscores + r * BACKWARD_KEYS + c, BACKWARD_KEYS, k + c * dp,
+        addProduct(sum + r * dp, dp, keyBlock > firstBlock, dscores + r * SCORE_STRIDE + c, SCORE_STRIDE, k + c * dp,
                    depth);
       }
       if (keyBlock == endBlock - 1)

@@ -103,6 +103,12 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
         for (int64_t i = 0; i < STRIP; i++) first[i] = firstKey(p, i0 + i), last[i] = endKey(p, i0 + i, keys);
 
       for (int64_t j = from / MR * MR; j < to; j += MR) {
+        // Each strip asks for its share of the next tile.
+        if (j / MR % strips == t) {
+          const int64_t next = k0 + FORWARD_KEYS + j, stop = next + MR < end ? next + MR : end;
+          prefetchRows(p, kHead, a->k.timeStride, next, stop);
+          prefetchRows(p, vHead, a->v.timeStride, next, stop);
+        }
         vec acc[MR][NR] = {0};
         accumulateRows(acc, kTile + j * dp, dp, qT + t * STRIP * dp, STRIP, dp);
         for (int m = 0; m < MR; m++)

@@ -9,7 +9,7 @@ typedef struct nabla_attention_view view_t;
 typedef struct nabla_attention_output output_t;
 
 // Rows of a tile. 64 keys of D = 64 in float32 are 16 KB; the tiles of one task stay in L2.
-enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 64, DECODE_QUERIES = 8, DECODE_SPLIT = 512 };
+enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_QUERIES = 8, DECODE_SPLIT = 512 };
 
 // A head size padded to whole vectors.
 static inline int64_t paddedHead(const problem_t *p) { return (p->headSize + 15) & ~15; }

@@ -30,10 +30,8 @@ static const float log2e = 1.44269504088896341f, ln2 = 0.693147180559945309f;
 // number: the minimax polynomial of degree 5 gives 2^f, and n is added to its exponent bits.
 INLINE vec exp2Vector(vec x) {
   const float smallest = -125.0f, magic = 0x1.8p23f;  // adding 1.5 · 2^23 rounds to a whole number in the low bits
-  ivec underflow = x < splat(smallest);
-  vec c = choose(underflow, splat(smallest), x);
-  vec t = c + splat(magic);
-  vec f = c - (t - splat(magic));
+  vec t = x + splat(magic);
+  vec f = x - (t - splat(magic));
   vec p = splat(0x1.5c08e6p-10f);
   p = p * f + splat(0x1.3d0c60p-7f);
   p = p * f + splat(0x1.c6b6e6p-5f);
@@ -41,7 +39,7 @@ INLINE vec exp2Vector(vec x) {
   p = p * f + splat(0x1.62e428p-1f);
   p = p * f + splat(0x1.000002p0f);
   vec y = (vec)((ivec)p + ((ivec)t << 23));
-  return choose(underflow, splat(0), y);
+  return choose(x < splat(smallest), splat(0), y);
 }
 
 INLINE float fromBFloat16(uint16_t x) {
@@ -79,16 +77,24 @@ static void loadTile(
     float *to = tile + r * dp;
     if (p->dtype == NABLA_ATTENTION_BFLOAT16) {
       const uint16_t *from = (const uint16_t *)x + r * timeStride;
-      for (int64_t c = 0; c < whole; c += WIDTH) store(to + c, loadBFloat16(from + c));
+      _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH)
+          store(to + c, loadBFloat16(from + c));
       for (int64_t c = whole; c < d; c++) to[c] = fromBFloat16(from[c]);
     } else {
       const float *from = (const float *)x + r * timeStride;
-      for (int64_t c = 0; c < whole; c += WIDTH) store(to + c, load(from + c));
+      _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH) store(to + c, load(from + c));
       for (int64_t c = whole; c < d; c++) to[c] = from[c];
     }
     for (int64_t c = d; c < dp; c++) to[c] = 0;
   }
   if (paddedRows > rows) memset(tile + rows * dp, 0, (size_t)((paddedRows - rows) * dp) * sizeof(float));
+}
+
+// Asks for rows of x ahead of their use: rows of a packed buffer lie pages apart, where the hardware does not look ahead.
+INLINE void prefetchRows(const problem_t *p, const char *x, int64_t timeStride, int64_t from, int64_t to) {
+  const int64_t bytes = (int64_t)elementSize(p);
+  for (int64_t r = from; r < to; r++)
+    for (int64_t c = 0; c < p->headSize * bytes; c += 64) __builtin_prefetch(x + r * timeStride * bytes + c);
 }
 
 // x[r][d] = factor · tile[r][d] in the problem's dtype.
@@ -133,7 +139,7 @@ static void transpose(
 // The heart: acc[MR][n] += Σ_p A(m, p) · B[p][columns], with A(m, p) = a[m · rowStride + p · depthStride]. One of the
 // two strides is the constant 1: rows read as they lie, or columns (a transposed left operand) at the same cost.
 #define ACCUMULATE(N, acc, a, rowStride, depthStride, b, bStride, depth)          \
-  for (int64_t p_ = 0; p_ < (depth); p_++) {                                      \
+  _Pragma("clang loop unroll_count(4)") for (int64_t p_ = 0; p_ < (depth); p_++) { \
     vec b_[N];                                                                    \
     _Pragma("clang loop unroll(full)") for (int n_ = 0; n_ < N; n_++)             \
         b_[n_] = load((b) + p_ * (bStride) + n_ * WIDTH);                         \

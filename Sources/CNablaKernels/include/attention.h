@@ -10,6 +10,14 @@
 /// The storage type of q, k, v, out and their gradients. Sums are float32 either way.
 enum nabla_attention_dtype { NABLA_ATTENTION_FLOAT32 = 0, NABLA_ATTENTION_BFLOAT16 = 1 };
 
+/// The instruction sets with kernels of their own, best last. Another set gives other last bits.
+enum nabla_attention_isa {
+  NABLA_ATTENTION_BEST = 0,  // whatever the CPU has
+  NABLA_ATTENTION_BASELINE = 1,
+  NABLA_ATTENTION_AVX2 = 2,
+  NABLA_ATTENTION_AVX512 = 3,
+};
+
 /// The largest head size D.
 enum { NABLA_ATTENTION_MAX_HEAD_SIZE = 256 };
 
@@ -33,6 +41,7 @@ struct nabla_attention {
   int64_t biasBatchStride;    // strides in elements; 0 repeats the bias over batches, heads or queries
   int64_t biasHeadStride;
   int64_t biasQueryStride;
+  enum nabla_attention_isa isa;  // use at most this (for tests and measurements); 0 for the best
 };
 
 /// x[b, t, h, d] in memory: strides in elements, d contiguous. The packed output of one linear layer,
@@ -75,7 +84,5 @@ void nabla_attention_reference_backward(
     const struct nabla_attention *problem, struct nabla_attention_view q, struct nabla_attention_view k,
     struct nabla_attention_view v, struct nabla_attention_view dout, double *dq, double *dk, double *dv);
 
-/// The instruction sets with kernels of their own, best last. The best that the CPU has is used unless
-/// `nabla_attention_limit` lowers it (for tests and measurements; not while another thread computes).
-enum nabla_attention_isa { NABLA_ATTENTION_BASELINE = 0, NABLA_ATTENTION_AVX2 = 1, NABLA_ATTENTION_AVX512 = 2 };
-enum nabla_attention_isa nabla_attention_limit(enum nabla_attention_isa limit);
+/// The best instruction set that this CPU and these kernels have in common: what NABLA_ATTENTION_BEST stands for.
+enum nabla_attention_isa nabla_attention_best_isa(void);
