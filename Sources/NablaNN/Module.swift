@@ -26,18 +26,20 @@ open class Module {
       levels.insert(level, at: 0)
       mirror = level.superclassMirror
     }
-    for child in levels.flatMap(\.children) {
-      guard let label = child.label else { continue }
-      let name = label.hasPrefix("_") ? String(label.dropFirst()) : label
-      if let box = child.value as? any ParameterBox {
+    func add(_ name: String, _ value: Any) {
+      if let box = value as? any ParameterBox {
         found.append((box.name ?? name, .parameter(box)))
-      } else if let named = child.value as? any NamedModule {
-        if let module = named.module { found.append((named.name, .module(module))) }
-      } else if let module = child.value as? Module {
+      } else if let named = value as? any NamedPart {
+        if let part = named.content { add(named.name, part) }
+      } else if let module = value as? Module {
         found.append((name, .module(module)))
-      } else if let modules = child.value as? [Module] {
+      } else if let modules = value as? [Module] {
         for (i, module) in modules.enumerated() { found.append(("\(name).\(i)", .module(module))) }
       }
+    }
+    for child in levels.flatMap(\.children) {
+      guard let label = child.label else { continue }
+      add(label.hasPrefix("_") ? String(label.dropFirst()) : label, child.value)
     }
     return found
   }()
@@ -166,18 +168,18 @@ public final class Parameter<Value: ParameterValue>: ParameterBox {
   }
 }
 
-protocol NamedModule {
+protocol NamedPart {
   var name: String { get }
-  var module: Module? { get }
+  var content: Any? { get }
 }
 
 /// Gives a part of a model the name it has in a file: `@Named("self_attn") var attention: Attention`. The part may be
-/// optional. Set it in the initializer, after `super.init()`.
+/// an array, or optional. Set it in the initializer, after `super.init()`.
 @propertyWrapper
-public final class Named<Part>: NamedModule {
+public final class Named<Part>: NamedPart {
   let name: String
   private var part: Part?
-  var module: Module? { part as? Module }
+  var content: Any? { part }
 
   public init(_ name: String) { self.name = name }
 

@@ -25,7 +25,7 @@ public func sinusoidalPositions(_ positions: Int, width: Int) -> Tensor {
 
 /// How rotary frequencies are stretched to serve longer contexts than a model was trained on. Cases and fields are those
 /// of Hugging Face's `rope_scaling`.
-public enum RotaryScaling: Sendable, Hashable {
+public enum RotaryScaling: Sendable, Hashable, Codable {
   case none
   /// Positions divided by the factor (Chen et al. 2023).
   case linear(factor: Double)

@@ -78,3 +78,8 @@ extension Tensor {
     return y
   }
 }
+
+extension RotaryTable {
+  /// The cosines, [positions, pairs]: what sets positions apart, for looking at.
+  public var cosineTable: Tensor { cosine }
+}

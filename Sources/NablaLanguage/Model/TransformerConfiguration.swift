@@ -1,0 +1,97 @@
+import NablaNN
+
+/// Everything that decides the shape of a transformer language model.
+public struct TransformerConfiguration: Codable, Sendable, Hashable {
+  /// V: rows of the embedding.
+  public var vocabularySize: Int
+  /// T: the most positions a sequence may have.
+  public var context: Int
+  /// C: the width of the residual stream.
+  public var width: Int
+  public var layerCount: Int
+  /// H: query heads.
+  public var headCount: Int
+  /// G: key-value heads; divides `headCount`.
+  public var keyValueHeadCount: Int
+  /// D: the size of a head. Even where positions are rotary.
+  public var headSize: Int
+  /// The width between a block's feed-forward layers.
+  public var feedForwardWidth: Int
+  public var feedForward: FeedForwardKind = .swiglu
+  public var norm: NormKind = .rms
+  public var normPlacement: NormPlacement = .pre
+  /// ε inside the norms' square root.
+  public var normEpsilon: Float = 1e-5
+  public var positions: PositionKind = .rotary
+  /// The base θ of rotary frequencies.
+  public var rotaryBase: Double = 10_000
+  public var rotaryScaling: RotaryScaling = .none
+  /// Whether the output layer is the embedding.
+  public var tieEmbeddings: Bool = true
+  /// Whether linear layers have biases.
+  public var bias: Bool = false
+  /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
+  public var dropout: Float = 0
+  /// Attention reaches this many positions back, its own included; nil for all.
+  public var window: Int?
+
+  public init(
+    vocabularySize: Int, context: Int, width: Int, layerCount: Int, headCount: Int, keyValueHeadCount: Int? = nil,
+    headSize: Int? = nil, feedForwardWidth: Int? = nil, feedForward: FeedForwardKind = .swiglu
+  ) {
+    self.vocabularySize = vocabularySize
+    self.context = context
+    self.width = width
+    self.layerCount = layerCount
+    self.headCount = headCount
+    self.keyValueHeadCount = keyValueHeadCount ?? headCount
+    self.headSize = headSize ?? width / Swift.max(headCount, 1)
+    self.feedForward = feedForward
+    self.feedForwardWidth = feedForwardWidth ?? Self.feedForwardWidth(for: width, feedForward)
+  }
+
+  /// Four times the width; two thirds of that for SwiGLU, which has three matrices instead of two, rounded up to a
+  /// multiple of 32.
+  public static func feedForwardWidth(for width: Int, _ kind: FeedForwardKind) -> Int {
+    kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
+  }
+
+  /// - Throws: `ConfigurationError` for sizes that make no model.
+  public func validate() throws(ConfigurationError) {
+    func require(_ condition: Bool, _ problem: @autoclosure () -> String) throws(ConfigurationError) {
+      if !condition { throw ConfigurationError(problem: problem()) }
+    }
+    let sizes = [
+      ("vocabulary", vocabularySize), ("context", context), ("width", width), ("layers", layerCount),
+      ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward width", feedForwardWidth),
+    ]
+    for (name, size) in sizes { try require(size >= 1, "\(name) must be at least 1, not \(size)") }
+    try require(width % headCount == 0 || headSize * headCount != width, "\(headCount) heads do not divide width \(width)")
+    try require(
+      headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key-value heads do not divide \(headCount) heads")
+    try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")
+    try require(
+      positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
+    try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
+    try require(window.map { $0 >= 1 } ?? true, "the attention window must be at least 1")
+  }
+
+  var attention: AttentionConfiguration {
+    AttentionConfiguration(
+      width: width, headCount: headCount, keyValueHeadCount: keyValueHeadCount, headSize: headSize, bias: bias,
+      window: window)
+  }
+
+  var block: BlockConfiguration {
+    BlockConfiguration(
+      attention: attention, feedForwardWidth: feedForwardWidth, feedForward: feedForward, feedForwardBias: bias,
+      norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
+  }
+}
+
+/// Settings that make no sense together or alone.
+public struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
+  public let problem: String
+  public init(problem: String) { self.problem = problem }
+  public var description: String { problem }
+}

@@ -1,0 +1,145 @@
+import Glibc
+import NablaNN
+import NablaTensor
+
+/// A transformer language model: embeddings, blocks, a final norm (with pre-norm blocks), and an output layer.
+///
+/// Parameter names are those of a Hugging Face Llama checkpoint.
+public final class TransformerLM: Module {
+  @Named("model.embed_tokens") public private(set) var embedding: Embedding
+  /// The table of learned positions: [context, width].
+  @Named("model.embed_positions") public private(set) var learnedPositions: Embedding?
+  @Named("model.layers") public private(set) var blocks: [TransformerBlock]
+  @Named("model.norm") public private(set) var finalNorm: Norm?
+  @Named("lm_head") private var untiedOutput: Linear?
+
+  public let configuration: TransformerConfiguration
+  /// The type that products run in: float32, or bfloat16 where the CPU has instructions for it.
+  public var computeType: DType = .float32
+  /// Whether blocks keep only their inputs for the backward pass and run again in it: less memory, a third more work.
+  public var checkpointsActivations = false
+  private let rotary: RotaryTable?
+  private let fixedPositions: Tensor?
+
+  /// Weights are normal with standard deviation 0.02, those that add to the residual stream 0.02/√(2 · layers)
+  /// (GPT-2); norms start at 1 and biases at 0.
+  public init(_ configuration: TransformerConfiguration, random: inout RandomSource) {
+    let c = configuration
+    self.configuration = c
+    switch c.positions {
+    case .rotary:
+      let (frequencies, scale) = rotaryFrequencies(size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling)
+      rotary = RotaryTable(frequencies: frequencies, positions: c.context, scale: scale)
+      fixedPositions = nil
+    case .sinusoidal:
+      rotary = nil
+      fixedPositions = sinusoidalPositions(c.context, width: c.width)
+    case .learned:
+      rotary = nil
+      fixedPositions = nil
+    }
+    super.init()
+    embedding = Embedding(c.vocabularySize, c.width, standardDeviation: 0.02, random: &random)
+    learnedPositions =
+      c.positions == .learned ? Embedding(c.context, c.width, standardDeviation: 0.02, random: &random) : nil
+    let outputDeviation = 0.02 / Float(2 * c.layerCount).squareRoot()
+    blocks = (0..<c.layerCount).map { _ in
+      TransformerBlock(c.block, outputDeviation: outputDeviation, random: &random)
+    }
+    finalNorm = c.normPlacement == .pre ? Norm(c.width, kind: c.norm, epsilon: c.normEpsilon) : nil
+    untiedOutput =
+      c.tieEmbeddings
+      ? nil : Linear(c.width, c.vocabularySize, bias: false, standardDeviation: 0.02, random: &random)
+  }
+
+  /// Hidden states of every position, ready for the output layer.
+  ///
+  /// - Parameters:
+  ///   - tokens: [B, T] int32.
+  ///   - cache: earlier positions, which the tokens continue.
+  ///   - random: draws for dropout; nil outside training.
+  /// - Returns: [B, T, C] in `computeType`.
+  public func callAsFunction(
+    _ tokens: Tensor, cache: KeyValueCache? = nil, random: RandomSource? = nil
+  ) -> Tensor {
+    var random = random
+    var x = embed(tokens, from: cache?.length ?? 0)
+    if configuration.dropout > 0, random != nil { x = x.dropout(configuration.dropout, random: &random!) }
+    for (i, block) in blocks.enumerated() {
+      // Each block draws from a stream of its own, so that running it again draws the same.
+      let blockRandom = random?.split()
+      let (rotary, computeType) = (rotary, computeType)
+      func run(_ x: Tensor) -> Tensor {
+        var random = blockRandom
+        return block(x, rotary: rotary, computeType: computeType, cache: cache?.layers[i], random: &random)
+      }
+      x = checkpointsActivations ? checkpoint([x]) { run($0[0]) } : run(x)
+    }
+    return finalNorm?(x, output: computeType) ?? x.cast(computeType)
+  }
+
+  private func embed(_ tokens: Tensor, from start: Int) -> Tensor {
+    precondition(tokens.rank == 2, "a batch of token sequences [B, T], not \(tokens.shape)")
+    let time = tokens.shape[1]
+    precondition(
+      start + time <= configuration.context, "\(start + time) positions in a context of \(configuration.context)")
+    var x = embedding(tokens)
+    if let learnedPositions { x = x + learnedPositions.weight[start..<start + time] }
+    if let fixedPositions {
+      // The original scales embeddings to the size of the encoding, which is about 1.
+      x = x.scaledShifted(Float(configuration.width).squareRoot(), 0) + fixedPositions[start..<start + time]
+    }
+    return x
+  }
+
+  /// The output layer's weight: [V, C].
+  public var outputWeight: Tensor { untiedOutput?.weight ?? embedding.weight }
+
+  /// Scores of every token at each position. hidden: [..., C] → [..., V] float32.
+  public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(outputWeight, output: .float32) }
+
+  /// Mean cross-entropy of the next tokens in nats. tokens, targets: [B, T] int32; targets of -100 do not count.
+  public func loss(
+    _ tokens: Tensor, targets: Tensor, options: CrossEntropyOptions = .init(), random: RandomSource? = nil
+  ) -> Tensor {
+    self(tokens, random: random).linearCrossEntropy(outputWeight, targets: targets, options: options)
+  }
+
+  /// An empty cache for `batch` sequences.
+  public func makeCache(batch: Int, capacity: Int? = nil) -> KeyValueCache {
+    KeyValueCache(
+      configuration.attention, layers: configuration.layerCount, batch: batch,
+      capacity: capacity ?? configuration.context, dtype: computeType)
+  }
+
+  /// Attention weights of every layer for one sequence: one [H, T, T] tensor a layer, by the exact formula.
+  public func attentionWeights(_ tokens: Tensor) -> [Tensor] {
+    withoutGradient {
+      var x = embed(tokens, from: 0)
+      return blocks.map { block in
+        let input = configuration.normPlacement == .pre ? block.attentionNorm(x) : x
+        let weights = block.attention.weights(input, rotary: rotary)
+        var none: RandomSource?
+        x = block(x, rotary: rotary, random: &none)
+        return weights[0]
+      }
+    }
+  }
+
+  /// The table or the angles by which the model tells positions apart: [positions, dimensions].
+  public func positionTable() -> Tensor {
+    if let learnedPositions { return learnedPositions.weight.stopGradient() }
+    return fixedPositions ?? rotary!.cosineTable
+  }
+
+  /// Floating-point operations of the model for one token, forward and backward, by the usual count: 6 for each weight
+  /// that multiplies, and 6 · C for each of the (T + 1)/2 positions that attention reaches on average, each layer.
+  public var trainingFlopsPerToken: Double {
+    let c = configuration
+    let positionRows = c.positions == .learned ? c.context * c.width : 0
+    let lookup = c.tieEmbeddings ? 0 : c.vocabularySize * c.width
+    let weights = parameterCount - positionRows - lookup
+    let attention = 6 * c.layerCount * c.headCount * c.headSize * (c.context + 1)
+    return Double(6 * weights + attention)
+  }
+}

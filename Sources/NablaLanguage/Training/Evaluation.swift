@@ -1,0 +1,43 @@
+import Glibc
+import NablaTensor
+import NablaText
+
+/// How well a model predicts a text.
+public struct Evaluation: Codable, Sendable {
+  /// Mean negative log-likelihood of a token, in nats.
+  public var loss: Double
+  /// e to the loss: as uncertain as a fair choice among so many tokens.
+  public var perplexity: Double { exp(loss) }
+  /// The loss in bits for each byte of text: comparable between tokenizers.
+  public var bitsPerByte: Double
+  /// Tokens predicted.
+  public var tokens: Int
+  /// Bytes they stand for.
+  public var bytes: Int
+}
+
+extension TransformerLM {
+  /// Predicts each token of `data` but the first once, in windows of at most `context` tokens that do not overlap.
+  ///
+  /// - Parameter batches: how many batches to read, evenly spread; nil for all.
+  public func evaluate(
+    _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, batchSize: Int = 8, batches: Int? = nil
+  ) throws -> Evaluation {
+    let windows = try SequentialWindows(data, context: context ?? configuration.context, batchSize: batchSize)
+    let chosen = Swift.min(batches ?? windows.batchCount, windows.batchCount)
+    let byteCounts = tokenizer.byteCounts()
+    var (nats, tokens, bytes) = (0.0, 0, 0)
+    for i in 0..<chosen {
+      let batch = windows.batch(i * windows.batchCount / chosen)
+      let shape = Shape([batch.batchSize, batch.context])
+      let loss = withoutGradient {
+        self.loss(Tensor(batch.inputs, shape), targets: Tensor(batch.targets, shape)).item()
+      }
+      nats += Double(loss) * Double(batch.targetCount)
+      tokens += batch.targetCount
+      for target in batch.targets where target >= 0 { bytes += Int(byteCounts[Int(target)]) }
+    }
+    let perByte = bytes == 0 ? 0 : NablaText.bitsPerByte(nats: nats, byteCount: bytes)
+    return Evaluation(loss: nats / Double(Swift.max(tokens, 1)), bitsPerByte: perByte, tokens: tokens, bytes: bytes)
+  }
+}

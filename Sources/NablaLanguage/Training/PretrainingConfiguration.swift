@@ -1,0 +1,95 @@
+/// What text is cut into.
+public enum TokenizerKind: String, Codable, Sendable, CaseIterable {
+  /// The 256 bytes.
+  case byte
+  /// The characters of the corpus.
+  case char
+  /// Byte-level byte-pair encoding, trained on the corpus.
+  case bpe
+}
+
+/// The type products run in.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  /// bfloat16 where the CPU computes in it (AMX or AVX512-BF16), else float32.
+  case automatic = "auto"
+  case float32
+  case bfloat16
+}
+
+public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
+  case adamw, muon
+}
+
+/// How a language model is trained from text.
+public struct PretrainingConfiguration: Codable, Sendable, Hashable {
+  /// B: sequences in one forward and backward pass.
+  public var batchSize = 8
+  /// Passes whose gradients make one step.
+  public var gradientAccumulation = 1
+  /// Optimizer steps.
+  public var steps = 1000
+  public var optimizer = OptimizerKind.adamw
+  /// The peak of the cosine schedule.
+  public var learningRate: Float = 1e-3
+  /// Where the schedule ends.
+  public var finalLearningRate: Float = 1e-4
+  /// Steps of linear warm-up.
+  public var warmup = 100
+  public var beta1: Float = 0.9
+  public var beta2: Float = 0.95
+  /// λ of decoupled weight decay, on matrices and embeddings.
+  public var weightDecay: Float = 0.1
+  /// The largest global gradient norm; 0 for no clipping.
+  public var clip: Float = 1
+  /// Share of the corpus, at its end, that is kept for validation.
+  public var validationFraction = 0.1
+  /// Steps between validations; 0 for none but the last.
+  public var evaluateEvery = 250
+  /// Batches of a validation during training; the last one reads the whole validation part.
+  public var evaluationBatches = 50
+  /// Steps between samples; 0 for none but the first and last.
+  public var sampleEvery = 500
+  /// Tokens of a sample.
+  public var sampleLength = 200
+  /// Steps between checkpoints; 0 for the last only.
+  public var checkpointEvery = 500
+  /// Decay of an exponential moving average of the weights, which validation, samples and the final model then use;
+  /// 0 for none.
+  public var ema: Float = 0
+  /// Whether blocks are run again in the backward pass instead of keeping their activations.
+  public var activationCheckpointing = false
+  public var labelSmoothing: Float = 0
+  public var zLoss: Float = 0
+  public var precision = Precision.automatic
+  /// The source of initial weights, batches, dropout and samples.
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  public func validate() throws(ConfigurationError) {
+    func require(_ condition: Bool, _ problem: String) throws(ConfigurationError) {
+      if !condition { throw ConfigurationError(problem: problem) }
+    }
+    try require(batchSize >= 1, "--batch-size must be at least 1, not \(batchSize)")
+    try require(gradientAccumulation >= 1, "--gradient-accumulation must be at least 1, not \(gradientAccumulation)")
+    try require(steps >= 1, "--steps must be at least 1, not \(steps)")
+    try require(learningRate > 0 && learningRate.isFinite, "--learning-rate must be positive, not \(learningRate)")
+    try require(
+      finalLearningRate >= 0 && finalLearningRate <= learningRate,
+      "--final-learning-rate must be between 0 and --learning-rate, not \(finalLearningRate)")
+    try require(warmup >= 0 && warmup <= steps, "--warmup must be between 0 and --steps, not \(warmup)")
+    try require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "--beta1 and --beta2 must be in 0..<1")
+    try require(weightDecay >= 0, "--weight-decay must not be negative")
+    try require(clip >= 0, "--clip must not be negative (0 for no clipping)")
+    try require(
+      validationFraction >= 0 && validationFraction < 1, "--validation-fraction must be at least 0 and less than 1")
+    try require(ema >= 0 && ema < 1, "--ema must be at least 0 and less than 1")
+    try require(labelSmoothing >= 0 && labelSmoothing < 1, "--label-smoothing must be at least 0 and less than 1")
+    try require(zLoss >= 0, "--z-loss must not be negative")
+    for (name, value) in [
+      ("evaluate-every", evaluateEvery), ("sample-every", sampleEvery), ("checkpoint-every", checkpointEvery),
+      ("sample-length", sampleLength),
+    ] { try require(value >= 0, "--\(name) must not be negative") }
+    try require(evaluationBatches >= 1, "--evaluation-batches must be at least 1")
+  }
+}
