@@ -1,0 +1,135 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+
+/// The families of models whose files Nabla reads and writes.
+enum Architecture: String {
+  case llama, gpt2
+  /// Everything else Nabla can train: its own configuration in `config.json`, its own names.
+  case nabla
+
+  /// The family that a configuration belongs to.
+  init(of c: TransformerConfiguration) {
+    let isPlain = c.normPlacement == .pre && c.window == nil && c.width == c.headSize * c.headCount
+    if isPlain && c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
+      self = .llama
+    } else if isPlain && c.positions == .learned && c.norm == .layer && c.feedForward == .gelu
+      && c.keyValueHeadCount == c.headCount && c.rotaryScaling == .none
+    {
+      self = .gpt2
+    } else {
+      self = .nabla
+    }
+  }
+
+  static func read(
+    _ config: JSONValue, file: String
+  ) throws(ModelFolderError) -> (Architecture, TransformerConfiguration) {
+    guard let type = config["model_type"]?.string else {
+      throw ModelFolderError(file: file, problem: "no \"model_type\": this is not the configuration of a model")
+    }
+    guard let architecture = Architecture(rawValue: type) else {
+      throw ModelFolderError(file: file, problem: "models of type \"\(type)\" are not supported (llama and gpt2 are)")
+    }
+    let fields = ConfigFields(config, file: file)
+    switch architecture {
+    case .llama: return (architecture, try llamaConfiguration(fields))
+    case .gpt2: return (architecture, try gpt2Configuration(fields))
+    case .nabla: return (architecture, try fields.decoded("nabla", as: TransformerConfiguration.self))
+    }
+  }
+
+  func config(_ c: TransformerConfiguration, endOfText: Int32?) -> JSONValue {
+    var object: JSONObject =
+      switch self {
+      case .llama: Self.llamaConfig(c)
+      case .gpt2: Self.gpt2Config(c)
+      case .nabla: JSONObject([("model_type", "nabla"), ("nabla", encoded(c))])
+      }
+    let end: JSONValue = endOfText.map { .integer(Int($0)) } ?? .null
+    object["bos_token_id"] = end
+    object["eos_token_id"] = end
+    return .object(object)
+  }
+
+  /// The tensors of a file from those of a model.
+  func exported(_ state: [String: Tensor], _ c: TransformerConfiguration) -> [String: Tensor] {
+    self == .gpt2 ? Self.gpt2Exported(state, c) : state
+  }
+
+  /// The tensors of a model from those of a file.
+  func imported(_ state: [String: Tensor], _ c: TransformerConfiguration) throws(StateError) -> [String: Tensor] {
+    var state = state
+    // Tied models are often stored with both names for the one tensor.
+    if c.tieEmbeddings { state["lm_head.weight"] = nil }
+    return self == .gpt2 ? try Self.gpt2Imported(state, c) : state
+  }
+}
+
+/// The fields of a `config.json`, with errors that name them.
+struct ConfigFields {
+  let config: JSONValue
+  let file: String
+
+  init(_ config: JSONValue, file: String) {
+    self.config = config
+    self.file = file
+  }
+
+  func has(_ name: String) -> Bool { config[name].map { $0 != .null } ?? false }
+
+  func integer(_ name: String, default standard: Int? = nil) throws(ModelFolderError) -> Int {
+    guard has(name) else { return try missing(name, standard) }
+    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else { throw wrong(name, "a whole number") }
+    return value
+  }
+
+  func number(_ name: String, default standard: Double? = nil) throws(ModelFolderError) -> Double {
+    guard has(name) else { return try missing(name, standard) }
+    guard let value = config[name]?.double, value.isFinite else { throw wrong(name, "a number") }
+    return value
+  }
+
+  func bool(_ name: String, default standard: Bool? = nil) throws(ModelFolderError) -> Bool {
+    guard has(name) else { return try missing(name, standard) }
+    guard let value = config[name]?.bool else { throw wrong(name, "true or false") }
+    return value
+  }
+
+  func string(_ name: String, default standard: String? = nil) throws(ModelFolderError) -> String {
+    guard has(name) else { return try missing(name, standard) }
+    guard let value = config[name]?.string else { throw wrong(name, "a string") }
+    return value
+  }
+
+  func fields(_ name: String) -> ConfigFields? {
+    guard has(name), config[name]?.object != nil else { return nil }
+    return ConfigFields(config[name]!, file: "\(file), \"\(name)\"")
+  }
+
+  func decoded<Value: Decodable>(_ name: String, as type: Value.Type) throws(ModelFolderError) -> Value {
+    guard let value = config[name] else { throw ModelFolderError(file: file, problem: "no field \"\(name)\"") }
+    do {
+      return try decodedJSON(value, as: type)
+    } catch {
+      throw ModelFolderError(file: file, problem: "\"\(name)\" cannot be read: \(error)")
+    }
+  }
+
+  /// Fails unless a field, where it is given, has the one value that is supported.
+  func require(_ name: String, _ expected: JSONValue) throws(ModelFolderError) {
+    guard has(name), config[name] != expected else { return }
+    throw ModelFolderError(
+      file: file,
+      problem: "\"\(name)\": \(config[name]!.serialized()) is not supported (only \(expected.serialized()) is)")
+  }
+
+  private func missing<Value>(_ name: String, _ standard: Value?) throws(ModelFolderError) -> Value {
+    guard let standard else { throw ModelFolderError(file: file, problem: "no field \"\(name)\"") }
+    return standard
+  }
+
+  private func wrong(_ name: String, _ expected: String) -> ModelFolderError {
+    ModelFolderError(file: file, problem: "\"\(name)\" should be \(expected), not \(config[name]!.serialized())")
+  }
+}

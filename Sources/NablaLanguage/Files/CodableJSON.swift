@@ -1,0 +1,12 @@
+import FoundationEssentials
+import NablaFormats
+
+/// A value as JSON, by its `Codable` conformance.
+func encoded(_ value: some Encodable) -> JSONValue {
+  // Encoding our own flat configurations cannot fail; were it to, the file would say null and reading would tell.
+  (try? JSONValue(parsing: Array(JSONEncoder().encode(value)))) ?? .null
+}
+
+func decodedJSON<Value: Decodable>(_ json: JSONValue, as type: Value.Type) throws -> Value {
+  try JSONDecoder().decode(type, from: Data(json.serialized().utf8))
+}

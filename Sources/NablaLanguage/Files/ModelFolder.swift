@@ -1,0 +1,66 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaText
+
+/// A model as Hugging Face keeps it: `config.json`, `model.safetensors`, `tokenizer.json`.
+///
+/// A model whose parts are Llama's (rotary positions, RMS norm before, SwiGLU) or GPT-2's (learned positions, layer
+/// norm before, GELU, biases) is written as one, and `transformers` loads it; any other is written under Nabla's own
+/// names with `"model_type": "nabla"`.
+public enum ModelFolder {
+  public static let weightsName = "model.safetensors"
+
+  public static func save(_ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String) throws {
+    let architecture = Architecture(of: model.configuration)
+    let end = tokenizer?.endOfText
+    try AtomicFile.write(
+      architecture.config(model.configuration, endOfText: end).serialized(.indented) + "\n", to: "\(folder)/config.json")
+    var generation = JSONObject([("_from_model_config", .bool(true))])
+    if let end { generation["eos_token_id"] = .integer(Int(end)) }
+    try AtomicFile.write(
+      JSONValue.object(generation).serialized(.indented) + "\n", to: "\(folder)/generation_config.json")
+    if let tokenizer {
+      try TokenizerFolder.save(tokenizer, to: folder, maximumLength: model.configuration.context)
+    }
+    var state: [String: Tensor] = [:]
+    for parameter in model.parameters() { state[parameter.name] = parameter.value }
+    let tensors = architecture.exported(state, model.configuration)
+    try SafetensorsFile.write(
+      tensors.sorted { $0.key < $1.key }.map { SafetensorsTensor(name: $0.key, $0.value) },
+      metadata: [("format", "pt")], to: "\(folder)/\(weightsName)")
+  }
+
+  /// - Throws: an error that names the file and field or tensor that does not fit.
+  public static func load(_ folder: String) throws -> TransformerLM {
+    let path = "\(folder)/config.json"
+    let config = try JSONValue(contentsOfFile: path)
+    let (architecture, configuration) = try Architecture.read(config, file: path)
+    do { try configuration.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
+    let files = try SafetensorsModel(path: folder)
+    var tensors: [String: Tensor] = [:]
+    for name in files.names {
+      guard let (file, entry) = files.find(name) else { continue }
+      guard entry.shape.count <= 6 else {
+        throw ModelFolderError(file: file.path, problem: "tensor \(name) has \(entry.shape.count) dimensions")
+      }
+      tensors[name] = try file.tensor(name)
+    }
+    // Initial values are replaced at once: any seed will do.
+    var random = RandomSource(seed: 0)
+    let model = TransformerLM(configuration, random: &random)
+    do {
+      try model.load(try architecture.imported(tensors, configuration))
+    } catch let error as StateError {
+      throw ModelFolderError(file: "\(folder)/\(weightsName)", problem: error.description)
+    }
+    return model
+  }
+}
+
+/// A model folder that cannot be used.
+public struct ModelFolderError: Error, CustomStringConvertible, Sendable {
+  public let file: String
+  public let problem: String
+  public var description: String { "\(file): \(problem)" }
+}
