@@ -16,6 +16,10 @@ public enum AtomicFile {
       if rename(temporary, path) != 0 { throw FileError("write", path) }
     } catch {
       unlink(temporary)
+      // The user knows the file by its own name.
+      if let error = error as? FileError, error.path == temporary {
+        throw FileError(path: path, operation: error.operation, code: error.code)
+      }
       throw error
     }
     try synchronizeFolder(parentFolder(of: path))

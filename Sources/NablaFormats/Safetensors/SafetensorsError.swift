@@ -16,6 +16,12 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     /// Offsets outside the data, or the data ends before or after the last tensor.
     case outsideFile(dataByteCount: Int)
     case missingTensor
+    /// `Tensor` has no such element type.
+    case unsupportedDType(SafetensorsDType)
+    /// More dimensions than `Tensor` takes.
+    case tooManyDimensions(Int)
+    /// A 64-bit integer that does not fit into 32 bits.
+    case outOfRange
     /// In a sharded index: a file name that leaves the folder.
     case badShardName(String)
   }
@@ -44,6 +50,9 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     case .outsideFile(let count):
       "offsets and file size disagree (\(count) data bytes); the file is cut short or damaged: fetch it again"
     case .missingTensor: "no such tensor"
+    case .unsupportedDType(let dtype): "tensors of type \(dtype.rawValue) cannot be computed with; convert the file"
+    case .tooManyDimensions(let count): "it has \(count) dimensions; at most 6 are supported"
+    case .outOfRange: "it holds an integer beyond 32 bits"
     case .badShardName(let name): "the shard name \"\(name)\" is not a plain file name"
     }
   }

@@ -2,17 +2,17 @@
 ///
 /// Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data. The tensors must cover the data
 /// without overlap and without holes. Source: https://github.com/huggingface/safetensors#format
-struct SafetensorsHeader {
+package struct SafetensorsHeader {
   /// The limit of the reference implementation.
   static let maximumByteCount = 100_000_000
 
-  var tensors: [SafetensorsFile.Entry]
-  var metadata: [String: String] = [:]
+  package private(set) var tensors: [SafetensorsFile.Entry]
+  package private(set) var metadata: [String: String] = [:]
 
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - file: Its name, for errors.
-  init(_ bytes: UnsafeRawBufferPointer, file: String) throws(SafetensorsError) {
+  package init(_ bytes: UnsafeRawBufferPointer, file: String) throws(SafetensorsError) {
     guard bytes.count >= 8 else { throw SafetensorsError(file: file, kind: .tooShort) }
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length > 0, length <= Self.maximumByteCount, length <= bytes.count - 8 else {
