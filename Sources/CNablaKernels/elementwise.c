@@ -13,6 +13,9 @@ static inline float gelu_tanh(float x) {
   return 0.5f * x * (1.0f + tanh_float(SQRT_2_OVER_PI * (x + 0.044715f * x * x * x)));
 }
 static inline float gelu_tanh_slope(float x) {
+  // The slope is 0 or 1 long before 100; the square of a larger number could overflow and meet a factor 0.
+  x = x < -100.0f ? -100.0f : x;
+  x = x > 100.0f ? 100.0f : x;
   float t = tanh_float(SQRT_2_OVER_PI * (x + 0.044715f * x * x * x));
   return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * SQRT_2_OVER_PI * (1.0f + 3.0f * 0.044715f * x * x);
 }
@@ -59,7 +62,7 @@ static inline INLINED void unary(int32_t op, int64_t n, const float *x, float *y
 
 static inline INLINED void unary_backward(int32_t op, int64_t n, const float *x, const float *dy, float *dx) {
   switch (op) {
-    case NABLA_NEGATE: EACH(-1.0f + 0.0f * v)
+    case NABLA_NEGATE: EACH(((void)v, -1.0f))
     case NABLA_EXP: EACH(exp_float(v))
     case NABLA_LOG: EACH(1.0f / v)
     case NABLA_SQRT: EACH(0.5f / __builtin_sqrtf(v))

@@ -1,7 +1,7 @@
 #include "softmax.h"
 #include "vectormath.h"
 
-/// The largest of n values, and ln Σ exp(x - max) as the sum itself.
+/// The largest of n values (NaN does not count), and Σ exp(x - max).
 static inline INLINED float row_maximum(int64_t n, const float *x) {
   float m = -INFINITY;
   for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
@@ -17,7 +17,7 @@ DISPATCHED void nabla_softmax(int64_t rows, int64_t n, const float *x, float *y)
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
     float m = row_maximum(n, x);
     if (m == -INFINITY) {
-      memset(y, 0, (size_t)n * 4);
+      for (int64_t i = 0; i < n; i++) y[i] = x[i] != x[i] ? x[i] : 0.0f;
       continue;
     }
     float sum = 0;
@@ -40,7 +40,7 @@ DISPATCHED void nabla_softmax_backward(int64_t rows, int64_t n, const float *y, 
 DISPATCHED void nabla_log_softmax(int64_t rows, int64_t n, const float *x, float *y) {
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
     float m = row_maximum(n, x);
-    float shift = m + log_float(row_sum_exp(n, x, m));
+    float shift = m == -INFINITY ? 0.0f : m + log_float(row_sum_exp(n, x, m));
     for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift;
   }
 }
@@ -54,6 +54,10 @@ DISPATCHED void nabla_log_softmax_backward(int64_t rows, int64_t n, const float 
 DISPATCHED void nabla_log_sum_exp(int64_t rows, int64_t n, const float *x, float *y) {
   for (int64_t r = 0; r < rows; r++, x += n) {
     float m = row_maximum(n, x);
-    y[r] = m == -INFINITY ? -INFINITY : m + log_float(row_sum_exp(n, x, m));
+    float sum = 0;
+    // A row of infinities has them as its result, unless there is a NaN; their difference would be NaN.
+    if (isinf(m))
+      for (int64_t i = 0; i < n; i++) sum = x[i] != x[i] ? x[i] : sum;
+    y[r] = isinf(m) ? m + sum : m + log_float(row_sum_exp(n, x, m));
   }
 }

@@ -50,7 +50,8 @@ static inline float log_float(float x) {
   return x != x ? x : y;
 }
 
-/// tanh x as a ratio of polynomials on [-7.9, 7.9] (the minimax fit that Eigen uses), ±1 beyond.
+/// tanh x as a ratio of polynomials on [-7.9, 7.9] (the minimax fit that Eigen uses), exactly ±1 beyond (4 ulp off at
+/// most there): a factor 1 - tanh x must vanish, however large what it multiplies.
 static inline float tanh_float(float x) {
   float c = x < -7.90531110763549805f ? -7.90531110763549805f : x;
   c = c > 7.90531110763549805f ? 7.90531110763549805f : c;
@@ -66,10 +67,13 @@ static inline float tanh_float(float x) {
   q = q * s + 1.18534705686654e-04f;
   q = q * s + 2.26843463243900e-03f;
   q = q * s + 4.89352518554385e-03f;
-  return x != x ? x : c * p / q;
+  float y = c * p / q;
+  y = x > 7.90531110763549805f ? 1.0f : y;
+  y = x < -7.90531110763549805f ? -1.0f : y;
+  return x != x ? x : y;
 }
 
-/// erf x as a ratio of polynomials on [-4, 4] (the minimax fit that XLA uses), ±1 beyond.
+/// erf x as a ratio of polynomials on [-4, 4] (the minimax fit that XLA uses), exactly ±1 beyond.
 static inline float erf_float(float x) {
   float c = x < -4.0f ? -4.0f : x;
   c = c > 4.0f ? 4.0f : c;
@@ -86,7 +90,10 @@ static inline float erf_float(float x) {
   q = q * s - 1.68282697438203e-03f;
   q = q * s - 7.37332916720468e-03f;
   q = q * s - 1.42647390514189e-02f;
-  return x != x ? x : c * p / q;
+  float y = c * p / q;
+  y = x > 4.0f ? 1.0f : y;
+  y = x < -4.0f ? -1.0f : y;
+  return x != x ? x : y;
 }
 
 static inline float sigmoid_float(float x) { return 1.0f / (1.0f + exp_float(-x)); }

@@ -8,7 +8,7 @@ extension Tensor {
     return y.recorded(self) { dy, inputs in inputs[0]?.accumulate(y.rowwise(with: dy, nabla_softmax_backward)) }
   }
 
-  /// xᵢ - ln Σ exp(xⱼ).
+  /// xᵢ - ln Σ exp(xⱼ). A row of -infinity stays one.
   public func logSoftmax() -> Tensor {
     let y = rowwise(nabla_log_softmax)
     return y.recorded(self) { dy, inputs in inputs[0]?.accumulate(y.rowwise(with: dy, nabla_log_softmax_backward)) }
