@@ -8,7 +8,7 @@ LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*
 VENV = $(CURDIR)/.venv
 
 .DEFAULT_GOAL = help
-.PHONY: demo test bench format lint docs clean help setup
+.PHONY: demo test bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -18,12 +18,16 @@ test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build --disable-xctest
 
-bench: setup ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
-	Scripts/setup bench
-	test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"
+bench: venv ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
 	"$(VENV)/bin/python" -c 'import torch, numpy' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
+
+fixtures: venv ## Write the test fixtures anew with torch and transformers
+	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Fixtures/generate/requirements.txt
+	for script in $(filter-out %/fixture.py %/check_export.py,$(wildcard Tests/Fixtures/generate/*.py)); do \
+	  "$(VENV)/bin/python" $$script || exit 1; \
+	done
 
 format: ## Format every Swift file in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
@@ -43,3 +47,7 @@ help: ## List these commands
 
 setup:
 	@Scripts/setup
+
+venv: setup
+	@Scripts/setup bench
+	@test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"

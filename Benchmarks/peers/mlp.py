@@ -5,7 +5,7 @@ import statistics
 
 import rounds
 
-arguments = rounds.parse(__doc__, width=64, batch=8, calls=3000)
+arguments = rounds.parse(__doc__, width=64, batch=8, calls=1000)
 
 import torch
 import torch.nn as nn
