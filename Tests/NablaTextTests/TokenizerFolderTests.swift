@@ -40,7 +40,7 @@ import Testing
     #expect(tokenizer.specialTokens.map(\.content) == fixture.special)
   }
 
-  @Test func ids() throws {
+  @Test func specialTokensKeepTheirIdsInTheVocabulary() throws {
     let json = try JSONValue(parsing: try CharacterTokenizer(corpus: ["ba"]).tokenizerJSON())
     #expect(json["model"]?["vocab"]?.object?.members.map(\.key) == ["<|endoftext|>", "a", "b"])
     #expect(json["added_tokens"]?.array?.first?["id"]?.integer == 0)
@@ -49,7 +49,15 @@ import Testing
   /// Each edit of a good file, and the field that its error must name.
   static let damage: [(edit: @Sendable (inout [String: Any]) -> Void, field: String)] = [
     ({ $0["normalizer"] = ["type": "NFC"] }, "normalizer"),
-    ({ $0["post_processor"] = ["type": "TemplateProcessing"] }, "post_processor.type"),
+    ({ $0["post_processor"] = ["type": "BertProcessing"] }, "post_processor.type"),
+    (
+      {
+        $0["post_processor"] = [
+          "type": "TemplateProcessing",
+          "single": [["SpecialToken": ["id": "<s>", "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]],
+        ]
+      }, "post_processor.single"
+    ),
     ({ $0["decoder"] = ["type": "WordPiece"] }, "decoder.type"),
     ({ $0["pre_tokenizer"] = NSNull() }, "pre_tokenizer"),
     ({ $0["pre_tokenizer"] = ["type": "Whitespace"] }, "pre_tokenizer"),
@@ -146,7 +154,7 @@ import Testing
     var random = SplitMix(seed: seed)
     var accepted = 0
     try Fixtures.withTemporaryFolder { folder in
-      for round in 0..<1_000 {
+      for round in 0..<400 {
         var bytes = originals[round % originals.count]
         for _ in 0..<Int.random(in: 1...4, using: &random) {
           let at = Int.random(in: 0..<bytes.count, using: &random)
@@ -166,6 +174,6 @@ import Testing
       }
     }
     // Most single-digit changes of an id are harmless or refused; both must happen for this test to mean anything.
-    #expect((1..<1_000).contains(accepted))
+    #expect((1..<400).contains(accepted))
   }
 }
