@@ -10,6 +10,15 @@ struct TokenizerFixture: Decodable {
   var words: [String: [[String]]]
   var tinyshakespeare: Digests
 
+  var transformers: Saved
+
+  /// Texts with the ids of the tokenizer saved in Tests/Fixtures/text/transformers.
+  struct Saved: Decodable {
+    var texts: [String]
+    var ids: [[Int32]]
+    var special: [String]
+  }
+
   struct Digests: Decodable {
     var merges: String
     var ids: String

@@ -67,7 +67,7 @@ public struct BPETrainer: Sendable {
     progress?(vocabulary.count, vocabularySize)
     return ByteLevelBPETokenizer(
       tokens: vocabulary.tokens, merges: vocabulary.finalMerges(),
-      specialTokens: specialTokens.enumerated().map { SpecialToken(content: $1, id: Int32($0)) },
+      specialTokens: SpecialToken.numbered(specialTokens, from: 0),
       preTokenizer: preTokenizer)
   }
 }

@@ -20,6 +20,13 @@ enum TokenizerJSON {
     ]
   }
 
+  /// The `vocab` of a model in the order of the ids. Special tokens are listed too: left out, they would get the ids
+  /// after the largest when Hugging Face loads the file.
+  static func vocabulary(_ tokens: [(spelling: String, id: Int)], _ special: SpecialTokens) -> JSONObject {
+    let all = tokens + special.map { ($0.content, Int($0.id)) }
+    return JSONObject(all.sorted { $0.1 < $1.1 }.map { ($0.0, .integer($0.1)) })
+  }
+
   static func byteLevel(addsPrefixSpace: Bool = false, usesPattern: Bool) -> JSONValue {
     [
       "type": "ByteLevel", "add_prefix_space": .bool(addsPrefixSpace), "trim_offsets": true,
@@ -43,8 +50,8 @@ enum TokenizerJSON {
 extension ByteTokenizer {
   /// Byte-level BPE without merges whose ids are the byte values.
   public func tokenizerJSON() -> String {
-    let vocabulary = JSONObject(
-      ByteLevelAlphabet.scalars.enumerated().map { (String($1), .integer($0)) })
+    let bytes = ByteLevelAlphabet.scalars.enumerated().map { (spelling: String($1), id: $0) }
+    let vocabulary = TokenizerJSON.vocabulary(bytes, specialTokens)
     return TokenizerJSON.document(
       model: TokenizerJSON.bytePairModel(vocabulary: vocabulary, merges: []),
       preTokenizer: TokenizerJSON.byteLevel(usesPattern: false),
@@ -56,7 +63,8 @@ extension CharacterTokenizer {
   /// A WordLevel model over single characters. Its unknown token is not in the vocabulary, so that an unknown
   /// character is an error there as it is here.
   public func tokenizerJSON() -> String {
-    let vocabulary = JSONObject(self.vocabulary.map { (String($0.scalar), .integer(Int($0.id))) })
+    let characters = self.vocabulary.map { (spelling: String($0.scalar), id: Int($0.id)) }
+    let vocabulary = TokenizerJSON.vocabulary(characters, specialTokens)
     return TokenizerJSON.document(
       model: ["type": "WordLevel", "vocab": .object(vocabulary), "unk_token": .string(Self.absentUnknownToken)],
       preTokenizer: TokenizerJSON.split(pattern: Self.pattern),
@@ -70,15 +78,8 @@ extension CharacterTokenizer {
 
 extension ByteLevelBPETokenizer {
   public func tokenizerJSON() -> String {
-    var vocabulary = JSONObject()
-    for id in 0..<vocabularySize {
-      let bytes = ordinaryBytes(id)
-      if let token = specialTokens.token(Int32(id)) {
-        vocabulary[token.content] = .integer(id)
-      } else if !bytes.isEmpty {
-        vocabulary[ByteLevelAlphabet.spelling(bytes)] = .integer(id)
-      }
-    }
+    let tokens = (0..<vocabularySize).map { (spelling: ByteLevelAlphabet.spelling(ordinaryBytes($0)), id: $0) }
+    let vocabulary = TokenizerJSON.vocabulary(tokens.filter { !$0.spelling.isEmpty }, specialTokens)
     let merges = self.merges.pairs.map { pair -> JSONValue in
       [
         .string(ByteLevelAlphabet.spelling(ordinaryBytes(Int(pair.left)))),

@@ -40,12 +40,20 @@ struct TokenizerReader {
     throw unsupported(field, value["type"]?.string ?? "set", "null")
   }
 
-  /// `ByteLevel` here only changes offsets. Others add tokens.
+  /// Accepts what leaves the ids of a text alone: `ByteLevel`, which moves offsets only, and the template that is the
+  /// text itself, which `transformers` writes when a tokenizer adds nothing.
   private func checkPostProcessor() throws {
     guard let value = root["post_processor"], value != .null else { return }
-    let type = value["type"]?.string
-    guard type == "ByteLevel" else {
-      throw unsupported("post_processor.type", type ?? "absent", "null, ByteLevel")
+    switch value["type"]?.string {
+    case "ByteLevel": return
+    case "TemplateProcessing":
+      let single = value["single"]?.array ?? []
+      guard single.count == 1, single[0]["Sequence"]?["id"]?.string == "A" else {
+        throw unsupported("post_processor.single", "a template that adds tokens", "the text alone")
+      }
+    case let type:
+      throw unsupported(
+        "post_processor.type", type ?? "absent", "null, ByteLevel, TemplateProcessing of the text alone")
     }
   }
 

@@ -6,7 +6,7 @@ public struct ByteTokenizer: Tokenizer {
 
   /// - Parameter specialTokens: Spellings that get the ids 256, 257, …
   public init(specialTokens: [String] = [SpecialToken.endOfText]) {
-    self.init(specialTokens.enumerated().map { SpecialToken(content: $1, id: 256 + Int32($0)) })
+    self.init(SpecialToken.numbered(specialTokens, from: 256))
   }
 
   package init(_ specialTokens: [SpecialToken]) {

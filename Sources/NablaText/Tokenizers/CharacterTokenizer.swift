@@ -19,7 +19,7 @@ public struct CharacterTokenizer: Tokenizer {
     let first = Int32(specialTokens.count)
     self.init(
       scalars: Dictionary(uniqueKeysWithValues: seen.sorted().enumerated().map { (first + Int32($0), $1) }),
-      specialTokens: specialTokens.enumerated().map { SpecialToken(content: $1, id: Int32($0)) })
+      specialTokens: SpecialToken.numbered(specialTokens, from: 0))
   }
 
   package init(scalars: [Int32: Unicode.Scalar], specialTokens: [SpecialToken]) {

@@ -17,6 +17,19 @@ public struct SpecialToken: Sendable, Equatable {
   }
 }
 
+extension SpecialToken {
+  /// Control tokens with the ids `first`, `first + 1`, ….
+  ///
+  /// Each must be different and longer than one character: a vocabulary of bytes or characters has those already.
+  static func numbered(_ contents: [String], from first: Int32) -> [SpecialToken] {
+    precondition(
+      Set(contents.map { Array($0.utf8) }).count == contents.count
+        && contents.allSatisfy { $0.unicodeScalars.count > 1 },
+      "special tokens must be different, and longer than one character: \(contents)")
+    return contents.enumerated().map { SpecialToken(content: $1, id: first + Int32($0)) }
+  }
+}
+
 /// The special tokens of a vocabulary, and the search for them in text.
 public struct SpecialTokens: Sendable, RandomAccessCollection {
   private let tokens: [SpecialToken]

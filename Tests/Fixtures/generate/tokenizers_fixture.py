@@ -1,6 +1,6 @@
 """Writes Tests/Fixtures/text/tokenizers.json: what Hugging Face `tokenizers` does with Tests/Fixtures/text/corpus.txt.
 
-    pip install tokenizers==0.23.3
+    pip install tokenizers==0.23.3 transformers==5.23.0
     python Tests/Fixtures/generate/tokenizers_fixture.py [tinyshakespeare.txt]
 
 With a path to Tiny Shakespeare it also records digests of an 8,000-token vocabulary trained on it.
@@ -13,6 +13,7 @@ import random
 import sys
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "text"
 END = "<|endoftext|>"
@@ -52,6 +53,18 @@ def random_texts(count):
     return ["".join(source.choices(alphabet, k=source.randrange(1, 40))) for _ in range(count)]
 
 
+def saved_by_transformers(corpus, texts):
+    """A tokenizer as `transformers` saves it, with a chat token that the trainer did not know."""
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=train(corpus, 400), eos_token=END, additional_special_tokens=["<|im_end|>"])
+    tokenizer.save_pretrained(FOLDER / "transformers")
+    texts = texts + ["a<|im_end|>b<|endoftext|>"]
+    return {
+        "texts": texts, "ids": [tokenizer(text)["input_ids"] for text in texts],
+        "special": [END, "<|im_end|>"],
+    }
+
+
 def main():
     corpus = (FOLDER / "corpus.txt").read_bytes().decode()
     tokenizer = train(corpus, 900)
@@ -67,6 +80,7 @@ def main():
             for name, pattern in PATTERNS.items()
         },
     }
+    fixture["transformers"] = saved_by_transformers(corpus, texts[:60])
     if len(sys.argv) > 1:
         text = pathlib.Path(sys.argv[1]).read_bytes().decode()
         tokenizer = train(text, 8000)
