@@ -22,9 +22,14 @@ public struct Gradients {
   ///
   /// The tensors are not touched: optimizers apply the scale as they step.
   public func clipped(toNorm limit: Float) -> Gradients {
-    var result = self
     let norm = norm
-    if norm > limit { result.scale *= limit / norm }
+    return norm > limit ? scaled(by: limit / norm) : self
+  }
+
+  /// Every gradient times `factor`.
+  public func scaled(by factor: Float) -> Gradients {
+    var result = self
+    result.scale *= factor
     return result
   }
 

@@ -101,6 +101,9 @@ open class Module {
 /// A state dictionary that does not fit a model.
 public struct StateError: Error, CustomStringConvertible, Sendable {
   public let problems: [String]
+
+  public init(problems: [String]) { self.problems = problems }
+
   public var description: String {
     let shown = problems.prefix(5).joined(separator: "; ")
     return problems.count > 5 ? "\(shown); and \(problems.count - 5) more" : shown

@@ -20,6 +20,17 @@ public enum Memory {
     pool.withLock { $0.peak = $0.current }
   }
 
+  /// Bytes of this process that are in memory now, tensors or not; 0 where the system does not say.
+  public static var resident: Int {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var text = [CChar](repeating: 0, count: 128)
+    guard fgets(&text, 128, file) != nil else { return 0 }
+    let fields = text.split(separator: CChar(UInt8(ascii: " ")))
+    let pages = fields.count > 1 ? Int(String(decoding: fields[1].map(UInt8.init), as: UTF8.self)) ?? 0 : 0
+    return pages * Int(getpagesize())
+  }
+
   /// Gives the blocks kept for reuse back to the system.
   public static func releaseCached() {
     pool.withLock { pool in

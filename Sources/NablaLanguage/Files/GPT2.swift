@@ -24,7 +24,7 @@ extension Architecture {
 
   static func gpt2Config(_ c: TransformerConfiguration) -> JSONObject {
     JSONObject([
-      ("architectures", ["GPT2LMHeadModel"]), ("model_type", "gpt2"), ("activation_function", "gelu_new"),
+      ("architectures", .array(["GPT2LMHeadModel"])), ("model_type", "gpt2"), ("activation_function", "gelu_new"),
       ("vocab_size", .integer(c.vocabularySize)), ("n_positions", .integer(c.context)), ("n_embd", .integer(c.width)),
       ("n_layer", .integer(c.layerCount)), ("n_head", .integer(c.headCount)),
       ("n_inner", .integer(c.feedForwardWidth)), ("layer_norm_epsilon", .number(Double(c.normEpsilon))),

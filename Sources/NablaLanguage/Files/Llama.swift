@@ -67,7 +67,7 @@ extension Architecture {
     }
     rope["rope_theta"] = .number(c.rotaryBase)
     var object = JSONObject([
-      ("architectures", ["LlamaForCausalLM"]), ("model_type", "llama"), ("hidden_act", "silu"),
+      ("architectures", .array(["LlamaForCausalLM"])), ("model_type", "llama"), ("hidden_act", "silu"),
       ("vocab_size", .integer(c.vocabularySize)), ("max_position_embeddings", .integer(c.context)),
       ("hidden_size", .integer(c.width)), ("num_hidden_layers", .integer(c.layerCount)),
       ("num_attention_heads", .integer(c.headCount)), ("num_key_value_heads", .integer(c.keyValueHeadCount)),

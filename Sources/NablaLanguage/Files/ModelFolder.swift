@@ -25,10 +25,7 @@ public enum ModelFolder {
     }
     var state: [String: Tensor] = [:]
     for parameter in model.parameters() { state[parameter.name] = parameter.value }
-    let tensors = architecture.exported(state, model.configuration)
-    try SafetensorsFile.write(
-      tensors.sorted { $0.key < $1.key }.map { SafetensorsTensor(name: $0.key, $0.value) },
-      metadata: [("format", "pt")], to: "\(folder)/\(weightsName)")
+    try SafetensorsFile.write(architecture.exported(state, model.configuration), to: "\(folder)/\(weightsName)")
   }
 
   /// - Throws: an error that names the file and field or tensor that does not fit.
@@ -37,21 +34,13 @@ public enum ModelFolder {
     let config = try JSONValue(contentsOfFile: path)
     let (architecture, configuration) = try Architecture.read(config, file: path)
     do { try configuration.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
-    let files = try SafetensorsModel(path: folder)
-    var tensors: [String: Tensor] = [:]
-    for name in files.names {
-      guard let (file, entry) = files.find(name) else { continue }
-      guard entry.shape.count <= 6 else {
-        throw ModelFolderError(file: file.path, problem: "tensor \(name) has \(entry.shape.count) dimensions")
-      }
-      tensors[name] = try file.tensor(name)
-    }
+    let tensors = try SafetensorsModel(path: folder).tensors()
     // Initial values are replaced at once: any seed will do.
     var random = RandomSource(seed: 0)
     let model = TransformerLM(configuration, random: &random)
     do {
       try model.load(try architecture.imported(tensors, configuration))
-    } catch let error as StateError {
+    } catch {
       throw ModelFolderError(file: "\(folder)/\(weightsName)", problem: error.description)
     }
     return model

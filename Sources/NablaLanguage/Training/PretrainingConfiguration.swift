@@ -26,8 +26,10 @@ public struct PretrainingConfiguration: Codable, Sendable, Hashable {
   public var batchSize = 8
   /// Passes whose gradients make one step.
   public var gradientAccumulation = 1
-  /// Optimizer steps.
+  /// Optimizer steps, on windows at random places; with `epochs`, as many as those take.
   public var steps = 1000
+  /// Passes over the training part in shuffled windows, instead of `steps`.
+  public var epochs: Int?
   public var optimizer = OptimizerKind.adamw
   /// The peak of the cosine schedule.
   public var learningRate: Float = 1e-3
@@ -73,6 +75,7 @@ public struct PretrainingConfiguration: Codable, Sendable, Hashable {
     try require(batchSize >= 1, "--batch-size must be at least 1, not \(batchSize)")
     try require(gradientAccumulation >= 1, "--gradient-accumulation must be at least 1, not \(gradientAccumulation)")
     try require(steps >= 1, "--steps must be at least 1, not \(steps)")
+    try require(epochs.map { $0 >= 1 } ?? true, "--epochs must be at least 1")
     try require(learningRate > 0 && learningRate.isFinite, "--learning-rate must be positive, not \(learningRate)")
     try require(
       finalLearningRate >= 0 && finalLearningRate <= learningRate,

@@ -1,0 +1,51 @@
+import NablaText
+
+/// A corpus as a run sees it.
+struct PretrainingData {
+  let tokenizer: any Tokenizer
+  let training: TokenDataset
+  let validation: TokenDataset
+  let description: Description
+
+  /// What a run remembers of its corpus, to know it again.
+  struct Description: Codable, Sendable {
+    var paths: [String]
+    /// Of names and contents.
+    var hash: String
+    var documents: Int
+    var bytes: Int
+    var tokens: Int
+    var tokenizer: TokenizerKind
+  }
+
+  /// - Parameters:
+  ///   - trained: a tokenizer made earlier; nil makes one of `kind`, a BPE vocabulary of `vocabularySize`.
+  ///   - message: told what is going on.
+  init(
+    paths: [String], kind: TokenizerKind, trained: (any Tokenizer)? = nil, vocabularySize: Int, context: Int,
+    validationFraction: Double, message: (String) -> Void
+  ) throws {
+    let corpus = try TextCorpus.read(paths)
+    if !corpus.skipped.isEmpty { message("skipped \(corpus.skipped.count) files that are empty or not text") }
+    if let trained {
+      tokenizer = trained
+    } else {
+      switch kind {
+      case .byte: tokenizer = ByteTokenizer()
+      case .char: tokenizer = try CharacterTokenizer(corpus: corpus.documents.lazy.map(\.text))
+      case .bpe:
+        message("training a byte-pair vocabulary of \(vocabularySize) tokens")
+        tokenizer = try BPETrainer(vocabularySize: vocabularySize).train(corpus.documents.lazy.map(\.text))
+      }
+    }
+    let tokens = try corpus.encode(with: tokenizer)
+    let dataset = TokenDataset(tokens, vocabularySize: tokenizer.vocabularySize)
+    (training, validation) = dataset.split(validationFraction: validationFraction)
+    guard training.count > context else {
+      throw CorpusError.tooShort(tokenCount: training.count, context: context)
+    }
+    description = Description(
+      paths: paths, hash: corpus.contentHash(), documents: corpus.documents.count, bytes: corpus.byteCount,
+      tokens: tokens.count, tokenizer: kind)
+  }
+}
