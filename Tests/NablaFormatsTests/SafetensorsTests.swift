@@ -92,9 +92,9 @@ import Testing
     (#"{"__metadata__":[]}"#, 0, "__metadata__"),
     ("[]", 0, "object"), (" {}", 0, "object"), ("{", 0, "byte 1"), ("", 0, "header length"),
   ])
-  func rejects(header: String, data: Int, message: String) {
-    let error = #expect(throws: SafetensorsError.self) { try open(header: header, data: data) }
-    let description = String(describing: error!)
+  func rejects(header: String, data: Int, message: String) throws {
+    let error = try #require(throws: SafetensorsError.self) { try open(header: header, data: data) }
+    let description = error.description
     #expect(description.contains(message) && description.contains("t.safetensors"), "\(description)")
   }
 
@@ -177,8 +177,8 @@ import Testing
     try withTemporaryFolder { folder in
       try SafetensorsFile.write([.init(name: "a", dtype: .uint8, shape: [1], bytes: [0])], to: "\(folder)/s")
       try AtomicFile.write(index, to: "\(folder)/model.safetensors.index.json")
-      let error = #expect(throws: (any Error).self) { try SafetensorsModel(path: folder) }
-      #expect(String(describing: error!).contains(message), "\(String(describing: error!))")
+      let error = try #require(throws: (any Error).self) { try SafetensorsModel(path: folder) }
+      #expect(String(describing: error).contains(message), "\(error)")
     }
   }
 }

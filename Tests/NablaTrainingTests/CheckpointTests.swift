@@ -89,7 +89,7 @@ import Testing
         unlink(path)
         let (checkpoint, rejected) = try CheckpointStore.newestValid(in: folder)
         #expect(checkpoint?.step == 1)
-        #expect(rejected[0].description.contains("step-00000002"))
+        #expect(rejected.first?.description.contains("step-00000002") == true)
         try overwrite(path, bytes + [0])
         #expect(try CheckpointStore.newestValid(in: folder).checkpoint?.step == 1)
         try overwrite(path, bytes)
@@ -151,15 +151,15 @@ import Testing
     try withTemporaryFolder { folder in
       let store = try CheckpointStore(folder: folder)
       try save(store, 1)
-      let error = #expect(throws: CheckpointSaveError.self) {
+      let error = try #require(throws: CheckpointSaveError.self) {
         try store.save(step: 2) { temporary in
           try AtomicFile.write("part", to: "\(temporary)/part")
           try FileWriter(path: "/dev/full").write([UInt8](repeating: 0, count: 1 << 20))
         }
       }
-      let message = "\(error!)"
+      let message = error.description
       #expect(message.contains("step 2") && message.contains("disk is full") && message.contains("step 1 is intact"))
-      #expect((error?.cause as? FileError)?.isDiskFull == true)
+      #expect((error.cause as? FileError)?.isDiskFull == true)
       #expect(try folderEntries(folder) == ["step-00000001"])
       #expect(try CheckpointStore.newestValid(in: folder).checkpoint?.step == 1)
     }
@@ -173,7 +173,7 @@ import Testing
       let text = try readText(path).replacing("\"formatVersion\": 1", with: "\"formatVersion\": 2")
       try overwrite(path, Array(text.utf8))
       let rejected = try CheckpointStore.newestValid(in: folder).rejected
-      #expect(rejected[0].reason == "its format version is 2; this program reads version 1")
+      #expect(rejected.first?.reason == "its format version is 2; this program reads version 1")
     }
   }
 }

@@ -45,6 +45,16 @@ import Testing
     }
   }
 
+  @Test func resumingEndsALineThatLacksOnlyItsEnd() throws {
+    try withTemporaryFolder { folder in
+      try record(folder, 1...3)
+      let path = "\(folder)/metrics.jsonl"
+      try overwrite(path, Array(try readBytes(path).dropLast()))
+      try record(folder, 4...4, resumingAfter: 3)
+      #expect(try MetricsRecord.readAll(folder: folder).map(\.step) == [1, 2, 3, 4])
+    }
+  }
+
   @Test func resumingWithoutALogStartsOne() throws {
     try withTemporaryFolder { folder in
       try record(folder, 5...6, resumingAfter: 4)

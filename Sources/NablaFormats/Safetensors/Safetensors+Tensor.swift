@@ -36,7 +36,7 @@ extension SafetensorsFile {
     return tensors
   }
 
-  /// Writes a state dict; see ``write(_:metadata:to:)-([SafetensorsTensor],_,_)``.
+  /// Writes a state dict, laid out as the reference library does.
   public static func write(
     _ tensors: [String: Tensor], metadata: [(String, String)] = [("format", "pt")], to path: String
   ) throws {
