@@ -185,7 +185,10 @@ private let passes = Atomic<Int>(0)
 /// recorded before a checkpoint began would otherwise be differentiated too early.
 package func differentiate(from root: Node, gradient: Tensor, downTo boundary: Int) {
   let pass = passes.add(1, ordering: .relaxed).newValue
-  root.gradient = gradient
+  precondition(
+    root.number >= boundary || root.isLeaf,
+    "checkpoint: the block returns a tensor computed outside it (shape \(root.shape)); pass it in as an input")
+  root.accumulate(gradient)  // A block may return a parameter, which has a gradient already.
   root.pass = pass
   var found = [root]
   var next = 0

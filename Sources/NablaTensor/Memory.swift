@@ -102,6 +102,8 @@ public enum Memory {
 /// optimizers, which own the parameters while they step.
 package final class Storage: @unchecked Sendable {
   package let pointer: UnsafeMutableRawPointer
+  /// What was asked for; the block may be larger.
+  package let bytes: Int
   private let index: Int
   private let size: Int
   /// Keeps memory that belongs to someone else (a mapped file) alive.
@@ -110,13 +112,15 @@ package final class Storage: @unchecked Sendable {
   package var bfloat16Copy: Storage?
 
   package init(bytes: Int) {
+    self.bytes = bytes
     (pointer, index, size) = Memory.allocate(bytes)
     owner = nil
   }
 
   /// Memory that `owner` keeps, read only.
-  package init(borrowing pointer: UnsafeRawPointer, from owner: AnyObject) {
+  package init(borrowing pointer: UnsafeRawPointer, bytes: Int, from owner: AnyObject) {
     self.pointer = UnsafeMutableRawPointer(mutating: pointer)
+    self.bytes = bytes
     index = 0
     size = 0
     self.owner = owner

@@ -55,7 +55,10 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   /// Numbers in [low, high).
   public mutating func uniform(_ shape: Shape, in range: Range<Float> = 0..<1) -> Tensor {
     let unit = fill(shape, nabla_random_uniform)
-    return range == 0..<1 ? unit : unit.scaledShifted(range.upperBound - range.lowerBound, range.lowerBound)
+    if range == 0..<1 { return unit }
+    // The sum may round up to the bound.
+    return unit.scaledShifted(range.upperBound - range.lowerBound, range.lowerBound)
+      .clamped(to: range.lowerBound...range.upperBound.nextDown)
   }
 
   /// Normally distributed numbers.
@@ -66,11 +69,24 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
 
   /// One index a row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
   ///
-  /// Uses the Gumbel-max trick: argmax(logits - ln(-ln u)).
+  /// Inverts the distribution function in float64: Gumbel noise made of float32 numbers would, about once in 2²⁴
+  /// elements, be so large that it picks an element of any probability whatever.
   public mutating func categorical(logits: Tensor) -> Tensor {
-    // u in (0, 1]: -ln u ≥ 0, and ln of 0 is -infinity, so the chosen entry may only be +infinity, which is right.
-    let noise = uniform(logits.shape).scaledShifted(-1, 1).log().scaledShifted(-1, 0).log()
-    return (logits.stopGradient() - noise).argmax(axis: -1)
+    let weights = logits.stopGradient().softmax()
+    let n = logits.shape.last!
+    let picks = (0..<logits.shape.dropLast().reduce(1, *)).map { row -> Int32 in
+      let row = UnsafeBufferPointer(start: weights.floats + row * n, count: n)
+      let total = row.reduce(0.0) { $0 + Double($1) }
+      precondition(total > 0, "categorical: the logits of a row are all -infinity, or there is a NaN")
+      let target = uniform() * total
+      var sum = 0.0
+      for (i, weight) in row.enumerated() {
+        sum += Double(weight)
+        if sum > target { return Int32(i) }
+      }
+      return Int32(row.lastIndex { $0 > 0 }!)
+    }
+    return Tensor(picks, Shape(logits.shape.dropLast()))
   }
 
   /// The numbers 0..<count in random order (Fisher and Yates).

@@ -19,7 +19,7 @@ extension Tensor {
     }
     let widths = weights.map { $0.shape[0] }
     let width = widths.reduce(0, +)
-    let rows = count / Swift.max(inputs, 1)
+    let rows = shape.dropLast().reduce(1, *)
     let x = stopGradient().inComputeType
     let constants = weights.map { $0.stopGradient().computeCopy(x.dtype) }
     let resultShape = shape.replacing(rank - 1, with: width)
@@ -105,7 +105,8 @@ extension Tensor {
   /// by the optimizer as it steps.
   package func computeCopy(_ type: DType) -> Tensor {
     guard type == .bfloat16 && dtype == .float32 else { return cast(type) }
-    precondition(offset == 0, "computeCopy: a parameter owns its storage")
+    // A part of a tensor has no copy of its own: the storage's is that of the whole.
+    guard storage.bytes == count * dtype.size else { return cast(type) }
     if let copy = storage.bfloat16Copy { return Tensor(storage: copy, shape: shape, dtype: .bfloat16) }
     let copy = cast(.bfloat16)
     storage.bfloat16Copy = copy.storage

@@ -14,7 +14,8 @@ extension Tensor {
     let (k, n) = tb ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
     if b.rank == 2 && a.rank > 2 && !ta {
       // One matrix for the whole batch: one tall product.
-      let y = a.reshaped([-1, a.shape.last!]).matmul(b, transposingOther: tb)
+      let rows = a.shape.dropLast().reduce(1, *)
+      let y = a.reshaped([rows, a.shape.last!]).matmul(b, transposingOther: tb)
       return y.reshaped(a.shape.replacing(a.rank - 1, with: n))
     }
     let (inner, m) = ta ? (a.shape[a.rank - 2], a.shape[a.rank - 1]) : (a.shape[a.rank - 1], a.shape[a.rank - 2])
@@ -22,10 +23,9 @@ extension Tensor {
       inner == k && a.rank == b.rank && a.shape.dropLast(2).elementsEqual(b.shape.dropLast(2)),
       "matmul: \(a.shape)\(ta ? "ᵀ" : "") × \(b.shape)\(tb ? "ᵀ" : "") do not fit")
     let batch = a.shape.dropLast(2).reduce(1, *)
-    let (u, v) = (a.stopGradient().inComputeType, b.stopGradient().inComputeType)
-    let y = Tensor(
-      uninitialized: Shape(Array(a.shape.dropLast(2)) + [m, n]),
-      dtype: u.dtype == .bfloat16 && v.dtype == .bfloat16 ? .bfloat16 : .float32)
+    let type = a.dtype == .bfloat16 && b.dtype == .bfloat16 ? DType.bfloat16 : .float32
+    let (u, v) = (a.stopGradient().cast(type), b.stopGradient().cast(type))
+    let y = Tensor(uninitialized: Shape(Array(a.shape.dropLast(2)) + [m, n]), dtype: type)
     MatrixProduct(m: m, n: n, k: k, batch: batch).run(.matrix(u, transposed: ta), .matrix(v, transposed: tb), into: y)
     return y.recorded(a, b) { dy, inputs in
       // C = A·B: dA = dC·Bᵀ and dB = Aᵀ·dC; a transposed operand's gradient is transposed too.
@@ -82,8 +82,7 @@ package struct MatrixProduct {
   ) {
     if m == 0 || n == 0 || batch == 0 { return }
     if k == 0 {
-      if !accumulating { c.fillZero() }
-      return
+      return writeEmptySums(bias: bias, into: c, startC: startC, rowStrideC: rowStrideC ?? n, accumulating)
     }
     var problem = nabla_matmul()
     (problem.batch, problem.m, problem.n, problem.k) = (Int64(batch), Int64(m), Int64(n), Int64(k))
@@ -105,6 +104,19 @@ package struct MatrixProduct {
       status == 0,
       "oneDNN refused a product of [\(batch), \(m), \(k)] \(a.tensor.dtype) × [\(k), \(n)] \(b.tensor.dtype) (status \(status))"
     )
+  }
+
+  /// The product of [m, 0] and [0, n], which oneDNN does not take: only the bias remains.
+  private func writeEmptySums(bias: Tensor?, into c: Tensor, startC: Int, rowStrideC: Int, _ accumulating: Bool) {
+    let sums = (bias ?? .zeros([n])).cast(c.dtype)
+    for row in 0..<batch * m {
+      let target = c.pointer + (startC + row * rowStrideC) * c.dtype.size
+      if !accumulating {
+        target.copyMemory(from: sums.pointer, byteCount: n * c.dtype.size)
+      } else if bias != nil {
+        nabla_add_scaled(Int64(n), 1, sums.floats, target.assumingMemoryBound(to: Float.self))
+      }
+    }
   }
 
   private func kernelType(_ tensor: Tensor) -> Int32 {

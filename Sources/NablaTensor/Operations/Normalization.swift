@@ -20,10 +20,13 @@ extension Tensor {
   /// Group normalisation (Wu & He 2018): channels in `groups` groups, each normalised over its channels and places.
   /// self: [B, C, ...]; weight and bias: [C].
   public func groupNorm(groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float = 1e-5) -> Tensor {
-    precondition(rank >= 2 && shape[1] % groups == 0, "groupNorm: \(groups) groups of the channels of shape \(shape)")
+    precondition(
+      rank >= 2 && groups > 0 && shape[1] % groups == 0,
+      "groupNorm: \(groups) groups of the channels of shape \(shape)")
     let channels = shape[1]
     let broadcast = Shape([1, channels] + Array(repeating: 1, count: rank - 2))
-    var y = reshaped([shape[0] * groups, -1]).layerNorm(epsilon: epsilon).reshaped(shape)
+    let members = channels / groups * shape.dropFirst(2).reduce(1, *)
+    var y = reshaped([shape[0] * groups, members]).layerNorm(epsilon: epsilon).reshaped(shape)
     if let weight { y = y * weight.reshaped(broadcast) }
     if let bias { y = y + bias.reshaped(broadcast) }
     return y

@@ -35,13 +35,14 @@ extension Tensor {
   /// Turns heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to turn (queries
   /// and keys of a packed projection); the others pass unchanged.
   ///
-  /// - Parameter offset: the position of the first of the T rows, or of each sequence's first row ([B] numbers).
+  /// - Parameter offset: the position of the first of the T rows.
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, offset: Int = 0) -> Tensor {
     precondition(
       rank == 3 && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
       "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(table.rotatedSize) dimensions turn")
     precondition(
-      offset + shape[1] <= table.positions, "rotary: position \(offset + shape[1]) of \(table.positions)")
+      offset >= 0 && offset + shape[1] <= table.positions,
+      "rotary: positions \(offset)..<\(offset + shape[1]) of \(table.positions)")
     let y = turned(table, heads: heads, headSize: headSize, offset: offset, direction: 1)
     return y.recorded(self) { dy, inputs in
       inputs[0]?.accumulate(dy.turned(table, heads: heads, headSize: headSize, offset: offset, direction: -1))

@@ -55,7 +55,7 @@ struct Reference: Equatable {
     return Reference(shape) { function(a.broadcast(at: $0), b.broadcast(at: $0)) }
   }
 
-  /// Each line along `axis` replaced by what `function` makes of it; an empty `keeping` result shape drops the axis.
+  /// Each line along `axis` replaced by what `function` makes of it; `drops` takes the axis away.
   func alongAxis(_ axis: Int, drops: Bool = false, _ function: ([Double]) -> [Double]) -> Reference {
     let axis = axis < 0 ? axis + rank : axis
     var outer = shape
@@ -71,9 +71,7 @@ struct Reference: Equatable {
           }))
     }
     var result = shape
-    result[axis] = drops ? 1 : shape[axis]
-    let length = lines.first?.count ?? result[axis]
-    result[axis] = length
+    result[axis] = function(Array(repeating: 0, count: shape[axis])).count
     var y = Reference(result) { index in
       var rest = index
       let i = rest.remove(at: axis)
