@@ -32,7 +32,22 @@ import Testing
     }
   }
 
-  @Test(arguments: sizeCases + maskCases, [false, true])
+  /// Several tiles and splits of the keys, with windows that leave the first ones unseen.
+  static let longCases: [AttentionCase] = [
+    AttentionCase(
+      batch: 1, heads: 2, keyValueHeads: 1, queries: 400, keys: 400, headSize: 16, causal: true, window: 40),
+    AttentionCase(
+      batch: 2, heads: 2, keyValueHeads: 2, queries: 150, keys: 500, headSize: 16, window: 300, keyLengths: true),
+    AttentionCase(
+      batch: 1, heads: 1, keyValueHeads: 1, queries: 300, keys: 290, headSize: 20, causal: true, bias: true),
+    AttentionCase(
+      batch: 2, heads: 4, keyValueHeads: 2, queries: 1, keys: 1300, headSize: 40, causal: true, keyLengths: true),
+    AttentionCase(
+      batch: 1, heads: 4, keyValueHeads: 1, queries: 8, keys: 1100, headSize: 32, causal: true, window: 530,
+      bias: true),
+  ]
+
+  @Test(arguments: sizeCases + maskCases + longCases, [false, true])
   func matchesReference(_ shape: AttentionCase, bfloat16: Bool) {
     let data = AttentionData(shape, bfloat16: bfloat16)
     let reference = data.reference()
