@@ -52,8 +52,7 @@ static void forwardTasks(void *context, int32_t thread, int32_t threads) {
 struct decode_region {
   struct decode_arguments a;
   const struct attention_kernels *kernels;
-  atomic_int *finished;  // [B, G]: splits done
-  int64_t heads;
+  atomic_int *finished;  // [B]: splits done
   _Atomic int64_t next;
 };
 
@@ -61,26 +60,27 @@ static void decodeTasks(void *context, int32_t thread, int32_t threads) {
   struct decode_region *r = context;
   const problem_t *p = r->a.f.p;
   float *workspace = nabla_attention_workspace(0, r->kernels->decodeFloats(p) * sizeof(float));
-  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->heads * r->a.splits;) {
-    const int64_t head = t / r->a.splits;
-    const int32_t b = (int32_t)(head / p->keyValueHeadCount), g = (int32_t)(head % p->keyValueHeadCount);
-    r->kernels->decode(&r->a, b, g, (int32_t)(t % r->a.splits), workspace);
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < (int64_t)p->batch * r->a.splits;) {
+    const int32_t b = (int32_t)(t / r->a.splits);
+    r->kernels->decode(&r->a, b, (int32_t)(t % r->a.splits), workspace);
     // Whoever finishes last sums the splits, in their order.
-    if (atomic_fetch_add(&r->finished[head], 1) == r->a.splits - 1) r->kernels->decodeMerge(&r->a, b, g);
+    if (atomic_fetch_add(&r->finished[b], 1) == r->a.splits - 1)
+      for (int32_t g = 0; g < p->keyValueHeadCount; g++) r->kernels->decodeMerge(&r->a, b, g);
   }
 }
 
 static void decode(struct forward_arguments f, const struct attention_kernels *kernels, int32_t threadCount) {
   const problem_t *p = f.p;
   const int64_t heads = (int64_t)p->batch * p->keyValueHeadCount;
-  const int64_t splits = p->keyLength > 0 ? blocks(p->keyLength, DECODE_SPLIT) : 1;
+  const int64_t splits = p->keyLength > 0 ? blocks(p->keyLength, DECODE_KEYS) : 1;
   const int64_t rows = (int64_t)(p->queryHeadCount / p->keyValueHeadCount) * p->queryLength;
   const size_t partial = (size_t)(heads * splits * rows * (2 + paddedHead(p))) * sizeof(float);
-  char *memory = nabla_attention_workspace(1, partial + (size_t)heads * sizeof(atomic_int));
+  char *memory = nabla_attention_workspace(1, partial + (size_t)p->batch * sizeof(atomic_int));
   struct decode_region r = {
-      {f, (int32_t)splits, (float *)memory}, kernels, (atomic_int *)(void *)(memory + partial), heads, 0};
-  for (int64_t i = 0; i < heads; i++) atomic_init(&r.finished[i], 0);
-  nabla_parallel(threadCount < heads * splits ? threadCount : (int32_t)(heads * splits), &r, decodeTasks);
+      {f, (int32_t)splits, (float *)memory}, kernels, (atomic_int *)(void *)(memory + partial), 0};
+  for (int32_t i = 0; i < p->batch; i++) atomic_init(&r.finished[i], 0);
+  const int64_t tasks = p->batch * splits;
+  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, decodeTasks);
 }
 
 void nabla_attention_forward(

@@ -150,8 +150,6 @@ static void backwardBlock(
       }
 
       // Strips of keys against panels of queries; what lies wholly outside the mask is neither computed nor read.
-      int64_t fromStrip[BACKWARD_QUERIES / MR], toStrip[BACKWARD_QUERIES / MR];
-      for (int64_t r = 0; r < padded; r += MR) fromStrip[r / MR] = BACKWARD_KEYS, toStrip[r / MR] = 0;
       for (int64_t c = 0; c < count; c += STRIP) {
         int64_t fromRow = BACKWARD_QUERIES, toRow = 0;
         for (int64_t r = 0; r < padded; r += MR) {
@@ -166,14 +164,14 @@ static void backwardBlock(
           }
           if (fromRow > r) fromRow = r;
           toRow = r + MR;
-          if (fromStrip[r / MR] > c) fromStrip[r / MR] = c;
-          toStrip[r / MR] = c + STRIP;
         }
-        if (toRow <= fromRow) continue;
-        const int64_t at = fromRow * SCORE_STRIDE, depth = toRow - fromRow;
+        // The diagonal crosses the strip: each panel of keys starts at the first queries that see it.
         for (int64_t j = c; j < c + STRIP && j < count; j += MR) {
-          addTransposedProduct(dv + j * dp, dp, NULL, weights + at + j, SCORE_STRIDE, dout + fromRow * dp, depth);
-          addTransposedProduct(dk + j * dp, dp, NULL, dscores + at + j, SCORE_STRIDE, q + fromRow * dp, depth);
+          while (fromRow < toRow && last[fromRow + MR - 1 < rows ? fromRow + MR - 1 : rows - 1] <= j) fromRow += MR;
+          if (fromRow >= toRow) break;
+          const int64_t at = fromRow * SCORE_STRIDE + j, depth = toRow - fromRow;
+          addTransposedProduct(dv + j * dp, dp, NULL, weights + at, SCORE_STRIDE, dout + fromRow * dp, depth);
+          addTransposedProduct(dk + j * dp, dp, NULL, dscores + at, SCORE_STRIDE, q + fromRow * dp, depth);
         }
       }
 
@@ -181,7 +179,8 @@ static void backwardBlock(
       atomic_int *ticket = a->ticket ? a->ticket + head * queryBlocks + block : NULL;
       if (ticket) awaitTurn(ticket, (int)(keyBlock - firstBlock));
       for (int64_t r = 0; r < padded; r += MR) {
-        const int64_t c = fromStrip[r / MR], depth = toStrip[r / MR] > c ? toStrip[r / MR] - c : 0;
+        const int64_t final = r + MR < rows ? r + MR - 1 : rows - 1;
+        const int64_t c = first[r], depth = last[final] > c ? last[final] - c : 0;
         addProduct(sum + r * dp, dp, keyBlock > firstBlock, dscores + r * SCORE_STRIDE + c, SCORE_STRIDE, k + c * dp,
                    depth);
       }

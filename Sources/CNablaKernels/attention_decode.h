@@ -1,7 +1,6 @@
 // Decoding: few queries against a long cache, where the time goes into reading the cache. Every key and value is read
-// once for all query heads of its group, in its own dtype; long caches are split so that every thread has a share.
-
-enum { DECODE_KEYS = 64 };
+// once for all query heads of its group. The cache is split into runs of DECODE_KEYS keys, so that every thread has a
+// share; a task takes all heads of its run, which lie side by side in memory.
 
 static size_t decodeFloats(const problem_t *p) {
   const size_t rows = (size_t)(p->queryHeadCount / p->keyValueHeadCount * p->queryLength);
@@ -30,23 +29,27 @@ INLINE void fourScores(float *s, const float *q, const float *k, int64_t dp) {
   *(vec4_unaligned *)s = __builtin_shufflevector(ab, ce, 0, 1, 4, 5) + __builtin_shufflevector(ab, ce, 2, 3, 6, 7);
 }
 
-// o[d] = alpha · o[d] + Σ_j w[j] v[j][d], N vectors of d at a time.
-#define ADD_VALUES(N)                                                                                   \
-  for (; d + N * WIDTH <= dp; d += N * WIDTH) {                                                         \
-    vec acc[N];                                                                                         \
-    _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++)                                      \
-        acc[n] = load(o + d + n * WIDTH) * splat(alpha);                                                \
-    for (int64_t j = from; j < to; j++) {                                                               \
-      vec weight = splat(w[j]);                                                                         \
-      _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++)                                    \
-          acc[n] += weight * load(v + j * dp + d + n * WIDTH);                                          \
-    }                                                                                                   \
-    _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++) store(o + d + n * WIDTH, acc[n]);    \
+// o[d] = Σ_j w[j] v[j][d], N vectors of d at a time.
+#define WEIGH_VALUES(N)                                                                              \
+  for (; d + N * WIDTH <= dp; d += N * WIDTH) {                                                      \
+    vec acc[2][N] = {0};  /* two sums, for one alone would wait on itself */                         \
+    int64_t j = from;                                                                                \
+    for (; j + 2 <= to; j += 2) {                                                                    \
+      vec even = splat(w[j]), odd = splat(w[j + 1]);                                                 \
+      _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++) {                               \
+        acc[0][n] += even * load(v + j * dp + d + n * WIDTH);                                        \
+        acc[1][n] += odd * load(v + (j + 1) * dp + d + n * WIDTH);                                   \
+      }                                                                                              \
+    }                                                                                                \
+    if (j < to)                                                                                      \
+      for (int n = 0; n < N; n++) acc[0][n] += splat(w[j]) * load(v + j * dp + d + n * WIDTH);       \
+    _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++)                                   \
+        store(o + d + n * WIDTH, acc[0][n] + acc[1][n]);                                             \
   }
-static void addValues(float *o, float alpha, const float *w, const float *v, int64_t dp, int64_t from, int64_t to) {
+static void weighValues(float *o, const float *w, const float *v, int64_t dp, int64_t from, int64_t to) {
   int64_t d = 0;
-  ADD_VALUES(4)
-  ADD_VALUES(1)
+  WEIGH_VALUES(4)
+  WEIGH_VALUES(1)
 }
 
 static float *partialOf(const struct decode_arguments *a, int32_t b, int32_t g, int32_t split) {
@@ -56,28 +59,59 @@ static float *partialOf(const struct decode_arguments *a, int32_t b, int32_t g, 
   return a->partial + index * rows * (2 + paddedHead(p));
 }
 
-static void decodeSplit(const struct decode_arguments *a, int32_t b, int32_t g, int32_t split, float *workspace) {
+// One row's softmax over scores [from, to), in place. state: maximum, sum.
+static void decodeSoftmax(float *s, int64_t from, int64_t to, float *state) {
+  // Outside [from, to) the scores are made -∞, so that whole vectors can be taken.
+  const int64_t begin = from & ~(int64_t)(WIDTH - 1);
+  for (int64_t j = begin; j < from; j++) s[j] = -INFINITY;
+  for (int64_t j = to; j & (WIDTH - 1); j++) s[j] = -INFINITY;
+  vec most = splat(-INFINITY);
+  for (int64_t j = begin; j < to; j += WIDTH) most = choose(load(s + j) > most, load(s + j), most);
+  float highest = -INFINITY, sum = 0;
+  for (int n = 0; n < WIDTH; n++) highest = most[n] > highest ? most[n] : highest;
+  vec total = {0};
+  for (int64_t j = begin; j < to; j += WIDTH) {
+    vec w = exp2Vector(load(s + j) - splat(highest == -INFINITY ? 0 : highest));
+    store(s + j, w);
+    total += w;
+  }
+  for (int n = 0; n < WIDTH; n++) sum += total[n];
+  state[0] = highest;
+  state[1] = sum;
+}
+
+static void decodeSplit(const struct decode_arguments *a, int32_t b, int32_t split, float *workspace) {
   const problem_t *p = a->f.p;
   const int64_t dp = paddedHead(p), tq = p->queryLength, bytes = (int64_t)elementSize(p);
-  const int32_t group = p->queryHeadCount / p->keyValueHeadCount, keys = keyCount(p, b);
+  const int32_t kvHeads = p->keyValueHeadCount, group = p->queryHeadCount / kvHeads, keys = keyCount(p, b);
   const int64_t rows = group * tq;
-  const char *kHead = headOf(p, a->f.k, b, g), *vHead = headOf(p, a->f.v, b, g);
   float *q = workspace, *kTile = q + rows * dp, *vTile = kTile + DECODE_KEYS * dp, *s = vTile + DECODE_KEYS * dp;
-  float *partial = partialOf(a, b, g, split);
-
-  for (int64_t m = 0; m < group; m++)
-    loadTile(q + m * tq * dp, dp, tq, p, headOf(p, a->f.q, b, g * group + m), a->f.q.timeStride, tq);
-  for (int64_t i = 0; i < rows * dp; i++) q[i] *= p->scale * log2e;
-  memset(partial, 0, (size_t)(rows * (2 + dp)) * sizeof(float));
-  for (int64_t r = 0; r < rows; r++) partial[r * (2 + dp)] = -INFINITY;
-
-  int64_t begin = (int64_t)split * DECODE_SPLIT, end = begin + DECODE_SPLIT;
-  if (begin < firstKey(p, 0)) begin = firstKey(p, 0);
+  int64_t k0 = (int64_t)split * DECODE_KEYS, end = k0 + DECODE_KEYS;
+  if (k0 < firstKey(p, 0)) k0 = firstKey(p, 0);
   if (end > endKey(p, tq - 1, keys)) end = endKey(p, tq - 1, keys);
-  for (int64_t k0 = begin; k0 < end; k0 += DECODE_KEYS) {
-    const int64_t count = end - k0 < DECODE_KEYS ? end - k0 : DECODE_KEYS;
-    loadTile(kTile, dp, (count + 3) & ~3, p, kHead + k0 * a->f.k.timeStride * bytes, a->f.k.timeStride, count);
-    loadTile(vTile, dp, count, p, vHead + k0 * a->f.v.timeStride * bytes, a->f.v.timeStride, count);
+  const int64_t count = end > k0 ? end - k0 : 0;
+  const int64_t kOffset = k0 * a->f.k.timeStride * bytes, vOffset = k0 * a->f.v.timeStride * bytes;
+
+  // In the order of memory, which the hardware's own look-ahead follows: nearly twice as fast as head by head.
+  for (int64_t j = 0; j < count; j++)
+    for (int32_t g = 0; g < kvHeads; g++)
+      prefetchRows(p, (const char *)headOf(p, a->f.k, b, g) + kOffset, a->f.k.timeStride, j, j + 1);
+  for (int64_t j = 0; j < count; j++)
+    for (int32_t g = 0; g < kvHeads; g++)
+      prefetchRows(p, (const char *)headOf(p, a->f.v, b, g) + vOffset, a->f.v.timeStride, j, j + 1);
+
+  for (int32_t g = 0; g < kvHeads; g++) {
+    float *partial = partialOf(a, b, g, split);
+    memset(partial, 0, (size_t)(rows * (2 + dp)) * sizeof(float));
+    for (int64_t r = 0; r < rows; r++) partial[r * (2 + dp)] = -INFINITY;
+    if (count == 0) continue;
+    for (int64_t m = 0; m < group; m++)
+      loadTile(q + m * tq * dp, dp, tq, p, headOf(p, a->f.q, b, g * group + m), a->f.q.timeStride, tq);
+    for (int64_t i = 0; i < rows * dp; i++) q[i] *= p->scale * log2e;
+    const char *k = headOf(p, a->f.k, b, g), *v = headOf(p, a->f.v, b, g);
+    loadTile(kTile, dp, (count + 3) & ~3, p, k + kOffset, a->f.k.timeStride, count);
+    loadTile(vTile, dp, count, p, v + vOffset, a->f.v.timeStride, count);
+
     for (int64_t r = 0; r < rows; r++) {
       const int64_t m = r / tq, i = r % tq;
       int64_t from = firstKey(p, i) - k0, to = endKey(p, i, keys) - k0;
@@ -90,24 +124,9 @@ static void decodeSplit(const struct decode_arguments *a, int32_t b, int32_t g, 
                             i * p->biasQueryStride + k0;
         for (int64_t j = from; j < to; j++) s[j] += bias[j] * log2e;
       }
-      float *state = partial + r * (2 + dp), highest = state[0];
-      for (int64_t j = from; j < to; j++) highest = s[j] > highest ? s[j] : highest;
-      const float zero = highest == -INFINITY ? 0 : highest;
-      const float alpha = exp2f(state[0] - zero);
-      // Outside [from, to) the scores are made -∞, so that whole vectors can be taken.
-      for (int64_t j = from & ~(WIDTH - 1); j < from; j++) s[j] = -INFINITY;
-      for (int64_t j = to; j & (WIDTH - 1); j++) s[j] = -INFINITY;
-      vec total = {0};
-      for (int64_t j = from & ~(WIDTH - 1); j < to; j += WIDTH) {
-        vec w = exp2Vector(load(s + j) - splat(zero));
-        store(s + j, w);
-        total += w;
-      }
-      float sum = 0;
-      for (int n = 0; n < WIDTH; n++) sum += total[n];
-      state[0] = highest;
-      state[1] = state[1] * alpha + sum;
-      addValues(state + 2, alpha, s, vTile, dp, from, to);
+      float *state = partial + r * (2 + dp);
+      decodeSoftmax(s, from, to, state);
+      weighValues(state + 2, s, vTile, dp, from, to);
     }
   }
 }

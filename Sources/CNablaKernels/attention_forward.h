@@ -117,9 +117,14 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
       if (p->bias) loadBiasTransposed(biasTile, p, b, h, i0, queries, k0, count);
       softmaxStrip(s, p->bias ? biasTile : NULL, from, to, masked, first, last, k0, maximum + t * STRIP,
                    sum + t * STRIP, alpha);
-      for (int64_t r = 0; r < queries; r += MR)
-        addTransposedProduct(o + (t * STRIP + r) * dp, dp, alpha + r, s + from * STRIP + r, STRIP, vTile + from * dp,
-                             to - from);
+      for (int64_t r = 0; r < queries; r += MR) {
+        // The diagonal crosses the strip: a panel's own range is shorter than the strip's.
+        int64_t low = firstKey(p, i0 + r) - k0, high = endKey(p, i0 + r + MR - 1, keys) - k0;
+        low = low < from ? from : low;
+        high = high > to ? to : high;
+        addTransposedProduct(o + (t * STRIP + r) * dp, dp, alpha + r, s + low * STRIP + r, STRIP, vTile + low * dp,
+                             high - low);
+      }
     }
   }
 

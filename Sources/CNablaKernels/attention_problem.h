@@ -9,7 +9,7 @@ typedef struct nabla_attention_view view_t;
 typedef struct nabla_attention_output output_t;
 
 // Rows of a tile. 64 keys of D = 64 in float32 are 16 KB; the tiles of one task stay in L2.
-enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_QUERIES = 8, DECODE_SPLIT = 512 };
+enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_QUERIES = 8, DECODE_KEYS = 64 };
 
 // A head size padded to whole vectors.
 static inline int64_t paddedHead(const problem_t *p) { return (p->headSize + 15) & ~15; }
@@ -78,8 +78,8 @@ struct attention_kernels {
       const struct backward_arguments *a, int32_t b, int32_t g, int32_t keyBlock, float *dqSum, float *workspace);
   size_t (*backwardFloats)(const problem_t *p);
 
-  // One split of the keys against the few queries of every head of a group; and the sum over the splits.
-  void (*decode)(const struct decode_arguments *a, int32_t b, int32_t g, int32_t split, float *workspace);
+  // One split of the keys against the few queries of every head; and the sum over the splits for one group of heads.
+  void (*decode)(const struct decode_arguments *a, int32_t b, int32_t split, float *workspace);
   void (*decodeMerge)(const struct decode_arguments *a, int32_t b, int32_t g);
   size_t (*decodeFloats)(const problem_t *p);
 };
