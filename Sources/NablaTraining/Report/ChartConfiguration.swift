@@ -1,0 +1,129 @@
+/// What Chart.js is given to draw: <https://www.chartjs.org/docs/3.9.1/>. The names are its own, but for the colours and
+/// number formats, which are names the page's script replaces by what fits the theme.
+struct ChartConfiguration: Encodable {
+  struct Point: Encodable, Equatable {
+    var x: Double
+    var y: Double
+    /// Shown when the pointer is near.
+    var note: String?
+  }
+
+  struct Dataset: Encodable {
+    var label: String
+    var data: [Point]
+    /// A custom property of the style sheet: "accent", "second", "third", "alert".
+    var color: String
+    /// Of the line, between 0 and 1.
+    var opacity = 1.0
+    var borderWidth = 1.75
+    var pointRadius = 0.0
+    var pointHitRadius = 4.0
+    var pointStyle = "circle"
+    var showLine = true
+    var yAxisID = "y"
+    /// The lowest is drawn on top.
+    var order = 0
+  }
+
+  struct Axis: Encodable {
+    struct Title: Encodable {
+      var display = true
+      var text: String
+    }
+    struct Grid: Encodable {
+      var drawOnChartArea = true
+    }
+    struct Ticks: Encodable {
+      var maxTicksLimit: Int
+      var maxRotation = 0
+    }
+
+    var type = "linear"
+    var position: String
+    var title: Title
+    var format: NumberFormat
+    var grid = Grid()
+    var ticks: Ticks
+    /// "ticks" ends the axis at round numbers, "data" where the points end.
+    var bounds: String
+  }
+
+  /// How the script writes the numbers of an axis.
+  enum NumberFormat: String, Encodable {
+    /// 1,234 or 0.00123
+    case plain
+    /// 1.2 k, 3.4 M
+    case scaled
+    /// 1.2 GB
+    case bytes
+    /// 3.0e-4
+    case exponential
+  }
+
+  struct Data: Encodable {
+    var datasets: [Dataset]
+  }
+
+  struct Options: Encodable {
+    struct Interaction: Encodable {
+      var mode = "nearest"
+      var axis = "x"
+      var intersect = false
+    }
+    struct Plugins: Encodable {
+      struct Legend: Encodable {
+        var display: Bool
+        var align = "end"
+      }
+      var legend: Legend
+    }
+
+    var animation = false
+    var responsive = true
+    var maintainAspectRatio = false
+    // The points are in order and in Chart.js's own form: it need not look.
+    var parsing = false
+    var normalized = true
+    var interaction = Interaction()
+    var plugins: Plugins
+    var scales: [String: Axis]
+  }
+
+  var type = "line"
+  var data: Data
+  var options: Options
+
+  /// A chart over training steps.
+  ///
+  /// - Parameters:
+  ///   - y: The title and number format of the left axis.
+  ///   - right: The same of the axis on the right, "right" in datasets, if there is one.
+  init(
+    datasets: [Dataset], y: (title: String, format: NumberFormat), right: (title: String, format: NumberFormat)? = nil
+  ) {
+    data = Data(datasets: datasets)
+    var scales = [
+      "x": Axis(
+        position: "bottom", title: .init(text: "step"), format: .scaled, ticks: .init(maxTicksLimit: 8), bounds: "data"),
+      "y": Axis(
+        position: "left", title: .init(text: y.title), format: y.format, ticks: .init(maxTicksLimit: 7), bounds: "ticks"
+      ),
+    ]
+    scales["right"] = right.map {
+      Axis(
+        position: "right", title: .init(text: $0.title), format: $0.format, grid: .init(drawOnChartArea: false),
+        ticks: .init(maxTicksLimit: 7), bounds: "ticks")
+    }
+    options = Options(plugins: .init(legend: .init(display: datasets.count > 1)), scales: scales)
+  }
+}
+
+extension [RunMetrics.Point] {
+  /// The most points a chart draws of one series.
+  static let chartLimit = 2_000
+
+  /// The points for a chart: not too many, and with six digits, which is more than a screen can show.
+  var chartPoints: [ChartConfiguration.Point] {
+    downsampled(to: Self.chartLimit).map { .init(x: $0.step, y: $0.value.rounded(digits: 6), note: nil) }
+  }
+}

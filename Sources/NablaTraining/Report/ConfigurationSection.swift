@@ -1,0 +1,33 @@
+import NablaFormats
+
+/// The saved configuration, one table for each of its groups.
+func configurationSection(_ source: ReportSource) -> ReportSection? {
+  let members = source.configuration.object?.members ?? []
+  let plain = members.filter { $0.value.object == nil }
+  let groups =
+    (plain.isEmpty ? [] : [("run", plain)])
+    + members.compactMap { member in
+      member.value.object.map { (member.key, $0.members) }
+    }
+  let tables = groups.filter { !$0.1.isEmpty }.map { name, members in
+    let rows = members.map { member in
+      "<tr><th scope=\"row\">\(escapedHTML(member.key))</th><td>\(escapedHTML(settingText(member.value)))</td></tr>"
+    }
+    return "<table class=\"card\"><caption>\(escapedHTML(name))</caption><tbody>\(rows.joined())</tbody></table>"
+  }
+  if tables.isEmpty { return nil }
+  return ReportSection(
+    id: "configuration", title: "Configuration", html: "<div class=\"tables\">\(tables.joined(separator: "\n"))</div>")
+}
+
+/// A value as a reader would write it; a list as its elements.
+private func settingText(_ value: JSONValue) -> String {
+  let text =
+    switch value {
+    case .string(let text): text
+    case .null: "–"
+    case .array(let elements): elements.map { $0.string ?? $0.serialized() }.joined(separator: ", ")
+    default: value.serialized()
+    }
+  return text.count > 1_000 ? "\(text.prefix(1_000))… (\(text.count) characters)" : text
+}

@@ -1,0 +1,37 @@
+extension [RunMetrics.Point] {
+  /// At most `limit` of these points, such that a chart looks the same: of each bucket of neighbours the lowest and the
+  /// highest stay, so no spike is lost; the first and the last point stay. Linear time.
+  ///
+  /// - Parameter limit: At least 4.
+  func downsampled(to limit: Int) -> [RunMetrics.Point] {
+    precondition(limit >= 4, "downsampled(to:): the limit must be at least 4")
+    guard count > limit else { return self }
+    let interior = dropFirst().dropLast()
+    let bucketCount = (limit - 2) / 2
+    var kept = [self[0]]
+    kept.reserveCapacity(limit)
+    for index in 0..<bucketCount {
+      let start = 1 + index * interior.count / bucketCount
+      let end = 1 + (index + 1) * interior.count / bucketCount
+      let lowest = (start..<end).min { self[$0].value < self[$1].value }!
+      let highest = (start..<end).max { self[$0].value < self[$1].value }!
+      kept.append(self[Swift.min(lowest, highest)])
+      if lowest != highest { kept.append(self[Swift.max(lowest, highest)]) }
+    }
+    kept.append(self[count - 1])
+    return kept
+  }
+
+  /// The exponential moving average with a window of about `span` points, αₜ = 2 / (span + 1), corrected for its start
+  /// as in Adam (Kingma & Ba 2015, section 3), so the first points are not pulled toward zero.
+  func smoothed(span: Int) -> [RunMetrics.Point] {
+    let decay = 1 - 2 / (Double(span) + 1)
+    var sum = 0.0
+    var weight = 0.0
+    return map { point in
+      sum = decay * sum + (1 - decay) * point.value
+      weight = decay * weight + (1 - decay)
+      return RunMetrics.Point(step: point.step, value: sum / weight)
+    }
+  }
+}

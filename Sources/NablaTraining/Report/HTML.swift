@@ -1,0 +1,52 @@
+import FoundationEssentials
+
+/// Text as HTML text or as an attribute in quotes. Control characters, which HTML cannot hold, show as their pictures.
+package func escapedHTML(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    case "\n", "\t": result.unicodeScalars.append(scalar)
+    case "\u{0}"..<"\u{20}": result.unicodeScalars.append(Unicode.Scalar(0x2400 + scalar.value)!)
+    case "\u{7F}"..<"\u{A0}": result += "\u{FFFD}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// A value as JSON in a script element that `nabla.data(id)` reads. No character in it can end the element: inside JSON
+/// `<`, `>` and `&` occur only in strings, where an escape means the same.
+func jsonIsland(id: String, _ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  var text = ""
+  for scalar in String(decoding: try encoder.encode(value), as: UTF8.self).unicodeScalars {
+    switch scalar {
+    case "<": text += "\\u003c"
+    case ">": text += "\\u003e"
+    case "&": text += "\\u0026"
+    default: text.unicodeScalars.append(scalar)
+    }
+  }
+  return #"<script type="application/json" id="\#(id)">\#(text)</script>"#
+}
+
+/// A token as it shows in a strip: white space and control characters visible.
+func visibleToken(_ token: String) -> String {
+  var result = ""
+  for scalar in token.unicodeScalars {
+    switch scalar {
+    case " ": result += "·"
+    case "\n": result += "↵"
+    case "\t": result += "→"
+    case "\u{0}"..<"\u{20}": result.unicodeScalars.append(Unicode.Scalar(0x2400 + scalar.value)!)
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result.isEmpty ? "∅" : result
+}

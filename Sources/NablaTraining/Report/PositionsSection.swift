@@ -1,0 +1,68 @@
+import FoundationEssentials
+
+/// The map of what the model knows of positions: position by dimension.
+func positionsSection(_ source: ReportSource) throws -> ReportSection? {
+  guard let positions = source.analysis?.positions, positions.rows > 0, positions.columns > 0 else { return nil }
+  let explanation =
+    switch positions.kind {
+    case .learned:
+      "One trained vector a position, added to the token's. Smooth bands mean that near positions became similar; noise means that they were seldom trained."
+    case .sinusoidal:
+      "The fixed table added to the tokens: pairs of dimensions are sine and cosine of one frequency, falling from left to right."
+    case .rotary:
+      "Cosines of the angles by which queries and keys are turned: the frequency falls from left to right, so the left tells near positions apart and the right far ones."
+    }
+  let data = PositionData(
+    rows: positions.rows, columns: positions.columns, minimum: positions.minimum, maximum: positions.maximum,
+    values: positions.values)
+  return ReportSection(
+    id: "positions", title: "Positions",
+    html: """
+      <p>\(positions.kind.rawValue.capitalized) positions. \(explanation)</p>
+      <noscript><p class="note">The map needs JavaScript.</p></noscript>
+      <figure class="card positions">
+      <div class="plane">
+      <span class="y-title">position</span>
+      <div class="y-ticks"><span>0</span><span>\(positions.rows - 1)</span></div>
+      <canvas width="\(positions.columns)" height="\(positions.rows)" role="img" \
+      aria-label="Map of \(positions.rows) positions by \(positions.columns) dimensions"></canvas>
+      <div class="x-ticks"><span>0</span><span>dimension</span><span>\(positions.columns - 1)</span></div>
+      </div>
+      <div class="scale"><span>\(significant(positions.minimum, digits: 3))</span><canvas width="256" height="1"></canvas>\
+      <span>\(significant(positions.maximum, digits: 3))</span></div>
+      </figure>
+      \(try jsonIsland(id: "positions-data", data))
+      """,
+    script: positionsScript)
+}
+
+/// What the script draws from.
+private struct PositionData: Encodable {
+  var rows: Int
+  var columns: Int
+  var minimum: Double
+  var maximum: Double
+  /// [rows, columns] bytes.
+  var values: Data
+}
+
+private let positionsScript = #"""
+  const { rows, columns, minimum, maximum, values } = nabla.data("positions-data");
+  const bytes = nabla.bytes(values);
+  const canvas = document.querySelector("#positions .plane canvas");
+  const valueOf = byte => minimum + byte / 255 * (maximum - minimum);
+  nabla.onTheme(() => {
+    // With both signs, zero has the neutral colour and equal magnitudes are equally strong.
+    const isSigned = minimum < 0 && maximum > 0;
+    const colors = nabla.palette(isSigned ? ["cold", "neutral", "warm"] : ["heat-0", "heat-1", "heat-2", "heat-3"]);
+    const bound = Math.max(-minimum, maximum);
+    const colorOf = byte => colors[isSigned ? Math.round((valueOf(byte) / bound + 1) / 2 * 255) : byte];
+    nabla.paint(canvas, columns, rows, (x, y) => colorOf(bytes[y * columns + x]));
+    nabla.paint(document.querySelector("#positions .scale canvas"), 256, 1, x => colorOf(x));
+  });
+  canvas.addEventListener("pointermove", event => {
+    const [x, y] = nabla.cell(canvas, event, columns, rows);
+    nabla.showTip(`position ${y}, dimension ${x}: ${nabla.formats.plain(valueOf(bytes[y * columns + x]))}`, event);
+  });
+  canvas.addEventListener("pointerleave", nabla.hideTip);
+  """#

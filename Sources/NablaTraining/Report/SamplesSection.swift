@@ -1,0 +1,35 @@
+/// What the model produced along the way: a slider over the steps, or, without JavaScript, one text after the other.
+func samplesSection(_ source: ReportSource) -> ReportSection? {
+  if source.samples.isEmpty { return nil }
+  let texts = source.samples.map { sample in
+    let remark = sample.isCut ? " <small>(its first \(ReportSource.sampleLimit.bytes) bytes)</small>" : ""
+    return """
+      <li data-step="\(sample.step)"><h3>Step \(sample.step)\(remark)</h3><pre>\n\(escapedHTML(sample.text))</pre></li>
+      """
+  }
+  return ReportSection(
+    id: "samples", title: "Samples",
+    html: """
+      <div class="card samples">
+      <label class="scripted"><span>After step</span>
+      <input type="range" id="sample-slider" min="0" max="\(texts.count - 1)" value="\(texts.count - 1)" \
+      aria-label="Sample by training step"><output id="sample-step"></output></label>
+      <ol>\(texts.joined(separator: "\n"))</ol>
+      </div>
+      """,
+    script: samplesScript)
+}
+
+private let samplesScript = #"""
+  const slider = document.getElementById("sample-slider");
+  const items = [...document.querySelectorAll("#samples li")];
+  if (items.length < 2) slider.hidden = true;
+  const show = () => {
+    items.forEach((item, index) => { item.hidden = index !== Number(slider.value); });
+    const step = Number(items[slider.value].dataset.step).toLocaleString("en");
+    document.getElementById("sample-step").textContent = step;
+    slider.setAttribute("aria-valuetext", "step " + step);
+  };
+  slider.addEventListener("input", show);
+  show();
+  """#
