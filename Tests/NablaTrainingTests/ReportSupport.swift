@@ -106,7 +106,8 @@ func sinusoids(positions: Int, width: Int) -> [[Float]] {
 /// The JSON in the script element with this id.
 func island(_ id: String, in page: String) throws -> JSONValue? {
   let start = #"<script type="application/json" id="\#(id)">"#
-  guard let from = page.firstRange(of: start)?.upperBound, let to = page[from...].firstRange(of: "</script>")?.lowerBound
+  guard let from = page.firstRange(of: start)?.upperBound,
+    let to = page[from...].firstRange(of: "</script>")?.lowerBound
   else { return nil }
   return try JSONValue(parsing: String(page[from..<to]))
 }

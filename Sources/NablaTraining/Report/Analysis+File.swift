@@ -66,8 +66,12 @@ extension DecodingError {
     let path = context.codingPath.reduce(into: "") { path, key in
       path += key.intValue.map { "[\($0)]" } ?? (path.isEmpty ? key.stringValue : ".\(key.stringValue)")
     }
+    if case .keyNotFound(let key, _) = self { return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)" }
     return path.isEmpty ? "the file" : path
   }
 
-  fileprivate var problem: String { context.debugDescription }
+  fileprivate var problem: String {
+    if case .keyNotFound = self { return "is missing" }
+    return context.debugDescription
+  }
 }

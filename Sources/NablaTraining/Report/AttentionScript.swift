@@ -43,7 +43,7 @@ let attentionScript = #"""
       chosen = { layer, head };
       nabla.hideTip();
       document.getElementById("attention-title").textContent =
-        `Layer ${layer}, ` + button.querySelector("span").textContent;
+        `Layer ${layer}, head ${head}: ` + button.querySelector("i").textContent;
       paint(enlarged, weights[layer][head]);
       dialog.showModal();
     });

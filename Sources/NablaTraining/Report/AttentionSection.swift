@@ -12,18 +12,18 @@ func attentionSection(_ source: ReportSource) throws -> ReportSection? {
       <button type="button" class="map" data-layer="\(layerIndex)" data-head="\(headIndex)" \
       aria-label="Enlarge layer \(layerIndex), head \(headIndex)">\
       <canvas width="\(count)" height="\(count)"></canvas>\
-      <span><b>head \(headIndex)</b> \(entropyText(head.entropy, of: analysis.largestEntropy))</span></button>
+      <span><b>head \(headIndex)</b><i>\(entropyText(head.entropy, of: analysis.largestEntropy))</i></span></button>
       """
     }
     return
-      "<div class=\"layer\"><h3>Layer \(layerIndex)</h3><div class=\"maps\">\(maps.joined(separator: "\n"))</div></div>"
+      "<div class=\"layer\"><h3>Layer \(layerIndex)</h3><div class=\"maps\" style=\"--heads: \(layer.heads.count)\">\(maps.joined(separator: "\n"))</div></div>"
   }
   let mask = analysis.isCausal ? "The blank half is the causal mask: no token sees a later one. " : ""
   return ReportSection(
     id: "attention", title: "Attention",
     html: """
       <p>Each map shows one head reading the text below: a row is the token that asks (query), a column the token it looks
-      at (key), and the darker a square, the larger the weight. \(mask)Under each map stands the mean entropy of its rows in nats, and
+      at (key), and the stronger its colour, the larger the weight. \(mask)Under each map stands the mean entropy of its rows in nats, and
       its share of the largest possible, \(significant(analysis.largestEntropy, digits: 3)) nats: near 0 % a head looks at one
       token, at 100 % at all alike. <span class="scripted">Point at a square for its weight; click a map to enlarge it.</span></p>
       <noscript><p class="note">The maps need JavaScript.</p></noscript>
@@ -53,12 +53,12 @@ private struct AttentionData: Encodable {
   }
 }
 
-/// "1.23 nats, 45 %".
+/// "1.23 nats · 45 %".
 private func entropyText(_ entropy: Double?, of largest: Double) -> String {
   guard let entropy else { return "not finite" }
   let nats = "\(significant((entropy * 100).rounded() / 100, digits: 3)) nats"
   guard largest > 0 else { return nats }
-  return "\(nats), \(Int((min(1, max(0, entropy / largest)) * 100).rounded())) %"
+  return "\(nats) · \(Int((min(1, max(0, entropy / largest)) * 100).rounded()))\u{A0}%"
 }
 
 private func tokenStrip(_ tokens: [String]) -> String {

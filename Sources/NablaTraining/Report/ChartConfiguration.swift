@@ -20,7 +20,6 @@ struct ChartConfiguration: Encodable {
     var pointHitRadius = 4.0
     var pointStyle = "circle"
     var showLine = true
-    var yAxisID = "y"
     /// The lowest is drawn on top.
     var order = 0
   }
@@ -29,9 +28,6 @@ struct ChartConfiguration: Encodable {
     struct Title: Encodable {
       var display = true
       var text: String
-    }
-    struct Grid: Encodable {
-      var drawOnChartArea = true
     }
     struct Ticks: Encodable {
       var maxTicksLimit: Int
@@ -42,10 +38,11 @@ struct ChartConfiguration: Encodable {
     var position: String
     var title: Title
     var format: NumberFormat
-    var grid = Grid()
     var ticks: Ticks
     /// "ticks" ends the axis at round numbers, "data" where the points end.
     var bounds: String
+    var min: Double?
+    var beginAtZero = false
   }
 
   /// How the script writes the numbers of an axis.
@@ -96,24 +93,21 @@ struct ChartConfiguration: Encodable {
   /// A chart over training steps.
   ///
   /// - Parameters:
-  ///   - y: The title and number format of the left axis.
-  ///   - right: The same of the axis on the right, "right" in datasets, if there is one.
-  init(
-    datasets: [Dataset], y: (title: String, format: NumberFormat), right: (title: String, format: NumberFormat)? = nil
-  ) {
+  ///   - title: Of the y axis, with `format` for its numbers.
+  ///   - startsAtZero: Whether the y axis begins at 0, so that noise does not look like change.
+  init(datasets: [Dataset], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
     data = Data(datasets: datasets)
-    var scales = [
+    let steps = datasets.flatMap { $0.data.map(\.x) }
+    // Steps count from 1; an axis that starts there has odd numbers on it.
+    let isFromStart = (steps.min() ?? 0) >= 0 && (steps.min() ?? 0) <= 0.05 * (steps.max() ?? 0)
+    let scales = [
       "x": Axis(
-        position: "bottom", title: .init(text: "step"), format: .scaled, ticks: .init(maxTicksLimit: 8), bounds: "data"),
+        position: "bottom", title: .init(text: "step"), format: .scaled, ticks: .init(maxTicksLimit: 8), bounds: "data",
+        min: isFromStart ? 0 : nil),
       "y": Axis(
-        position: "left", title: .init(text: y.title), format: y.format, ticks: .init(maxTicksLimit: 7), bounds: "ticks"
-      ),
+        position: "left", title: .init(text: title), format: format, ticks: .init(maxTicksLimit: 7), bounds: "ticks",
+        beginAtZero: startsAtZero),
     ]
-    scales["right"] = right.map {
-      Axis(
-        position: "right", title: .init(text: $0.title), format: $0.format, grid: .init(drawOnChartArea: false),
-        ticks: .init(maxTicksLimit: 7), bounds: "ticks")
-    }
     options = Options(plugins: .init(legend: .init(display: datasets.count > 1)), scales: scales)
   }
 }

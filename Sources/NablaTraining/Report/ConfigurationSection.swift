@@ -24,7 +24,7 @@ func configurationSection(_ source: ReportSource) -> ReportSection? {
 private func settingText(_ value: JSONValue) -> String {
   let text =
     switch value {
-    case .string(let text): text
+    case .string(let text): text.isEmpty ? "(empty)" : text
     case .null: "–"
     case .array(let elements): elements.map { $0.string ?? $0.serialized() }.joined(separator: ", ")
     default: value.serialized()

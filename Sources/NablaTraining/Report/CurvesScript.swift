@@ -1,41 +1,46 @@
 /// Draws the charts of ``curvesSection(_:)`` in the colours of the theme.
 let curvesScript = #"""
-  for (const { id, configuration } of nabla.data("curves-data")) {
-    const formatOf = axis => nabla.formats[configuration.options.scales[axis].format];
-    for (const [name, axis] of Object.entries(configuration.options.scales)) {
-      axis.ticks.callback = value => formatOf(name)(value);
+  const legendLabels = chart => Chart.defaults.plugins.legend.labels.generateLabels(chart).map(label => {
+    const dataset = chart.data.datasets[label.datasetIndex];
+    const pointStyle = dataset.showLine ? "line" : dataset.pointStyle;
+    return { ...label, pointStyle, lineWidth: 2, strokeStyle: dataset.borderColor };
+  });
+  // What JSON cannot hold: functions, and the colours of the theme.
+  const completed = configuration => {
+    const { data: { datasets }, options: { plugins, scales } } = structuredClone(configuration);
+    const [muted, line] = [nabla.color("muted"), nabla.color("line")];
+    for (const dataset of datasets) {
+      const color = nabla.color(dataset.color);
+      dataset.borderColor = color + Math.round(dataset.opacity * 255).toString(16).padStart(2, "0");
+      dataset.backgroundColor = dataset.pointBackgroundColor = dataset.pointBorderColor = color;
+      dataset.pointBorderWidth = dataset.showLine ? 0 : 2.5;
     }
-    const plugins = configuration.options.plugins;
-    plugins.legend.labels = { usePointStyle: true, pointStyle: "line", boxWidth: 20 };
+    for (const axis of Object.values(scales)) {
+      axis.ticks.callback = nabla.formats[axis.format];
+      axis.ticks.color = axis.title.color = muted;
+      axis.grid = { color: line, borderColor: line };
+    }
+    plugins.legend.labels = { usePointStyle: true, boxWidth: 20, color: muted, generateLabels: legendLabels };
     plugins.tooltip = { callbacks: {
       title: items => items.length ? "step " + nabla.formats.plain(items[0].parsed.x) : "",
       label: item => item.raw.note
         ? item.raw.note.match(/.{1,60}(\s|$)|.{1,60}/g)
-        : item.dataset.label + "  " + formatOf(item.dataset.yAxisID)(item.parsed.y)
+        : item.dataset.label + "  " + nabla.formats[scales.y.format](item.parsed.y),
     } };
+    return { ...configuration, data: { datasets }, options: { ...configuration.options, plugins, scales } };
+  };
 
-    const canvas = document.getElementById(id);
-    const chart = new Chart(canvas, configuration);
-    nabla.onTheme(() => {
-      for (const dataset of configuration.data.datasets) {
-        const opacity = Math.round(dataset.opacity * 255).toString(16).padStart(2, "0");
-        dataset.borderColor = nabla.color(dataset.color) + opacity;
-        dataset.backgroundColor = nabla.color(dataset.color) + opacity;
-      }
-      plugins.legend.labels.color = nabla.color("muted");
-      for (const axis of Object.values(configuration.options.scales)) {
-        axis.ticks.color = nabla.color("muted");
-        axis.title.color = nabla.color("muted");
-        axis.grid.color = nabla.color("line");
-        axis.grid.borderColor = nabla.color("line");
-      }
-      chart.update("none");
-    });
-
+  for (const { id, configuration } of nabla.data("curves-data")) {
+    let chart;
+    const draw = () => {
+      chart?.destroy();
+      chart = new Chart(document.getElementById(id), completed(configuration));
+    };
+    nabla.onTheme(draw);
     const toggle = document.querySelector(`[data-logarithmic="${id}"]`);
     toggle?.addEventListener("change", () => {
       configuration.options.scales.y.type = toggle.checked ? "logarithmic" : "linear";
-      chart.update("none");
+      draw();
     });
   }
   """#

@@ -1,3 +1,5 @@
+import Glibc
+
 extension [RunMetrics.Point] {
   /// At most `limit` of these points, such that a chart looks the same: of each bucket of neighbours the lowest and the
   /// highest stay, so no spike is lost; the first and the last point stay. Linear time.
@@ -22,9 +24,16 @@ extension [RunMetrics.Point] {
     return kept
   }
 
-  /// The exponential moving average with a window of about `span` points, αₜ = 2 / (span + 1), corrected for its start
-  /// as in Adam (Kingma & Ba 2015, section 3), so the first points are not pulled toward zero.
+  /// The trend: an exponential moving average with a window of about `span` points, taken forward and then backward, so
+  /// that it does not lag behind.
   func smoothed(span: Int) -> [RunMetrics.Point] {
+    let backward = movingAverage(span: span).reversed()
+    return Array(backward).movingAverage(span: span).reversed()
+  }
+
+  /// The exponential moving average with α = 2 / (span + 1), corrected for its start as in Adam (Kingma & Ba 2015,
+  /// section 3), so that the first points are not pulled toward zero.
+  private func movingAverage(span: Int) -> [RunMetrics.Point] {
     let decay = 1 - 2 / (Double(span) + 1)
     var sum = 0.0
     var weight = 0.0
@@ -33,5 +42,17 @@ extension [RunMetrics.Point] {
       weight = decay * weight + (1 - decay)
       return RunMetrics.Point(step: point.step, value: sum / weight)
     }
+  }
+}
+
+extension Double {
+  /// The nearest number with so many significant decimal digits.
+  func rounded(digits: Int) -> Double {
+    guard isFinite, self != 0 else { return self }
+    let places = Double(digits - 1) - log10(magnitude).rounded(.down)
+    // Beyond these the scale would overflow.
+    guard places.magnitude < 290 else { return self }
+    let scale = pow(10, places.magnitude)
+    return places >= 0 ? (self * scale).rounded() / scale : (self / scale).rounded() * scale
   }
 }

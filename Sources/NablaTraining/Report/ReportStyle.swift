@@ -74,13 +74,17 @@ let reportStyle = """
   }
   .strip span.query { outline: 2px solid var(--accent); }
   .layers { padding: 0.9rem 1rem; display: grid; gap: 1.1rem; }
-  .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0.8rem; margin-top: 0.4rem; }
+  .maps {
+    display: grid; gap: 0.8rem; margin-top: 0.4rem;
+    grid-template-columns: repeat(auto-fill, minmax(clamp(4.8rem, 100% / var(--heads) - 0.8rem, 16rem), 1fr));
+  }
   .map {
-    display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left;
+    display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; align-self: start;
     cursor: zoom-in;
   }
-  .map span { display: block; font-size: 0.76rem; color: var(--muted); font-variant-numeric: tabular-nums; }
-  .map b { color: var(--text); font-weight: 600; }
+  .map span { display: block; font-size: 0.76rem; line-height: 1.35; margin-top: 0.2rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+  .map i { font-style: normal; }
+  .map b { display: block; color: var(--text); font-weight: 600; }
   canvas { image-rendering: pixelated; }
   .map canvas { width: 100%; aspect-ratio: 1; border: 1px solid var(--line); border-radius: 4px; display: block; }
   .map:hover canvas, .map:focus-visible canvas { border-color: var(--accent); }
@@ -124,7 +128,6 @@ let reportStyle = """
     .facts { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 0.8rem; }
     .commands { grid-template-columns: 1fr; gap: 0; }
     .commands dd { margin-bottom: 0.5rem; }
-    .maps { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); gap: 0.6rem; }
     .chart { height: 14rem; }
     figure, .samples, .layers { padding: 0.7rem; }
   }

@@ -1,0 +1,118 @@
+/// The charts for which a run has numbers: the known metrics, and every other one on a chart of its own.
+func runCharts(_ source: ReportSource) -> [ReportChart] {
+  let metrics = source.metrics
+  let shown = Set(knownMetrics.map(\.name) + ["loss", "validation_loss", "tokens", "seconds", "time"])
+  let others = metrics.names.filter { !shown.contains($0) }.prefix(40).enumerated().map { index, name in
+    MetricChart(
+      name: name, id: "other-\(index)", title: name, caption: "", axis: name, color: "accent", isSmoothed: true)
+  }
+  let isSystem = { (chart: MetricChart) in chart.startsAtZero }
+  return [lossChart(source)].compactMap { $0 }
+    + (knownMetrics.filter { !isSystem($0) } + others + knownMetrics.filter(isSystem)).compactMap { $0.chart(metrics) }
+}
+
+/// How a metric is drawn.
+private struct MetricChart {
+  /// In `metrics.jsonl`.
+  var name: String
+  var id: String
+  var title: String
+  var caption: String
+  /// The title of the y axis.
+  var axis: String
+  var format = ChartConfiguration.NumberFormat.plain
+  var color: String
+  var isSmoothed = false
+  var startsAtZero = false
+
+  func chart(_ metrics: RunMetrics) -> ReportChart? {
+    let points = metrics[name]
+    if points.isEmpty { return nil }
+    let datasets =
+      isSmoothed
+      ? withSmoothed(points, label: axis, color: color) : [plainLine(points, label: axis, color: color)]
+    return ReportChart(
+      id: "chart-\(id)", title: title, caption: caption,
+      configuration: ChartConfiguration(datasets: datasets, title: axis, format: format, startsAtZero: startsAtZero),
+      hasLogarithmicAxis: isSmoothed && !startsAtZero && points.allSatisfy { $0.value > 0 })
+  }
+}
+
+private let knownMetrics = [
+  MetricChart(
+    name: "validation_bits_per_byte", id: "bits", title: "Validation bits per byte",
+    caption: "The loss shared out over the bytes of the text: comparable between tokenizers. Lower is better.",
+    axis: "bits per byte", color: "second"),
+  MetricChart(
+    name: "learning_rate", id: "rate", title: "Learning rate", caption: "The schedule as it was applied.",
+    axis: "learning rate", format: .exponential, color: "third"),
+  MetricChart(
+    name: "gradient_norm", id: "norm", title: "Gradient norm",
+    caption: "Length of the whole gradient, before clipping.",
+    axis: "L2 norm", color: "third", isSmoothed: true),
+  MetricChart(
+    name: "tokens_per_second", id: "throughput", title: "Throughput", caption: "Tokens trained on in a second.",
+    axis: "tokens/s", format: .scaled, color: "accent", isSmoothed: true, startsAtZero: true),
+  MetricChart(
+    name: "tflops", id: "flops", title: "Model TFLOP/s",
+    caption: "Operations the architecture needs, forward and backward; recomputation does not count.",
+    axis: "TFLOP/s", color: "accent", isSmoothed: true, startsAtZero: true),
+  MetricChart(
+    name: "memory_bytes", id: "memory", title: "Memory", caption: "Bytes in use.", axis: "memory", format: .bytes,
+    color: "accent", startsAtZero: true),
+]
+
+private func lossChart(_ source: ReportSource) -> ReportChart? {
+  let metrics = source.metrics
+  let (training, validation) = (metrics["loss"], metrics["validation_loss"])
+  if training.isEmpty, validation.isEmpty { return nil }
+  var datasets = withSmoothed(training, label: "training", color: "accent")
+  if !validation.isEmpty { datasets.append(plainLine(validation, label: "validation", color: "second")) }
+  let skips = skipMarks(metrics)
+  if !skips.isEmpty {
+    datasets.append(
+      .init(
+        label: "skipped step", data: skips, color: "alert", borderWidth: 2, pointRadius: 6, pointStyle: "crossRot",
+        showLine: false, order: -1))
+  }
+  let isLikelihood = ["pretrain", "sft"].contains(source.command)
+  let captions = [
+    isLikelihood ? "Mean cross-entropy of the next token, in nats." : nil,
+    skips.isEmpty ? nil : "Crosses mark skipped steps, which left the weights as they were.",
+  ]
+  return ReportChart(
+    id: "chart-loss", title: "Loss", caption: captions.compactMap { $0 }.joined(separator: " "),
+    configuration: ChartConfiguration(datasets: datasets, title: isLikelihood ? "nats per token" : "loss"),
+    hasLogarithmicAxis: (training + validation).allSatisfy { $0.value > 0 })
+}
+
+/// The points themselves, and above 20 of them their trend: then the points step back.
+private func withSmoothed(
+  _ points: [RunMetrics.Point], label: String, color: String
+) -> [ChartConfiguration.Dataset] {
+  guard points.count > 20 else { return points.isEmpty ? [] : [plainLine(points, label: label, color: color)] }
+  let trend = points.smoothed(span: smoothingSpan(points.count))
+  return [
+    .init(label: label, data: points.chartPoints, color: color, opacity: 0.3, borderWidth: 1, order: 2),
+    .init(label: "\(label), smoothed", data: trend.chartPoints, color: color, borderWidth: 2, order: 1),
+  ]
+}
+
+/// Few points show as dots too, since a line between them would claim more than was measured.
+private func plainLine(_ points: [RunMetrics.Point], label: String, color: String) -> ChartConfiguration.Dataset {
+  .init(label: label, data: points.chartPoints, color: color, pointRadius: points.count <= 60 ? 3 : 0)
+}
+
+/// About a fiftieth of the run: enough to see the trend, short enough to see where it turns.
+private func smoothingSpan(_ count: Int) -> Int { min(1_000, max(5, count / 80)) }
+
+/// A mark for each skipped step at the height of the trend there.
+private func skipMarks(_ metrics: RunMetrics) -> [ChartConfiguration.Point] {
+  let trend = metrics["loss"].smoothed(span: smoothingSpan(metrics["loss"].count))
+  if trend.isEmpty { return [] }
+  var index = 0
+  return metrics.skips.prefix(1_000).map { skip in
+    while index + 1 < trend.count, trend[index + 1].step <= skip.step { index += 1 }
+    return .init(x: skip.step, y: trend[index].value.rounded(digits: 6), note: String(skip.reason.prefix(200)))
+  }
+}
