@@ -15,7 +15,8 @@ public enum ModelFolder {
     let architecture = Architecture(of: model.configuration)
     let end = tokenizer?.endOfText
     try AtomicFile.write(
-      architecture.config(model.configuration, endOfText: end).serialized(.indented) + "\n", to: "\(folder)/config.json")
+      architecture.config(model.configuration, endOfText: end).serialized(.indented) + "\n", to: "\(folder)/config.json"
+    )
     var generation = JSONObject([("_from_model_config", .bool(true))])
     if let end { generation["eos_token_id"] = .integer(Int(end)) }
     try AtomicFile.write(

@@ -130,7 +130,8 @@ public struct Generator {
         }
       }
       // The longest tail that is the beginning of a stop string stays.
-      let tail = stopStrings.flatMap { stop in stop.indices.dropFirst().map { stop[..<$0] } }
+      let tail =
+        stopStrings.flatMap { stop in stop.indices.dropFirst().map { stop[..<$0] } }
         .filter { held.hasSuffix($0) }.max { $0.count < $1.count } ?? ""
       return hand(String(held.dropLast(tail.count)), keeping: String(tail))
     }

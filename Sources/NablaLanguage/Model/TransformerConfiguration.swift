@@ -66,7 +66,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward width", feedForwardWidth),
     ]
     for (name, size) in sizes { try require(size >= 1, "\(name) must be at least 1, not \(size)") }
-    try require(width % headCount == 0 || headSize * headCount != width, "\(headCount) heads do not divide width \(width)")
+    try require(
+      width % headCount == 0 || headSize * headCount != width, "\(headCount) heads do not divide width \(width)")
     try require(
       headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key-value heads do not divide \(headCount) heads")
     try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")

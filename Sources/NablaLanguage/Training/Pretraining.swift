@@ -11,6 +11,8 @@ public final class Pretraining {
     public var model: TransformerConfiguration
     public var training: PretrainingConfiguration
     var data: PretrainingData.Description
+    /// Numbers in the model.
+    public var parameterCount: Int
   }
 
   /// Everything beside weights and moments that the next step depends on.
@@ -75,9 +77,10 @@ public final class Pretraining {
       paths: paths, kind: tokenizer, vocabularySize: model.vocabularySize, context: model.context,
       validationFraction: training.validationFraction, message: message)
     model.vocabularySize = data.tokenizer.vocabularySize
-    let setup = Setup(model: model, training: training, data: data.description)
     var random = RandomSource(seed: training.seed)
     let network = TransformerLM(model, random: &random)
+    let setup = Setup(
+      model: model, training: training, data: data.description, parameterCount: network.parameterCount)
     let run = try RunFolder.create(at: output, command: "pretrain", configuration: setup)
     try self.init(setup, data, network, run, State(random: random), resuming: false)
   }
@@ -133,7 +136,9 @@ public final class Pretraining {
         ShuffledWindows?.none
       }
     totalSteps =
-      windows.map { ($0.stepCount(epochs: training.epochs!) + training.gradientAccumulation - 1) / training.gradientAccumulation }
+      windows.map {
+        ($0.stepCount(epochs: training.epochs!) + training.gradientAccumulation - 1) / training.gradientAccumulation
+      }
       ?? training.steps
     schedule = cosine(
       peak: training.learningRate, warmup: min(training.warmup, totalSteps), total: totalSteps,
@@ -161,7 +166,8 @@ public final class Pretraining {
   /// - Throws: `PretrainingError.diverged` after several bad steps in a row, and what writing files throws; checkpoints
   ///   made before stay good.
   public func train(
-    progress: ProgressDisplay, stopAfter: Int? = nil, onSample: (_ step: Int, _ text: String) throws -> Void = { _, _ in }
+    progress: ProgressDisplay, stopAfter: Int? = nil,
+    onSample: (_ step: Int, _ text: String) throws -> Void = { _, _ in }
   ) throws -> Outcome {
     let c = setup.training
     let last = min(stopAfter ?? totalSteps, totalSteps)
@@ -199,6 +205,9 @@ public final class Pretraining {
     }
     progress.finish()
     try save()
+    try averaged { model.analysis(of: data.validation.count >= 2 ? data.validation : data.training, tokenizer) }
+      .write(to: run)
+    try Report.write(for: run)
     guard state.step == totalSteps else { return .stopped(step: state.step) }
     try AtomicFolder.write(to: "\(run.path)/model") { folder in
       try averaged { try ModelFolder.save(model, tokenizer: tokenizer, to: folder) }
