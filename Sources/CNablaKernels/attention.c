@@ -155,10 +155,11 @@ void nabla_attention_backward(
   const bool shared = threadCount > 1 && heads < 4 * (int64_t)threadCount;
   const int64_t tickets = shared ? heads * group * r.queryBlocks : 0;
   const size_t dqBytes = shared ? (size_t)(heads * r.dqFloats) * sizeof(float) : 0;
-  char *memory = nabla_attention_workspace(1, dqBytes + (size_t)rows * sizeof(float) + (size_t)tickets * sizeof(atomic_int));
+  const size_t deltaBytes = (size_t)rows * sizeof(float);
+  char *memory = nabla_attention_workspace(1, dqBytes + deltaBytes + (size_t)tickets * sizeof(atomic_int));
   if (shared) {
     r.dqSum = (float *)memory;
-    r.a.ticket = (atomic_int *)(void *)(memory + dqBytes + (size_t)rows * sizeof(float));
+    r.a.ticket = (atomic_int *)(void *)(memory + dqBytes + deltaBytes);
     for (int64_t i = 0; i < tickets; i++) atomic_init(&r.a.ticket[i], 0);
   }
   r.a.delta = (float *)(void *)(memory + dqBytes);

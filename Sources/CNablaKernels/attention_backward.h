@@ -87,7 +87,8 @@ static void backwardScores(
     }
 }
 
-static void loadBias(float *tile, const problem_t *p, int64_t b, int64_t h, int64_t q0, int64_t rows, int64_t k0, int64_t keys) {
+static void loadBias(
+    float *tile, const problem_t *p, int64_t b, int64_t h, int64_t q0, int64_t rows, int64_t k0, int64_t keys) {
   memset(tile, 0, BACKWARD_QUERIES * SCORE_STRIDE * sizeof(float));
   for (int64_t i = 0; i < rows; i++) {
     const float *from = p->bias + b * p->biasBatchStride + h * p->biasHeadStride + (q0 + i) * p->biasQueryStride + k0;

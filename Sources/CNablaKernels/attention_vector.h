@@ -90,7 +90,7 @@ static void loadTile(
   if (paddedRows > rows) memset(tile + rows * dp, 0, (size_t)((paddedRows - rows) * dp) * sizeof(float));
 }
 
-// Asks for rows of x ahead of their use: rows of a packed buffer lie pages apart, where the hardware does not look ahead.
+// Asks for rows of x ahead of their use: rows of a packed buffer lie pages apart, where the hardware does not look.
 INLINE void prefetchRows(const problem_t *p, const char *x, int64_t timeStride, int64_t from, int64_t to) {
   const int64_t bytes = (int64_t)elementSize(p);
   for (int64_t r = from; r < to; r++)
@@ -150,7 +150,8 @@ static void transpose(
     }                                                                             \
   }
 
-INLINE void accumulateRows(vec acc[MR][NR], const float *a, int64_t aStride, const float *b, int64_t bStride, int64_t k) {
+INLINE void accumulateRows(
+    vec acc[MR][NR], const float *a, int64_t aStride, const float *b, int64_t bStride, int64_t k) {
   ACCUMULATE(NR, acc, a, aStride, 1, b, bStride, k)
 }
 

@@ -1,3 +1,4 @@
+// Scratch memory that a thread keeps from call to call.
 #include "attention_problem.h"
 #include <pthread.h>
 #include <stdlib.h>
