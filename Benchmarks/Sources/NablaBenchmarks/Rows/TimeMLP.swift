@@ -1,3 +1,5 @@
+import Nabla
+
 /// The smallest network in common use, a CartPole policy: what is measured is the cost of a call.
 enum TimeMLP {
   static let row = Row(
@@ -5,9 +7,41 @@ enum TimeMLP {
     work: "MLP 4-64-64-2, tanh, batch 8",
     // One thread: as fast for PyTorch as two on quiet cores, and steady on busy ones.
     peer: .init(script: "mlp.py", arguments: ["--threads", "1"]),
-    nabla: nil,
+    nabla: { nabla() },
     metrics: [
       Metric(key: "forward_microseconds", label: "forward, µs", higherIsBetter: false),
       Metric(key: "train_microseconds", label: "forward + backward + Adam, µs", higherIsBetter: false),
     ])
+
+  final class Network: Module {
+    let first, second, third: Linear
+    init(random: inout RandomSource) {
+      first = Linear(4, 64, random: &random)
+      second = Linear(64, 64, random: &random)
+      third = Linear(64, 2, random: &random)
+    }
+    func callAsFunction(_ x: Tensor) -> Tensor { third(second(first(x).tanh()).tanh()) }
+  }
+
+  @Sendable static func nabla() -> Round {
+    Threads.count = 1
+    var random = RandomSource(seed: 1)
+    let network = Network(random: &random)
+    let optimizer = AdamW(learningRate: constant(1e-3), weightDecay: 0)
+    let (x, y) = (random.normal([8, 4]), random.normal([8, 2]))
+    func train() {
+      let (_, gradients) = valueAndGradient(of: network) { $0(x).meanSquaredError(y) }
+      optimizer.update(network, with: gradients)
+    }
+    func medianMicroseconds(_ body: () -> Void) -> Double {
+      _ = secondsPerCall(1000, body)
+      return median(secondsPerCall(10_000, body))! * 1e6
+    }
+    return {
+      [
+        "forward_microseconds": medianMicroseconds { _ = network(x) },
+        "train_microseconds": medianMicroseconds(train),
+      ]
+    }
+  }
 }
