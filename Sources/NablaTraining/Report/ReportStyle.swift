@@ -83,10 +83,13 @@ let reportStyle = """
     grid-template-columns: repeat(auto-fill, minmax(clamp(4.8rem, 100% / var(--heads) - 0.8rem, 16rem), 1fr));
   }
   .map {
-    display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; align-self: start;
-    cursor: zoom-in;
+    display: block; align-self: start; padding: 0; border: 0; background: none; color: inherit; font: inherit;
+    text-align: left; cursor: zoom-in;
   }
-  .map span { display: block; font-size: 0.76rem; line-height: 1.35; margin-top: 0.2rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+  .map span {
+    display: block; font-size: 0.76rem; line-height: 1.35; margin-top: 0.2rem; color: var(--muted);
+    font-variant-numeric: tabular-nums;
+  }
   .map i { font-style: normal; }
   .map b { display: block; color: var(--text); font-weight: 600; }
   canvas { image-rendering: pixelated; }
@@ -123,7 +126,9 @@ let reportStyle = """
     width: 100%; margin: 0 0 1rem; border-spacing: 0; font-size: 0.86rem; break-inside: avoid; padding: 0.6rem 1rem;
   }
   caption { text-align: left; font-weight: 600; padding: 0.6rem 0 0.3rem; }
-  th, td { text-align: left; font-weight: 400; padding: 0.22rem 0; border-top: 1px solid var(--line); vertical-align: top; }
+  th, td {
+    text-align: left; font-weight: 400; padding: 0.22rem 0; border-top: 1px solid var(--line); vertical-align: top;
+  }
   tr:first-child > * { border-top: 0; }
   th { color: var(--muted); padding-right: 1rem; width: 45%; }
   td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
