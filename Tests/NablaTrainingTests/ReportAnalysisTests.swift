@@ -74,11 +74,11 @@ import Testing
     (#"{"tokens":[]}"#, "text"), ("{", "the file"), ("", "the file"), ("[]", "the file"),
     (#"{"text":"","tokens":[],"positions":{"kind":"circular"}}"#, "positions.kind"),
     (
-      #"{"text":"","tokens":[],"positions":{"kind":"rotary","rows":4611686018427387904,"columns":4,"minimum":0,"maximum":1,"values":""}}"#,
+      #"{"text":"","tokens":[],"positions":{"kind":"rotary","minimum":0,"maximum":1,\#n"rows":4611686018427387904,"columns":4,"values":""}}"#,
       "positions.values: 0 bytes"
     ),
     (
-      #"{"text":"","tokens":[],"positions":{"kind":"rotary","rows":-1,"columns":-1,"minimum":0,"maximum":1,"values":"AA=="}}"#,
+      #"{"text":"","tokens":[],"positions":{"kind":"rotary","minimum":0,"maximum":1,\#n"rows":-1,"columns":-1,"values":"AA=="}}"#,
       "positions.values: 1 bytes"
     ),
   ])

@@ -158,8 +158,10 @@ import Testing
         #"{"step":4,"skipped":1}"#, #"{"step":5,"loss":4,"skipped":0}"#, #"{"step":6,"lo"#,
       ]
       try overwrite(run.metricsPath, Array(lines.joined(separator: "\n").utf8))
-      let marks = try #require(try datasets("chart-loss", in: page(run)).last)
+      let page = try page(run)
+      let marks = try #require(try datasets("chart-loss", in: page).last)
       #expect(marks["label"] == "skipped step")
+      #expect(page.contains("<li>Step 2: norm &quot;inf&quot; &lt;b&gt;</li><li>Step 4: step skipped</li>"))
       #expect(points(marks).map(\.x) == [2, 4] && points(marks).map(\.y) == [4, 4])
       #expect(marks["data"]?.array?.map { $0["note"]?.string } == [#"norm "inf" <b>"#, "step skipped"])
     }

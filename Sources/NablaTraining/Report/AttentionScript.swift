@@ -14,7 +14,7 @@ let attentionScript = #"""
   const paint = (canvas, map) => {
     const colors = nabla.palette(["heat-0", "heat-1", "heat-2", "heat-3"]);
     nabla.paint(canvas, count, count, (x, y) =>
-      causal && x > y ? null : colors[Math.round(Math.sqrt(map[y * count + x] / 255) * 255)]);
+      causal && x > y ? 0 : colors[Math.round(Math.sqrt(map[y * count + x] / 255) * 255)]);
   };
   const shade = (strip, map, query) => {
     [...strip.querySelectorAll("span")].forEach((span, key) => {

@@ -15,17 +15,21 @@ func attentionSection(_ source: ReportSource) throws -> ReportSection? {
       <span><b>head \(headIndex)</b><i>\(entropyText(head.entropy, of: analysis.largestEntropy))</i></span></button>
       """
     }
-    return
-      "<div class=\"layer\"><h3>Layer \(layerIndex)</h3><div class=\"maps\" style=\"--heads: \(layer.heads.count)\">\(maps.joined(separator: "\n"))</div></div>"
+    return """
+      <div class="layer"><h3>Layer \(layerIndex)</h3>
+      <div class="maps" style="--heads: \(layer.heads.count)">\(maps.joined(separator: "\n"))</div></div>
+      """
   }
+  let largest = significant(analysis.largestEntropy, digits: 3)
   let mask = analysis.isCausal ? "The blank half is the causal mask: no token sees a later one. " : ""
   return ReportSection(
     id: "attention", title: "Attention",
     html: """
-      <p>Each map shows one head reading the text below: a row is the token that asks (query), a column the token it looks
-      at (key), and the stronger its colour, the larger the weight. \(mask)Under each map stands the mean entropy of its rows in nats, and
-      its share of the largest possible, \(significant(analysis.largestEntropy, digits: 3)) nats: near 0 % a head looks at one
-      token, at 100 % at all alike. <span class="scripted">Point at a square for its weight; click a map to enlarge it.</span></p>
+      <p>Each map shows one head reading the text below: a row is the token that asks (query), a column the token it
+      looks at (key), and the stronger its colour, the larger the weight. \(mask)Under each map stands the mean entropy
+      of its rows in nats, and its share of the largest possible, \(largest) nats:
+      near 0 % a head looks at one token, at 100 % at all alike.
+      <span class="scripted">Point at a square for its weight; click a map to enlarge it.</span></p>
       <noscript><p class="note">The maps need JavaScript.</p></noscript>
       \(tokenStrip(analysis.tokens))
       <div class="card layers">\(layers.joined(separator: "\n"))</div>

@@ -1,5 +1,5 @@
-/// What Chart.js is given to draw: <https://www.chartjs.org/docs/3.9.1/>. The names are its own, but for the colours and
-/// number formats, which are names the page's script replaces by what fits the theme.
+/// What Chart.js is given to draw (<https://www.chartjs.org/docs/3.9.1/>). The names are its own, but for `color` and
+/// `format`, which the page's script replaces by what fits the theme.
 struct ChartConfiguration: Encodable {
   struct Point: Encodable, Equatable {
     var x: Double

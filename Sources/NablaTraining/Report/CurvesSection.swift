@@ -3,6 +3,8 @@ struct ReportChart: Encodable {
   var id: String
   var title: String
   var caption: String
+  /// More beneath the caption, safe HTML.
+  var remark = ""
   var configuration: ChartConfiguration
   /// Whether the reader may turn the y axis into a logarithmic one.
   var hasLogarithmicAxis = false
@@ -23,7 +25,7 @@ func curvesSection(_ source: ReportSource) throws -> ReportSection? {
     return """
       <figure class="card"><header><h3>\(title)</h3>\(toggle)</header>
       <div class="chart"><canvas id="\(chart.id)" role="img" aria-label="\(title) over steps"></canvas></div>
-      <figcaption>\(escapedHTML(chart.caption))</figcaption></figure>
+      <figcaption>\(escapedHTML(chart.caption))</figcaption>\(chart.remark)</figure>
       """
   }
   return ReportSection(

@@ -24,15 +24,16 @@ package func escapedHTML(_ text: String) -> String {
 func jsonIsland(id: String, _ value: some Encodable) throws -> String {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-  var text = ""
-  for scalar in String(decoding: try encoder.encode(value), as: UTF8.self).unicodeScalars {
-    switch scalar {
-    case "<": text += "\\u003c"
-    case ">": text += "\\u003e"
-    case "&": text += "\\u0026"
-    default: text.unicodeScalars.append(scalar)
+  var bytes: [UInt8] = []
+  for byte in try encoder.encode(value) {
+    switch byte {
+    case UInt8(ascii: "<"): bytes += Array("\\u003c".utf8)
+    case UInt8(ascii: ">"): bytes += Array("\\u003e".utf8)
+    case UInt8(ascii: "&"): bytes += Array("\\u0026".utf8)
+    default: bytes.append(byte)
     }
   }
+  let text = String(decoding: bytes, as: UTF8.self)
   return #"<script type="application/json" id="\#(id)">\#(text)</script>"#
 }
 

@@ -6,11 +6,20 @@ func positionsSection(_ source: ReportSource) throws -> ReportSection? {
   let explanation =
     switch positions.kind {
     case .learned:
-      "One trained vector a position, added to the token's. Smooth bands mean that near positions became similar; noise means that they were seldom trained."
+      """
+      One trained vector a position, added to the token's. Smooth bands mean that near positions became similar; noise
+      means that they were seldom trained.
+      """
     case .sinusoidal:
-      "The fixed table added to the tokens: pairs of dimensions are sine and cosine of one frequency, falling from left to right."
+      """
+      The fixed table added to the tokens: pairs of dimensions are sine and cosine of one frequency, falling from left
+      to right.
+      """
     case .rotary:
-      "Cosines of the angles by which queries and keys are turned: the frequency falls from left to right, so the left tells near positions apart and the right far ones."
+      """
+      Cosines of the angles by which queries and keys are turned. The frequency falls across the dimensions: the high
+      ones tell near positions apart, the low ones far ones.
+      """
     }
   let data = PositionData(
     rows: positions.rows, columns: positions.columns, minimum: positions.minimum, maximum: positions.maximum,
@@ -28,7 +37,8 @@ func positionsSection(_ source: ReportSource) throws -> ReportSection? {
       aria-label="Map of \(positions.rows) positions by \(positions.columns) dimensions"></canvas>
       <div class="x-ticks"><span>0</span><span>dimension</span><span>\(positions.columns - 1)</span></div>
       </div>
-      <div class="scale"><span>\(significant(positions.minimum, digits: 3))</span><canvas width="256" height="1"></canvas>\
+      <div class="scale"><span>\(significant(positions.minimum, digits: 3))</span>
+      <canvas width="256" height="1"></canvas>
       <span>\(significant(positions.maximum, digits: 3))</span></div>
       </figure>
       \(try jsonIsland(id: "positions-data", data))

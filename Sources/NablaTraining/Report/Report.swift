@@ -41,7 +41,8 @@ struct ReportSection {
   var title: String?
   /// What stands beneath the heading, safe HTML.
   var html: String
-  /// JavaScript that brings the part to life, run once after all parts are in the page. ``ReportScript`` gives it `nabla`.
+  /// JavaScript that brings the part to life, run once after all parts are in the page; it has `nabla`, see
+  /// ``reportScript``.
   var script = ""
   /// Whether the script needs Chart.js.
   var needsCharts = false

@@ -28,26 +28,28 @@ let reportScript = #"""
         bytes: value => withSuffix(value, [" B", " kB", " MB", " GB", " TB"]),
         exponential: value => value === 0 ? "0" : value.toExponential(1),
       },
-      // 256 colours [red, green, blue] that run evenly through the named ones.
+      // 256 colours that run evenly through the named ones, as the bytes red, green, blue, alpha in memory.
       palette: names => {
         const stops = names.map(name => channels(color(name)));
-        return Array.from({ length: 256 }, (_, index) => {
+        const bytes = new Uint8ClampedArray(4 * 256).fill(255);
+        for (let index = 0; index < 256; index += 1) {
           const place = index / 255 * (stops.length - 1);
           const left = Math.min(Math.floor(place), stops.length - 2);
-          return stops[left].map((value, channel) => value + (stops[left + 1][channel] - value) * (place - left));
-        });
+          stops[left].forEach((value, channel) => {
+            bytes[4 * index + channel] = value + (stops[left + 1][channel] - value) * (place - left);
+          });
+        }
+        return new Uint32Array(bytes.buffer);
       },
-      // Colours each pixel; null leaves it transparent.
+      // Gives each pixel a colour of a palette; 0 leaves it transparent.
       paint: (canvas, width, height, colorOf) => {
         canvas.width = width;
         canvas.height = height;
         const context = canvas.getContext("2d");
         const image = context.createImageData(width, height);
+        const pixels = new Uint32Array(image.data.buffer);
         for (let y = 0; y < height; y += 1) {
-          for (let x = 0; x < width; x += 1) {
-            const pixel = colorOf(x, y);
-            if (pixel) image.data.set([...pixel, 255], 4 * (y * width + x));
-          }
+          for (let x = 0; x < width; x += 1) pixels[y * width + x] = colorOf(x, y);
         }
         context.putImageData(image, 0, 0);
       },

@@ -31,7 +31,7 @@ let reportStyle = """
   nav a:hover, nav a:focus-visible { color: var(--text); text-decoration: underline; }
   h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 0.6rem; overflow-wrap: anywhere; }
   h2 { font-size: 1.35rem; margin: 2.8rem 0 0.6rem; }
-  h3 { font-size: 0.95rem; margin: 0; font-weight: 600; }
+  h3 { font-size: 0.95rem; margin: 0; font-weight: 600; overflow-wrap: anywhere; }
   p { margin: 0.3rem 0 0.9rem; max-width: 48rem; }
   .command { margin: 1.6rem 0 0.1rem; color: var(--accent); font-size: 0.9rem; }
   .lead { margin: 0.1rem 0; color: var(--muted); overflow-wrap: anywhere; }
@@ -39,6 +39,7 @@ let reportStyle = """
   .card { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; }
   .scripted { display: none; }
   .with-script .scripted { display: revert; }
+  html:not(.with-script) :is(.chart, .map canvas, .positions) { display: none; }
   footer { margin-top: 3rem; }
 
   .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1rem; margin: 1.4rem 0; }
@@ -54,13 +55,16 @@ let reportStyle = """
   figure header { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; }
   figure label { font-size: 0.84rem; color: var(--muted); }
   .chart { position: relative; height: 17rem; margin: 0.3rem 0 0.4rem; }
-  h3 { overflow-wrap: anywhere; }
+  details { color: var(--muted); font-size: 0.84rem; margin-top: 0.4rem; }
+  summary { cursor: pointer; }
+  details ul { margin: 0.3rem 0 0; padding-left: 1.2rem; max-height: 12rem; overflow-y: auto; overflow-wrap: anywhere; }
 
   .samples { padding: 0.9rem 1rem; }
   .with-script .samples label { display: flex; align-items: center; gap: 0.8rem; font-size: 0.9rem; }
   .samples input { flex: 1; min-width: 0; accent-color: var(--accent); }
   .samples output { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 4rem; text-align: right; }
   .samples ol { list-style: none; margin: 0.4rem 0 0; padding: 0; }
+  .samples li + li { margin-top: 1rem; }
   .with-script .samples li h3 { display: none; }
   pre {
     margin: 0.4rem 0 0; font-size: 0.86rem; line-height: 1.5; white-space: pre-wrap; overflow-wrap: anywhere;
@@ -79,10 +83,13 @@ let reportStyle = """
     grid-template-columns: repeat(auto-fill, minmax(clamp(4.8rem, 100% / var(--heads) - 0.8rem, 16rem), 1fr));
   }
   .map {
-    display: block; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; align-self: start;
-    cursor: zoom-in;
+    display: block; align-self: start; padding: 0; border: 0; background: none; color: inherit; font: inherit;
+    text-align: left; cursor: zoom-in;
   }
-  .map span { display: block; font-size: 0.76rem; line-height: 1.35; margin-top: 0.2rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+  .map span {
+    display: block; font-size: 0.76rem; line-height: 1.35; margin-top: 0.2rem; color: var(--muted);
+    font-variant-numeric: tabular-nums;
+  }
   .map i { font-style: normal; }
   .map b { display: block; color: var(--text); font-weight: 600; }
   canvas { image-rendering: pixelated; }
@@ -119,7 +126,10 @@ let reportStyle = """
     width: 100%; margin: 0 0 1rem; border-spacing: 0; font-size: 0.86rem; break-inside: avoid; padding: 0.6rem 1rem;
   }
   caption { text-align: left; font-weight: 600; padding: 0.6rem 0 0.3rem; }
-  th, td { text-align: left; font-weight: 400; padding: 0.22rem 0; border-top: 1px solid var(--line); vertical-align: top; }
+  th, td {
+    text-align: left; font-weight: 400; padding: 0.22rem 0; border-top: 1px solid var(--line); vertical-align: top;
+  }
+  tr:first-child > * { border-top: 0; }
   th { color: var(--muted); padding-right: 1rem; width: 45%; }
   td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
   @media (max-width: 32rem) {

@@ -82,6 +82,7 @@ private func lossChart(_ source: ReportSource) -> ReportChart? {
   ]
   return ReportChart(
     id: "chart-loss", title: "Loss", caption: captions.compactMap { $0 }.joined(separator: " "),
+    remark: skipList(metrics),
     configuration: ChartConfiguration(datasets: datasets, title: isLikelihood ? "nats per token" : "loss"),
     hasLogarithmicAxis: (training + validation).allSatisfy { $0.value > 0 })
 }
@@ -106,12 +107,26 @@ private func plainLine(_ points: [RunMetrics.Point], label: String, color: Strin
 /// About a fiftieth of the run: enough to see the trend, short enough to see where it turns.
 private func smoothingSpan(_ count: Int) -> Int { min(1_000, max(5, count / 80)) }
 
+/// The skipped steps with their reasons, which are hard to point at in a long run.
+private func skipList(_ metrics: RunMetrics) -> String {
+  if metrics.skips.isEmpty { return "" }
+  let items = metrics.skips.prefix(skipLimit).map { skip in
+    "<li>Step \(grouped(skip.step)): \(escapedHTML(String(skip.reason.prefix(200))))</li>"
+  }
+  let count = metrics.skips.count
+  let rest = count > skipLimit ? "<li>and \(count - skipLimit) more</li>" : ""
+  return "<details><summary>Skipped steps: \(count)</summary><ul>\(items.joined())\(rest)</ul></details>"
+}
+
+/// The most skipped steps a page shows.
+private let skipLimit = 500
+
 /// A mark for each skipped step at the height of the trend there.
 private func skipMarks(_ metrics: RunMetrics) -> [ChartConfiguration.Point] {
   let trend = metrics["loss"].smoothed(span: smoothingSpan(metrics["loss"].count))
   if trend.isEmpty { return [] }
   var index = 0
-  return metrics.skips.prefix(1_000).map { skip in
+  return metrics.skips.prefix(skipLimit).map { skip in
     while index + 1 < trend.count, trend[index + 1].step <= skip.step { index += 1 }
     return .init(x: skip.step, y: trend[index].value.rounded(digits: 6), note: String(skip.reason.prefix(200)))
   }

@@ -119,7 +119,7 @@ private func shellQuoted(_ word: String) -> String {
 }
 
 /// A whole number with commas, 12,345; any other with four digits.
-private func grouped(_ value: Double) -> String {
+func grouped(_ value: Double) -> String {
   guard let whole = Int(exactly: value) else { return significant(value, digits: 4) }
   var text = ""
   for (index, digit) in String(whole.magnitude).reversed().enumerated() {
