@@ -137,38 +137,59 @@ static struct entry *lookup(const struct nabla_matmul *p, dnnl_status_t *status)
   return &table[slot];
 }
 
-/// float32 products of a few thousand multiplications, rows of C in registers.
-DISPATCHED static void matmul_small(const struct nabla_matmul *p, const float *restrict a, const float *restrict b,
-                                    const float *restrict bias, float *restrict c) {
-  int64_t n = p->n, k = p->k;
-  for (int64_t i = 0; i < p->m; i++) {
-    float *row = c + i * p->rowC;
-    if (p->columnB == 1) {
-      if (!p->accumulate)
-        for (int64_t j = 0; j < n; j++) row[j] = p->hasBias ? bias[j] : 0.0f;
-      else if (p->hasBias)
-        for (int64_t j = 0; j < n; j++) row[j] += bias[j];
-      for (int64_t l = 0; l < k; l++) {
-        float v = a[i * p->rowA + l * p->columnA];
-        const float *rowB = b + l * p->rowB;
-        for (int64_t j = 0; j < n; j++) row[j] += v * rowB[j];
-      }
-    } else {
-      for (int64_t j = 0; j < n; j++) {
-        const float *columnB = b + j * p->columnB;
-        float sum = 0;
-        if (p->columnA == 1)
-          for (int64_t l = 0; l < k; l++) sum += a[i * p->rowA + l] * columnB[l];
-        else
-          for (int64_t l = 0; l < k; l++) sum += a[i * p->rowA + l * p->columnA] * columnB[l];
-        row[j] = (p->accumulate ? row[j] : 0.0f) + (p->hasBias ? bias[j] : 0.0f) + sum;
+typedef float vector __attribute__((vector_size(64), aligned(4)));
+#define COLUMNS 16
+#define ROWS 8
+#define SMALL_DEPTH 1024
+
+/// `count` ≤ ROWS rows of C, 16 columns of them: sums stay in registers.
+static inline INLINED void tile(int64_t count, int64_t k, const float *a, int64_t rowA, int64_t columnA, const float *b,
+                                int64_t rowB, vector sums[ROWS]) {
+  const float *rows[ROWS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < ROWS; i++) {
+    rows[i] = a + (i < count ? i : 0) * rowA;
+    sums[i] = (vector){0};
+  }
+  for (int64_t l = 0; l < k; l++) {
+    vector v = *(const vector *)(b + l * rowB);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < ROWS; i++) sums[i] += rows[i][l * columnA] * v;
+  }
+}
+
+/// float32 products of some ten thousand multiplications. B is read 16 columns at a time; where these are not adjacent
+/// (a transposed operand, the last columns) they are copied together first.
+DISPATCHED static void matmul_small(const struct nabla_matmul *p, const float *a, const float *b, const float *bias,
+                                    float *c) {
+  float panel[SMALL_DEPTH * COLUMNS];
+  for (int64_t j = 0; j < p->n; j += COLUMNS) {
+    int64_t columns = p->n - j < COLUMNS ? p->n - j : COLUMNS;
+    const float *source = b + j * p->columnB;
+    int64_t rowB = p->rowB;
+    if (p->columnB != 1 || columns < COLUMNS) {
+      if (columns < COLUMNS) memset(panel, 0, (size_t)p->k * COLUMNS * sizeof *panel);
+      for (int64_t i = 0; i < columns; i++)
+        for (int64_t l = 0; l < p->k; l++) panel[l * COLUMNS + i] = source[l * p->rowB + i * p->columnB];
+      source = panel;
+      rowB = COLUMNS;
+    }
+    for (int64_t i = 0; i < p->m; i += ROWS) {
+      int64_t count = p->m - i < ROWS ? p->m - i : ROWS;
+      vector sums[ROWS];
+      tile(count, p->k, a + i * p->rowA, p->rowA, p->columnA, source, rowB, sums);
+      for (int64_t r = 0; r < count; r++) {
+        float *row = c + (i + r) * p->rowC + j, values[COLUMNS];
+        memcpy(values, &sums[r], sizeof values);
+        for (int64_t q = 0; q < columns; q++)
+          row[q] = (p->accumulate ? row[q] : 0.0f) + (p->hasBias ? bias[j + q] : 0.0f) + values[q];
       }
     }
   }
 }
 
 int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
-  if (p->batch == 1 && p->m * p->n * p->k <= 65536 && p->typeA == NABLA_FLOAT32 && p->typeB == NABLA_FLOAT32 &&
+  if (p->batch == 1 && p->m * p->n * p->k <= 65536 && p->k <= SMALL_DEPTH && p->typeA == NABLA_FLOAT32 && p->typeB == NABLA_FLOAT32 &&
       p->typeC == NABLA_FLOAT32) {
     matmul_small(p, a, b, bias, c);
     return 0;
