@@ -6,13 +6,13 @@ public struct Gradients {
 
   public init() { tensors = [:] }
 
-  public subscript(name: String) -> Tensor? { tensors[name] }
+  public subscript(name: String) -> Tensor? { tensors[name].map { scale == 1 ? $0 : $0 * Tensor(scale) } }
   public var names: [String] { tensors.keys.sorted() }
 
   /// √Σ g², over all parameters together. Infinite or NaN if any gradient is.
   public var norm: Float {
     // In the order of names, so that the sum has the same bits every time.
-    Float(names.reduce(0.0) { $0 + tensors[$1]!.sumOfSquares() }.squareRoot())
+    abs(scale) * Float(names.reduce(0.0) { $0 + tensors[$1]!.sumOfSquares() }.squareRoot())
   }
 
   /// The first parameter, in the order of names, whose gradient is not finite.
