@@ -121,23 +121,26 @@ public struct Generator {
       return text + held
     }
 
+    /// Hands out what cannot belong to a stop string. Compares bytes: a Character may span the end of a stop string, as
+    /// "\r\n" does that of "\r".
     private mutating func release() -> String {
-      for stop in stopStrings {
-        if let range = held.firstRange(of: stop) {
-          isDone = true
-          completion.reason = .stopString
-          return hand(String(held[..<range.lowerBound]), keeping: "")
-        }
+      let bytes = Array(held.utf8)
+      // The match that ends first is the one a reader would have met first.
+      let matches = stopStrings.compactMap { bytes.firstRange(of: Array($0.utf8)) }
+      if let match = matches.min(by: { ($0.upperBound, $0.lowerBound) < ($1.upperBound, $1.lowerBound) }) {
+        isDone = true
+        completion.reason = .stopString
+        return hand(bytes[..<match.lowerBound], keeping: [])
       }
       // The longest tail that is the beginning of a stop string stays.
-      let tail =
-        stopStrings.flatMap { stop in stop.indices.dropFirst().map { stop[..<$0] } }
-        .filter { held.hasSuffix($0) }.max { $0.count < $1.count } ?? ""
-      return hand(String(held.dropLast(tail.count)), keeping: String(tail))
+      let longest = min(bytes.count, (stopStrings.map(\.utf8.count).max() ?? 1) - 1)
+      let kept = (0...longest).last { count in stopStrings.contains { $0.utf8.starts(with: bytes.suffix(count)) } } ?? 0
+      return hand(bytes.dropLast(kept), keeping: bytes.suffix(kept))
     }
 
-    private mutating func hand(_ text: String, keeping rest: String) -> String {
-      held = rest
+    private mutating func hand(_ text: ArraySlice<UInt8>, keeping rest: ArraySlice<UInt8>) -> String {
+      let text = String(decoding: text, as: UTF8.self)
+      held = String(decoding: rest, as: UTF8.self)
       completion.text += text
       return text
     }
