@@ -66,7 +66,11 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
       }
       if let kept { candidates.removeLast(candidates.count - kept - 1) }
     }
-    if minP > 0 { candidates = candidates.filter { $0.weight >= minP * candidates[0].weight } }
+    if minP > 0 {
+      // Never empties the list, whatever a damaged model's scores are: a NaN is not less than anything.
+      let least = minP * candidates[0].weight
+      candidates.removeAll { $0.weight < least }
+    }
     return draw(candidates, &random)
   }
 
