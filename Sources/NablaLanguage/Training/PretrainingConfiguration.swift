@@ -94,5 +94,7 @@ public struct PretrainingConfiguration: Codable, Sendable, Hashable {
       ("sample-length", sampleLength),
     ] { try require(value >= 0, "--\(name) must not be negative") }
     try require(evaluationBatches >= 1, "--evaluation-batches must be at least 1")
+    // JSON, which keeps it, has whole numbers up to here.
+    try require(seed <= UInt64(Int.max), "--seed must be at most \(Int.max), not \(seed)")
   }
 }
