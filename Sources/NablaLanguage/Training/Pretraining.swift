@@ -306,7 +306,12 @@ public final class Pretraining {
 
   // MARK: Saving
 
+  /// Weights that are not finite are never saved: they would push out the checkpoints that are good.
   private func save() throws {
+    if model.parameters().contains(where: { !$0.value.sumOfSquares().isFinite }) {
+      throw PretrainingError.diverged(
+        step: state.step, reason: "the weights are not finite" + badTensor(Gradients()), run: run.path)
+    }
     state.optimizerStep = optimizer.step
     try store.save(step: state.step, metric: validation?.loss) { folder in
       try ModelFolder.save(model, tokenizer: tokenizer, to: folder)
