@@ -65,16 +65,40 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       ("vocabulary", vocabularySize), ("context", context), ("width", width), ("layers", layerCount),
       ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward width", feedForwardWidth),
     ]
-    for (name, size) in sizes { try require(size >= 1, "\(name) must be at least 1, not \(size)") }
+    for (name, size) in sizes {
+      try require(size >= 1, "\(name) must be at least 1, not \(size)")
+      // So that no product of two overflows.
+      try require(size <= 1 << 24, "\(name) must be at most \(1 << 24), not \(size)")
+    }
+    try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")
     try require(
-      width % headCount == 0 || headSize * headCount != width, "\(headCount) heads do not divide width \(width)")
+      width % headCount == 0 || headSize != width / headCount, "\(headCount) heads do not divide width \(width)")
     try require(
       headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key-value heads do not divide \(headCount) heads")
-    try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")
     try require(
       positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
     try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
     try require(window.map { $0 >= 1 } ?? true, "the attention window must be at least 1")
+    try require(normEpsilon >= 0 && normEpsilon.isFinite, "the norms' epsilon must not be negative, nor \(normEpsilon)")
+    try require(rotaryBase > 0 && rotaryBase.isFinite, "the base of rotary frequencies must be positive")
+    try require(
+      positions == .learned || context * (positions == .rotary ? headSize : width) <= 1 << 27,
+      "a context of \(context) takes position tables beyond half a gigabyte")
+    if positions == .rotary {
+      let (frequencies, scale) = rotaryFrequencies(size: headSize, base: rotaryBase, scaling: rotaryScaling)
+      try require(
+        scale.isFinite && frequencies.allSatisfy(\.isFinite), "the rotary scaling's factors give no finite frequencies")
+    }
+  }
+
+  /// Numbers in the model, within one part in a thousand; `Int.max` if there are more.
+  var parameterCount: Int {
+    let (c, d) = (Double(width), Double(headSize))
+    let attention = 2 * c * d * Double(headCount + keyValueHeadCount)
+    let feedForwardMatrices = feedForward == .swiglu ? 3.0 : 2.0
+    let layer = attention + feedForwardMatrices * c * Double(feedForwardWidth)
+    let tables = Double(vocabularySize) * (tieEmbeddings ? 1 : 2) + (positions == .learned ? Double(context) : 0)
+    return Int(exactly: (Double(layerCount) * layer + tables * c).rounded()) ?? .max
   }
 
   var attention: AttentionConfiguration {

@@ -109,7 +109,7 @@ public final class Pretraining {
     guard allowsOtherData || data.description.hash == setup.data.hash else {
       throw PretrainingError.otherData(paths: data.description.paths)
     }
-    let network = try ModelFolder.load(checkpoint.path)
+    let network = try ModelFolder.load(checkpoint.path, as: setup.model)
     let state = try decodedJSON(JSONValue(contentsOfFile: checkpoint.file("state.json")), as: State.self)
     try self.init(setup, data, network, run, state, resuming: true)
     try optimizer.restore(
