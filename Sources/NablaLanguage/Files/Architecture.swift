@@ -10,11 +10,11 @@ enum Architecture: String {
 
   /// The family that a configuration belongs to.
   init(of c: TransformerConfiguration) {
-    let isPlain = c.normPlacement == .pre && c.window == nil && c.width == c.headSize * c.headCount
+    let isPlain = c.normPlacement == .pre && c.window == nil
     if isPlain && c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
       self = .llama
     } else if isPlain && c.positions == .learned && c.norm == .layer && c.feedForward == .gelu
-      && c.keyValueHeadCount == c.headCount && c.rotaryScaling == .none
+      && c.keyValueHeadCount == c.headCount && c.width == c.headSize * c.headCount
     {
       self = .gpt2
     } else {
@@ -102,8 +102,9 @@ struct ConfigFields {
     return value
   }
 
-  func fields(_ name: String) -> ConfigFields? {
-    guard has(name), config[name]?.object != nil else { return nil }
+  func fields(_ name: String) throws(ModelFolderError) -> ConfigFields? {
+    guard has(name) else { return nil }
+    guard config[name]?.object != nil else { throw wrong(name, "an object") }
     return ConfigFields(config[name]!, file: "\(file), \"\(name)\"")
   }
 

@@ -19,7 +19,7 @@ extension Architecture {
     c.normEpsilon = Float(try f.number("rms_norm_eps", default: 1e-6))
     c.tieEmbeddings = try f.bool("tie_word_embeddings", default: false)
     // transformers 5 keeps all of it in rope_parameters; earlier versions had rope_theta and rope_scaling.
-    let rope = f.fields("rope_parameters") ?? f.fields("rope_scaling")
+    let rope = try f.fields(f.has("rope_parameters") ? "rope_parameters" : "rope_scaling")
     c.rotaryBase = try (rope?.has("rope_theta") == true ? rope! : f).number("rope_theta", default: 10_000)
     c.rotaryScaling = try rope.map { fields throws(ModelFolderError) in try rotaryScaling(fields, c.context) } ?? .none
     return c
