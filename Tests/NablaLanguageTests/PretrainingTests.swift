@@ -1,0 +1,262 @@
+import Foundation
+import NablaFormats
+import NablaLanguage
+import NablaNN
+import NablaTensor
+import NablaTraining
+import Testing
+
+@Suite struct PretrainingTests {
+  private let corpus = (0..<120).map { "line \($0): \($0 * $0 % 97) and \($0 * 7 % 31) make a text.\n" }.joined()
+
+  /// A run to be, and how to make it.
+  struct Plan: Sendable, CustomTestStringConvertible {
+    let name: String
+    var model: TransformerConfiguration
+    var training: PretrainingConfiguration
+    var tokenizer = TokenizerKind.byte
+    var testDescription: String { name }
+
+    init(_ name: String, _ change: (inout Plan) -> Void = { _ in }) {
+      self.name = name
+      model = configuration(vocabulary: 300)
+      training = PretrainingConfiguration()
+      training.batchSize = 2
+      training.steps = 8
+      training.warmup = 2
+      training.learningRate = 1e-2
+      training.finalLearningRate = 1e-3
+      (training.evaluateEvery, training.evaluationBatches) = (3, 2)
+      (training.sampleEvery, training.sampleLength) = (5, 12)
+      training.checkpointEvery = 2
+      training.precision = .float32
+      change(&self)
+    }
+
+    func start(_ folder: String) throws -> Pretraining {
+      try Pretraining(
+        paths: ["\(folder)/corpus.txt"], tokenizer: tokenizer, model: model, training: training,
+        output: "\(folder)/\(UUID().uuidString)")
+    }
+  }
+
+  private func withCorpus(_ body: (_ folder: String) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      try AtomicFile.write(corpus, to: "\(folder)/corpus.txt")
+      try body(folder)
+    }
+  }
+
+  private var silent: ProgressDisplay { ProgressDisplay(title: "test", style: .silent) }
+
+  /// Trains from the start, as far as `stop`, and returns the run's folder.
+  private func train(_ plan: Plan, in folder: String, until stop: Int? = nil) throws -> String {
+    let pretraining = try plan.start(folder)
+    let outcome = try pretraining.train(progress: silent, stopAfter: stop)
+    #expect(outcome == (stop.map { .stopped(step: $0) } ?? .finished))
+    return pretraining.run.path
+  }
+
+  private func resume(_ run: String, until stop: Int? = nil) throws {
+    let outcome = try Pretraining(resuming: run).train(progress: silent, stopAfter: stop)
+    #expect(outcome == (stop.map { .stopped(step: $0) } ?? .finished))
+  }
+
+  private func data(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+
+  /// What training did, without the times it took.
+  private func record(_ run: String) throws -> [String] {
+    try MetricsRecord.readAll(folder: run).map { record in
+      let values = record.values.filter {
+        !["tokens_per_second", "tflops", "memory_bytes", "seconds"].contains($0.name)
+      }
+      return "\(record.step): \(values.map { "\($0.name)=\($0.value)" })"
+    }
+  }
+
+  /// Everything of the two runs that should have the same bits.
+  private func expectEqualRuns(_ a: String, _ b: String) throws {
+    let last = try #require(CheckpointStore.steps(in: "\(a)/checkpoints").last)
+    let checkpoint = "checkpoints/step-\(String(format: "%08d", last))"
+    var files = ["model/model.safetensors", "model/config.json", "model/tokenizer.json"]
+    files += ["model.safetensors", "optimizer.safetensors"].map { "\(checkpoint)/\($0)" }
+    for file in files { #expect(try data("\(a)/\(file)") == data("\(b)/\(file)"), "\(file)") }
+    #expect(try record(a) == record(b))
+    let samples = try FileManager.default.contentsOfDirectory(atPath: "\(a)/samples").sorted()
+    #expect(samples == (try FileManager.default.contentsOfDirectory(atPath: "\(b)/samples").sorted()))
+    #expect(samples.count >= 3)
+    for file in samples { #expect(try data("\(a)/samples/\(file)") == data("\(b)/samples/\(file)"), "\(file)") }
+  }
+
+  // MARK: Exact resume
+
+  static let plans = [
+    Plan("plain"),
+    Plan("dropout") { $0.model.dropout = 0.2 },
+    Plan("GPT-2 without biases, with dropout, characters") {
+      gpt2Shaped(&$0.model)
+      ($0.model.dropout, $0.tokenizer) = (0.2, .char)
+    },
+    Plan("GPT-2, untied, byte pairs") {
+      gpt2Shaped(&$0.model)
+      ($0.model.bias, $0.model.tieEmbeddings, $0.tokenizer) = (true, false, .bpe)
+    },
+    Plan("the original block with dropout") {
+      gpt2Shaped(&$0.model)
+      ($0.model.feedForward, $0.model.normPlacement, $0.model.bias, $0.model.dropout) = (.relu, .post, true, 0.1)
+    },
+    Plan("moving average") { $0.training.ema = 0.9 },
+    Plan("gradient accumulation with dropout") { ($0.training.gradientAccumulation, $0.model.dropout) = (3, 0.2) },
+    Plan("Muon") { $0.training.optimizer = .muon },
+    Plan("epochs") {
+      $0.model.context = 64
+      ($0.training.epochs, $0.training.batchSize, $0.training.gradientAccumulation) = (2, 6, 3)
+    },
+    Plan("activation checkpointing, label smoothing, z-loss") {
+      ($0.training.activationCheckpointing, $0.model.dropout) = (true, 0.2)
+      ($0.training.labelSmoothing, $0.training.zLoss) = (0.1, 1e-3)
+    },
+    Plan("bfloat16 with dropout") { ($0.training.precision, $0.model.dropout) = (.bfloat16, 0.2) },
+    Plan("the largest seed") { $0.training.seed = UInt64(Int.max) },
+  ]
+
+  /// In one go, and in three sittings: the same weights, moments, losses and samples, to the bit.
+  @Test(arguments: plans) func resumesExactly(_ plan: Plan) throws {
+    try withCorpus { folder in
+      let whole = try train(plan, in: folder)
+      let parts = try train(plan, in: folder, until: 3)
+      try resume(parts, until: 4)
+      try resume(parts)
+      try expectEqualRuns(whole, parts)
+    }
+  }
+
+  /// Dropout does drop: otherwise resuming without it would not show.
+  @Test func dropoutChangesTraining() throws {
+    try withCorpus { folder in
+      let (a, b) = (
+        try train(Plan("plain"), in: folder), try train(Plan("dropout") { $0.model.dropout = 0.2 }, in: folder)
+      )
+      #expect(try record(a) != record(b))
+    }
+  }
+
+  @Test func fallsBackToAnEarlierCheckpoint() throws {
+    try withCorpus { folder in
+      let whole = try train(Plan("plain"), in: folder)
+      let run = try train(Plan("plain"), in: folder, until: 5)
+      #expect(try CheckpointStore.steps(in: "\(run)/checkpoints") == [4, 5])
+      let path = "\(run)/checkpoints/step-00000005/model.safetensors"
+      var bytes = try data(path)
+      bytes[bytes.count - 3] ^= 1
+      try bytes.write(to: URL(fileURLWithPath: path))
+      var messages: [String] = []
+      do {
+        let pretraining = try Pretraining(resuming: run) { messages.append($0) }
+        #expect(pretraining.step == 4)
+        #expect(try CheckpointStore.steps(in: "\(run)/checkpoints") == [4], "the damaged one is gone")
+        #expect(try pretraining.train(progress: silent) == .finished)
+      }
+      #expect(messages.contains { $0.contains("warning") && $0.contains("step-00000005") && $0.contains("earlier") })
+      try expectEqualRuns(whole, run)
+    }
+  }
+
+  @Test func withoutAGoodCheckpointItSaysSo() throws {
+    try withCorpus { folder in
+      let run = try train(Plan("plain"), in: folder, until: 1)
+      try data("\(folder)/corpus.txt").write(
+        to: URL(fileURLWithPath: "\(run)/checkpoints/step-00000001/model.safetensors"))
+      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: run) }
+      #expect("\(try #require(error))".contains("\(run) has no checkpoint that can be read"))
+    }
+  }
+
+  @Test func refusesOtherData() throws {
+    try withCorpus { folder in
+      let run = try train(Plan("plain"), in: folder, until: 2)
+      try AtomicFile.write(corpus + "one more line", to: "\(folder)/corpus.txt")
+      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: run) }
+      let message = "\(try #require(error))"
+      #expect(message.contains("\(folder)/corpus.txt") && message.contains("--allow-other-data"))
+      #expect(try Pretraining(resuming: run, allowsOtherData: true).step == 2)
+      // A corpus that only moved is the same.
+      try AtomicFile.write(corpus, to: "\(folder)/moved.txt")
+      #expect(try Pretraining(resuming: run, paths: ["\(folder)/moved.txt"]).step == 2)
+    }
+  }
+
+  @Test func refusesWhatIsNoRunOfItsOwn() throws {
+    try withCorpus { folder in
+      #expect(throws: RunFolderError.self) { try Pretraining(resuming: "\(folder)/nothing") }
+      do { _ = try RunFolder.create(at: "\(folder)/other", command: "dpo", configuration: ["beta": 1]) }
+      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: "\(folder)/other") }
+      #expect("\(try #require(error))".contains("nabla dpo"))
+    }
+  }
+
+  @Test func refusesASeedThatCannotBeKept() {
+    var training = PretrainingConfiguration()
+    training.seed = UInt64(Int.max) + 1
+    #expect(throws: ConfigurationError.self) { try training.validate() }
+  }
+
+  // MARK: Divergence
+
+  /// A weight that is not finite ends the training: the error names it, and no checkpoint holds it.
+  @Test(arguments: [0, 1, 2]) func poisonedWeightStopsTraining(_ checkpointEvery: Int) throws {
+    try withCorpus { folder in
+      let plan = Plan("poison") { ($0.training.steps, $0.training.checkpointEvery) = (30, checkpointEvery) }
+      let path: String
+      do {
+        let pretraining = try plan.start(folder)
+        path = pretraining.run.path
+        #expect(try pretraining.train(progress: silent, stopAfter: 3) == .stopped(step: 3))
+        let name = "model.layers.1.mlp.up_proj.weight"
+        let parameter = try #require(pretraining.model.parameters().first { $0.name == name })
+        var values = parameter.value.array()
+        values[7] = .nan
+        parameter.value = Tensor(values, parameter.value.shape)
+        let error = #expect(throws: PretrainingError.self) { try pretraining.train(progress: silent) }
+        guard case .diverged(let step, let reason, let run)? = error else {
+          Issue.record("\(String(describing: error))")
+          return
+        }
+        #expect((4...8).contains(step) && run == path && reason.contains(name))
+      }
+      let (checkpoint, rejected) = try CheckpointStore.newestValid(in: "\(path)/checkpoints")
+      #expect(rejected.isEmpty && checkpoint?.step == 3)
+      let model = try ModelFolder.load(try #require(checkpoint).path)
+      #expect(model.parameters().allSatisfy { $0.value.array().allSatisfy(\.isFinite) })
+      // And training goes on from there.
+      try resume(path, until: 4)
+    }
+  }
+
+  // MARK: What a run leaves
+
+  @Test func aRunIsComplete() throws {
+    try withCorpus { folder in
+      let run = try train(Plan("moving average") { $0.training.ema = 0.5 }, in: folder)
+      for file in ["config.json", "metrics.jsonl", "report.html", "model/model.safetensors", "model/tokenizer.json"] {
+        #expect(FileManager.default.fileExists(atPath: "\(run)/\(file)"), "\(file)")
+      }
+      let (model, tokenizer) = try TrainedModel.load(run, precision: .float32)
+      #expect(tokenizer.vocabularySize == model.configuration.vocabularySize)
+      let losses = try MetricsRecord.readAll(folder: run).compactMap { $0["loss"] }
+      #expect(losses.count == 8 && losses.last! < losses.first!)
+      // The finished model is the average, the checkpoint the last weights.
+      let checkpoint = try ModelFolder.load("\(run)/checkpoints/step-00000008")
+      #expect(bits(checkpoint) != bits(model))
+      let average = try SafetensorsFile(path: "\(run)/checkpoints/step-00000008/ema.safetensors").tensors()
+      for parameter in model.parameters() { #expect(average[parameter.name]?.array() == parameter.value.array()) }
+    }
+  }
+
+  @Test func aShortCorpusIsRefused() throws {
+    try withTemporaryFolder { folder in
+      try AtomicFile.write("too short", to: "\(folder)/corpus.txt")
+      #expect(throws: (any Error).self) { try Plan("plain").start(folder) }
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import NablaLanguage
+import NablaTensor
+import Testing
+
+@Suite struct SamplingTests {
+  /// ln of 0.5, 0.25, 0.15, 0.1 in an order of its own: tokens 2, 0, 3, 1.
+  private let logits: [Float] = [-1.386_294_4, -2.302_585, -0.693_147_2, -1.897_12]
+
+  /// How often each token comes in 4000 draws.
+  private func counts(_ options: SamplingOptions, _ logits: [Float], seen: [Int32] = []) -> [Int] {
+    var random = RandomSource(seed: 17)
+    var counts = [Int](repeating: 0, count: logits.count)
+    logits.withUnsafeBufferPointer {
+      for _ in 0..<4000 { counts[Int(options.choose(from: $0, seen: seen, random: &random))] += 1 }
+    }
+    return counts
+  }
+
+  /// Within five standard deviations of 4000 draws; never at all where the probability is 0.
+  private func expect(
+    _ options: SamplingOptions, gives probabilities: [Double], seen: [Int32] = [],
+    at location: SourceLocation = #_sourceLocation
+  ) {
+    for (count, p) in zip(counts(options, logits, seen: seen), probabilities) {
+      let deviation = (4000 * p * (1 - p)).squareRoot()
+      #expect(abs(Double(count) - 4000 * p) <= 5 * deviation, sourceLocation: location)
+    }
+  }
+
+  @Test func plain() { expect(.init(temperature: 1), gives: [0.25, 0.1, 0.5, 0.15]) }
+
+  @Test func greedy() {
+    expect(.init(temperature: 0), gives: [0, 0, 1, 0])
+    #expect(counts(.init(temperature: 0), [1, 3, 3])[1] == 4000, "the first of equals")
+  }
+
+  /// p^(1/T): T = 1/2 squares the probabilities, 0.25 + 0.0625 + 0.0225 + 0.01 = 0.345.
+  @Test func temperature() {
+    expect(.init(temperature: 0.5), gives: [0.0625 / 0.345, 0.01 / 0.345, 0.25 / 0.345, 0.0225 / 0.345])
+  }
+
+  @Test func topK() {
+    expect(.init(temperature: 1, topK: 1), gives: [0, 0, 1, 0])
+    expect(.init(temperature: 1, topK: 2), gives: [1.0 / 3, 0, 2.0 / 3, 0])
+    expect(.init(temperature: 1, topK: 9), gives: [0.25, 0.1, 0.5, 0.15])
+  }
+
+  /// The token that crosses the sum stays.
+  @Test func topP() {
+    expect(.init(temperature: 1, topP: 0.4), gives: [0, 0, 1, 0])
+    expect(.init(temperature: 1, topP: 0.6), gives: [1.0 / 3, 0, 2.0 / 3, 0])
+    expect(.init(temperature: 1, topP: 0.8), gives: [0.25 / 0.9, 0, 0.5 / 0.9, 0.15 / 0.9])
+    // Top-k comes first and its probabilities are 2/3 and 1/3: 0.6 of them is the first alone.
+    expect(.init(temperature: 1, topK: 2, topP: 0.6), gives: [0, 0, 1, 0])
+  }
+
+  /// A fraction of the best's 0.5: 0.4 of it is 0.2, 0.25 of it is 0.125.
+  @Test func minP() {
+    expect(.init(temperature: 1, minP: 0.4), gives: [1.0 / 3, 0, 2.0 / 3, 0])
+    expect(.init(temperature: 1, minP: 0.25), gives: [0.25 / 0.9, 0, 0.5 / 0.9, 0.15 / 0.9])
+    expect(.init(temperature: 1, minP: 1), gives: [0, 0, 1, 0])
+    // After the temperature: squared, 0.0625 is 0.25 of 0.25.
+    expect(.init(temperature: 0.5, minP: 0.24), gives: [0.2, 0, 0.8, 0])
+  }
+
+  /// Negative scores are multiplied: ln 0.5 · 2 = ln 0.25, so that token 2 weighs as much as token 0. However often a
+  /// token was seen, it counts once.
+  @Test func repetitionPenalty() {
+    let options = SamplingOptions(temperature: 1, repetitionPenalty: 2)
+    expect(options, gives: [0.25 / 0.75, 0.1 / 0.75, 0.25 / 0.75, 0.15 / 0.75], seen: [2, 2, 2])
+    // Positive ones are divided: 3 / 2 < 2.
+    let greedy = SamplingOptions(temperature: 0, repetitionPenalty: 2)
+    #expect(counts(greedy, [3, 2], seen: [0]) == [0, 4000])
+    #expect(counts(greedy, [3, 2], seen: []) == [4000, 0])
+  }
+
+  @Test func extremesStayValid() {
+    for options in [SamplingOptions(temperature: 1e-30), .init(temperature: 1e30), .init(topP: 1e-9), .init(minP: 1)] {
+      let c = counts(options, [1000, -1000, -.infinity])
+      #expect(c[2] == 0 && c[0] + c[1] == 4000)
+    }
+    // A damaged model's scores give some token, not a crash.
+    for options in [SamplingOptions(), .init(temperature: 0), .init(topK: 1), .init(topP: 0.5), .init(minP: 0.5)] {
+      #expect(counts(options, [.nan, .nan]).reduce(0, +) == 4000)
+    }
+  }
+
+  @Test func validation() throws {
+    try SamplingOptions().validate()
+    let bad: [(SamplingOptions, String)] = [
+      (.init(temperature: -1), "--temperature"), (.init(temperature: .nan), "--temperature"),
+      (.init(topK: -1), "--top-k"), (.init(topP: 0), "--top-p"), (.init(topP: 1.1), "--top-p"),
+      (.init(minP: 2), "--min-p"), (.init(repetitionPenalty: 0), "--repetition-penalty"),
+    ]
+    for (options, flag) in bad {
+      let error = #expect(throws: ConfigurationError.self) { try options.validate() }
+      #expect(try #require(error).problem.hasPrefix(flag))
+    }
+  }
+}
