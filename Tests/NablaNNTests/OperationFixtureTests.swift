@@ -4,30 +4,13 @@ import Testing
 
 /// Operations that layers are made of, against torch: forward and every gradient.
 @Suite struct OperationFixtureTests {
-  /// Compares `operation` of the case's inputs with the case's output, and the gradients of those that have one.
-  private func check(
-    _ fixture: Fixture, _ name: String, inputs: [String], tolerance: Double = Tolerance.operation,
-    at location: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor
-  ) throws {
-    let leaves = try inputs.map { try fixture["\(name).\($0)"] }
-    let upstream = try fixture["\(name).output_gradient"]
-    expectClose(
-      operation(leaves), try fixture["\(name).output"], tolerance: tolerance, "\(name): output", at: location)
-    let (_, gradients) = valueAndGradient(at: leaves) { (operation($0) * upstream).sum() }
-    for (input, gradient) in zip(inputs, gradients) {
-      expectClose(
-        gradient, try fixture["\(name).\(input)_gradient"], tolerance: tolerance, "\(name): gradient of \(input)",
-        at: location)
-    }
-  }
-
   @Test(arguments: ["layer", "layer_offset", "rms", "rms_odd", "group", "group_2d", "group_instance"])
   func norm(_ name: String) throws {
     let fixture = try Fixture("norms")
     let isRMS = name.hasPrefix("rms")
     // Near 100 a float32 has an absolute error of 4e-6, all of which stays when 100 is subtracted.
     let tolerance = name == "layer_offset" ? 5e-5 : Tolerance.operation
-    try check(fixture, name, inputs: isRMS ? ["input", "weight"] : ["input", "weight", "bias"], tolerance: tolerance) {
+    try fixture.check(name, inputs: isRMS ? ["input", "weight"] : ["input", "weight", "bias"], tolerance: tolerance) {
       if isRMS { return $0[0].rmsNorm(weight: $0[1], epsilon: name == "rms" ? 1e-6 : 1e-5) }
       if name.hasPrefix("layer") { return $0[0].layerNorm(weight: $0[1], bias: $0[2]) }
       let groups = Int(fixture.tensors["\(name).options"]!.array(of: Int32.self)[0])
@@ -47,7 +30,7 @@ import Testing
 
   @Test(arguments: ["relu", "gelu", "gelu_tanh", "silu", "softplus", "tanh", "sigmoid"])
   func activation(_ name: String) throws {
-    try check(try Fixture("activations"), name, inputs: ["input"]) { inputs in
+    try Fixture("activations").check(name, inputs: ["input"]) { inputs in
       let x = inputs[0]
       return switch name {
       case "relu": x.relu()
@@ -67,18 +50,18 @@ import Testing
     let targets = try fixture["cross_entropy\(kind).targets"]
     let options = CrossEntropyOptions(
       labelSmoothing: kind.contains("smoothing") ? 0.1 : 0, zLoss: kind == "_z" ? 1e-4 : 0)
-    try check(fixture, "cross_entropy\(kind)", inputs: ["logits"]) { $0[0].crossEntropy(targets, options: options) }
+    try fixture.check("cross_entropy\(kind)", inputs: ["logits"]) { $0[0].crossEntropy(targets, options: options) }
     // The fused form, with the unit matrix for an output layer: the logits are the hidden states.
     var unit = [Float](repeating: 0, count: 121)
     for i in 0..<11 { unit[i * 12] = 1 }
-    try check(fixture, "cross_entropy\(kind)", inputs: ["logits"]) {
+    try fixture.check("cross_entropy\(kind)", inputs: ["logits"]) {
       $0[0].linearCrossEntropy(Tensor(unit, [11, 11]), targets: targets, options: options)
     }
   }
 
   @Test(arguments: ["mse", "bce_logits", "huber", "huber_half"])
   func regressionLoss(_ name: String) throws {
-    try check(try Fixture("losses"), name, inputs: ["prediction", "target"]) {
+    try Fixture("losses").check(name, inputs: ["prediction", "target"]) {
       switch name {
       case "mse": $0[0].meanSquaredError($0[1])
       case "bce_logits": $0[0].binaryCrossEntropyWithLogits($0[1])
@@ -94,7 +77,7 @@ import Testing
     let start = Int(try fixture["\(name).positions"].array(of: Int32.self)[0])
     let table = RotaryTable(
       frequencies: rotaryFrequencies(size: 8, base: 10_000).frequencies, positions: start + 5, pairing: pairing)
-    try check(fixture, name, inputs: ["input"]) { inputs in
+    try fixture.check(name, inputs: ["input"]) { inputs in
       // [B, H, T, D] → [B, T, H·D] and back.
       inputs[0].transposed(0, 2, 1, 3).reshaped([2, 5, 24]).rotary(table, heads: 3, headSize: 8, offset: start)
         .reshaped([2, 5, 3, 8]).transposed(0, 2, 1, 3)

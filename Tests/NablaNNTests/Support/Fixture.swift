@@ -23,6 +23,23 @@ struct Fixture {
     for (name, tensor) in tensors where name.hasPrefix(prefix) { result[String(name.dropFirst(prefix.count))] = tensor }
     return result
   }
+
+  /// Compares `operation` of the case's inputs with the case's output, and the gradients of those that have one.
+  func check(
+    _ name: String, inputs: [String], tolerance: Double = Tolerance.operation,
+    at location: SourceLocation = #_sourceLocation, _ operation: ([Tensor]) -> Tensor
+  ) throws {
+    let leaves = try inputs.map { try self["\(name).\($0)"] }
+    let upstream = try self["\(name).output_gradient"]
+    expectClose(
+      operation(leaves), try self["\(name).output"], tolerance: tolerance, "\(name): output", at: location)
+    let (_, gradients) = valueAndGradient(at: leaves) { (operation($0) * upstream).sum() }
+    for (input, gradient) in zip(inputs, gradients) {
+      expectClose(
+        gradient, try self["\(name).\(input)_gradient"], tolerance: tolerance, "\(name): gradient of \(input)",
+        at: location)
+    }
+  }
 }
 
 /// How far float32 results may be from float64 ones: |difference| ≤ tolerance · (1 + largest reference).
