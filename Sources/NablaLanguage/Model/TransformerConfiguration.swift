@@ -56,6 +56,17 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
   }
 
+  /// The largest value of any one size: keeps products of sizes far from overflowing.
+  public static let largestSize = 1 << 24
+
+  /// Numbers in the model, but for biases and norms. In floating point, as sizes may be absurd.
+  var approximateParameterCount: Double {
+    let (c, heads, groups) = (Double(width), Double(headCount * headSize), Double(keyValueHeadCount * headSize))
+    let matrices = feedForward == .swiglu ? 3.0 : 2.0
+    let block = c * (2 * heads + 2 * groups + matrices * Double(feedForwardWidth))
+    return Double(layerCount) * block + Double(vocabularySize) * c * (tieEmbeddings ? 1 : 2)
+  }
+
   /// - Throws: `ConfigurationError` for sizes that make no model.
   public func validate() throws(ConfigurationError) {
     func require(_ condition: Bool, _ problem: @autoclosure () -> String) throws(ConfigurationError) {
@@ -63,9 +74,12 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     }
     let sizes = [
       ("vocabulary", vocabularySize), ("context", context), ("width", width), ("layers", layerCount),
-      ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward width", feedForwardWidth),
+      ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward-width", feedForwardWidth),
     ]
-    for (name, size) in sizes { try require(size >= 1, "\(name) must be at least 1, not \(size)") }
+    for (name, size) in sizes {
+      try require(
+        (1...Self.largestSize).contains(size), "--\(name) must be between 1 and \(Self.largestSize), not \(size)")
+    }
     try require(
       width % headCount == 0 || headSize * headCount != width, "\(headCount) heads do not divide width \(width)")
     try require(
@@ -73,8 +87,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")
     try require(
       positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
-    try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
-    try require(window.map { $0 >= 1 } ?? true, "the attention window must be at least 1")
+    try require(dropout >= 0 && dropout < 1, "--dropout must be at least 0 and less than 1, not \(dropout)")
+    try require(window.map { $0 >= 1 } ?? true, "--window must be at least 1")
   }
 
   var attention: AttentionConfiguration {
