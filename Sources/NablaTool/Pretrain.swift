@@ -4,7 +4,7 @@ import Nabla
 struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a language model from text.",
-    usage: "nabla pretrain <file-or-folder> ... [options]\n       nabla pretrain --resume <run>",
+    usage: "nabla pretrain <file-or-folder> ... [options]\nnabla pretrain --resume <run>",
     discussion: """
       Reads UTF-8 files, and folders of them, and trains a transformer to predict their next tokens. The run folder \
       gets the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the model \
@@ -20,7 +20,7 @@ struct Pretrain: ParsableCommand {
 
   @Argument(help: "Files and folders of text.", completion: .file())
   var files: [String] = []
-  @OptionGroup var options: PretrainOptions
+  @OptionGroup(title: "Run") var options: PretrainOptions
 
   func validate() throws {
     if options.resume == nil {

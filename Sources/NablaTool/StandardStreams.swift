@@ -13,7 +13,7 @@ func readStandardInput() throws(FileError) -> [UInt8] {
   }
 }
 
-/// Writes to standard output at once. A reader that went away ends the program quietly, by SIGPIPE.
+/// Writes to standard output at once. A reader that went away ends the program quietly.
 func show(_ text: String) throws(FileError) { try write(text, to: STDOUT_FILENO, called: "standard output") }
 
 /// Says something beside the results, on standard error.
@@ -25,6 +25,8 @@ private func write(_ text: String, to descriptor: Int32, called name: String) th
     let count = bytes.withUnsafeBytes { pointer in
       retryingInterrupts { Glibc.write(descriptor, pointer.baseAddress, pointer.count) }
     }
+    // Where SIGPIPE is blocked or ignored, end with the status it would have given.
+    if count < 0, errno == EPIPE { _exit(128 + SIGPIPE) }
     if count < 0 { throw FileError(path: name, operation: "write to", code: errno) }
     bytes = bytes.dropFirst(count)
   }

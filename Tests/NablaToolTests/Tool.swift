@@ -28,10 +28,12 @@ enum Tool {
     init(_ command: [String], environment: [String: String], input: [UInt8]?) throws {
       let base = NSTemporaryDirectory() + "nabla-tool-" + UUID().uuidString
       (outputPath, errorsPath) = (base + ".out", base + ".err")
-      for path in [outputPath, errorsPath] { FileManager.default.createFile(atPath: path, contents: nil) }
+      for path in [outputPath, errorsPath] { try write([], to: path) }
       process.executableURL = URL(fileURLWithPath: command[0])
       process.arguments = Array(command.dropFirst())
-      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      // One thread: these models are too small for two, which on a busy machine would wait for each other.
+      process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "1"]) { $1 }
+        .merging(environment) { $1 }
       process.standardOutput = FileHandle(forWritingAtPath: outputPath)
       process.standardError = FileHandle(forWritingAtPath: errorsPath)
       if let input {

@@ -25,6 +25,12 @@ public enum StopSignal {
     }
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    // A parent may have left them blocked: children inherit that.
+    var stopping = sigset_t()
+    sigemptyset(&stopping)
+    sigaddset(&stopping, SIGINT)
+    sigaddset(&stopping, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &stopping, nil)
     // A closed pipe behind the progress display must not end a training either.
     signal(SIGPIPE, SIG_IGN)
     // Nor a file at its size limit kill the process before it can say so.
