@@ -38,6 +38,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    // Small programs to read and to start from; the tests run them.
+    .executableTarget(name: "LanguageModel", dependencies: ["Nabla"], path: "Examples/LanguageModel"),
+    .executableTarget(name: "Spirals", dependencies: ["Nabla"], path: "Examples/Spirals"),
+    .executableTarget(name: "CustomGradient", dependencies: ["Nabla"], path: "Examples/CustomGradient"),
+
     .testTarget(name: "NablaTensorTests", dependencies: ["NablaTensor", "CNablaKernels"]),
     .testTarget(name: "NablaNNTests", dependencies: ["NablaNN", "NablaFormats"]),
     .testTarget(name: "NablaFormatsTests", dependencies: ["NablaFormats"]),

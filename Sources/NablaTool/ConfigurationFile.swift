@@ -1,74 +1,117 @@
 import ArgumentParser
 import FoundationEssentials
+import Nabla
 import Yams
 
-/// `--config FILE`: a YAML file whose keys are the names of flags, and `files` for the positional arguments.
+/// `--config FILE` of `nabla pretrain`: a YAML file whose keys are the names of flags, and `files` for the text.
 ///
 /// ```yaml
 /// files: [corpus.txt]
 /// preset: small
 /// learning-rate: 1e-3
-/// activation-checkpointing: true
+/// tie-embeddings: false
 /// ```
 enum ConfigurationFile {
-  /// Replaces `--config FILE` after the subcommand by what the file says.
+  /// Replaces `--config FILE` by what the file says, before the user's own arguments, which therefore win.
+  ///
+  /// - Throws: `ValidationError` that names the file, and the line that cannot be used.
   static func expanded(_ arguments: [String]) throws -> [String] {
-    guard let place = arguments.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }), place > 0 else {
+    guard arguments.first == "pretrain" else { return arguments }
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    guard let place = arguments[..<end].firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) else {
       return arguments
     }
     var rest = arguments
     let path: String
     if rest[place] == "--config" {
-      guard place + 1 < rest.count else { throw ValidationError("--config needs the path of a YAML file") }
+      guard place + 1 < end else { throw ValidationError("--config needs the path of a YAML file") }
       path = rest[place + 1]
       rest.removeSubrange(place...place + 1)
     } else {
       path = String(rest[place].dropFirst("--config=".count))
       rest.remove(at: place)
     }
-    return [rest[0]] + (try flags(in: path)) + rest.dropFirst()
+    var (flags, files) = try contents(of: path)
+    // Text named by the user, or a run to go on with, replaces the file's. What is no flag's value is such text.
+    if let own = try? PretrainFiles.parse(Array(rest.dropFirst())), !own.files.isEmpty { files = [] }
+    return [rest[0]] + flags + rest.dropFirst() + files
   }
 
-  private static func flags(in path: String) throws -> [String] {
+  private static func contents(of path: String) throws -> (flags: [String], files: [String]) {
     let text: String
     do {
-      text = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
-      throw ValidationError("--config \(path): the file cannot be read as UTF-8 text")
+      let bytes = try MappedFile(path: path).withBytes { Array($0) }
+      guard let valid = String(validating: bytes, as: UTF8.self) else {
+        throw ValidationError("--config \(path): the file is not UTF-8 text")
+      }
+      text = valid
+    } catch let error as FileError {
+      throw ValidationError("--config: \(error)")
     }
-    let root: Node?
+    let root: Yams.Node?
     do {
       root = try compose(yaml: text)
     } catch {
-      throw ValidationError("--config \(path): \(error)")
+      throw ValidationError("--config \(path): not YAML: \(error)")
     }
-    guard let root else { return [] }
+    guard let root else { return ([], []) }
     guard case .mapping(let mapping) = root else {
       throw ValidationError("--config \(path): the file should hold 'flag: value' lines")
     }
-    return try mapping.flatMap { key, value -> [String] in
-      guard let name = key.string else { throw ValidationError("--config \(path): a key is not a name") }
-      if name == "files" { return try list(value, path, name) }
-      let flag = "--" + name.replacing("_", with: "-")
-      switch (value.bool, value.scalar?.string) {
-      case (true?, _): return [flag]
-      case (false?, _): return []
-      case (nil, let text?): return ["\(flag)=\(text)"]
-      default: return try list(value, path, name).flatMap { ["\(flag)=\($0)"] }
+    var flags: [String] = []
+    var files: [String] = []
+    for (key, value) in mapping {
+      let place = "--config \(path)" + (key.mark.map { ", line \($0.line)" } ?? "")
+      guard let name = key.string else { throw ValidationError("\(place): a key is not a name") }
+      if name == "files" {
+        files += try list(value, place)
+      } else {
+        flags += try flag(name.replacing("_", with: "-"), value, place)
       }
     }
+    return (flags, files)
   }
 
-  private static func list(_ value: Node, _ path: String, _ name: String) throws -> [String] {
+  /// The arguments that one line stands for, tried on their own so that an error names the line.
+  private static func flag(_ name: String, _ value: Yams.Node, _ place: String) throws -> [String] {
+    if name == "config" { throw ValidationError("\(place): a configuration file cannot name another") }
+    guard case .scalar(let scalar) = value, value.null == nil || !scalar.string.isEmpty else {
+      throw ValidationError("\(place): '\(name)' should have one value")
+    }
+    let candidates: [[String]] =
+      switch value.bool {
+      case true?: [["--\(name)"]]
+      // A flag without a --no- form is off when it is not given.
+      case false?: [["--no-\(name)"], ["--\(name)"]]
+      case nil: [["--\(name)=\(scalar.string)"]]
+      }
+    var problem = ""
+    for (i, arguments) in candidates.enumerated() {
+      do {
+        let known = ["resume", "allow-other-data"].contains(name) ? ["--resume=x"] : []
+        _ = try PretrainOptions.parse(name == "resume" ? arguments : known + arguments)
+        return i == 0 ? arguments : []
+      } catch {
+        problem = PretrainOptions.message(for: error)
+      }
+    }
+    throw ValidationError("\(place): \(problem)")
+  }
+
+  private static func list(_ value: Yams.Node, _ place: String) throws -> [String] {
     if let text = value.scalar?.string { return [text] }
     guard case .sequence(let items) = value else {
-      throw ValidationError("--config \(path): '\(name)' should be a value or a list of values")
+      throw ValidationError("\(place): 'files' should be a path or a list of paths")
     }
     return try items.map { item in
-      guard let text = item.scalar?.string else {
-        throw ValidationError("--config \(path): '\(name)' holds something that is not a value")
-      }
+      guard let text = item.scalar?.string else { throw ValidationError("\(place): 'files' holds something else") }
       return text
     }
   }
+}
+
+/// The arguments of `nabla pretrain`, for telling files from the values of flags.
+private struct PretrainFiles: ParsableArguments {
+  @Argument var files: [String] = []
+  @OptionGroup var options: PretrainOptions
 }

@@ -4,24 +4,31 @@ import Nabla
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure how well a model predicts a text.",
+    usage: "nabla evaluate <model> --data <file> ... [options]",
     discussion: """
-      Each token but the first of each window is predicted from those before it, in windows of --context tokens that \
-      do not overlap.
+      Every token but the first is predicted once, from those before it in its window; windows of --context tokens do \
+      not overlap. Bits per byte compare models whatever their tokenizers.
       """)
 
-  @Argument(help: "A run folder or a model folder.", completion: .directory)
+  @Argument(
+    help: "A run folder of 'nabla pretrain', or a Hugging Face folder (llama or gpt2).", completion: .directory)
   var model: String
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Files and folders of text.", valueName: "file"))
+  @Option(
+    parsing: .upToNextOption, help: ArgumentHelp("Files and folders of text to predict.", valueName: "file"),
+    completion: .file())
   var data: [String]
-  @Option(help: ArgumentHelp("Tokens of a window (default: the model's context).", valueName: "n")) var context: Int?
-  @Option(help: ArgumentHelp("Windows at a time.", valueName: "n")) var batchSize = 8
-  @Flag(help: "Print a JSON object.") var json = false
-  @Option(help: "auto, float32 or bfloat16.") var precision = Precision.automatic
+  @Option(help: ArgumentHelp("Tokens in a window (default: the model's context).", valueName: "n")) var context: Int?
+  @Option(help: ArgumentHelp("Windows computed at a time.", valueName: "n")) var batchSize = 8
+  @Flag(help: "Print one JSON object: loss, perplexity, bits_per_byte, tokens, bytes.") var json = false
+  @Option(help: "The type of products: auto is bfloat16 where the CPU computes in it, else float32.")
+  var precision = Precision.automatic
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   func validate() throws {
     if data.isEmpty { throw ValidationError("give the text to predict with --data FILE") }
-    if batchSize < 1 { throw ValidationError("--batch-size must be at least 1, not \(batchSize)") }
+    if !(1...65536).contains(batchSize) {
+      throw ValidationError("--batch-size must be between 1 and 65536, not \(batchSize)")
+    }
     if let context, context < 1 { throw ValidationError("--context must be at least 1, not \(context)") }
   }
 
@@ -31,7 +38,9 @@ struct Evaluate: ParsableCommand {
     if let context, context > network.configuration.context {
       throw ValidationError("--context \(context) is more than the model's \(network.configuration.context)")
     }
-    let tokens = try TextCorpus.read(data).encode(with: tokenizer)
+    let corpus = try TextCorpus.read(data)
+    if let skipped = corpus.skippedSummary { note(skipped) }
+    let tokens = try corpus.encode(with: tokenizer)
     let result = try network.evaluate(
       TokenDataset(tokens, vocabularySize: tokenizer.vocabularySize), tokenizer: tokenizer, context: context,
       batchSize: batchSize)
@@ -41,14 +50,15 @@ struct Evaluate: ParsableCommand {
         "bits_per_byte": .number(result.bitsPerByte), "tokens": .integer(result.tokens),
         "bytes": .integer(result.bytes),
       ]
-      print(object.serialized())
+      try show(object.serialized() + "\n")
     } else {
-      print(
+      try show(
         """
         loss            \(rounded(result.loss)) nats per token
         perplexity      \(rounded(result.perplexity))
         bits per byte   \(rounded(result.bitsPerByte))
         predicted       \(grouped(result.tokens)) tokens, \(grouped(result.bytes)) bytes
+
         """)
     }
   }

@@ -5,11 +5,13 @@ import Nabla
 struct NablaCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nabla",
-    abstract: "Train, align and sample AI models on this computer.",
+    abstract: "Train and sample AI models on this computer.",
     discussion: """
       Try it:
         nabla pretrain README.md --preset tiny --output runs/first
         nabla generate runs/first --prompt "Nabla is"
+
+      Exit codes: 0 done, 1 failed, 64 wrong usage.
       """,
     version: "0.1.0",
     groupedSubcommands: [
@@ -18,24 +20,40 @@ struct NablaCommand: ParsableCommand {
     ])
 
   static func main() {
-    // Settings from a file become arguments that stand before the user's own, which therefore win.
-    let arguments: [String]
     do {
-      arguments = try ConfigurationFile.expanded(Array(CommandLine.arguments.dropFirst()))
+      let arguments = try ConfigurationFile.expanded(joiningNegativeNumbers(Array(CommandLine.arguments.dropFirst())))
+      var command = try parseAsRoot(arguments)
+      try command.run()
     } catch {
-      NablaCommand.exit(withError: error)
+      exit(withError: error)
     }
-    NablaCommand.main(arguments)
+  }
+
+  /// Writes `--steps -5` as `--steps=-5`: the parser would take -5 for a flag, and say that the value is missing.
+  private static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
+    var result: [String] = []
+    for argument in arguments {
+      if argument.hasPrefix("-"), Double(argument) != nil, let flag = result.last, flag.hasPrefix("--"), flag != "--",
+        !flag.contains("=")
+      {
+        result[result.count - 1] = "\(flag)=\(argument)"
+      } else {
+        result.append(argument)
+      }
+    }
+    return result
   }
 }
 
 /// Options of every command that computes.
 struct ComputeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads to use (default: all cores).", valueName: "n"))
+  @Option(help: ArgumentHelp("Threads to use (default: one a core).", valueName: "n"))
   var threads: Int?
 
   func validate() throws {
-    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1, not \(threads)") }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads must be between 1 and 1024, not \(threads)")
+    }
   }
 
   func apply() {

@@ -3,14 +3,16 @@ import Nabla
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Build a run's report.html again from its files.")
+    commandName: "report", abstract: "Build a run's report.html again from its files.",
+    usage: "nabla report <run>", discussion: "Prints the path of the page: open it in a browser. It needs no network.")
 
-  @Argument(help: "A run folder.", completion: .directory)
+  @Argument(
+    help: ArgumentHelp("A run folder of 'nabla pretrain'.", valueName: "run"), completion: .directory)
   var runFolder: String
 
   func run() throws {
     let folder = try RunFolder.open(runFolder)
     try Report.write(for: folder)
-    print(folder.reportPath)
+    try show(folder.reportPath + "\n")
   }
 }

@@ -1,18 +1,33 @@
 import Glibc
+import Nabla
 
-/// Everything that a descriptor gives, to its end.
-func readAll(_ descriptor: Int32) -> [UInt8] {
+/// Everything that standard input gives, to its end.
+func readStandardInput() throws(FileError) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 65536)
   while true {
-    let count = read(descriptor, &buffer, buffer.count)
-    if count <= 0 { return bytes }
+    let count = retryingInterrupts { read(STDIN_FILENO, &buffer, buffer.count) }
+    if count < 0 { throw FileError(path: "standard input", operation: "read", code: errno) }
+    if count == 0 { return bytes }
     bytes += buffer[..<count]
   }
 }
 
-/// Writes to standard output at once.
-func show(_ text: String) {
-  print(text, terminator: "")
-  fflush(nil)
+/// Writes to standard output at once. A reader that went away ends the program quietly.
+func show(_ text: String) throws(FileError) { try write(text, to: STDOUT_FILENO, called: "standard output") }
+
+/// Says something beside the results, on standard error.
+func note(_ text: String) { try? write(text + "\n", to: STDERR_FILENO, called: "standard error") }
+
+private func write(_ text: String, to descriptor: Int32, called name: String) throws(FileError) {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = bytes.withUnsafeBytes { pointer in
+      retryingInterrupts { Glibc.write(descriptor, pointer.baseAddress, pointer.count) }
+    }
+    // Where SIGPIPE is blocked or ignored, end with the status it would have given.
+    if count < 0, errno == EPIPE { _exit(128 + SIGPIPE) }
+    if count < 0 { throw FileError(path: name, operation: "write to", code: errno) }
+    bytes = bytes.dropFirst(count)
+  }
 }

@@ -27,6 +27,9 @@ public enum TrainedModel {
       run = try RunFolder.open(path)
     } catch let error as RunFolderError where error.kind == .modelFolder {
       return path
+    } catch let error as RunFolderError where error.kind == .notARun {
+      throw ModelFolderError(
+        file: path, problem: "neither a training run nor a model: it has no config.json of one or the other")
     }
     if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
       return "\(run.path)/model"

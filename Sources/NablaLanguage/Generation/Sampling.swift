@@ -29,7 +29,9 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
     try require(topK >= 0, "--top-k must be 0 (all tokens) or more, not \(topK)")
     try require(topP > 0 && topP <= 1, "--top-p must be above 0 and at most 1, not \(topP)")
     try require(minP >= 0 && minP <= 1, "--min-p must be between 0 and 1, not \(minP)")
-    try require(repetitionPenalty > 0, "--repetition-penalty must be positive, not \(repetitionPenalty)")
+    try require(
+      repetitionPenalty > 0 && repetitionPenalty.isFinite,
+      "--repetition-penalty must be positive, not \(repetitionPenalty)")
   }
 
   /// Chooses a token. The penalty comes first, then temperature, top-k, top-p and min-p, in the order of Hugging Face's

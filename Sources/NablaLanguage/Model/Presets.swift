@@ -53,7 +53,7 @@ public struct Preset: Sendable {
     training.sampleEvery = 500
     training.checkpointEvery = 500
     return Preset(
-      name: "shakespeare-char", summary: "0.8M parameters over characters: nanoGPT's CPU configuration",
+      name: "shakespeare-char", summary: "0.8M parameters over characters: nanoGPT on a CPU",
       tokenizer: .char, model: model, training: training)
   }()
 
@@ -105,7 +105,7 @@ public struct Preset: Sendable {
     training.finalLearningRate = 1e-4
     training.warmup = 200
     return Preset(
-      name: "original", summary: "post-norm, ReLU, learned positions: the original transformer's block",
+      name: "original", summary: "the first transformer's block: post-norm, ReLU, learned positions",
       tokenizer: .bpe, model: model, training: training)
   }()
 }

@@ -133,7 +133,8 @@ public final class TransformerLM: Module {
   }
 
   /// Floating-point operations of the model for one token, forward and backward, by the usual count: 6 for each weight
-  /// that multiplies, and 6 · C for each of the (T + 1)/2 positions that attention reaches on average, each layer.
+  /// that multiplies, and 12 · H · D for each of the (T + 1)/2 positions that causal attention reaches on average, each
+  /// layer. A window is not taken into account.
   public var trainingFlopsPerToken: Double {
     let c = configuration
     let positionRows = c.positions == .learned ? c.context * c.width : 0

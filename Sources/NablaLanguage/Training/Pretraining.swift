@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import NablaNN
 import NablaTensor
@@ -41,6 +42,8 @@ public final class Pretraining {
   /// The last validation.
   public private(set) var validation: Evaluation?
   public var step: Int { state.step }
+  /// The loss of each step taken in this sitting.
+  public private(set) var losses: [Double] = []
   public var tokenizer: any Tokenizer { data.tokenizer }
   public var corpusSummary: String {
     let d = data.description
@@ -69,10 +72,8 @@ public final class Pretraining {
     paths: [String], tokenizer: TokenizerKind, model: TransformerConfiguration, training: PretrainingConfiguration,
     output: String? = nil, message: (String) -> Void = { _ in }
   ) throws {
-    try training.validate()
+    try Self.validate(model: model, tokenizer: tokenizer, training: training)
     var model = model
-    if tokenizer != .bpe { model.vocabularySize = 256 }
-    try model.validate()
     let data = try PretrainingData(
       paths: paths, kind: tokenizer, vocabularySize: model.vocabularySize, context: model.context,
       validationFraction: training.validationFraction, message: message)
@@ -85,7 +86,28 @@ public final class Pretraining {
     try self.init(setup, data, network, run, State(random: random), resuming: false)
   }
 
-  /// A run that goes on from its newest good checkpoint.
+  /// Checks what can be checked before the text is read.
+  /// - Throws: `ConfigurationError` that names the flag.
+  public static func validate(
+    model: TransformerConfiguration, tokenizer: TokenizerKind, training: PretrainingConfiguration
+  ) throws(ConfigurationError) {
+    try training.validate()
+    var model = model
+    if tokenizer != .bpe { model.vocabularySize = 256 }
+    try model.validate()
+    // What training cannot do without: weights, gradients and two moments, and a few activations of each block.
+    let tokens = Double(training.batchSize) * Double(model.context)
+    let kept = Double(training.activationCheckpointing ? 1 : 8 * model.layerCount)
+    let bytes = 16 * Double(model.parameterCount) + 4 * tokens * Double(model.width) * kept
+    guard bytes < Double(physicalMemory) else {
+      throw ConfigurationError(
+        problem: "training this model takes more than \(scaled(bytes, [" B", " kB", " MB", " GB", " TB", " PB"])) of "
+          + "memory, and this machine has \(scaled(Double(physicalMemory), [" B", " kB", " MB", " GB", " TB"])): "
+          + "lower --width, --layers, --batch-size or --context")
+    }
+  }
+
+  /// A run that goes on from its newest good checkpoint, or from the beginning if it had made none.
   ///
   /// - Parameters:
   ///   - paths: where the corpus is now, if not where it was.
@@ -100,14 +122,25 @@ public final class Pretraining {
     let setup = try run.configuration(as: Setup.self)
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     for problem in rejected { message("warning: \(problem); using an earlier one") }
-    guard let checkpoint else { throw PretrainingError.noCheckpoint(path: path) }
-    let tokenizer = try TokenizerFolder.load(checkpoint.path)
+    if checkpoint == nil {
+      guard rejected.isEmpty else { throw PretrainingError.noCheckpoint(path: path) }
+      message("\(path) has no checkpoint yet: starting from the beginning")
+    }
     let data = try PretrainingData(
-      paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer, trained: tokenizer,
-      vocabularySize: setup.model.vocabularySize, context: setup.model.context,
-      validationFraction: setup.training.validationFraction, message: message)
+      paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer,
+      trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
+      context: setup.model.context, validationFraction: setup.training.validationFraction, message: message)
     guard allowsOtherData || data.description.hash == setup.data.hash else {
       throw PretrainingError.otherData(paths: data.description.paths)
+    }
+    guard let checkpoint else {
+      guard data.tokenizer.vocabularySize == setup.model.vocabularySize else {
+        throw PretrainingError.otherData(paths: data.description.paths)
+      }
+      var random = RandomSource(seed: setup.training.seed)
+      let network = TransformerLM(setup.model, random: &random)
+      try self.init(setup, data, network, run, State(random: random), resuming: true)
+      return
     }
     let network = try ModelFolder.load(checkpoint.path, as: setup.model)
     let state = try decodedJSON(JSONValue(contentsOfFile: checkpoint.file("state.json")), as: State.self)
@@ -154,7 +187,7 @@ public final class Pretraining {
       }
     if training.ema > 0 { average = MovingAverage(of: model, decay: training.ema) }
     store = try CheckpointStore(folder: run.checkpointsPath)
-    metrics = try MetricsLog(folder: run.path, resumingAfter: resuming ? state.step : nil)
+    metrics = try MetricsLog(folder: run.path, resumingAfter: resuming ? (state.step == 0 ? -1 : state.step) : nil)
   }
 
   // MARK: The loop
@@ -182,6 +215,7 @@ public final class Pretraining {
       let learningRate = schedule(optimizer.step)
       let (loss, norm, skipped) = try takeStep(progress)
       state.step += 1
+      losses.append(loss)
       let seconds = monotonicSeconds() - start
       state.seconds += seconds
       rate.add(tokensPerStep, seconds)
@@ -197,7 +231,8 @@ public final class Pretraining {
       progress.update(
         ProgressReport(
           step: state.step, total: totalSteps, loss: loss, tokensPerSecond: rate.perSecond, flopsPerSecond: flops,
-          memory: Memory.resident, secondsLeft: Double((totalSteps - state.step) * tokensPerStep) / rate.perSecond))
+          memory: Memory.resident, secondsLeft: Double(totalSteps - state.step) * Double(tokensPerStep) / rate.perSecond
+        ))
       let isEnd = state.step == totalSteps
       if isDue(c.evaluateEvery) || isEnd { try validateAndRecord(whole: isEnd, progress) }
       if isDue(c.sampleEvery) || isEnd { try sample(onSample) }
@@ -207,12 +242,17 @@ public final class Pretraining {
     try save()
     try averaged { model.analysis(of: data.validation.count >= 2 ? data.validation : data.training, tokenizer) }
       .write(to: run)
-    try Report.write(for: run)
-    guard state.step == totalSteps else { return .stopped(step: state.step) }
-    try AtomicFolder.write(to: "\(run.path)/model") { folder in
-      try averaged { try ModelFolder.save(model, tokenizer: tokenizer, to: folder) }
+    if state.step == totalSteps {
+      try AtomicFolder.write(to: "\(run.path)/model") { folder in
+        try averaged { try ModelFolder.save(model, tokenizer: tokenizer, to: folder) }
+      }
     }
-    return .finished
+    do {
+      try Report.write(for: run)
+    } catch let error as ReportError {
+      progress.message("warning: no report was written: \(error)")
+    }
+    return state.step == totalSteps ? .finished : .stopped(step: state.step)
   }
 
   private func isDue(_ every: Int) -> Bool { every > 0 && state.step % every == 0 }
@@ -322,6 +362,9 @@ public final class Pretraining {
   }
 }
 
+/// Bytes of memory this machine has.
+private let physicalMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+
 /// Tokens a second over the last steps.
 private struct Rate {
   private var recent: [(tokens: Int, seconds: Double)] = []
@@ -351,18 +394,22 @@ public enum PretrainingError: Error, CustomStringConvertible, Sendable {
   case otherCommand(path: String, command: String)
   case noCheckpoint(path: String)
   case otherData(paths: [String])
+  case corpusTooShort(tokens: Int, training: Int, context: Int)
   case diverged(step: Int, reason: String, run: String)
 
   public var description: String {
     switch self {
     case .otherCommand(let path, let command): "\(path) is a run of 'nabla \(command)', not of 'nabla pretrain'"
-    case .noCheckpoint(let path): "\(path) has no checkpoint that can be read: start it anew"
+    case .noCheckpoint(let path): "\(path) has no checkpoint that can be read: start anew in another folder"
     case .otherData(let paths):
       "the text in \(paths.joined(separator: ", ")) is not what this run was trained on: restore it, or go on with the "
         + "new text with --allow-other-data"
+    case .corpusTooShort(let tokens, let training, let context):
+      "the text has \(tokens) tokens, \(training) of them to train on, and a context of \(context) needs more than "
+        + "\(context): give more text, or a shorter --context"
     case .diverged(let step, let reason, let run):
-      "training has diverged at step \(step): \(reason). The last good checkpoint is kept; resume with a lower "
-        + "--learning-rate, or look at \(run)/metrics.jsonl"
+      "training has diverged at step \(step): \(reason). Start anew with a lower --learning-rate or a longer "
+        + "--warmup; \(run)/metrics.jsonl and the checkpoints show how it went"
     }
   }
 }

@@ -72,28 +72,33 @@ public struct PretrainingConfiguration: Codable, Sendable, Hashable {
     func require(_ condition: Bool, _ problem: String) throws(ConfigurationError) {
       if !condition { throw ConfigurationError(problem: problem) }
     }
-    try require(batchSize >= 1, "--batch-size must be at least 1, not \(batchSize)")
-    try require(gradientAccumulation >= 1, "--gradient-accumulation must be at least 1, not \(gradientAccumulation)")
-    try require(steps >= 1, "--steps must be at least 1, not \(steps)")
-    try require(epochs.map { $0 >= 1 } ?? true, "--epochs must be at least 1")
+    for (name, value, limit) in [
+      ("batch-size", batchSize, 1 << 20), ("gradient-accumulation", gradientAccumulation, 1 << 20),
+      ("steps", steps, 1 << 30), ("epochs", epochs ?? 1, 1 << 20), ("evaluation-batches", evaluationBatches, 1 << 30),
+    ] { try require((1...limit).contains(value), "--\(name) must be between 1 and \(limit), not \(value)") }
     try require(learningRate > 0 && learningRate.isFinite, "--learning-rate must be positive, not \(learningRate)")
     try require(
       finalLearningRate >= 0 && finalLearningRate <= learningRate,
       "--final-learning-rate must be between 0 and --learning-rate, not \(finalLearningRate)")
-    try require(warmup >= 0 && warmup <= steps, "--warmup must be between 0 and --steps, not \(warmup)")
-    try require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "--beta1 and --beta2 must be in 0..<1")
-    try require(weightDecay >= 0, "--weight-decay must not be negative")
-    try require(clip >= 0, "--clip must not be negative (0 for no clipping)")
     try require(
-      validationFraction >= 0 && validationFraction < 1, "--validation-fraction must be at least 0 and less than 1")
-    try require(ema >= 0 && ema < 1, "--ema must be at least 0 and less than 1")
-    try require(labelSmoothing >= 0 && labelSmoothing < 1, "--label-smoothing must be at least 0 and less than 1")
-    try require(zLoss >= 0, "--z-loss must not be negative")
+      warmup >= 0 && (epochs != nil || warmup <= steps), "--warmup must be between 0 and --steps, not \(warmup)")
+    try require(
+      beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1,
+      "--beta1 and --beta2 must be at least 0 and less than 1, not \(beta1) and \(beta2)")
+    try require(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay must be 0 or more, not \(weightDecay)")
+    try require(clip >= 0, "--clip must be 0 (no clipping) or more, not \(clip)")
+    try require(
+      validationFraction >= 0 && validationFraction < 1,
+      "--validation-fraction must be at least 0 and less than 1, not \(validationFraction)")
+    try require(ema >= 0 && ema < 1, "--ema must be at least 0 and less than 1, not \(ema)")
+    try require(
+      labelSmoothing >= 0 && labelSmoothing < 1,
+      "--label-smoothing must be at least 0 and less than 1, not \(labelSmoothing)")
+    try require(zLoss >= 0 && zLoss.isFinite, "--z-loss must be 0 or more, not \(zLoss)")
     for (name, value) in [
       ("evaluate-every", evaluateEvery), ("sample-every", sampleEvery), ("checkpoint-every", checkpointEvery),
       ("sample-length", sampleLength),
-    ] { try require(value >= 0, "--\(name) must not be negative") }
-    try require(evaluationBatches >= 1, "--evaluation-batches must be at least 1")
+    ] { try require(value >= 0, "--\(name) must be 0 or more, not \(value)") }
     // JSON, which keeps it, has whole numbers up to here.
     try require(seed <= UInt64(Int.max), "--seed must be at most \(Int.max), not \(seed)")
   }

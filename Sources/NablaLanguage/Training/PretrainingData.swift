@@ -26,7 +26,7 @@ struct PretrainingData {
     validationFraction: Double, message: (String) -> Void
   ) throws {
     let corpus = try TextCorpus.read(paths)
-    if !corpus.skipped.isEmpty { message("skipped \(corpus.skipped.count) files that are empty or not text") }
+    if let skipped = corpus.skippedSummary { message(skipped) }
     if let trained {
       tokenizer = trained
     } else {
@@ -42,7 +42,8 @@ struct PretrainingData {
     let dataset = TokenDataset(tokens, vocabularySize: tokenizer.vocabularySize)
     (training, validation) = dataset.split(validationFraction: validationFraction)
     guard training.count > context else {
-      throw CorpusError.tooShort(tokenCount: training.count, context: context)
+      throw PretrainingError.corpusTooShort(
+        tokens: tokens.count, training: training.count, context: context)
     }
     description = Description(
       paths: paths, hash: corpus.contentHash(), documents: corpus.documents.count, bytes: corpus.byteCount,

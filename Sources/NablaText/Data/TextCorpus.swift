@@ -32,6 +32,14 @@ public struct TextCorpus: Sendable {
     self.skipped = skipped
   }
 
+  /// What to tell the user about files left out, naming the first few; nil when there are none.
+  public var skippedSummary: String? {
+    guard !skipped.isEmpty else { return nil }
+    let named = skipped.prefix(3).map { "\($0.path) (\($0.reason))" }.joined(separator: ", ")
+    let rest = skipped.count > 3 ? ", and \(skipped.count - 3) more" : ""
+    return "skipped \(skipped.count == 1 ? "1 file" : "\(skipped.count) files"): \(named)\(rest)"
+  }
+
   /// Bytes of UTF-8 in all documents.
   public var byteCount: Int { documents.reduce(0) { $0 + $1.text.utf8.count } }
 

@@ -24,7 +24,8 @@ public final class ProgressDisplay {
   private let style: Style
   private let output: Int32
   private let now: () -> Double
-  private let isUnicode: Bool
+  /// Whether the user's terminal shows block characters.
+  public let isUnicode: Bool
   /// Seconds between two displays: short enough to look alive, long enough not to flicker or to fill a log.
   private let interval: Double
 

@@ -8,8 +8,9 @@ extension ProgressReport {
     let percent = "\(Int(fraction * 100))%"
     var shown = [title.isEmpty ? percent : "\(title) \(percent)"]
     var columns = shown[0].count
-    for part in parts {
-      guard columns + 2 + part.count <= width else { break }
+    for (index, part) in parts.enumerated() {
+      // A bar says more than what comes after the step, the loss, the time left and the speed.
+      guard columns + 2 + part.count + (index < 4 ? 0 : 12) <= width else { break }
       shown.append(part)
       columns += 2 + part.count
     }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Turns Ctrl-C (SIGINT) and SIGTERM into a flag that the training loop polls, so that it can finish the step and save.
 ///
-/// SIGPIPE is ignored. A second signal ends the process at once, with the status the shell gives such a death: 130 for SIGINT, 143 for
-/// SIGTERM.
+/// A second signal ends the process at once, with the status the shell gives such a death: 130 for SIGINT, 143 for
+/// SIGTERM. SIGPIPE and SIGXFSZ are ignored: the write that caused them fails with an error instead.
 ///
 /// ```swift
 /// StopSignal.install()
@@ -25,8 +25,16 @@ public enum StopSignal {
     }
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    // A parent may have left them blocked: children inherit that.
+    var stopping = sigset_t()
+    sigemptyset(&stopping)
+    sigaddset(&stopping, SIGINT)
+    sigaddset(&stopping, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &stopping, nil)
     // A closed pipe behind the progress display must not end a training either.
     signal(SIGPIPE, SIG_IGN)
+    // Nor a file at its size limit kill the process before it can say so.
+    signal(SIGXFSZ, SIG_IGN)
   }
 
   /// Whether a signal has come since ``install()`` or ``reset()``.

@@ -1,0 +1,39 @@
+import Foundation
+import Nabla
+import Testing
+
+extension ToolTests {
+  /// The programs of Examples/, built beside the tool.
+  @Suite struct Examples {
+    private func output(_ name: String, _ arguments: [String] = []) throws -> String {
+      let program = (Tool.path as NSString).deletingLastPathComponent + "/" + name
+      let result = try Tool.Child([program] + arguments, environment: [:], input: nil).finish()
+      try #require(result.status == 0, "\(result.summary)")
+      return result.output
+    }
+
+    /// The numbers that follow `label`, in order.
+    private func numbers(_ label: String, in text: String) -> [Double] {
+      text.components(separatedBy: label + " ").dropFirst().compactMap { rest in
+        Double(rest.prefix { $0.isNumber || "+-.e".contains($0) })
+      }
+    }
+
+    @Test func languageModelLearns() throws {
+      try withFolder { folder in
+        let losses = numbers("loss", in: try output("LanguageModel", [folder + "/text.txt"]))
+        #expect(losses.first! > 5 && losses.last! < 1, "\(losses)")
+      }
+    }
+
+    @Test func spiralsAreToldApart() throws {
+      let accuracies = numbers("accuracy", in: try output("Spirals"))
+      #expect(accuracies.first! < 0.8 && accuracies.last! > 0.97, "\(accuracies)")
+    }
+
+    @Test func gradientByHandIsRight() throws {
+      let errors = numbers("x", in: try output("CustomGradient"))
+      #expect(!errors.isEmpty && errors[0] < 2e-3, "\(errors)")
+    }
+  }
+}
