@@ -11,8 +11,7 @@ DISPATCHED void nabla_cross_entropy(int64_t rows, int64_t n, float *x, const int
       if (gradient) memset(x, 0, (size_t)n * 4);
       continue;
     }
-    float m = -INFINITY;
-    for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    float m = row_maximum(n, x);
     float picked = x[target];
     float sum = 0, total = 0;
     if (gradient) {

@@ -1,12 +1,7 @@
 #include "softmax.h"
 #include "vectormath.h"
 
-/// The largest of n values (NaN does not count), and Σ exp(x - max).
-static inline INLINED float row_maximum(int64_t n, const float *x) {
-  float m = -INFINITY;
-  for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
-  return m;
-}
+/// Σ exp(x - m).
 static inline INLINED float row_sum_exp(int64_t n, const float *x, float m) {
   float sum = 0;
   for (int64_t i = 0; i < n; i++) sum += exp_float(x[i] - m);

@@ -105,3 +105,17 @@ static inline float softplus_float(float x) {
   float l = u == 1.0f ? e : log_float(u) * (e / (u - 1.0f));
   return (x > 0.0f ? x : 0.0f) + l;
 }
+
+/// The largest of n values; NaN does not count. Lane by lane, since the compiler does not vectorise a plain maximum
+/// without being told that there is no NaN.
+static inline INLINED float row_maximum(int64_t n, const float *x) {
+  float lanes[16];
+  for (int j = 0; j < 16; j++) lanes[j] = -INFINITY;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int j = 0; j < 16; j++) lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+  float m = -INFINITY;
+  for (int j = 0; j < 16; j++) m = lanes[j] > m ? lanes[j] : m;
+  for (; i < n; i++) m = x[i] > m ? x[i] : m;
+  return m;
+}
