@@ -41,9 +41,9 @@ private struct EchoLanguage {
     case llama, gpt2, original, muon, bfloat16
   }
 
-  /// Trained for some seconds, each kind of model comes within 0.06 nats of the best possible loss, and not below it
-  /// (0.01 is left to chance). Untrained it is 1.39; with a wrong sign, without positions, or with attention
-  /// to the last letter alone it stays above 1.3; with a mask that shows the next letter it falls below 0.2.
+  /// Trained for a second, each kind of model comes within 0.12 nats of the best possible loss (0.00 to 0.04 is seen),
+  /// and not below it (0.01 is left to chance). Untrained it is 0.77 above; without positions 0.44, from what
+  /// the mask alone tells of order; with a mask that shows the next letter it falls 0.58 below.
   @Test(arguments: Kind.allCases) func reachesTheEntropy(_ kind: Kind) throws {
     var c = TransformerConfiguration(
       vocabularySize: 4, context: 24, width: 32, layerCount: 1, headCount: 2, feedForwardWidth: 64)
@@ -67,6 +67,6 @@ private struct EchoLanguage {
     let loss = Double(withoutGradient { model.loss(inputs, targets: targets).item() })
     // (23 · 0.588 + 1.386) / 24, give or take.
     #expect(abs(bayes - 0.6209) < 0.05)
-    #expect(loss - bayes < 0.06 && loss - bayes > -0.01, "loss \(loss), the language's own \(bayes)")
+    #expect(loss - bayes < 0.12 && loss - bayes > -0.01, "loss \(loss), the language's own \(bayes)")
   }
 }
