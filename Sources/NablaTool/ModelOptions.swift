@@ -76,7 +76,7 @@ struct ModelOptions: ParsableArguments {
     c.keyValueHeadCount = kvHeads ?? (isGrouped ? c.keyValueHeadCount : c.headCount)
     c.headSize = c.headCount > 0 ? c.width / c.headCount : 0
     c.feedForward = feedForward ?? c.feedForward
-    if width != nil || feedForward != nil, (1...1 << 24).contains(c.width) {
+    if width != nil || feedForward != nil, (1...TransformerConfiguration.largestSize).contains(c.width) {
       c.feedForwardWidth = TransformerConfiguration.feedForwardWidth(for: c.width, c.feedForward)
     }
     c.feedForwardWidth = feedForwardWidth ?? c.feedForwardWidth
