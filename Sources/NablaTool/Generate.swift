@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Nabla
 
 struct Generate: ParsableCommand {
@@ -60,16 +61,18 @@ struct Generate: ParsableCommand {
     var generator = Generator(network, tokenizer: tokenizer, options: options, seed: seed)
     generator.stopStrings = stop
     let streams = count == 1 && !json
+    // What goes into a file or a pipe stays as it is.
+    let cleaned = isatty(STDOUT_FILENO) == 1 ? printable : { $0 }
     // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
     var unshown = text
     var failure: FileError?
     let completions = try generator.run(prompt: text, maximumTokens: maxTokens, count: count) { _, part in
       guard streams, failure == nil else { return }
-      do throws(FileError) { try show(unshown + part) } catch { failure = error }
+      do throws(FileError) { try show(cleaned(unshown + part)) } catch { failure = error }
       unshown = ""
     }
     if let failure { throw failure }
-    if streams { return try show(unshown + "\n") }
+    if streams { return try show(cleaned(unshown) + "\n") }
     for (i, completion) in completions.enumerated() {
       if json {
         let object: JSONValue = [
@@ -78,7 +81,7 @@ struct Generate: ParsableCommand {
         ]
         try show(object.serialized() + "\n")
       } else {
-        try show("--- \(i + 1) ---\n\(text)\(completion.text)\n")
+        try show("--- \(i + 1) ---\n\(cleaned(text + completion.text))\n")
       }
     }
   }

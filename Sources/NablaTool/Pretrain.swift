@@ -48,7 +48,7 @@ struct Pretrain: ParsableCommand {
     let outcome: Pretraining.Outcome
     do {
       outcome = try pretraining.train(progress: progress, stopAfter: options.training.stopAfter) { step, text in
-        progress.message("--- sample at step \(step) ---\n\(text)\n---")
+        progress.message("--- sample at step \(step) ---\n\(printable(text))\n---")
       }
     } catch {
       progress.finish()
@@ -64,7 +64,8 @@ struct Pretrain: ParsableCommand {
       "model: \(grouped(pretraining.model.parameterCount)) parameters, \(c.layerCount) layers, width \(c.width), "
         + "\(c.headCount) heads, context \(c.context), vocabulary \(c.vocabularySize)")
     progress.message(
-      "machine: \(Threads.count) threads, \(instructionSet), products in \(pretraining.model.computeType)")
+      "machine: \(Threads.count) \(Threads.count == 1 ? "thread" : "threads"), \(instructionSet), products in \(pretraining.model.computeType)"
+    )
     progress.message("run: \(pretraining.run.path)")
   }
 
@@ -90,7 +91,7 @@ struct Pretrain: ParsableCommand {
         """
         model:  \(path)/model
         report: \(path)/report.html (open it in a browser)
-        next:   \(toolName) generate \(shellQuoted(path)) --prompt "Once"
+        next:   \(toolName) generate \(shellQuoted(path)) --prompt "The "
         """)
     }
   }
@@ -111,6 +112,15 @@ struct Pretrain: ParsableCommand {
 /// Why training ended early, and how to go on.
 struct TrainingFailure: Error, CustomStringConvertible {
   let description: String
+}
+
+/// The text without control characters: a model that has not learned much may write any, and a terminal obeys them.
+func printable(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { scalar in
+        scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control ? scalar : "\u{FFFD}"
+      }))
 }
 
 /// This program as the user called it, for commands to copy.

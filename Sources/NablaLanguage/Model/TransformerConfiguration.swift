@@ -69,8 +69,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       ("heads", headCount), ("kv-heads", keyValueHeadCount), ("feed-forward-width", feedForwardWidth),
     ]
     for (name, size) in sizes {
-      try require(
-        (1...Self.largestSize).contains(size), "--\(name) must be between 1 and \(Self.largestSize), not \(size)")
+      try require(size >= 1, "\(name) must be at least 1, not \(size)")
+      try require(size <= Self.largestSize, "\(name) must be at most \(Self.largestSize), not \(size)")
     }
     try require((1...256).contains(headSize), "a head size of \(headSize) is not in 1...256: change --heads or --width")
     try require(
@@ -79,8 +79,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key-value heads do not divide \(headCount) heads")
     try require(
       positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
-    try require(dropout >= 0 && dropout < 1, "--dropout must be at least 0 and less than 1, not \(dropout)")
-    try require(window.map { $0 >= 1 } ?? true, "--window must be at least 1")
+    try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
+    try require(window.map { $0 >= 1 } ?? true, "the attention window must be at least 1")
     try require(normEpsilon >= 0 && normEpsilon.isFinite, "the norms' epsilon must not be negative, nor \(normEpsilon)")
     try require(rotaryBase > 0 && rotaryBase.isFinite, "the base of rotary frequencies must be positive")
     try require(

@@ -83,7 +83,12 @@ public final class Pretraining {
     let setup = Setup(
       model: model, training: training, data: data.description, parameterCount: network.parameterCount)
     let run = try RunFolder.create(at: output, command: "pretrain", configuration: setup)
-    try self.init(setup, data, network, run, State(random: random), resuming: false)
+    do {
+      try self.init(setup, data, network, run, State(random: random), resuming: false)
+    } catch {
+      try? removeTree(run.path)
+      throw error
+    }
   }
 
   /// Checks what can be checked before the text is read.

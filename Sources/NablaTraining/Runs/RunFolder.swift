@@ -51,6 +51,7 @@ public final class RunFolder: Sendable {
     encoder.outputFormatting = .sortedKeys
     let encoded = try JSONValue(parsing: Array(encoder.encode(configuration)))
 
+    let isNew = path.map { !pathExists($0) } ?? true
     let path = try path ?? createNumberedFolder(command: command)
     try createFolders(path)
     let names = try folderEntries(path)
@@ -62,9 +63,15 @@ public final class RunFolder: Sendable {
     let description: JSONValue = [
       "formatVersion": .integer(formatVersion), "command": .string(command), "configuration": encoded,
     ]
-    try createFolders("\(path)/checkpoints")
-    try createFolders("\(path)/samples")
-    try AtomicFile.write(description.serialized(.indented) + "\n", to: "\(path)/config.json")
+    do {
+      try createFolders("\(path)/checkpoints")
+      try createFolders("\(path)/samples")
+      try AtomicFile.write(description.serialized(.indented) + "\n", to: "\(path)/config.json")
+    } catch {
+      // No half of a run: a second try would be refused.
+      for part in isNew ? [path] : ["\(path)/checkpoints", "\(path)/samples"] { try? removeTree(part) }
+      throw error
+    }
     return RunFolder(path: path, command: command, configuration: encoded, lock: lock)
   }
 
