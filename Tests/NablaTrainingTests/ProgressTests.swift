@@ -58,28 +58,30 @@ private let full = ProgressReport(
     #expect(duration(seconds) == text)
   }
 
+  private final class Clock {
+    var seconds = 0.0
+  }
+
   /// Collects what a display writes into a file, with a clock that the test moves.
-  private func output(_ style: ProgressDisplay.Style, _ body: (ProgressDisplay, inout Double) throws -> Void) throws
+  private func output(_ style: ProgressDisplay.Style, _ body: (ProgressDisplay, Clock) throws -> Void) throws
     -> String
   {
     try withTemporaryFolder { folder in
       let path = "\(folder)/out"
       let descriptor = open(path, O_WRONLY | O_CREAT, 0o644)
       defer { close(descriptor) }
-      nonisolated(unsafe) var time = 0.0
-      try withUnsafeMutablePointer(to: &time) { clock in
-        let display = ProgressDisplay(title: "sft", style: style, output: descriptor, now: { clock.pointee })
-        try body(display, &clock.pointee)
-        display.finish()
-      }
+      let clock = Clock()
+      let display = ProgressDisplay(title: "sft", style: style, output: descriptor, now: { clock.seconds })
+      try body(display, clock)
+      display.finish()
       return try readText(path)
     }
   }
 
   @Test func writesPlainLinesWhereThereIsNoTerminal() throws {
-    let text = try output(.automatic) { display, time in
+    let text = try output(.automatic) { display, clock in
       for step in 1...100 {
-        time += 0.1
+        clock.seconds += 0.1
         display.update(ProgressReport(step: step, total: 100, loss: 2))
         if step == 60 { display.message("saved") }
       }

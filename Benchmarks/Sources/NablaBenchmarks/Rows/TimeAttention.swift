@@ -27,7 +27,9 @@ enum TimeAttention {
     }
     return {
       _ = secondsPerCall(3, step)
-      return ["milliseconds": median(secondsPerCall(context > 1024 ? 5 : 20, step))! * 1e3, "peak_rss_mib": peakResidentMiB()]
+      return [
+        "milliseconds": median(secondsPerCall(context > 1024 ? 5 : 20, step))! * 1e3, "peak_rss_mib": peakResidentMiB(),
+      ]
     }
   }
 }
