@@ -3,6 +3,7 @@
 #include "matmul.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include "conversion.h"
 #include "kernel.h"
 
 #if !__has_include(<oneapi/dnnl/dnnl.h>)
@@ -188,14 +189,58 @@ DISPATCHED static void matmul_small(const struct nabla_matmul *p, const float *a
   }
 }
 
+/// A float32 copy of what a bfloat16 operand spans, with the same strides.
+static float *widened(const uint16_t *x, int64_t span) {
+  float *copy = malloc((size_t)span * 4);
+  if (copy) nabla_bfloat16_to_float(span, x, copy);
+  return copy;
+}
+
+/// The product with bfloat16 operands widened, and the result rounded to bfloat16 where it is wanted so.
+static int32_t through_float(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
+  struct nabla_matmul q = *p;
+  q.typeA = q.typeB = q.typeC = NABLA_FLOAT32;
+  int64_t spanA = (p->batch - 1) * p->batchA + (p->m - 1) * p->rowA + (p->k - 1) * p->columnA + 1;
+  int64_t spanB = (p->batch - 1) * p->batchB + (p->k - 1) * p->rowB + (p->n - 1) * p->columnB + 1;
+  float *wideA = p->typeA == NABLA_BFLOAT16 ? widened(a, spanA) : NULL;
+  float *wideB = p->typeB == NABLA_BFLOAT16 ? widened(b, spanB) : NULL;
+  float *wideC = NULL;
+  int32_t status = dnnl_out_of_memory;
+  if ((p->typeA == NABLA_BFLOAT16 && !wideA) || (p->typeB == NABLA_BFLOAT16 && !wideB)) goto done;
+  if (p->typeC == NABLA_BFLOAT16) {
+    wideC = malloc((size_t)(p->batch * p->m * p->n) * 4);
+    if (!wideC) goto done;
+    q.rowC = p->n;
+    q.batchC = p->m * p->n;
+    for (int64_t i = 0; p->accumulate && i < p->batch * p->m; i++)
+      nabla_bfloat16_to_float(p->n, (uint16_t *)c + i / p->m * p->batchC + i % p->m * p->rowC, wideC + i * p->n);
+  }
+  status = nabla_matmul_run(&q, wideA ? wideA : a, wideB ? wideB : b, bias, wideC ? wideC : c);
+  for (int64_t i = 0; wideC && i < p->batch * p->m; i++)
+    nabla_float_to_bfloat16(p->n, wideC + i * p->n, (uint16_t *)c + i / p->m * p->batchC + i % p->m * p->rowC);
+done:
+  free(wideA);
+  free(wideB);
+  free(wideC);
+  return status;
+}
+
 int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
   if (p->batch == 1 && p->m * p->n * p->k <= 65536 && p->k <= SMALL_DEPTH && p->typeA == NABLA_FLOAT32 && p->typeB == NABLA_FLOAT32 &&
       p->typeC == NABLA_FLOAT32) {
     matmul_small(p, a, b, bias, c);
     return 0;
   }
+  int32_t has16 = p->typeA == NABLA_BFLOAT16 || p->typeB == NABLA_BFLOAT16 || p->typeC == NABLA_BFLOAT16;
+  // oneDNN has no bfloat16 products below AVX-512: there they run in float32.
+  static _Thread_local int32_t refuses16;
+  if (has16 && refuses16) return through_float(p, a, b, bias, c);
   dnnl_status_t status = dnnl_success;
   struct entry *e = lookup(p, &status);
+  if (!e && has16 && status == dnnl_unimplemented) {
+    refuses16 = 1;
+    return through_float(p, a, b, bias, c);
+  }
   if (!e) return (int32_t)status;
   dnnl_memory_set_data_handle(e->a, (void *)a);
   dnnl_memory_set_data_handle(e->b, (void *)b);

@@ -105,14 +105,19 @@ extension Tensor {
   }
 
   /// Whether an operation on these inputs must leave a record.
-  package static func isRecording(_ inputs: Tensor...) -> Bool {
-    inputs.contains { $0.node != nil } && nabla_recording_disabled() == 0
+  package static func isRecording(_ input: Tensor) -> Bool {
+    input.node != nil && nabla_recording_disabled() == 0
   }
 
-  /// This tensor with the record of how it was made, if any of `inputs` has one. `backward` must capture tensors
+  /// This tensor with the record of how it was made, if any of the inputs has one. `backward` must capture tensors
   /// without their own records (`stopGradient()`), or whole graphs would stay alive.
-  package func recorded(_ inputs: Tensor..., backward: @escaping Node.Backward) -> Tensor {
-    recorded(inputs, backward: backward)
+  package func recorded(_ input: Tensor, backward: @escaping Node.Backward) -> Tensor {
+    // One and two inputs come without an array: most operations record nothing, and should then allocate nothing.
+    input.node == nil ? self : recorded([input], backward: backward)
+  }
+
+  package func recorded(_ first: Tensor, _ second: Tensor, backward: @escaping Node.Backward) -> Tensor {
+    first.node == nil && second.node == nil ? self : recorded([first, second], backward: backward)
   }
 
   package func recorded(_ inputs: [Tensor], backward: @escaping Node.Backward) -> Tensor {

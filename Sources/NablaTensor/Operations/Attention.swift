@@ -123,7 +123,7 @@ extension Tensor {
     let (out, logSumExp) = attentionForward(
       sizes, q: .init(heads: q), k: .init(heads: k), v: .init(heads: v), mask: mask, scale: scale)
     let result = out.reshaped(q.shape)
-    return result.recorded(queries, keys, values) { dy, inputs in
+    return result.recorded([queries, keys, values]) { dy, inputs in
       let (dq, dk, dv) = (q.uninitializedLike, k.uninitializedLike, v.uninitializedLike)
       backward(
         sizes, (.init(heads: q), .init(heads: k), .init(heads: v)), out: .init(heads: result), logSumExp,

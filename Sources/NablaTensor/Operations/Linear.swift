@@ -37,6 +37,10 @@ extension Tensor {
         rowStrideC: width, accumulating: residual != nil)
       start += widths[i]
     }
+    guard nabla_recording_disabled() == 0,
+      node != nil || residual?.node != nil || weights.contains(where: { $0.node != nil })
+        || biases?.contains(where: { $0.node != nil }) == true
+    else { return y }
     let count = weights.count
     return y.recorded([self] + (residual.map { [$0] } ?? []) + weights + (biases ?? [])) { dy, nodes in
       var next = 0
