@@ -12,7 +12,7 @@ VENV = $(CURDIR)/.venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
-	.build/release/nabla pretrain --preset tiny Sources README.md Documentation
+	.build/release/nabla pretrain --preset tiny README.md Documentation Sources
 
 test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests

@@ -20,7 +20,7 @@ struct Pretrain: ParsableCommand {
 
   @Argument(help: "Files and folders of text.", completion: .file())
   var files: [String] = []
-  @OptionGroup(title: "Run") var options: PretrainOptions
+  @OptionGroup var options: PretrainOptions
 
   func validate() throws {
     if options.resume == nil {

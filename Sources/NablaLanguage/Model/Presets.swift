@@ -105,7 +105,7 @@ public struct Preset: Sendable {
     training.finalLearningRate = 1e-4
     training.warmup = 200
     return Preset(
-      name: "original", summary: "the first transformer's block: post-norm, ReLU, learned positions",
+      name: "original", summary: "the block of the first transformer: post-norm, ReLU",
       tokenizer: .bpe, model: model, training: training)
   }()
 }
