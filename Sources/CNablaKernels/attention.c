@@ -150,9 +150,11 @@ void nabla_attention_backward(
       .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
   r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
 
-  // Plenty of heads: a thread takes whole heads. Few: threads share a head, a block of keys each, and take turns at dq.
-  // Either way dq gets the blocks of keys in ascending order, so the choice cannot change a bit.
-  const bool shared = threadCount > 1 && heads < 4 * (int64_t)threadCount;
+  // Where heads keep the threads busy to nine tenths, a thread takes whole heads. Otherwise threads share a head, a block
+  // of keys each, and take turns at dq. Either way dq gets the blocks of keys in ascending order, so the choice cannot
+  // change a bit.
+  const int64_t rounds = (heads + threadCount - 1) / threadCount;
+  const bool shared = 10 * heads < 9 * rounds * threadCount;
   const int64_t tickets = shared ? heads * group * r.queryBlocks : 0;
   const size_t dqBytes = shared ? (size_t)(heads * r.dqFloats) * sizeof(float) : 0;
   const size_t deltaBytes = (size_t)rows * sizeof(float);

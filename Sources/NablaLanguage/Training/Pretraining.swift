@@ -341,9 +341,11 @@ public final class Pretraining {
 
   private func sample(_ onSample: (Int, String) throws -> Void) throws {
     guard setup.training.sampleLength > 0 else { return }
+    // A model of one text has never seen what comes after a text's end: it begins at a new line instead.
+    let isOneText = data.description.documents == 1 && (try? tokenizer.encode("\n")) != nil
     let text = try averaged {
       var generator = Generator(model, tokenizer: tokenizer, seed: setup.training.seed)
-      return try generator.run(prompt: "", maximumTokens: setup.training.sampleLength)[0].text
+      return try generator.run(prompt: isOneText ? "\n" : "", maximumTokens: setup.training.sampleLength)[0].text
     }
     try run.writeSample(text, step: state.step)
     try onSample(state.step, text)

@@ -44,6 +44,10 @@ private let knownMetrics = [
     caption: "The loss shared out over the bytes of the text: comparable between tokenizers. Lower is better.",
     axis: "bits per byte", color: "second"),
   MetricChart(
+    name: "validation_perplexity", id: "perplexity", title: "Validation perplexity",
+    caption: "e to the validation loss: as uncertain as a fair choice among so many tokens. Lower is better.",
+    axis: "perplexity", color: "second"),
+  MetricChart(
     name: "learning_rate", id: "rate", title: "Learning rate", caption: "The schedule as it was applied.",
     axis: "learning rate", format: .exponential, color: "third"),
   MetricChart(
