@@ -25,7 +25,7 @@ let package = Package(
     .target(
       name: "NablaText",
       dependencies: [
-        "NablaFormats",
+        "NablaTensor", "NablaFormats",
         .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),

@@ -25,12 +25,8 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   }
 
   public mutating func next() -> UInt64 {
-    var words: (UInt32, UInt32) = (0, 0)
-    withUnsafeMutableBytes(of: &words) {
-      nabla_philox(key, stream, counter, 2, $0.baseAddress!.assumingMemoryBound(to: UInt32.self))
-    }
-    counter &+= 1
-    return UInt64(words.0) | UInt64(words.1) << 32
+    defer { counter &+= 1 }
+    return philox(key: key, counter: counter, stream: stream)
   }
 
   /// A number in [0, 1), a multiple of 2⁻⁵³.
@@ -96,4 +92,14 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   package mutating func dropoutState(_ elements: Int) -> (key: UInt64, stream: UInt64, counter: UInt64) {
     (key, stream, advance(elements))
   }
+}
+
+/// The first 64 of the 128 random bits that Philox4x32-10 makes of a key, a counter and a stream: a pure function, for
+/// draws that must not depend on those before them.
+package func philox(key: UInt64, counter: UInt64, stream: UInt64) -> UInt64 {
+  var words: (UInt32, UInt32) = (0, 0)
+  withUnsafeMutableBytes(of: &words) {
+    nabla_philox(key, stream, counter, 2, $0.baseAddress!.assumingMemoryBound(to: UInt32.self))
+  }
+  return UInt64(words.0) | UInt64(words.1) << 32
 }

@@ -1,8 +1,10 @@
+import NablaTensor
+
 /// Windows at independent uniform places, as in nanoGPT.
 ///
 /// The batch of a step is a function of (seed, step) and nothing else: training that resumes at step k sees what it
 /// would have seen. Row r of step s begins at ⌊x · (n − T) / 2⁶⁴⌋, where n is the number of tokens, T the context, and
-/// x the first 64 bits of ``Philox4x32`` with key `seed` and counter (s, r, stream 0).
+/// x the first 64 bits of Philox4x32-10 with key `seed`, counter s and stream r.
 public struct RandomWindows: Sendable {
   public let dataset: TokenDataset
   public let context: Int
@@ -21,7 +23,7 @@ public struct RandomWindows: Sendable {
   public func batch(step: Int) -> TokenBatch {
     let places = UInt64(dataset.count - context)
     let starts = (0..<batchSize).map { row in
-      let random = Philox4x32.random(key: seed, step: UInt64(step), row: UInt32(row), stream: 0)
+      let random = philox(key: seed, counter: UInt64(step), stream: UInt64(row))
       return Int(random.multipliedFullWidth(by: places).high)
     }
     return TokenBatch(dataset, starts: starts, context: context)
