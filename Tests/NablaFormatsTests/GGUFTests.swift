@@ -150,6 +150,11 @@ private struct Crafted {
   }
 }
 
+/// The parsed header of a file of these bytes.
+private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GGUFHeader {
+  try bytes.withUnsafeBytes { try GGUFHeader($0, file: file) }
+}
+
 /// Files that a bad disk or a malicious writer makes.
 @Suite struct HostileGGUFTests {
   struct Case: Sendable, CustomTestStringConvertible {
@@ -295,7 +300,7 @@ private struct Crafted {
 
   @Test(arguments: cases) func rejects(_ hostile: Case) throws {
     let error = try #require(throws: GGUFError.self) {
-      try hostile.bytes.withUnsafeBytes { bytes throws(GGUFError) in _ = try GGUFHeader(bytes, file: "bad.gguf") }
+      try header(hostile.bytes, "bad.gguf")
     }
     for part in hostile.says + ["bad.gguf: "] {
       #expect(error.description.contains(part), "\(error.description)")
@@ -304,9 +309,6 @@ private struct Crafted {
 
   /// What looks odd and is right: tensors in another order than their bytes, a missing last padding, no tensors at all.
   @Test func acceptsWhatTheFormatAllows() throws {
-    func header(_ bytes: [UInt8]) throws -> GGUFHeader {
-      try bytes.withUnsafeBytes { bytes throws(GGUFError) in try GGUFHeader(bytes, file: "odd.gguf") }
-    }
     #expect(try header(Crafted(version: 2).bytes).entries.isEmpty)
     let entries = try header(Self.tensors([("w", 32), ("v", 0)], data: 48)).entries
     #expect(entries.map(\.name) == ["w", "v"])
@@ -320,7 +322,7 @@ private struct Crafted {
     let end = try GGUFFile(path: fixture("all-types.gguf")).entries.map(\.byteRange.upperBound).max()!
     for count in 0..<end {
       #expect(throws: GGUFError.self) {
-        try whole[..<count].withUnsafeBytes { bytes throws(GGUFError) in _ = try GGUFHeader(bytes, file: "cut.gguf") }
+        try header(Array(whole[..<count]))
       }
     }
   }
