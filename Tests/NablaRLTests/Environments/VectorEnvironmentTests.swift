@@ -103,7 +103,7 @@ private struct Broken: Environment {
   }
 
   /// The same numbers for any count of threads, and each environment's own whatever stands beside it.
-  @Test(arguments: ["CartPole-v1"])
+  @Test(arguments: EnvironmentDescription.all.map(\.name))
   func threadsDoNotMatter(name: String) throws {
     func run(_ count: Int, threads: Int) throws -> [Float] {
       let before = Threads.count
