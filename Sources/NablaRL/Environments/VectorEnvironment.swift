@@ -47,6 +47,10 @@ public final class VectorEnvironment {
     /// Its steps.
     public var length: Int
     public var terminated: Bool
+
+    public init(environment: Int, return: Double, length: Int, terminated: Bool) {
+      (self.environment, self.return, self.length, self.terminated) = (environment, `return`, length, terminated)
+    }
   }
 
   package let dynamics: any Dynamics

@@ -4,18 +4,22 @@ import Testing
 
 /// What Gymnasium cannot tell: beginnings, the teaching environments, and what is random in them.
 @Suite struct EnvironmentTests {
+  static let beginnings: [(String, [ClosedRange<Double>])] = [
+    ("CartPole-v1", Array(repeating: -0.05...0.05, count: 4)),
+    ("SimpleCartPole", Array(repeating: -0.1...0.1, count: 4)),
+    ("Acrobot-v1", Array(repeating: -0.1...0.1, count: 4)),
+    ("MountainCar-v0", [-0.6...(-0.4), 0...0]),
+    ("MountainCarContinuous-v0", [-0.6...(-0.4), 0...0]),
+    ("Pendulum-v1", [-Double.pi...Double.pi, -1...1]),
+    ("ContextualBandit", [-1...1, -1...1]),
+  ]
+
   /// Where episodes begin, over many: within the bounds, and filling them.
-  @Test(arguments: [
-    ("CartPole-v1", [(-0.05, 0.05), (-0.05, 0.05), (-0.05, 0.05), (-0.05, 0.05)]),
-    ("SimpleCartPole", [(-0.1, 0.1), (-0.1, 0.1), (-0.1, 0.1), (-0.1, 0.1)]),
-    ("Acrobot-v1", [(-0.1, 0.1), (-0.1, 0.1), (-0.1, 0.1), (-0.1, 0.1)]),
-    ("MountainCar-v0", [(-0.6, -0.4), (0, 0)]), ("MountainCarContinuous-v0", [(-0.6, -0.4), (0, 0)]),
-    ("Pendulum-v1", [(-Double.pi, Double.pi), (-1, 1)]), ("ContextualBandit", [(-1, 1), (-1, 1)]),
-  ])
-  func beginnings(name: String, bounds: [(Double, Double)]) throws {
+  @Test(arguments: beginnings) func beginnings(name: String, bounds: [ClosedRange<Double>]) throws {
     let environments = try VectorEnvironment(name, count: 2000)
     try environments.reset(seed: 4)
-    for (s, (low, high)) in bounds.enumerated() {
+    for (s, range) in bounds.enumerated() {
+      let (low, high) = (range.lowerBound, range.upperBound)
       let values = (0..<2000).map { environments.batch[s, $0] }
       #expect(values.allSatisfy { $0 >= low - 1e-8 && $0 <= high + 1e-8 })
       let mean = values.reduce(0, +) / 2000
