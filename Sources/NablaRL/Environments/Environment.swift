@@ -68,11 +68,11 @@ public protocol EnvironmentAction {
 /// The actions of N environments.
 public struct ActionBatch: @unchecked Sendable {
   /// [N], for discrete actions.
-  let discrete: UnsafeMutablePointer<Int32>
+  package let discrete: UnsafeMutablePointer<Int32>
   /// [N, A], for continuous ones.
-  let continuous: UnsafeMutablePointer<Float>
+  package let continuous: UnsafeMutablePointer<Float>
   /// A.
-  let width: Int
+  package let width: Int
 }
 
 extension Int: EnvironmentAction {

@@ -93,14 +93,15 @@ struct ParityCase {
     self.name = "\(name) \(part)"
     let states = try tensor("state")
     (count, width) = (states.shape[0], states.shape[1])
-    state = states.array()
-    next = try tensor("next").array()
+    state = states.array(of: Double.self)
+    next = try tensor("next").array(of: Double.self)
     observation = try tensor("observation").array()
-    reward = try tensor("reward").array()
-    terminated = try tensor("terminated").array()
-    truncated = try tensor("truncated").array()
+    reward = try tensor("reward").array(of: Double.self)
+    terminated = try tensor("terminated").array(of: Int32.self)
+    truncated = try tensor("truncated").array(of: Int32.self)
     let action = try tensor("action")
-    (discrete, continuous) = action.dtype == .int32 ? (action.array(), []) : ([], action.array())
+    discrete = action.dtype == .int32 ? action.array(of: Int32.self) : []
+    continuous = action.dtype == .int32 ? [] : action.array()
   }
 
   func load(into environments: VectorEnvironment) {

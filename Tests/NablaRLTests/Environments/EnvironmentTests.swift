@@ -4,7 +4,7 @@ import Testing
 
 /// What Gymnasium cannot tell: beginnings, the teaching environments, and what is random in them.
 @Suite struct EnvironmentTests {
-  static let beginnings: [(String, [ClosedRange<Double>])] = [
+  static let starts: [(String, [ClosedRange<Double>])] = [
     ("CartPole-v1", Array(repeating: -0.05...0.05, count: 4)),
     ("SimpleCartPole", Array(repeating: -0.1...0.1, count: 4)),
     ("Acrobot-v1", Array(repeating: -0.1...0.1, count: 4)),
@@ -15,7 +15,7 @@ import Testing
   ]
 
   /// Where episodes begin, over many: within the bounds, and filling them.
-  @Test(arguments: beginnings) func beginnings(name: String, bounds: [ClosedRange<Double>]) throws {
+  @Test(arguments: starts) func beginnings(name: String, bounds: [ClosedRange<Double>]) throws {
     let environments = try VectorEnvironment(name, count: 2000)
     try environments.reset(seed: 4)
     for (s, range) in bounds.enumerated() {
