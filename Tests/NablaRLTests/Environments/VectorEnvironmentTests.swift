@@ -3,7 +3,7 @@ import NablaTensor
 import Testing
 
 /// Counts its steps; ends itself after `life`, or says it is cut off when `cuts`.
-private struct Counter: Environment {
+struct Counter: Environment {
   var life = 3
   var cuts = false
   var place = 0
@@ -29,7 +29,7 @@ private struct Counter: Environment {
 }
 
 /// Gives numbers that are none, when told to.
-private struct Broken: Environment {
+struct Broken: Environment {
   var steps = 0
   var observationSpace: ObservationSpace { ObservationSpace(["height"], within: [1]) }
   var actionSpace: ActionSpace { .continuous(low: [-1], high: [1]) }
