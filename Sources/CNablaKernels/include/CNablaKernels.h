@@ -10,6 +10,8 @@
 #include "matmul.h"
 #include "normalization.h"
 #include "optimizer.h"
+#include "perceptron.h"
+#include "policy.h"
 #include "pooling.h"
 #include "random.h"
 #include "reduction.h"
