@@ -6,6 +6,7 @@
 #include "convolution.h"
 #include "crossentropy.h"
 #include "elementwise.h"
+#include "environments.h"
 #include "indexing.h"
 #include "matmul.h"
 #include "normalization.h"
