@@ -7,7 +7,7 @@ import NablaTensor
 /// let logits = policy(observations)                    // [B, 4] → [B, 2]
 /// ```
 public final class MultilayerPerceptron: Module {
-  let layers: [Linear]
+  package let layers: [Linear]
   public let activation: Activation
 
   /// - Parameters:
