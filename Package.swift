@@ -50,7 +50,7 @@ let package = Package(
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
-    .testTarget(name: "NablaRLTests", dependencies: ["NablaRL"]),
+    .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],
   swiftLanguageModes: [.v6]

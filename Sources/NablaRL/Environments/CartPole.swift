@@ -18,10 +18,9 @@ package struct CartPole: Dynamics {
   package let stateNames = ["position", "velocity", "angle", "angular velocity"]
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
-    for s in 0..<4 {
-      batch[s, i] = random.uniform(-0.05, 0.05)
-      batch.observations[4 * i + s] = Float(batch[s, i])
-    }
+    let state = random.uniform4(within: 0.05)
+    batch.set(i, state)
+    batch.observe(i, state)
   }
 
   /// The equations stand in CNablaKernels/environments.c.

@@ -48,9 +48,16 @@ package struct EnvironmentBatch: @unchecked Sendable {
     nonmutating set { state[s * count + i] = newValue }
   }
 
+  /// Writes the state of environment i, whose numbers are those of the vector.
   @inline(__always)
-  func observe(_ i: Int, _ values: Double...) {
-    for (k, value) in values.enumerated() { observations[i * observationCount + k] = Float(value) }
+  func set<Numbers: SIMD>(_ i: Int, _ numbers: Numbers) where Numbers.Scalar == Double {
+    for s in 0..<numbers.scalarCount { self[s, i] = numbers[s] }
+  }
+
+  /// Writes the observation of environment i: the first O numbers of the vector.
+  @inline(__always)
+  func observe<Numbers: SIMD>(_ i: Int, _ numbers: Numbers) where Numbers.Scalar == Double {
+    for k in 0..<observationCount { observations[i * observationCount + k] = Float(numbers[k]) }
   }
 
   /// Numbers for what is random within an episode: a pure function of its seed and step.
@@ -62,4 +69,9 @@ package struct EnvironmentBatch: @unchecked Sendable {
 extension RandomSource {
   /// A number in [low, high).
   mutating func uniform(_ low: Double, _ high: Double) -> Double { low + (high - low) * uniform() }
+
+  /// Four numbers in [-bound, bound).
+  mutating func uniform4(within bound: Double) -> SIMD4<Double> {
+    SIMD4(uniform(-bound, bound), uniform(-bound, bound), uniform(-bound, bound), uniform(-bound, bound))
+  }
 }

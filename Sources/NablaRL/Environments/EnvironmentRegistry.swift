@@ -4,7 +4,7 @@ import NablaTraining
 public struct EnvironmentDescription: Sendable {
   public let name: String
   public let summary: String
-  /// The mean return at which it counts as solved.
+  /// The mean return at which it counts as solved: Gymnasium's `reward_threshold` where it has one; nil for none.
   public let solvedAt: Double?
   let dynamics: any Dynamics
 
@@ -21,7 +21,15 @@ public struct EnvironmentDescription: Sendable {
 
   /// All of them.
   public static let all = [
-    EnvironmentDescription(CartPole(), solvedAt: 475, "keep a pole upright on a cart; 1 a step, at most 500")
+    EnvironmentDescription(CartPole(), solvedAt: 475, "keep a pole upright on a cart; 1 a step, at most 500"),
+    EnvironmentDescription(Acrobot(), solvedAt: -100, "swing two links above a line by the elbow; -1 a step"),
+    EnvironmentDescription(MountainCar(), solvedAt: -110, "swing a weak car up a hill; -1 a step"),
+    EnvironmentDescription(
+      MountainCarContinuous(), solvedAt: 90, "the same with a force to choose; 100 at the top, less the force's cost"),
+    EnvironmentDescription(Pendulum(), "swing a pendulum up and hold it with little torque; about -150 is good"),
+    EnvironmentDescription(SimpleCartPole(), solvedAt: 195, "a cart-pole of four additions; 1 a step, at most 200"),
+    EnvironmentDescription(GridWorld(), solvedAt: 0.65, "a slippery 4 × 3 grid with a goal and a pit"),
+    EnvironmentDescription(ContextualBandit(), solvedAt: 0.65, "see a point, pull one of four arms; 2/3 is the best"),
   ]
 
   /// - Throws: ``EnvironmentError/unknown(name:nearest:known:)``.

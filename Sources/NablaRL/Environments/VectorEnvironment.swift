@@ -47,6 +47,10 @@ public final class VectorEnvironment {
     /// Its steps.
     public var length: Int
     public var terminated: Bool
+
+    public init(environment: Int, return: Double, length: Int, terminated: Bool) {
+      (self.environment, self.return, self.length, self.terminated) = (environment, `return`, length, terminated)
+    }
   }
 
   package let dynamics: any Dynamics
@@ -108,7 +112,7 @@ public final class VectorEnvironment {
   /// Acts in every environment. actions: [N, A].
   ///
   /// - Throws: ``EnvironmentError/notFinite(name:what:value:step:seed:action:)``.
-  public func step(_ actions: UnsafeBufferPointer<Float>) throws(EnvironmentError) {
+  public func step(continuous actions: UnsafeBufferPointer<Float>) throws(EnvironmentError) {
     guard case .continuous(let low, _) = actionSpace, actions.count == count * low.count else {
       preconditionFailure("\(name): \(actions.count) continuous actions for \(count) environments of \(actionSpace)")
     }
@@ -122,8 +126,8 @@ public final class VectorEnvironment {
   }
 
   /// Acts in every environment. actions: [N, A].
-  public func step(_ actions: [Float]) throws(EnvironmentError) {
-    try actions.withUnsafeBufferPointer { (actions) throws(EnvironmentError) in try step(actions) }
+  public func step(continuous actions: [Float]) throws(EnvironmentError) {
+    try actions.withUnsafeBufferPointer { (actions) throws(EnvironmentError) in try step(continuous: actions) }
   }
 
   /// Acts at random in every environment: each action as likely as any other, or uniform between the bounds (between

@@ -92,18 +92,18 @@ private struct Broken: Environment {
   @Test func whatIsNoNumberIsNamed() throws {
     let environments = VectorEnvironment(count: 3) { Broken() }
     try environments.reset(seed: 1)
-    try environments.step([Float](repeating: 0, count: 3))
+    try environments.step(continuous: [Float](repeating: 0, count: 3))
     let seed = environments.batch.seeds[1]
-    #expect { try environments.step([0, 1, 0]) } throws: {
+    #expect { try environments.step(continuous: [0, 1, 0]) } throws: {
       "\($0)".contains("Broken: the reward is nan at step 2 (action [1.0]) of the episode with seed \(seed);")
     }
-    #expect { try environments.step([0, 0, 2]) } throws: {
+    #expect { try environments.step(continuous: [0, 0, 2]) } throws: {
       "\($0)".contains("observation 0 (height) is inf at step 3")
     }
   }
 
   /// The same numbers for any count of threads, and each environment's own whatever stands beside it.
-  @Test(arguments: ["CartPole-v1"])
+  @Test(arguments: EnvironmentDescription.all.map(\.name))
   func threadsDoNotMatter(name: String) throws {
     func run(_ count: Int, threads: Int) throws -> [Float] {
       let before = Threads.count
