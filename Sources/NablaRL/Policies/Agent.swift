@@ -68,7 +68,7 @@ public final class Agent {
       let bounded = (0..<environments.count * low.count).map { i in
         architecture.bounded(numbers[i], low: low[i % low.count], high: high[i % low.count])
       }
-      try environments.step(bounded)
+      try environments.step(continuous: bounded)
     }
   }
 }

@@ -27,10 +27,10 @@ extension Learner {
   /// Updates until all steps are done.
   ///
   /// - Parameters:
-  ///   - shouldStop: asked after each update; what has been learned so far stays, and training can go on.
   ///   - onUpdate: told what each update looked like.
+  ///   - shouldStop: asked after each update; what has been learned so far stays, and training can go on.
   public func train(
-    shouldStop: () -> Bool = { false }, onUpdate: (UpdateMetrics) throws -> Void = { _ in }
+    onUpdate: (UpdateMetrics) throws -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     while !isFinished {
       try onUpdate(try update())

@@ -117,7 +117,8 @@ public final class LearningSession {
       let i = episode.environment
       if truncated[i] && !terminated[i] {
         rollout.finalRows.append(t * n + i)
-        let seen = agent.seen(UnsafeBufferPointer(rebasing: environments.finalObservations[i * width..<(i + 1) * width]))
+        let seen = agent.seen(
+          UnsafeBufferPointer(rebasing: environments.finalObservations[i * width..<(i + 1) * width]))
         rollout.finalObservations.append(contentsOf: UnsafeBufferPointer(start: seen.floats, count: width))
       }
     }
