@@ -14,6 +14,7 @@
 #include "perceptron.h"
 #include "policy.h"
 #include "pooling.h"
+#include "quantization.h"
 #include "random.h"
 #include "reduction.h"
 #include "rotary.h"
