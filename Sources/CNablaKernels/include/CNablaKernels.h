@@ -15,6 +15,7 @@
 #include "policy.h"
 #include "pooling.h"
 #include "quantization.h"
+#include "quantized_linear.h"
 #include "random.h"
 #include "reduction.h"
 #include "rotary.h"
