@@ -19,7 +19,7 @@ test: setup ## Build and run every test
 	swift test -c release --skip-build --disable-xctest
 
 bench: venv ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
-	"$(VENV)/bin/python" -c 'import torch, numpy' 2>/dev/null || \
+	"$(VENV)/bin/python" -c 'import torch, numpy, gymnasium' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 

@@ -30,7 +30,8 @@ let package = Package(
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage"]),
+    .target(name: "NablaRL", dependencies: ["NablaTraining"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -49,6 +50,7 @@ let package = Package(
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
+    .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],
   swiftLanguageModes: [.v6]
