@@ -20,4 +20,5 @@
 #include "reduction.h"
 #include "rotary.h"
 #include "softmax.h"
+#include "stored_linear.h"
 #include "threads.h"
