@@ -92,18 +92,22 @@ extension TokenizerReader {
 
 extension ByteLevelVocabulary {
   fileprivate mutating func append(_ spelling: String?) throws(Problem) {
-    guard var spelling else { return try append(nil as UnsafeBufferPointer<UInt8>?) }
-    try spelling.withUTF8 { (bytes) throws(Problem) in try append(bytes) }
+    guard let spelling else { return try append(nil as UnsafeBufferPointer<UInt8>?) }
+    try Array(spelling.utf8).withUnsafeBufferPointer { (bytes) throws(Problem) in try append(bytes) }
   }
 
   /// A merge as `["a", "b"]` or, in older files, `"a b"`.
   fileprivate mutating func merge(_ entry: JSONValue) throws(Problem) {
-    if var line = entry.string { return try line.withUTF8 { (bytes) throws(Problem) in try merge(bytes) } }
-    guard let pair = entry.array, pair.count == 2, var left = pair[0].string, var right = pair[1].string else {
+    if let line = entry.string {
+      return try Array(line.utf8).withUnsafeBufferPointer { (bytes) throws(Problem) in try merge(bytes) }
+    }
+    guard let pair = entry.array, pair.count == 2, let left = pair[0].string, let right = pair[1].string else {
       throw Problem(reason: "expected two tokens")
     }
-    try left.withUTF8 { (left) throws(Problem) in
-      try right.withUTF8 { (right) throws(Problem) in try merge(left, right) }
+    let bytes = Array(left.utf8) + Array(right.utf8)
+    try bytes.withUnsafeBufferPointer { (bytes) throws(Problem) in
+      let middle = left.utf8.count
+      try merge(UnsafeBufferPointer(rebasing: bytes[..<middle]), UnsafeBufferPointer(rebasing: bytes[middle...]))
     }
   }
 }
