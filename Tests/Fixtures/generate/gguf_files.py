@@ -32,7 +32,7 @@ decoded = {}
 for kind in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"):
     quantization = gguf.GGMLQuantizationType[kind]
     # Rows of 64: two blocks.
-    data = gguf.quants.quantize(values[:, :64], quantization)
+    data = gguf.quants.quantize(values[:, :64].copy(), quantization)
     writer.add_tensor(kind, data, raw_dtype=quantization)
     decoded[kind] = gguf.quants.dequantize(data, quantization)
 writer.add_tensor("vector", np.arange(5, dtype=np.float32) / 4)
