@@ -12,6 +12,7 @@
 #include "optimizer.h"
 #include "pooling.h"
 #include "quantization.h"
+#include "quantized_linear.h"
 #include "random.h"
 #include "reduction.h"
 #include "rotary.h"
