@@ -29,13 +29,10 @@ extension TransformerLM {
     var (nats, tokens, bytes) = (0.0, 0, 0)
     for i in 0..<chosen {
       let batch = windows.batch(i * windows.batchCount / chosen)
-      let shape = Shape([batch.batchSize, batch.context])
-      let loss = withoutGradient {
-        self.loss(Tensor(batch.inputs, shape), targets: Tensor(batch.targets, shape)).item()
-      }
+      let loss = withoutGradient { self.loss(batch.inputs, targets: batch.targets).item() }
       nats += Double(loss) * Double(batch.targetCount)
       tokens += batch.targetCount
-      for target in batch.targets where target >= 0 { bytes += Int(byteCounts[Int(target)]) }
+      for target in batch.targets.array(of: Int32.self) where target >= 0 { bytes += Int(byteCounts[Int(target)]) }
     }
     let perByte = bytes == 0 ? 0 : NablaText.bitsPerByte(nats: nats, byteCount: bytes)
     return Evaluation(loss: nats / Double(Swift.max(tokens, 1)), bitsPerByte: perByte, tokens: tokens, bytes: bytes)
