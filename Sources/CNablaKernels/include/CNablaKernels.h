@@ -12,6 +12,7 @@
 #include "normalization.h"
 #include "optimizer.h"
 #include "pooling.h"
+#include "quantization.h"
 #include "random.h"
 #include "reduction.h"
 #include "rotary.h"
