@@ -15,7 +15,7 @@ const struct attention_kernels TABLE = {
     .backwardPrepare = backwardPrepare,
     .backward = backwardBlock,
     .backwardFloats = backwardFloats,
-    .decode = decodeSplit,
+    .decode = decodeChunk,
     .decodeMerge = decodeMerge,
     .decodeFloats = decodeFloats,
 };
