@@ -21,7 +21,8 @@ public enum TrainedModel {
     return (model, tokenizer)
   }
 
-  private static func modelFolder(_ path: String) throws -> String {
+  /// The model folder that a path means.
+  static func modelFolder(_ path: String) throws -> String {
     let run: RunFolder
     do {
       run = try RunFolder.open(path)
