@@ -14,7 +14,7 @@ extension ToolTests {
       let result = try Tool.run(["inspect", Self.models + "/gguf/qwen2.gguf", "--context", "1000", "--tensors"])
       #expect(result.status == 0, "\(result.summary)")
       for part in [
-        "GGUF version 3", "qwen2", "22,816", "Q8_0", "4 of size 8, 2 for keys and values", "qwen2.block_count",
+        "GGUF version 3", "qwen2", "20,768", "Q8_0", "4 of size 8, 2 for keys and values", "qwen2.block_count",
         "blk.1.attn_k.bias", "multi-head", "grouped-query", "multi-query", "<- this model",
         // 2 · 2 layers · 2 heads · 8 · 2 bytes
         "128", "128 kB",
