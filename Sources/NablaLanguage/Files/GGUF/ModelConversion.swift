@@ -61,7 +61,8 @@ public struct ModelConversion {
     var metadata = file.metadata
     rule?.describe(in: &metadata)
     let tensors = try file.entries.enumerated().map { index, entry in
-      let type = rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
+      let isCounting = [.i8, .i16, .i32, .i64].contains(entry.type)  // tables, not weights
+      let type = isCounting ? entry.type : rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
       // Read now, so that a type that cannot be computed with ends this before anything is written.
       let tensor = type == entry.type ? nil : try file.tensor(entry.name)
       return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in
