@@ -42,6 +42,7 @@ let package = Package(
     // Small programs to read and to start from; the tests run them.
     .executableTarget(name: "LanguageModel", dependencies: ["Nabla"], path: "Examples/LanguageModel"),
     .executableTarget(name: "Spirals", dependencies: ["Nabla"], path: "Examples/Spirals"),
+    .executableTarget(name: "Catch", dependencies: ["Nabla"], path: "Examples/Catch"),
     .executableTarget(name: "CustomGradient", dependencies: ["Nabla"], path: "Examples/CustomGradient"),
 
     .testTarget(name: "NablaTensorTests", dependencies: ["NablaTensor", "CNablaKernels"]),

@@ -15,7 +15,10 @@ struct NablaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Language models:", subcommands: [Pretrain.self, Generate.self, Evaluate.self, Convert.self]),
+      CommandGroup(
+        name: "Language models:",
+        subcommands: [Pretrain.self, Generate.self, Evaluate.self, Convert.self]),
+      CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])
 

@@ -8,7 +8,7 @@ import NablaTensor
 /// - Reward: -1 a step, 0 for the last.
 /// - Ends when -cos θ₁ - cos(θ₁ + θ₂) > 1; cut off after 500 steps.
 /// - Time step: 0.2 s, one step of Runge-Kutta of order 4.
-package struct Acrobot: Dynamics {
+package struct Acrobot: PicturedDynamics {
   package let name = "Acrobot-v1"
   package let observationSpace = ObservationSpace(
     ["cos θ₁", "sin θ₁", "cos θ₂", "sin θ₂", "angular velocity 1", "angular velocity 2"],
@@ -16,6 +16,15 @@ package struct Acrobot: Dynamics {
   package let actionSpace = ActionSpace.discrete(3)
   package let timeLimit: Int? = 500
   package let stateNames = ["angle 1", "angle 2", "angular velocity 1", "angular velocity 2"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["torque −1", "none", "torque +1"], secondsPerStep: 1 / 15,
+      slice: StateSlice(
+        x: ("angle 1", -Double.pi...Double.pi), y: ("angle 2", -Double.pi...Double.pi),
+        remark: "Both links are at rest; at angles 0 they hang down."
+      ) { [Float(cos($0)), Float(sin($0)), Float(cos($1)), Float(sin($1)), 0, 0] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     // Rounded to float32, as Gymnasium does.

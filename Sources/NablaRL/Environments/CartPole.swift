@@ -8,7 +8,7 @@ import NablaTensor
 /// - Ends when the cart is more than 2.4 m from the middle, or the pole more than 12° from upright; cut off after 500
 ///   steps.
 /// - Time step: 0.02 s, explicit Euler.
-package struct CartPole: Dynamics {
+package struct CartPole: PicturedDynamics {
   package let name = "CartPole-v1"
   package let observationSpace = ObservationSpace(
     ["position", "velocity", "angle", "angular velocity"],
@@ -16,6 +16,15 @@ package struct CartPole: Dynamics {
   package let actionSpace = ActionSpace.discrete(2)
   package let timeLimit: Int? = 500
   package let stateNames = ["position", "velocity", "angle", "angular velocity"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["left", "right"], secondsPerStep: 0.02,
+      slice: StateSlice(
+        x: ("angle", -0.21...0.21), y: ("angular velocity", -2...2),
+        remark: "The cart stands still in the middle."
+      ) { [0, 0, Float($0), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     let state = random.uniform4(within: 0.05)

@@ -7,12 +7,18 @@ import NablaTensor
 /// - Observation: the point (x, y), uniform in [-1, 1]².
 /// - Reward: direction of the arm · (x, y), plus noise uniform in [-0.5, 0.5].
 /// - Ends after one step.
-package struct ContextualBandit: Dynamics {
+package struct ContextualBandit: PicturedDynamics {
   package let name = "ContextualBandit"
   package let observationSpace = ObservationSpace(["x", "y"], within: [1, 1])
   package let actionSpace = ActionSpace.discrete(4)
   package let timeLimit: Int? = nil
   package let stateNames = ["x", "y"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["right", "up", "left", "down"], secondsPerStep: nil,
+      slice: StateSlice(x: ("x", -1...1), y: ("y", -1...1)) { [Float($0), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     let point = SIMD2(random.uniform(-1, 1), random.uniform(-1, 1))

@@ -6,16 +6,21 @@ public struct EnvironmentDescription: Sendable {
   public let summary: String
   /// The mean return at which it counts as solved: Gymnasium's `reward_threshold` where it has one; nil for none.
   public let solvedAt: Double?
-  let dynamics: any Dynamics
+  let dynamics: any PicturedDynamics
 
   public var observationSpace: ObservationSpace { dynamics.observationSpace }
   public var actionSpace: ActionSpace { dynamics.actionSpace }
   /// Steps after which an episode is cut off.
   public var timeLimit: Int? { dynamics.timeLimit }
 
+  /// The names of discrete actions; of continuous ones the name of the first number.
+  public var actionNames: [String] { dynamics.picture.actions }
+  package var slice: StateSlice { dynamics.picture.slice }
+  package var secondsPerStep: Double? { dynamics.picture.secondsPerStep }
+
   public func make(count: Int) -> VectorEnvironment { VectorEnvironment(dynamics, count: count) }
 
-  init(_ dynamics: any Dynamics, solvedAt: Double? = nil, _ summary: String) {
+  init(_ dynamics: any PicturedDynamics, solvedAt: Double? = nil, _ summary: String) {
     (name, self.summary, self.solvedAt, self.dynamics) = (dynamics.name, summary, solvedAt, dynamics)
   }
 

@@ -18,7 +18,7 @@ import NablaTensor
 /// - Actions: up, right, down, left. With probability 0.8 the agent moves so, with 0.1 each to either side of it; a wall
 ///   stops it.
 /// - Reward: -0.04 a step, and ±1 for goal and pit, where the episode ends. Cut off after 100 steps.
-package struct GridWorld: Dynamics {
+package struct GridWorld: PicturedDynamics {
   package static let columns = 4
   package static let rows = 3
   package static let wall = 5
@@ -32,6 +32,18 @@ package struct GridWorld: Dynamics {
   package let actionSpace = ActionSpace.discrete(4)
   package let timeLimit: Int? = 100
   package let stateNames = ["cell"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["up", "right", "down", "left"], secondsPerStep: 0.5,
+      slice: StateSlice(
+        x: ("column", -0.5...3.5), y: ("row", -0.5...2.5), cells: (Self.columns, Self.rows),
+        remark: "Nothing is learned of the wall in the middle, nor of goal and pit on the right, where episodes end."
+      ) { column, row in
+        let cell = Int(row.rounded()) * Self.columns + Int(column.rounded())
+        return (0..<12).map { $0 == cell ? 1 : 0 }
+      })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     batch[0, i] = 0

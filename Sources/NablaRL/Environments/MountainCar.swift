@@ -6,12 +6,18 @@ import NablaTensor
 /// - Actions: push left, nothing, push right.
 /// - Reward: -1 a step.
 /// - Ends at position 0.5; cut off after 200 steps.
-package struct MountainCar: Dynamics {
+package struct MountainCar: PicturedDynamics {
   package let name = "MountainCar-v0"
   package let observationSpace = ObservationSpace(["position", "velocity"], low: [-1.2, -0.07], high: [0.6, 0.07])
   package let actionSpace = ActionSpace.discrete(3)
   package let timeLimit: Int? = 200
   package let stateNames = ["position", "velocity"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["left", "nothing", "right"], secondsPerStep: 1 / 30,
+      slice: StateSlice(x: ("position", -1.2...0.6), y: ("velocity", -0.07...0.07)) { [Float($0), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     let state = SIMD2(random.uniform(-0.6, -0.4), 0)

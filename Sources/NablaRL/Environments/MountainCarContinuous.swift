@@ -8,12 +8,18 @@ import NablaTensor
 /// - Ends at position 0.45; cut off after 999 steps.
 ///
 /// Gymnasium computes this one in float32, and so does this: its state is what it shows.
-package struct MountainCarContinuous: Dynamics {
+package struct MountainCarContinuous: PicturedDynamics {
   package let name = "MountainCarContinuous-v0"
   package let observationSpace = ObservationSpace(["position", "velocity"], low: [-1.2, -0.07], high: [0.6, 0.07])
   package let actionSpace = ActionSpace.continuous(low: [-1], high: [1])
   package let timeLimit: Int? = 999
   package let stateNames = ["position", "velocity"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["force"], secondsPerStep: 1 / 30,
+      slice: StateSlice(x: ("position", -1.2...0.6), y: ("velocity", -0.07...0.07)) { [Float($0), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     let position = Double(Float(random.uniform(-0.6, -0.4)))

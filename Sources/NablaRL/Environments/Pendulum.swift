@@ -7,12 +7,20 @@ import NablaTensor
 /// - Reward: -(θ² + 0.1 θ̇² + 0.001 u²), θ = 0 upright, in [-π, π).
 /// - Cut off after 200 steps; it never ends itself.
 /// - Time step: 0.05 s, semi-implicit Euler. g = 10, m = l = 1.
-package struct Pendulum: Dynamics {
+package struct Pendulum: PicturedDynamics {
   package let name = "Pendulum-v1"
   package let observationSpace = ObservationSpace(["cos θ", "sin θ", "angular velocity"], within: [1, 1, 8])
   package let actionSpace = ActionSpace.continuous(low: [-2], high: [2])
   package let timeLimit: Int? = 200
   package let stateNames = ["angle", "angular velocity"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["torque"], secondsPerStep: 0.05,
+      slice: StateSlice(
+        x: ("angle", -Double.pi...Double.pi), y: ("angular velocity", -8...8), remark: "Angle 0 is upright."
+      ) { [Float(cos($0)), Float(sin($0)), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     batch.set(i, SIMD2(random.uniform(-.pi, .pi), random.uniform(-1, 1)))

@@ -6,13 +6,22 @@ import NablaTensor
 /// - Reward: 1 a step.
 /// - Ends when |position| > 2 or |angle| > 0.5; cut off after 200 steps.
 /// - Time step: 0.1, each quantity from those just updated.
-package struct SimpleCartPole: Dynamics {
+package struct SimpleCartPole: PicturedDynamics {
   package let name = "SimpleCartPole"
   package let observationSpace = ObservationSpace(
     ["position", "velocity", "angle", "angular velocity"], within: [4, .infinity, 1, .infinity])
   package let actionSpace = ActionSpace.discrete(2)
   package let timeLimit: Int? = 200
   package let stateNames = ["position", "velocity", "angle", "angular velocity"]
+
+  package var picture: EnvironmentPicture {
+    EnvironmentPicture(
+      actions: ["left", "right"], secondsPerStep: 0.05,
+      slice: StateSlice(
+        x: ("angle", -0.5...0.5), y: ("angular velocity", -1...1),
+        remark: "The cart stands still in the middle."
+      ) { [0, 0, Float($0), Float($1)] })
+  }
 
   package func reset(_ i: Int, random: inout RandomSource, _ batch: EnvironmentBatch) {
     let state = random.uniform4(within: 0.1)

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Nabla
+
+struct ReinforcementLearning: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rl", abstract: "Train policies in small worlds: CartPole and its kin.",
+    discussion: """
+      Try it:
+        nabla rl train --environment CartPole-v1 --output runs/pole
+        nabla rl evaluate runs/pole
+      """,
+    subcommands: [PolicyTrain.self, PolicyEvaluate.self, PolicyList.self])
+}
+
+struct PolicyList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the environments and the algorithms.")
+
+  @Flag(help: "Print one JSON object.") var json = false
+
+  func run() throws {
+    if json {
+      let environments = EnvironmentDescription.all.map { environment in
+        JSONValue.object(
+          JSONObject([
+            ("name", .string(environment.name)), ("summary", .string(environment.summary)),
+            ("observations", .integer(environment.observationSpace.count)),
+            ("actions", .integer(environment.actionSpace.count)),
+            ("discrete", .bool(environment.actionSpace.isDiscrete)),
+            ("time_limit", environment.timeLimit.map { .integer($0) } ?? .null),
+            ("solved_at", environment.solvedAt.map { .number($0) } ?? .null),
+          ]))
+      }
+      let algorithms = LearningAlgorithm.all.map { JSONValue.string($0.name) }
+      try show(
+        (["environments": .array(environments), "algorithms": .array(algorithms)] as JSONValue).serialized() + "\n")
+      return
+    }
+    func padded(_ text: String, _ width: Int) -> String {
+      text + String(repeating: " ", count: max(1, width - text.count))
+    }
+    var text = "Environments:\n"
+    for environment in EnvironmentDescription.all {
+      let actions =
+        environment.actionSpace.isDiscrete ? "\(environment.actionSpace.count) actions" : "continuous"
+      text += "  \(padded(environment.name, 26))\(padded(actions, 13))\(environment.summary)\n"
+    }
+    text += "\nAlgorithms:\n"
+    for algorithm in LearningAlgorithm.all { text += "  \(padded(algorithm.name, 26))\(algorithm.summary)\n" }
+    try show(text)
+  }
+}
