@@ -15,7 +15,8 @@ struct NablaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Language models:", subcommands: [Pretrain.self, Generate.self, Evaluate.self]),
+      CommandGroup(
+        name: "Language models:", subcommands: [Pretrain.self, Generate.self, Evaluate.self, Tokenize.self]),
       CommandGroup(name: "See:", subcommands: [ReportCommand.self]),
     ])
 
