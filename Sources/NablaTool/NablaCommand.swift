@@ -15,7 +15,7 @@ struct NablaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Language models:", subcommands: [Pretrain.self, Generate.self, Evaluate.self]),
+      CommandGroup(name: "Language models:", subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self]),
       CommandGroup(name: "See:", subcommands: [ReportCommand.self]),
     ])
 
