@@ -5,27 +5,24 @@ import Nabla
 
 let paths = Array(CommandLine.arguments.dropFirst())
 let tokenizer = ByteTokenizer()
-let tokens = try TextCorpus.read(paths.isEmpty ? ["README.md"] : paths).encode(with: tokenizer)
-let data = TokenDataset(tokens, vocabularySize: tokenizer.vocabularySize)
+let corpus = try TextCorpus.read(paths.isEmpty ? ["README.md"] : paths)
+let data = TokenDataset(try corpus.encode(with: tokenizer), vocabularySize: tokenizer.vocabularySize)
+let windows = try RandomWindows(data, context: 64, batchSize: 8, seed: 42)
 
-let steps = 200
-let (batchSize, context) = (8, 64)
 var random = RandomSource(seed: 42)
 let model = TransformerLM(
   TransformerConfiguration(
-    vocabularySize: tokenizer.vocabularySize, context: context, width: 64, layerCount: 2, headCount: 4),
+    vocabularySize: tokenizer.vocabularySize, context: 64, width: 64, layerCount: 2, headCount: 4),
   random: &random)
-let optimizer = AdamW(learningRate: cosine(peak: 5e-3, warmup: 20, total: steps), weightDecay: 0.1)
-let windows = try RandomWindows(data, context: context, batchSize: batchSize, seed: 42)
+let optimizer = AdamW(learningRate: cosine(peak: 5e-3, warmup: 20, total: 200), weightDecay: 0.1)
 
-for step in 0..<steps {
-  let batch = windows.batch(step: step)  // inputs and targets: B·T tokens, the targets one place further
+for step in 0..<200 {
+  let batch = windows.batch(step: step)
   let (loss, gradients) = valueAndGradient(of: model) { model in
-    model.loss(  // scalar, nats per token
-      Tensor(batch.inputs, [batchSize, context]), targets: Tensor(batch.targets, [batchSize, context]))
+    model.loss(batch.inputs, targets: batch.targets)  // scalar, nats per token
   }
   optimizer.update(model, with: gradients.clipped(toNorm: 1))
-  if step % 20 == 0 || step == steps - 1 { print("step \(step): loss \(loss.item())") }
+  if step % 20 == 0 || step == 199 { print("step \(step): loss \(loss.item())") }
 }
 
 var generator = Generator(model, tokenizer: tokenizer, options: SamplingOptions(temperature: 0.7))

@@ -32,19 +32,23 @@ import Testing
 
   @Test func targetsAreTheNextTokens() throws {
     let batch = try RandomWindows(Self.dataset, context: 7, batchSize: 5, seed: 3).batch(step: 11)
-    #expect(batch.inputs.count == 35 && batch.targetCount == 35)
-    #expect(batch.targets == batch.inputs.map { $0 + 1 })
-    for row in 0..<5 { #expect((0..<7).allSatisfy { batch.inputs[row * 7 + $0] == batch.inputs[row * 7] + Int32($0) }) }
+    #expect(batch.inputs.shape == [5, 7] && batch.targets.shape == [5, 7] && batch.targetCount == 35)
+    let (inputs, targets) = (batch.inputs.array(of: Int32.self), batch.targets.array(of: Int32.self))
+    #expect(targets == inputs.map { $0 + 1 })
+    for row in 0..<5 { #expect((0..<7).allSatisfy { inputs[row * 7 + $0] == inputs[row * 7] + Int32($0) }) }
   }
 
   @Test func aBatchIsAFunctionOfSeedAndStep() throws {
     let windows = try RandomWindows(Self.dataset, context: 8, batchSize: 4, seed: 1)
     let again = try RandomWindows(Self.dataset, context: 8, batchSize: 4, seed: 1)
     let other = try RandomWindows(Self.dataset, context: 8, batchSize: 4, seed: 2)
-    let batches = (0..<50).map { windows.batch(step: $0) }
-    #expect((0..<50).reversed().map { again.batch(step: $0) } == batches.reversed())
-    #expect(Set(batches.map(\.inputs)).count == 50)
-    #expect(!(0..<50).contains { other.batch(step: $0) == batches[$0] })
+    func inputs(_ windows: RandomWindows, _ step: Int) -> [Int32] {
+      windows.batch(step: step).inputs.array(of: Int32.self)
+    }
+    let batches = (0..<50).map { inputs(windows, $0) }
+    #expect((0..<50).reversed().map { inputs(again, $0) } == batches.reversed())
+    #expect(Set(batches).count == 50)
+    #expect(!(0..<50).contains { inputs(other, $0) == batches[$0] })
   }
 
   @Test func randomWindowsReachEveryPlace() throws {
@@ -52,8 +56,8 @@ import Testing
     let windows = try RandomWindows(small, context: 8, batchSize: 16, seed: 9)
     var counts = [Int](repeating: 0, count: 4)
     for step in 0..<250 {
-      let batch = windows.batch(step: step)
-      for row in 0..<16 { counts[Int(batch.inputs[row * 8])] += 1 }
+      let inputs = windows.batch(step: step).inputs.array(of: Int32.self)
+      for row in 0..<16 { counts[Int(inputs[row * 8])] += 1 }
     }
     // 4,000 draws over 4 places: 1,000 each, standard deviation 27.
     #expect(counts.allSatisfy { abs($0 - 1000) < 140 }, "\(counts)")
@@ -65,8 +69,8 @@ import Testing
     let epochs = 3
     var starts: [Int32] = []
     for step in 0..<windows.stepCount(epochs: epochs) {
-      let batch = windows.batch(step: step)
-      starts += stride(from: 0, to: batch.inputs.count, by: context).map { batch.inputs[$0] }
+      let inputs = windows.batch(step: step).inputs.array(of: Int32.self)
+      starts += stride(from: 0, to: inputs.count, by: context).map { inputs[$0] }
     }
     let n = windows.windowCount
     #expect(n == 999 / context)
@@ -82,9 +86,10 @@ import Testing
     let windows = try SequentialWindows(part, context: context, batchSize: batchSize)
     var targets: [Int32] = []
     for batch in windows {
-      let counted = zip(batch.inputs, batch.targets).filter { $0.1 != TokenBatch.ignoredTarget }
+      let counted = zip(batch.inputs.array(of: Int32.self), batch.targets.array(of: Int32.self))
+        .filter { $0.1 != TokenBatch.ignoredTarget }
       #expect(counted.allSatisfy { $0.1 == $0.0 + 1 } && counted.count == batch.targetCount)
-      #expect(batch.inputs.count == batchSize * context && batch.targets.count == batchSize * context)
+      #expect(batch.inputs.shape == [batchSize, context] && batch.targets.shape == [batchSize, context])
       targets += counted.map(\.1)
     }
     #expect(targets == Array(1..<Int32(count)))

@@ -270,11 +270,9 @@ public final class Pretraining {
     var loss = 0.0
     for part in 0..<c.gradientAccumulation {
       let batch = try trainingBatch(state.step * c.gradientAccumulation + part)
-      let shape = Shape([batch.batchSize, batch.context])
       let random = state.random.split()
       let (value, sum) = valueAndGradient(of: model, accumulating: gradients) { model in
-        let loss = model.loss(
-          Tensor(batch.inputs, shape), targets: Tensor(batch.targets, shape), options: options, random: random)
+        let loss = model.loss(batch.inputs, targets: batch.targets, options: options, random: random)
         return c.gradientAccumulation == 1 ? loss : loss * Tensor(1 / Float(c.gradientAccumulation))
       }
       gradients = sum

@@ -30,16 +30,15 @@ enum TrainNanoGPT {
       let schedule = cosine(
         peak: c.learningRate, warmup: c.warmup, total: c.steps, final: c.finalLearningRate)
       let optimizer = AdamW(learningRate: schedule, beta2: c.beta2, weightDecay: c.weightDecay)
-      let shape: Shape = [c.batchSize, configuration.context]
       let seconds = secondsPerCall(c.steps) {
         let batch = windows.batch(step: optimizer.step)
         let (_, gradients) = valueAndGradient(of: model) {
-          $0.loss(Tensor(batch.inputs, shape), targets: Tensor(batch.targets, shape))
+          $0.loss(batch.inputs, targets: batch.targets)
         }
         optimizer.update(model, with: gradients.clipped(toNorm: c.clip))
       }
       return [
-        "tokens_per_second": Double(shape.elementCount) / median(Array(seconds.dropFirst(10)))!,
+        "tokens_per_second": Double(c.batchSize * configuration.context) / median(Array(seconds.dropFirst(10)))!,
         "validation_loss": try model.evaluate(validation, tokenizer: tokenizer, batchSize: 64).loss,
         "seconds": seconds.reduce(0, +),
       ]
