@@ -8,27 +8,6 @@ DISPATCHED void nabla_bfloat16_to_float(int64_t n, const uint16_t *x, float *y) 
   for (int64_t i = 0; i < n; i++) y[i] = bfloat16_to_float(x[i]);
 }
 
-// Half precision in integer arithmetic, so that it needs no F16C (after F. Giesen, "half_to_float_fast").
-static inline float float16_to_float(uint16_t h) {
-  uint32_t bits = (uint32_t)(h & 0x7fff) << 13;
-  uint32_t exponent = bits & 0x0f800000u;
-  bits += 112u << 23;
-  float normal = bits_to_float(exponent == 0x0f800000u ? bits + (112u << 23) : bits);
-  float subnormal = bits_to_float(bits + (1u << 23)) - bits_to_float(113u << 23);
-  float magnitude = exponent == 0 ? subnormal : normal;
-  return bits_to_float(float_to_bits(magnitude) | (uint32_t)(h & 0x8000) << 16);
-}
-static inline uint16_t float_to_float16(float value) {
-  uint32_t bits = float_to_bits(value);
-  uint32_t sign = bits & 0x80000000u;
-  bits ^= sign;
-  uint32_t normal = (bits + 0xc8000fffu + ((bits >> 13) & 1u)) >> 13;
-  uint32_t subnormal = float_to_bits(bits_to_float(bits) + 0.5f) - 0x3f000000u;
-  uint32_t half = bits < (113u << 23) ? subnormal : normal;
-  half = bits >= (143u << 23) ? 0x7c00u : half;  // beyond the largest half: infinity
-  half = bits > 0x7f800000u ? 0x7e00u : half;
-  return (uint16_t)(half | (sign >> 16));
-}
 DISPATCHED void nabla_float_to_float16(int64_t n, const float *x, uint16_t *y) {
   for (int64_t i = 0; i < n; i++) y[i] = float_to_float16(x[i]);
 }

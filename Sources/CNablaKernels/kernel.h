@@ -35,3 +35,25 @@ static inline uint16_t float_to_bfloat16(float value) {
   uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   return (uint16_t)(value != value ? 0x7fc0u : rounded);
 }
+
+// Half precision in integer arithmetic, so that it needs no F16C (after F. Giesen, "half_to_float_fast").
+static inline float float16_to_float(uint16_t h) {
+  uint32_t bits = (uint32_t)(h & 0x7fff) << 13;
+  uint32_t exponent = bits & 0x0f800000u;
+  bits += 112u << 23;
+  float normal = bits_to_float(exponent == 0x0f800000u ? bits + (112u << 23) : bits);
+  float subnormal = bits_to_float(bits + (1u << 23)) - bits_to_float(113u << 23);
+  float magnitude = exponent == 0 ? subnormal : normal;
+  return bits_to_float(float_to_bits(magnitude) | (uint32_t)(h & 0x8000) << 16);
+}
+static inline uint16_t float_to_float16(float value) {
+  uint32_t bits = float_to_bits(value);
+  uint32_t sign = bits & 0x80000000u;
+  bits ^= sign;
+  uint32_t normal = (bits + 0xc8000fffu + ((bits >> 13) & 1u)) >> 13;
+  uint32_t subnormal = float_to_bits(bits_to_float(bits) + 0.5f) - 0x3f000000u;
+  uint32_t half = bits < (113u << 23) ? subnormal : normal;
+  half = bits >= (143u << 23) ? 0x7c00u : half;  // beyond the largest half: infinity
+  half = bits > 0x7f800000u ? 0x7e00u : half;
+  return (uint16_t)(half | (sign >> 16));
+}

@@ -79,8 +79,11 @@ open class Module {
   public var parameterCount: Int { parameters().reduce(0) { $0 + $1.value.count } }
 
   /// Replaces parameters by name.
+  ///
+  /// - Parameter keepingTypes: whether matrices stay as they are (block-quantized, in 16 bits, in a mapped file) and are
+  ///   shared rather than copied to float32. Such a parameter is constant: only float32 ones are trained.
   /// - Throws: `StateError` naming each parameter that is missing, unknown or of another shape; then nothing changes.
-  public func load(_ state: [String: Tensor]) throws(StateError) {
+  public func load(_ state: [String: Tensor], keepingTypes: Bool = false) throws(StateError) {
     let own = parameters()
     let names = Set(own.map(\.name))
     var problems = state.keys.filter { !names.contains($0) }.sorted().map { "unknown tensor \($0)" }
@@ -94,7 +97,11 @@ open class Module {
       }
     }
     guard problems.isEmpty else { throw StateError(problems: problems) }
-    for parameter in own { parameter.value = state[parameter.name]!.stopGradient().cast(.float32).copy() }
+    for parameter in own {
+      let tensor = state[parameter.name]!.stopGradient()
+      let keeps = keepingTypes && tensor.rank >= 2 && tensor.dtype != .float64
+      parameter.value = keeps ? tensor : tensor.cast(.float32).copy()
+    }
   }
 }
 
@@ -122,8 +129,9 @@ public struct NamedParameter {
       box.tensor = newValue.stopGradient()
     }
   }
+  /// Whether gradients are made for it. A parameter kept in a smaller type than float32 is constant.
   public var isTrainable: Bool {
-    get { box.isTrainable }
+    get { box.isTrainable && (box.tensor!.dtype == .float32 || box.tensor!.dtype == .float64) }
     nonmutating set { box.isTrainable = newValue }
   }
 }
@@ -202,7 +210,8 @@ extension Module: CustomStringConvertible {
       switch member {
       case .parameter(let box):
         guard let tensor = box.tensor else { continue }
-        lines.append("\(indent)  \(name): \(tensor.shape)\(box.isTrainable ? "" : " frozen")")
+        let type = tensor.dtype == .float32 ? "" : " \(tensor.dtype)"
+        lines.append("\(indent)  \(name): \(tensor.shape)\(type)\(box.isTrainable ? "" : " frozen")")
       case .module(let module):
         lines.append("\(indent)  \(name): \(module.tree(indent: indent + "  "))")
       }

@@ -108,6 +108,8 @@ package final class Storage: @unchecked Sendable {
   private let size: Int
   /// Keeps memory that belongs to someone else (a mapped file) alive.
   private let owner: AnyObject?
+  /// Whether the memory is someone else's, and not to be written to.
+  package var isBorrowed: Bool { owner != nil }
   /// The same elements in bfloat16, which optimizers refresh as they step (see `Tensor.computeCopy`).
   package var bfloat16Copy: Storage?
 

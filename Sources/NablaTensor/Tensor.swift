@@ -27,13 +27,20 @@ public struct Tensor: Sendable {
 
   /// New memory whose contents are undefined: for operations about to fill it.
   package init(uninitialized shape: Shape, dtype: DType = .float32) {
-    self.init(storage: Storage(bytes: Swift.max(shape.elementCount * dtype.size, 1)), shape: shape, dtype: dtype)
+    self.init(
+      storage: Storage(bytes: Swift.max(dtype.byteCount(of: shape.elementCount), 1)), shape: shape, dtype: dtype)
+  }
+
+  /// Elements that `owner` keeps in memory (a mapped file), read only and not copied. The pointer need not be aligned.
+  package init(borrowing pointer: UnsafeRawPointer, shape: Shape, dtype: DType, from owner: AnyObject) {
+    let bytes = dtype.byteCount(of: shape.elementCount)
+    self.init(storage: Storage(borrowing: pointer, bytes: bytes, from: owner), shape: shape, dtype: dtype)
   }
 
   public var rank: Int { shape.count }
   public var count: Int { shape.elementCount }
 
-  package var pointer: UnsafeMutableRawPointer { storage.pointer + offset * dtype.size }
+  package var pointer: UnsafeMutableRawPointer { storage.pointer + dtype.byteCount(of: offset) }
 
   /// The elements of a float32 tensor.
   package var floats: UnsafeMutablePointer<Float> {
@@ -47,7 +54,7 @@ public struct Tensor: Sendable {
   }
   /// The bit patterns of a bfloat16 or float16 tensor.
   package var halves: UnsafeMutablePointer<UInt16> {
-    precondition(dtype.size == 2, "a \(dtype) tensor where 16-bit floats are needed")
+    precondition(dtype == .bfloat16 || dtype == .float16, "a \(dtype) tensor where 16-bit floats are needed")
     return pointer.assumingMemoryBound(to: UInt16.self)
   }
 

@@ -89,7 +89,7 @@ extension SafetensorsTensor {
   public init(name: String, _ tensor: Tensor) {
     self.init(name: name, dtype: SafetensorsDType(tensor.dtype), shape: Array(tensor.shape)) { writer in
       try withExtendedLifetime(tensor) {
-        try writer.write(UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * tensor.dtype.size))
+        try writer.write(UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.dtype.byteCount(of: tensor.count)))
       }
     }
   }
@@ -104,6 +104,7 @@ extension SafetensorsDType {
     case .float64: self = .float64
     case .int32: self = .int32
     case .uint8: self = .uint8
+    default: preconditionFailure("safetensors has no type \(dtype): cast the tensor to a float type first")
     }
   }
 }

@@ -8,6 +8,6 @@ public final class Embedding: Module {
     weight = random.normal([count, width], standardDeviation: standardDeviation)
   }
 
-  /// indices: [...] int32 → [..., width].
-  public func callAsFunction(_ indices: Tensor) -> Tensor { weight.gather(indices) }
+  /// indices: [...] int32 → [..., width] float32. Of a table kept in a smaller type only these rows are widened.
+  public func callAsFunction(_ indices: Tensor) -> Tensor { weight.gather(indices).cast(.float32) }
 }

@@ -54,7 +54,9 @@ extension NamedParameter {
   func ownStorage() {
     var tensor = box.tensor!
     box.tensor = nil
-    if !isKnownUniquelyReferenced(&tensor.storage) || tensor.dtype != .float32 { tensor = tensor.cast(.float32).copy() }
+    if !isKnownUniquelyReferenced(&tensor.storage) || tensor.storage.isBorrowed || tensor.dtype != .float32 {
+      tensor = tensor.cast(.float32).copy()
+    }
     box.tensor = tensor
   }
 }

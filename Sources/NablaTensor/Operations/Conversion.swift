@@ -4,7 +4,8 @@ import CNablaKernels
 package let elementGrain = 16384
 
 extension Tensor {
-  /// The same numbers in another type. To a smaller float: rounded to nearest even. The gradient is converted back.
+  /// The same numbers in another type. To a smaller float: rounded to nearest even. To a block-quantized type: see
+  /// `DType.isQuantizationTarget`. The gradient is converted back.
   public func cast(_ target: DType) -> Tensor {
     if target == dtype { return self }
     return converted(to: target).recorded(self) { gradient, inputs in inputs[0]?.accumulate(gradient) }
@@ -13,15 +14,16 @@ extension Tensor {
   /// The same elements in memory of their own.
   package func copy() -> Tensor {
     let y = Tensor(uninitialized: shape, dtype: dtype)
-    parallelFor(count, grain: elementGrain) { part in
-      (y.pointer + part.lowerBound * dtype.size)
-        .copyMemory(from: pointer + part.lowerBound * dtype.size, byteCount: part.count * dtype.size)
+    parallelFor(dtype.byteCount(of: count), grain: 4 * elementGrain) { part in
+      (y.pointer + part.lowerBound).copyMemory(from: pointer + part.lowerBound, byteCount: part.count)
     }
     return y
   }
 
   private func converted(to target: DType) -> Tensor {
     // Every conversion is to or from float32, except those that pass through it.
+    if dtype.isQuantized { return dequantized(to: target) }
+    if target.isQuantized { return cast(.float32).quantized(to: target) }
     guard dtype == .float32 || target == .float32 else { return converted(to: .float32).converted(to: target) }
     let y = Tensor(uninitialized: shape, dtype: target)
     parallelFor(count, grain: elementGrain) { part in

@@ -47,7 +47,7 @@ extension Tensor {
   /// gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
   ///
   /// - Parameters:
-  ///   - weight: [V, C] float32, for self: [..., C] hidden states.
+  ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
   ///   - weights: what each row counts, [...], or nil for the mean over rows that are not ignored.
   /// - Returns: the weighted sum, or the mean, of the rows' cross-entropies in nats.
@@ -63,18 +63,17 @@ extension Tensor {
     let counted = Tensor.checkTargets(targets, below: classes, options)
     let rowWeights = (weights ?? Tensor.full([rows], 1 / Float(Swift.max(counted, 1)))).stopGradient()
     let hidden = stopGradient().inComputeType
-    let w = weight.stopGradient().computeCopy(hidden.dtype)
+    let w = LinearWeight(weight, for: hidden.dtype)
     let wantsHidden = Tensor.isRecording(self)
     let wantsWeight = Tensor.isRecording(weight)
-    let dHidden = wantsHidden ? Tensor(uninitialized: shape, dtype: hidden.dtype) : nil
+    let dHidden = wantsHidden ? Tensor(uninitialized: shape, dtype: w.isStored ? .float32 : hidden.dtype) : nil
     let dWeight = wantsWeight ? Tensor(uninitialized: weight.shape) : nil
     let losses = Tensor(uninitialized: [rows])
     let chunk = Tensor.rowsPerChunk(classes: classes, rows: rows)
     for first in stride(from: 0, to: rows, by: chunk) {
       let part = Swift.min(chunk, rows - first)
       let logits = Tensor(uninitialized: [part, classes])
-      MatrixProduct(m: part, n: classes, k: width).run(
-        .columns(hidden, from: first * width, rowStride: width), .matrix(w, transposed: true), into: logits)
+      w.multiply(hidden, from: first, rows: part, into: logits)
       parallelFor(part, grain: rowGrain(classes)) { range in
         let r = range.lowerBound
         nabla_cross_entropy(
@@ -85,8 +84,7 @@ extension Tensor {
       guard wantsHidden || wantsWeight else { continue }
       let dLogits = logits.cast(hidden.dtype)
       if let dHidden {
-        MatrixProduct(m: part, n: width, k: classes).run(
-          .matrix(dLogits), .matrix(w), into: dHidden, startC: first * width)
+        w.multiplyTransposed(dLogits, rows: part, into: dHidden, startC: first * width)
       }
       if let dWeight {
         MatrixProduct(m: classes, n: width, k: part).run(
@@ -113,7 +111,7 @@ extension Tensor {
     let options = CrossEntropyOptions(ignoreIndex: ignoreIndex)
     _ = Tensor.checkTargets(targets, below: classes, options)
     let hidden = stopGradient().inComputeType
-    let w = weight.stopGradient().computeCopy(hidden.dtype)
+    let w = LinearWeight(weight, for: hidden.dtype)
     let chunk = Tensor.rowsPerChunk(classes: classes, rows: rows)
     let losses = Tensor(uninitialized: [rows])
     for first in stride(from: 0, to: rows, by: chunk) {
@@ -125,7 +123,8 @@ extension Tensor {
     return result.recorded(self, weight) { dy, inputs in
       // The gradient of each row has a factor of its own, known only now: the chunk's logits are made again.
       let factors = dy.scaledShifted(-1, 0).reshaped([rows])
-      let dHidden = inputs[0] == nil ? nil : Tensor(uninitialized: hidden.shape, dtype: hidden.dtype)
+      let dHidden =
+        inputs[0] == nil ? nil : Tensor(uninitialized: hidden.shape, dtype: w.isStored ? .float32 : hidden.dtype)
       func backward(_ target: Tensor?, adds: Bool) {
         for first in stride(from: 0, to: rows, by: chunk) {
           let part = Swift.min(chunk, rows - first)
@@ -134,8 +133,7 @@ extension Tensor {
           )
           .cast(hidden.dtype)
           if let dHidden {
-            MatrixProduct(m: part, n: width, k: classes).run(
-              .matrix(dLogits), .matrix(w), into: dHidden, startC: first * width)
+            w.multiplyTransposed(dLogits, rows: part, into: dHidden, startC: first * width)
           }
           if let target {
             MatrixProduct(m: classes, n: width, k: part).run(
@@ -158,13 +156,12 @@ extension Tensor {
 
   /// The logits of rows first..<first+part, or what cross-entropy makes of them: their gradients.
   private static func chunkLogits(
-    _ hidden: Tensor, _ w: Tensor, _ targets: Tensor, _ first: Int, _ part: Int, weights: Tensor?,
+    _ hidden: Tensor, _ w: LinearWeight, _ targets: Tensor, _ first: Int, _ part: Int, weights: Tensor?,
     _ options: CrossEntropyOptions, gradient: Bool, losses: Tensor
   ) -> Tensor {
-    let (classes, width) = (w.shape[0], w.shape[1])
+    let classes = w.outputs
     let logits = Tensor(uninitialized: [part, classes])
-    MatrixProduct(m: part, n: classes, k: width).run(
-      .columns(hidden, from: first * width, rowStride: width), .matrix(w, transposed: true), into: logits)
+    w.multiply(hidden, from: first, rows: part, into: logits)
     parallelFor(part, grain: rowGrain(classes)) { range in
       let r = range.lowerBound
       nabla_cross_entropy(

@@ -131,11 +131,11 @@ extension Tensor {
   private func copyBlocks(
     _ blocks: Int, _ length: Int, to: (first: Int, step: Int), from source: Tensor, _ from: (first: Int, step: Int)
   ) {
-    let size = dtype.size
+    let bytes = dtype.byteCount(of:)
     parallelFor(blocks, grain: Swift.max(elementGrain / Swift.max(length, 1), 1)) { part in
       for block in part {
-        (pointer + (to.first + block * to.step) * size)
-          .copyMemory(from: source.pointer + (from.first + block * from.step) * size, byteCount: length * size)
+        (pointer + bytes(to.first + block * to.step))
+          .copyMemory(from: source.pointer + bytes(from.first + block * from.step), byteCount: bytes(length))
       }
     }
   }
@@ -145,7 +145,7 @@ extension Tensor {
 
 extension Tensor {
   /// Rows of this tensor by number: [n, ...] with indices [...] int32 → [..., ...]. This is also the embedding lookup.
-  /// The gradient adds up where an index repeats.
+  /// The gradient adds up where an index repeats. Rows of block-quantized tensors come in float32.
   public func gather(_ indices: Tensor) -> Tensor {
     precondition(rank >= 1 && indices.dtype == .int32, "gather: int32 indices into rows of \(shape)")
     let rows = shape[0]
@@ -154,7 +154,9 @@ extension Tensor {
       let index = indices.integers[i]
       precondition(index >= 0 && index < rows, "gather: index \(index) at position \(i) is outside 0..<\(rows)")
     }
-    let y = Tensor(uninitialized: Shape(Array(indices.shape) + Array(shape.dropFirst())), dtype: dtype)
+    let result = Shape(Array(indices.shape) + Array(shape.dropFirst()))
+    if dtype.isQuantized { return dequantizedRows(indices).reshaped(result) }
+    let y = Tensor(uninitialized: result, dtype: dtype)
     let bytes = width * dtype.size
     parallelFor(indices.count, grain: Swift.max(elementGrain / Swift.max(width, 1), 1)) { part in
       nabla_gather_rows(

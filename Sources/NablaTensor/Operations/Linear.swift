@@ -4,7 +4,8 @@ extension Tensor {
   /// Several linear layers of one input, their outputs side by side: yᵢ = x·Wᵢᵀ + bᵢ.
   ///
   /// - Parameters:
-  ///   - weights: Wᵢ: [outᵢ, in], float32; read in bfloat16 where self is bfloat16.
+  ///   - weights: Wᵢ: [outᵢ, in]. float32, read in bfloat16 where self is bfloat16; or constant in a smaller type
+  ///     (block-quantized, bfloat16, float16), of which the product reads a tile at a time. See `LinearWeight`.
   ///   - biases: bᵢ: [outᵢ], or nil. All or none.
   ///   - residual: added to the result, in float32: [..., Σ outᵢ].
   ///   - output: the result's type: self's, or float32 with a residual.
@@ -21,22 +22,20 @@ extension Tensor {
     let width = widths.reduce(0, +)
     let rows = shape.dropLast().reduce(1, *)
     let x = stopGradient().inComputeType
-    let constants = weights.map { $0.stopGradient().computeCopy(x.dtype) }
+    let constants = weights.map { LinearWeight($0, for: x.dtype) }
     let resultShape = shape.replacing(rank - 1, with: width)
-    let y: Tensor
+    let resultType = residual == nil ? output ?? x.dtype : .float32
+    var y: Tensor
     if let residual {
       precondition(residual.shape == resultShape, "linear: residual \(residual.shape) for a result of \(resultShape)")
       y = residual.stopGradient().cast(.float32).copy()
     } else {
-      y = Tensor(uninitialized: resultShape, dtype: output ?? x.dtype)
+      let isStored = constants.contains(where: \.isStored)
+      y = Tensor(uninitialized: resultShape, dtype: isStored ? .float32 : resultType)
     }
-    var start = 0
-    for (i, weight) in constants.enumerated() {
-      MatrixProduct(m: rows, n: widths[i], k: inputs).run(
-        .matrix(x), .matrix(weight, transposed: true), bias: biases?[i].stopGradient(), into: y, startC: start,
-        rowStrideC: width, accumulating: residual != nil)
-      start += widths[i]
-    }
+    constants.multiply(
+      x, rows: rows, biases: biases?.map { $0.stopGradient().cast(.float32) }, into: y, accumulating: residual != nil)
+    y = y.cast(resultType)
     guard nabla_recording_disabled() == 0,
       node != nil || residual?.node != nil || weights.contains(where: { $0.node != nil })
         || biases?.contains(where: { $0.node != nil }) == true
@@ -52,11 +51,11 @@ extension Tensor {
       if residual != nil { take()?.accumulate(dy) }
       let dy = dy.cast(x.dtype)
       if let input {
-        let dx = Tensor(uninitialized: x.shape, dtype: x.dtype)
+        // Stored weights add up tile by tile, which bfloat16 would round each time.
+        let dx = Tensor(uninitialized: x.shape, dtype: constants.contains(where: \.isStored) ? .float32 : x.dtype)
         var start = 0
         for (i, weight) in constants.enumerated() {
-          MatrixProduct(m: rows, n: inputs, k: widths[i]).run(
-            .columns(dy, from: start, rowStride: width), .matrix(weight), into: dx, accumulating: i > 0)
+          weight.multiplyTransposed(dy, from: start, rowStride: width, rows: rows, into: dx, accumulating: i > 0)
           start += widths[i]
         }
         input.accumulate(dx)

@@ -1,0 +1,51 @@
+// Linear layers that run from block-quantized weights, with integer products: y = x·Wᵀ + b.
+//
+// The rows of x are rounded to 8 bits, in blocks of 32 with a scale each; the products of a group of weights that share
+// a scale are summed as integers, which is exact, and then scaled and added up in float32.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "quantization.h"
+
+/// The instruction sets with kernels of their own, best last.
+enum nabla_quantized_isa {
+  NABLA_QUANTIZED_BEST = 0,  // whatever the CPU has
+  NABLA_QUANTIZED_BASELINE = 1,
+  NABLA_QUANTIZED_AVX2 = 2,
+  NABLA_QUANTIZED_VNNI = 3,  // AVX-512 with VNNI
+};
+
+/// Rows of x in 8 bits. Element k of row r is about scales[r · columns/32 + k/32] · q[r · columns + k].
+struct nabla_quantized_rows {
+  int64_t rows, columns;  // columns: a multiple of 32
+  int8_t *q;              // [rows, columns], in -127...127
+  float *scales;          // [rows, columns/32]
+  float *sums16;          // [rows, columns/16]: minus the sum of 16 elements, as rounded
+  float *sums32;          // [rows, columns/32]: minus the sum of 32 elements
+};
+
+/// The bytes that the arrays of `nabla_quantized_rows` need together, and the same struct with its arrays in them.
+int64_t nabla_quantized_rows_bytes(int64_t rows, int64_t columns);
+struct nabla_quantized_rows nabla_quantized_rows_in(void *memory, int64_t rows, int64_t columns);
+
+/// Rounds rows [begin, end) of x to 8 bits, to the nearest. x: [rows, columns] float32, or bfloat16.
+void nabla_quantize_rows(const float *x, int64_t begin, int64_t end, struct nabla_quantized_rows to);
+void nabla_quantize_rows_bfloat16(const uint16_t *x, int64_t begin, int64_t end, struct nabla_quantized_rows to);
+
+/// One weight matrix [rows, columns], blocks row by row.
+struct nabla_quantized_weight {
+  const void *blocks;
+  int64_t rows;
+  enum nabla_block_type type;
+  const float *bias;  // [rows], or NULL
+  int64_t column;     // of y, where this weight's outputs begin
+};
+
+/// y[:, column + j] = x·Wⱼ + bⱼ for each weight; added to y if `accumulate`. Rows of y are `stride` apart. Splits the work
+/// among threads; the bits do not depend on how many.
+void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
+                            float *y, int64_t stride, bool accumulate, enum nabla_quantized_isa isa,
+                            int32_t threadCount);
+
+/// The best instruction set that this CPU and these kernels have in common.
+enum nabla_quantized_isa nabla_quantized_best_isa(void);

@@ -1,0 +1,128 @@
+// Rounds activations to 8 bits and hands panels of weight rows to threads. A panel's result does not depend on who
+// computes it, so panels are taken from one counter.
+#include <stdatomic.h>
+#include "quantized_problem.h"
+#include "threads.h"
+
+static const struct quantized_kernels *const tables[] = {
+    [NABLA_QUANTIZED_BASELINE] = &nabla_quantized_baseline,
+#if defined(__x86_64__)
+    [NABLA_QUANTIZED_AVX2] = &nabla_quantized_avx2,
+    [NABLA_QUANTIZED_VNNI] = &nabla_quantized_vnni,
+#endif
+};
+
+enum nabla_quantized_isa nabla_quantized_best_isa(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni")) return NABLA_QUANTIZED_VNNI;
+  if (__builtin_cpu_supports("x86-64-v3")) return NABLA_QUANTIZED_AVX2;
+#endif
+  return NABLA_QUANTIZED_BASELINE;
+}
+
+// ---- activations
+
+int64_t nabla_quantized_rows_bytes(int64_t rows, int64_t columns) {
+  return rows * (columns + (2 * (columns / 32) + columns / 16) * (int64_t)sizeof(float));
+}
+
+struct nabla_quantized_rows nabla_quantized_rows_in(void *memory, int64_t rows, int64_t columns) {
+  float *scales = memory, *sums32 = scales + rows * (columns / 32), *sums16 = sums32 + rows * (columns / 32);
+  return (struct nabla_quantized_rows){
+      rows, columns, (int8_t *)(sums16 + rows * (columns / 16)), scales, sums16, sums32};
+}
+
+static inline INLINED void quantize_block(const float x[32], int64_t block, struct nabla_quantized_rows to) {
+  // The largest magnitude by the bits, where infinity and NaN come above all numbers: they show in the result.
+  uint32_t lanes[16], largest = 0;
+  for (int i = 0; i < 16; i++) {
+    uint32_t a = float_to_bits(x[i]) & 0x7fffffffu, b = float_to_bits(x[i + 16]) & 0x7fffffffu;
+    lanes[i] = a > b ? a : b;
+  }
+  for (int i = 0; i < 16; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+  float d = bits_to_float(largest) / 127, inverse = d != 0 ? 1 / d : 0;
+  int8_t *q = to.q + block * 32;
+  int32_t sums[2] = {0, 0};
+  for (int part = 0; part < 2; part++)
+    for (int i = 0; i < 16; i++) {
+      float v = __builtin_rintf(x[part * 16 + i] * inverse);
+      v = v > -127 ? v : -127;
+      int32_t n = (int32_t)(v < 127 ? v : 127);
+      q[part * 16 + i] = (int8_t)n;
+      sums[part] += n;
+    }
+  to.scales[block] = d;
+  to.sums16[2 * block] = -d * (float)sums[0];
+  to.sums16[2 * block + 1] = -d * (float)sums[1];
+  to.sums32[block] = -d * (float)(sums[0] + sums[1]);
+}
+
+DISPATCHED void nabla_quantize_rows(const float *x, int64_t begin, int64_t end, struct nabla_quantized_rows to) {
+  int64_t blocks = to.columns / 32;
+  for (int64_t block = begin * blocks; block < end * blocks; block++) quantize_block(x + block * 32, block, to);
+}
+
+DISPATCHED void nabla_quantize_rows_bfloat16(const uint16_t *x, int64_t begin, int64_t end,
+                                             struct nabla_quantized_rows to) {
+  int64_t blocks = to.columns / 32;
+  for (int64_t block = begin * blocks; block < end * blocks; block++) {
+    float wide[32];
+    for (int i = 0; i < 32; i++) wide[i] = bfloat16_to_float(x[block * 32 + i]);
+    quantize_block(wide, block, to);
+  }
+}
+
+// ---- panels
+
+struct region {
+  struct nabla_quantized_rows x;
+  const struct nabla_quantized_weight *weights;
+  int64_t count, panels, grain;
+  float *y;
+  int64_t stride;
+  bool accumulate;
+  const struct quantized_kernels *kernels;
+  _Atomic int64_t next;
+};
+
+static int64_t panels_of(int64_t rows, int64_t height) { return (rows + height - 1) / height; }
+
+static void run_panel(const struct region *r, int64_t panel) {
+  const int64_t height = r->kernels->height;
+  const struct nabla_quantized_weight *w = r->weights;
+  for (; panel >= panels_of(w->rows, height); w++) panel -= panels_of(w->rows, height);
+  const struct block_format format = block_format(w->type);
+  const int64_t row = panel * height, rowBytes = r->x.columns / format.size * format.bytes;
+  struct panel_task task = {
+      .x = r->x,
+      .blocks = (const uint8_t *)w->blocks + row * rowBytes,
+      .count = w->rows - row < height ? w->rows - row : height,
+      .rowBytes = rowBytes,
+      .type = w->type,
+      .bias = w->bias ? w->bias + row : NULL,
+      .y = r->y + w->column + row,
+      .stride = r->stride,
+      .accumulate = r->accumulate,
+  };
+  r->kernels->run(&task);
+}
+
+static void run_panels(void *context, int32_t thread, int32_t threads) {
+  struct region *r = context;
+  (void)thread, (void)threads;
+  for (int64_t first; (first = atomic_fetch_add(&r->next, r->grain)) < r->panels;)
+    for (int64_t panel = first; panel < first + r->grain && panel < r->panels; panel++) run_panel(r, panel);
+}
+
+void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
+                            float *y, int64_t stride, bool accumulate, enum nabla_quantized_isa isa,
+                            int32_t threadCount) {
+  const enum nabla_quantized_isa best = nabla_quantized_best_isa();
+  struct region r = {
+      x, weights, count, 0, 1, y, stride, accumulate, tables[isa == NABLA_QUANTIZED_BEST || isa > best ? best : isa], 0};
+  for (int64_t i = 0; i < count; i++) r.panels += panels_of(weights[i].rows, r.kernels->height);
+  if (r.panels == 0 || x.rows == 0) return;
+  r.grain = r.panels / (16 * threadCount);
+  if (r.grain < 1) r.grain = 1;
+  nabla_parallel(threadCount < r.panels ? threadCount : (int32_t)r.panels, &r, run_panels);
+}

@@ -1,0 +1,391 @@
+// The kernels of one instruction set. The including file defines WIDTH (lanes of a vector), ROWS (rows of x in a tile),
+// TABLE, and these functions:
+//
+//   void transpose(const uint8_t *x, int64_t stride, integers y[4])   lane l of y[j] = bytes 4j... of x + l · stride
+//   integers gather(const uint8_t *x, int64_t stride)                 lane l = the 4 bytes at x + l · stride
+//   floats widen(integers x)                                          the float16 in the low half of each lane
+//   integers dot(integers sum, integers w, integers x, bool wide)     lane l + Σ of 4 products: bytes of w, which are
+//                                                                     at most 63 unless wide, and signed bytes of x
+//
+// A lane is a row of the weight. A panel of 2 · WIDTH rows is unpacked, some hundred columns at a time, to bytes in the
+// order that `dot` takes them: four columns of all rows, then the next four. Bytes are non-negative; what was added to
+// make them so joins the minimum. Each row of x then passes over the panel, four of its bytes broadcast at a time.
+#include "quantized_problem.h"
+
+#define HEIGHT (2 * WIDTH)
+#define LOW 0x0f0f0f0fu
+#define PAIRS 0x03030303u
+
+/// Columns [0, groups · group) of a panel.
+struct panel {
+  _Alignas(64) integers q[CHUNK / 4][2];
+  _Alignas(64) floats scale[CHUNK_GROUPS][2], minimum[CHUNK_GROUPS][2];
+};
+
+/// Where an unpacked block of WIDTH rows goes: into half v of a panel from `column` on, or (if there is none) straight
+/// into the sums of one row of x, in registers.
+struct sink {
+  struct panel *panel;
+  int v;
+  int64_t column;
+  const int8_t *x;  // from the block's first column on
+  const float *scales, *sums;  // of x, from the block's first group on
+  integers sum[16];
+  floats total;
+};
+
+static inline INLINED floats to_floats(integers x) { return __builtin_convertvector((signed_integers)x, floats); }
+
+static inline INLINED integers broadcast(const int8_t *x) {
+  uint32_t bits;
+  memcpy(&bits, x, 4);
+  return (integers){0} + bits;
+}
+
+/// Four columns of a block, from `column` on.
+static inline INLINED void put(enum nabla_block_type type, struct sink *s, int column, integers q) {
+  const int g = column / block_format(type).group;
+  if (s->panel)
+    s->panel->q[(s->column + column) / 4][s->v] = q;
+  else
+    s->sum[g] = dot(s->sum[g], q, broadcast(s->x + column), type == NABLA_Q8_0);
+}
+
+/// The scale and minimum of group g of a block, whose columns have all been put.
+static inline INLINED void put_scale(enum nabla_block_type type, struct sink *s, int g, floats scale, floats minimum) {
+  const int group = block_format(type).group;
+  if (s->panel) {
+    s->panel->scale[s->column / group + g][s->v] = scale;
+    s->panel->minimum[s->column / group + g][s->v] = minimum;
+  } else {
+    s->total += to_floats(s->sum[g]) * s->scales[g * group / 32] * scale + minimum * s->sums[g];
+  }
+}
+
+/// Bit 4j + b of each lane, for b in 0..<4, to bit 4 of byte b.
+static inline INLINED integers spread(integers bits, int j) {
+  return ((bits >> (4 * j) & 15) * 0x00204081u & 0x01010101u) << 4;
+}
+
+/// Block `b` of WIDTH rows.
+static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *block, int64_t stride, struct sink *s) {
+  integers t[4], h[4], packed[4];
+#pragma clang loop unroll(full)
+  for (int g = 0; g < 16; g++) s->sum[g] = (integers){0};
+  switch (type) {
+    case NABLA_Q4_0:
+    case NABLA_Q4_1: {
+      integers dm = gather(block, stride);
+      transpose(block + (type == NABLA_Q4_0 ? 2 : 4), stride, t);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) {
+        put(type, s, 4 * j, t[j] & LOW);
+        put(type, s, 16 + 4 * j, t[j] >> 4 & LOW);
+      }
+      put_scale(type, s, 0, widen(dm), type == NABLA_Q4_0 ? widen(dm) * 8 : -widen(dm >> 16));
+      break;
+    }
+    case NABLA_Q5_0:
+    case NABLA_Q5_1: {
+      integers dm = gather(block, stride), high = gather(block + (type == NABLA_Q5_0 ? 2 : 4), stride);
+      transpose(block + (type == NABLA_Q5_0 ? 6 : 8), stride, t);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) {
+        put(type, s, 4 * j, (t[j] & LOW) | spread(high, j));
+        put(type, s, 16 + 4 * j, (t[j] >> 4 & LOW) | spread(high >> 16, j));
+      }
+      put_scale(type, s, 0, widen(dm), type == NABLA_Q5_0 ? widen(dm) * 16 : -widen(dm >> 16));
+      break;
+    }
+    case NABLA_Q8_0: {
+      floats d = widen(gather(block, stride));
+#pragma clang loop unroll(full)
+      for (int half = 0; half < 2; half++) {
+        transpose(block + 2 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) put(type, s, half * 16 + 4 * j, t[j] ^ 0x80808080u);
+      }
+      put_scale(type, s, 0, d, d * 128);
+      break;
+    }
+    case NABLA_Q2_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 4; piece++) {
+        transpose(block + 16 + piece * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+          put(type, s, piece / 2 * 128 + i / 4 * 32 + piece % 2 * 16 + i % 4 * 4, t[i % 4] >> i / 4 * 2 & PAIRS);
+      }
+      integers dm = gather(block + 80, stride);
+      floats d = widen(dm), dmin = widen(dm >> 16);
+      transpose(block, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        integers bits = packed[g / 4] >> (8 * (g % 4));
+        put_scale(type, s, g, d * to_floats(bits & 15), dmin * to_floats(bits >> 4 & 15));
+      }
+      break;
+    }
+    case NABLA_Q3_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 4; piece++) {
+        const int half = piece / 2, side = piece % 2;
+        if (side == 0) transpose(block + half * 16, stride, h);
+        transpose(block + 32 + side * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+          put(type, s, side * 128 + i / 4 * 32 + half * 16 + i % 4 * 4,
+              (t[i % 4] >> i / 4 * 2 & PAIRS) | (h[i % 4] >> (side * 4 + i / 4) & 0x01010101u) << 2);
+      }
+      // Bytes 96…107 are the scales, read from 92 on.
+      floats d = widen(gather(block + 106, stride) >> 16);
+      transpose(block + 92, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        integers low = packed[1 + g % 8 / 4] >> (8 * (g % 4) + g / 8 * 4) & 15;
+        integers high = packed[3] >> (8 * (g % 4) + g / 4 * 2) & 3;
+        floats scale = d * (to_floats(low | high << 4) - 32);
+        put_scale(type, s, g, scale, scale * 4);
+      }
+      break;
+    }
+    case NABLA_Q4_K:
+    case NABLA_Q5_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 8; piece++) {
+        const int half = type == NABLA_Q4_K ? piece % 2 : piece / 4, pair = type == NABLA_Q4_K ? piece / 2 : piece % 4;
+        if (type == NABLA_Q5_K && pair == 0) transpose(block + 16 + half * 16, stride, h);
+        transpose(block + (type == NABLA_Q4_K ? 16 : 48) + pair * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+          integers low = t[j] & LOW, high = t[j] >> 4 & LOW;
+          if (type == NABLA_Q5_K) {
+            low |= (h[j] >> 2 * pair & 0x01010101u) << 4;
+            high |= (h[j] >> (2 * pair + 1) & 0x01010101u) << 4;
+          }
+          put(type, s, pair * 64 + half * 16 + 4 * j, low);
+          put(type, s, pair * 64 + 32 + half * 16 + 4 * j, high);
+        }
+      }
+      transpose(block, stride, packed);
+      floats d = widen(packed[0]), dmin = widen(packed[0] >> 16);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 8; g++) {
+        const int shift = 8 * (g % 4);
+        integers scale = packed[1] >> shift & 63, minimum = packed[2] >> shift & 63;
+        if (g >= 4) {
+          scale = (packed[3] >> shift & 15) | (packed[1] >> (shift + 6) & 3) << 4;
+          minimum = (packed[3] >> (shift + 4) & 15) | (packed[2] >> (shift + 6) & 3) << 4;
+        }
+        put_scale(type, s, g, d * to_floats(scale), dmin * to_floats(minimum));
+      }
+      break;
+    }
+    case NABLA_Q6_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 8; piece++) {
+        const int side = piece / 4, half = piece / 2 % 2, run = piece % 2;
+        if (run == 0) transpose(block + 128 + side * 32 + half * 16, stride, h);
+        transpose(block + side * 64 + run * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+          const int column = side * 128 + run * 32 + half * 16 + 4 * j;
+          put(type, s, column, (t[j] & LOW) | (h[j] >> 2 * run & PAIRS) << 4);
+          put(type, s, column + 64, (t[j] >> 4 & LOW) | (h[j] >> (2 * run + 4) & PAIRS) << 4);
+        }
+      }
+      floats d = widen(gather(block + 206, stride) >> 16);
+      transpose(block + 192, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        signed_integers signs = (signed_integers)(packed[g / 4] << (24 - 8 * (g % 4))) >> 24;
+        floats scale = d * __builtin_convertvector(signs, floats);
+        put_scale(type, s, g, scale, scale * 32);
+      }
+      break;
+    }
+  }
+}
+
+/// Rows that are read side by side are more streams than the hardware follows: this fetches block `b` of `blocks`, or
+/// where these end a block of the next WIDTH rows.
+static inline INLINED void prefetch(const uint8_t *x, int64_t stride, int64_t bytes, int64_t b, int64_t blocks,
+                                    int64_t next) {
+  const uint8_t *block = x + (b < blocks ? b * bytes : next + (b - blocks) * bytes);
+  const int64_t offset = b * bytes;
+  for (int64_t line = (64 - offset % 64) % 64; line < bytes; line += 64)
+    for (int l = 0; l < WIDTH; l++) __builtin_prefetch(block + line + l * stride, 0, 3);
+}
+
+/// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, or y +=.
+static inline INLINED void tile(int rows, int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
+                                const struct panel_task *task, int64_t row, const floats start[2], bool adds) {
+  const struct nabla_quantized_rows x = task->x;
+  const int8_t *q = x.q + row * x.columns + from;
+  const float *scales = x.scales + (row * x.columns + from) / 32;
+  const float *sums = (group == 32 ? x.sums32 : x.sums16) + (row * x.columns + from) / group;
+  floats total[ROWS][2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++) total[r][0] = start[0], total[r][1] = start[1];
+  for (int64_t g = 0; g < columns / group; g++) {
+    integers sum[ROWS][2];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (integers){0};
+#pragma clang loop unroll(full)
+    for (int k = 0; k < group / 4; k++) {
+      const integers w0 = p->q[g * (group / 4) + k][0], w1 = p->q[g * (group / 4) + k][1];
+#pragma clang loop unroll(full)
+      for (int r = 0; r < rows; r++) {
+        const integers v = broadcast(q + r * x.columns + g * group + 4 * k);
+        sum[r][0] = dot(sum[r][0], w0, v, wide);
+        sum[r][1] = dot(sum[r][1], w1, v, wide);
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+      const float d = scales[r * (x.columns / 32) + g * group / 32], s = sums[r * (x.columns / group) + g];
+      total[r][0] += to_floats(sum[r][0]) * d * p->scale[g][0] + p->minimum[g][0] * s;
+      total[r][1] += to_floats(sum[r][1]) * d * p->scale[g][1] + p->minimum[g][1] * s;
+    }
+  }
+  float *y = task->y + row * task->stride;
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rows; r++, y += task->stride) {
+    if (task->count == HEIGHT) {
+      loose_floats *to = (loose_floats *)y;
+      to[0] = adds ? to[0] + total[r][0] : total[r][0];
+      to[1] = adds ? to[1] + total[r][1] : total[r][1];
+    } else {
+      float values[HEIGHT];
+      memcpy(values, total[r], sizeof values);
+      for (int64_t i = 0; i < task->count; i++) y[i] = adds ? y[i] + values[i] : values[i];
+    }
+  }
+}
+
+#define TILE(R) \
+  case R: tile(R, group, wide, p, columns, from, task, row, start, adds); break;
+
+/// All rows of x over the panel.
+static inline INLINED void multiply(int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
+                                    const struct panel_task *task, const floats start[2], bool adds) {
+  int64_t row = 0;
+  for (; row + ROWS <= task->x.rows; row += ROWS)
+    tile(ROWS, group, wide, p, columns, from, task, row, start, adds);
+  switch (task->x.rows - row) {
+    TILE(1)
+#if ROWS > 2
+    TILE(2)
+#endif
+#if ROWS > 3
+    TILE(3)
+    TILE(4)
+    TILE(5)
+#endif
+    default: break;
+  }
+}
+
+static void multiply_32(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
+                        const floats start[2], bool adds) {
+  multiply(32, false, p, columns, from, task, start, adds);
+}
+static void multiply_32_wide(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
+                             const floats start[2], bool adds) {
+  multiply(32, true, p, columns, from, task, start, adds);
+}
+static void multiply_16(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
+                        const floats start[2], bool adds) {
+  multiply(16, false, p, columns, from, task, start, adds);
+}
+
+/// `columns` columns of a panel whose rows begin at x. What is read next stands `next` bytes on.
+static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
+                                      int64_t next, struct panel *p) {
+  const struct block_format format = block_format(type);
+  const int64_t blocks = columns / format.size;
+  for (int v = 0; v < 2; v++, x += WIDTH * stride)
+    for (int64_t b = 0; b < blocks; b++) {
+      struct sink s = {.panel = p, .v = v, .column = b * format.size};
+      unpack(type, x + b * format.bytes, stride, &s);
+      prefetch(x, stride, format.bytes, blocks + b, blocks, next);
+    }
+}
+
+/// One row of x: nothing is worth keeping unpacked.
+static inline INLINED void multiply_one(enum nabla_block_type type, const struct panel_task *task,
+                                        const floats start[2]) {
+  const struct block_format format = block_format(type);
+  const int64_t blocks = task->x.columns / format.size, stride = task->rowBytes;
+  const int64_t far = PREFETCH / (format.bytes * WIDTH) + 1;
+  const uint8_t *x = task->blocks;
+  for (int v = 0; v < 2; v++, x += WIDTH * stride) {
+    struct sink s = {.x = task->x.q, .scales = task->x.scales, .total = start[v]};
+    s.sums = format.group == 32 ? task->x.sums32 : task->x.sums16;
+    for (int64_t b = 0; b < blocks; b++) {
+      unpack(type, x + b * format.bytes, stride, &s);
+      s.x += format.size;
+      s.scales += format.size / 32;
+      s.sums += format.size / format.group;
+      prefetch(x, stride, format.bytes, b + far, blocks, WIDTH * stride);
+    }
+    loose_floats *y = (loose_floats *)task->y + v;
+    *y = task->accumulate ? *y + s.total : s.total;
+  }
+}
+
+#define FOR_TYPE(TYPE)                                                                                            \
+  static void unpack_##TYPE(const uint8_t *x, int64_t stride, int64_t columns, int64_t next, struct panel *p) {  \
+    unpack_all(TYPE, x, stride, columns, next, p);                                                               \
+  }                                                                                                              \
+  static void multiply_one_##TYPE(const struct panel_task *task, const floats start[2]) {                        \
+    multiply_one(TYPE, task, start);                                                                             \
+  }
+FOR_EACH_BLOCK_TYPE(FOR_TYPE)
+
+static void run(const struct panel_task *task) {
+  const struct block_format format = block_format(task->type);
+  floats start[2] = {{0}, {0}};
+  if (task->bias) memcpy(start, task->bias, (size_t)task->count * sizeof(float));
+  if (task->x.rows == 1 && task->count == HEIGHT) {
+    switch (task->type) {
+#define CASE(TYPE) \
+  case TYPE: multiply_one_##TYPE(task, start); break;
+      FOR_EACH_BLOCK_TYPE(CASE)
+#undef CASE
+    }
+    return;
+  }
+  // Parts of about the same size, in whole blocks.
+  const int64_t columns = task->x.columns, parts = (columns + CHUNK - 1) / CHUNK;
+  int64_t part = ((columns + parts - 1) / parts + format.size - 1) / format.size * format.size;
+  if (part > CHUNK) part = CHUNK / format.size * format.size;
+  struct panel p;
+  uint8_t rest[HEIGHT * CHUNK / 32 * sizeof(struct q8_0)];
+  for (int64_t from = 0; from < columns; from += part) {
+    const int64_t n = columns - from < part ? columns - from : part, bytes = n / format.size * format.bytes;
+    const int64_t done = from / format.size * format.bytes;
+    const uint8_t *x = task->blocks + done;
+    int64_t stride = task->rowBytes;
+    // Next come these rows' next columns, then the first columns of the next panel.
+    int64_t next = from + part < columns ? bytes : HEIGHT * stride - done;
+    if (task->count < HEIGHT) {
+      // Too few rows for a panel: copied beside zeros.
+      memset(rest, 0, (size_t)(HEIGHT * bytes));
+      for (int64_t i = 0; i < task->count; i++) memcpy(rest + i * bytes, x + i * stride, (size_t)bytes);
+      x = rest;
+      stride = bytes;
+    }
+    switch (task->type) {
+#define CASE(TYPE) \
+  case TYPE: unpack_##TYPE(x, stride, n, next, &p); break;
+      FOR_EACH_BLOCK_TYPE(CASE)
+#undef CASE
+    }
+    (format.group == 16 ? multiply_16 : task->type == NABLA_Q8_0 ? multiply_32_wide : multiply_32)(
+        &p, n, from, task, start, task->accumulate || from > 0);
+    start[0] = start[1] = (floats){0};
+  }
+}
+
+const struct quantized_kernels TABLE = {.height = HEIGHT, .run = run};
