@@ -66,9 +66,9 @@ public struct BPETrainer: Sendable {
     }
     progress?(vocabulary.count, vocabularySize)
     return ByteLevelBPETokenizer(
-      tokens: vocabulary.tokens, merges: vocabulary.finalMerges(),
+      tokens: TokenTable(vocabulary.tokens), merges: vocabulary.finalMerges(),
       specialTokens: SpecialToken.numbered(specialTokens, from: 0),
-      preTokenizer: preTokenizer)
+      preTokenizers: [preTokenizer])
   }
 }
 

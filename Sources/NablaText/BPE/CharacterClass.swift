@@ -16,6 +16,17 @@ enum CharacterClass: UInt8 {
   }
 }
 
+extension CharacterClassifier {
+  /// `\w` of regular expressions: letters, marks, decimal digits, letter-like numbers and connectors such as `_`.
+  static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.properties.isAlphabetic || scalar.properties.isJoinControl { return true }
+    switch scalar.properties.generalCategory {
+    case .decimalNumber, .connectorPunctuation, .nonspacingMark, .spacingMark, .enclosingMark: return true
+    default: return false
+    }
+  }
+}
+
 /// Looks up the class of the character at a place in UTF-8.
 ///
 /// ASCII is computed, the rest of the basic plane comes from a table of 64 KiB that is built once (about 5 ms, and

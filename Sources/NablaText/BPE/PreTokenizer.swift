@@ -11,14 +11,23 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   case llama3
   /// Qwen 2: as Llama 3 with every digit on its own.
   case qwen2
+  /// Qwen 3.5: as Qwen 2 with combining marks among the letters.
+  case qwen35
+  /// Every digit on its own; all else stays together (SmolLM and StarCoder, before ``gpt2``).
+  case digits
+  /// Runs of digits; all else stays together.
+  case digitRuns = "digit-runs"
 
-  /// The expression that Hugging Face files give for this scanner, or nil for ``none``.
+  /// The expression that Hugging Face files give for this scanner; nil for those that have no expression there.
   public var pattern: String? {
     switch self {
-    case .none: nil
+    case .none, .digits, .digitRuns: nil
     case .gpt2: #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
     case .llama3: Self.lineAware(digits: #"\p{N}{1,3}"#)
     case .qwen2: Self.lineAware(digits: #"\p{N}"#)
+    case .qwen35:
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"#
+        + #"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
   }
 
@@ -41,6 +50,40 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     }
   }
 
+  /// Calls `body` with each word that `steps` cut `bytes` into: the first cuts the text, each of the others cuts what
+  /// the one before left.
+  @inline(__always)
+  static func forEachWord(
+    in bytes: UnsafeBufferPointer<UInt8>, cutBy steps: ArraySlice<PreTokenizer>,
+    _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
+  ) rethrows {
+    guard let last = steps.last else { return try body(bytes) }
+    try forEachPart(in: bytes, cutBy: steps.dropLast()) { part in
+      var start = 0
+      while start < part.count {
+        let end = last.endOfWord(in: part, from: start)
+        try body(UnsafeBufferPointer(rebasing: part[start..<end]))
+        start = end
+      }
+    }
+  }
+
+  /// As ``forEachWord(in:cutBy:_:)``, not inlined, for the outer steps.
+  private static func forEachPart(
+    in bytes: UnsafeBufferPointer<UInt8>, cutBy steps: ArraySlice<PreTokenizer>,
+    _ body: (UnsafeBufferPointer<UInt8>) throws -> Void
+  ) rethrows {
+    guard let last = steps.last else { return try body(bytes) }
+    try forEachPart(in: bytes, cutBy: steps.dropLast()) { part in
+      var start = 0
+      while start < part.count {
+        let end = last.endOfWord(in: part, from: start)
+        try body(UnsafeBufferPointer(rebasing: part[start..<end]))
+        start = end
+      }
+    }
+  }
+
   /// The end of the word that begins at `start`, which must be inside `bytes`. `bytes` must be valid UTF-8.
   @inline(__always)
   func endOfWord(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
@@ -49,6 +92,9 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case .gpt2: GPT2Scanner.endOfWord(in: bytes, from: start)
     case .llama3: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3)
     case .qwen2: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 1)
+    case .qwen35: MarkAwareScanner.endOfWord(in: bytes, from: start)
+    case .digits: WordScan.endOfDigits(in: bytes, from: start, isolated: true)
+    case .digitRuns: WordScan.endOfDigits(in: bytes, from: start, isolated: false)
     }
   }
 }
@@ -62,6 +108,19 @@ enum WordScan {
     while position < bytes.count {
       let (found, length) = CharacterClassifier.classify(bytes, at: position)
       if found != wanted { break }
+      position += length
+    }
+    return position
+  }
+
+  /// One digit or a run of them (`isolated` says which), or the run of everything else.
+  static func endOfDigits(in bytes: UnsafeBufferPointer<UInt8>, from start: Int, isolated: Bool) -> Int {
+    let (first, length) = CharacterClassifier.classify(bytes, at: start)
+    var position = start + length
+    if first == .number { return isolated ? position : endOfRun(.number, in: bytes, from: position) }
+    while position < bytes.count {
+      let (found, length) = CharacterClassifier.classify(bytes, at: position)
+      if found == .number { break }
       position += length
     }
     return position

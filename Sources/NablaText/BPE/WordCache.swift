@@ -34,10 +34,10 @@ struct WordCache: ~Copyable {
 
   /// The key of a word, or nil when it is too long to be remembered.
   @inline(__always)
-  static func key(_ word: UnsafeBufferPointer<UInt8>.SubSequence) -> Key? {
+  static func key(_ word: UnsafeBufferPointer<UInt8>) -> Key? {
     let count = word.count
     if count > longestWord { return nil }
-    let base = word.base.baseAddress! + word.startIndex
+    let base = word.baseAddress!
     var low: UInt64 = 0
     var high: UInt64 = 0
     // Reads stay inside the word: overlapping loads when 4 or more bytes are there, single bytes otherwise.

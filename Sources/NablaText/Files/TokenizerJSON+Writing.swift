@@ -3,20 +3,43 @@ import NablaFormats
 /// The parts of a Hugging Face `tokenizer.json` (format version 1.0) that every tokenizer here writes.
 enum TokenizerJSON {
   static func document(
-    model: JSONValue, preTokenizer: JSONValue, decoder: JSONValue, specialTokens: SpecialTokens
+    model: JSONValue, normalizer: Normalizer? = nil, preTokenizer: JSONValue, template: TokenTemplate = TokenTemplate(),
+    decoder: JSONValue, specialTokens: SpecialTokens
   ) -> String {
     let document: JSONValue = [
       "version": "1.0", "truncation": nil, "padding": nil,
       "added_tokens": .array(specialTokens.sorted { $0.id < $1.id }.map(addedToken)),
-      "normalizer": nil, "pre_tokenizer": preTokenizer, "post_processor": nil, "decoder": decoder, "model": model,
+      "normalizer": normalizer?.json ?? nil, "pre_tokenizer": preTokenizer,
+      "post_processor": postProcessor(template, specialTokens), "decoder": decoder, "model": model,
     ]
     return document.serialized(.indented) + "\n"
   }
 
   private static func addedToken(_ token: SpecialToken) -> JSONValue {
     [
-      "id": .integer(Int(token.id)), "content": .string(token.content), "single_word": false, "lstrip": false,
-      "rstrip": false, "normalized": false, "special": .bool(token.isControl),
+      "id": .integer(Int(token.id)), "content": .string(token.content),
+      "single_word": .bool(token.matching.isWholeWord), "lstrip": .bool(token.matching.takesSpaceBefore),
+      "rstrip": .bool(token.matching.takesSpaceAfter), "normalized": .bool(token.matching.isNormalized),
+      "special": .bool(token.isControl),
+    ]
+  }
+
+  private static func postProcessor(_ template: TokenTemplate, _ special: SpecialTokens) -> JSONValue {
+    if template == TokenTemplate() { return nil }
+    func name(_ id: Int32) -> String { special.token(id)?.content ?? "token \(id)" }
+    func pieces(_ ids: [Int32], _ type: Int) -> [JSONValue] {
+      ids.map { ["SpecialToken": ["id": .string(name($0)), "type_id": .integer(type)]] }
+    }
+    func around(_ sequence: String, _ type: Int) -> [JSONValue] {
+      pieces(template.prefix, type) + [["Sequence": ["id": .string(sequence), "type_id": .integer(type)]]]
+        + pieces(template.suffix, type)
+    }
+    let tokens = (template.prefix + template.suffix).map { id -> (String, JSONValue) in
+      (name(id), ["id": .string(name(id)), "ids": [.integer(Int(id))], "tokens": [.string(name(id))]])
+    }
+    return [
+      "type": "TemplateProcessing", "single": .array(around("A", 0)), "pair": .array(around("A", 0) + around("B", 1)),
+      "special_tokens": .object(JSONObject(tokens)),
     ]
   }
 
@@ -89,20 +112,34 @@ extension ByteLevelBPETokenizer {
     return TokenizerJSON.document(
       model: TokenizerJSON.bytePairModel(
         vocabulary: vocabulary, merges: merges, prefersWholeWords: prefersWholeWords),
-      preTokenizer: preTokenizerJSON,
+      normalizer: normalizer, preTokenizer: preTokenizerJSON, template: template,
       decoder: TokenizerJSON.byteLevel(usesPattern: true), specialTokens: specialTokens)
   }
 
   private var preTokenizerJSON: JSONValue {
-    guard let pattern = preTokenizer.pattern, preTokenizer != .gpt2 else {
-      return TokenizerJSON.byteLevel(addsPrefixSpace: addsPrefixSpace, usesPattern: preTokenizer == .gpt2)
+    // ByteLevel has GPT-2's pattern itself.
+    let usesPattern = preTokenizers.last == .gpt2
+    let steps = preTokenizers.dropLast(usesPattern ? 1 : 0).compactMap { step -> JSONValue? in
+      switch step {
+      case .none: nil
+      case .digits, .digitRuns: ["type": "Digits", "individual_digits": .bool(step == .digits)]
+      default: TokenizerJSON.split(pattern: step.pattern!)
+      }
     }
-    return [
-      "type": "Sequence",
-      "pretokenizers": [
-        TokenizerJSON.split(pattern: pattern),
-        TokenizerJSON.byteLevel(usesPattern: false),
-      ],
-    ]
+    let last = TokenizerJSON.byteLevel(addsPrefixSpace: addsPrefixSpace, usesPattern: usesPattern)
+    return steps.isEmpty ? last : ["type": "Sequence", "pretokenizers": .array(steps + [last])]
+  }
+}
+
+extension Normalizer {
+  var json: JSONValue {
+    switch self {
+    case .prepend(let text): ["type": "Prepend", "prepend": .string(text)]
+    case .replace(let old, let new):
+      ["type": "Replace", "pattern": ["String": .string(old)], "content": .string(new)]
+    case .lowercase: ["type": "Lowercase"]
+    case .strip(let left, let right): ["type": "Strip", "strip_left": .bool(left), "strip_right": .bool(right)]
+    case .sequence(let steps): ["type": "Sequence", "normalizers": .array(steps.map(\.json))]
+    }
   }
 }

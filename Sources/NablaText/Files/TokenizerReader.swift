@@ -14,8 +14,6 @@ struct TokenizerReader {
 
   func tokenizer() throws -> any Tokenizer {
     guard root.object != nil else { throw malformed("the file", "expected a JSON object") }
-    try requireAbsent("normalizer")
-    try checkPostProcessor()
     let added = try addedTokens()
     guard let model = root["model"], model.object != nil else { throw malformed("model", "expected an object") }
     // Files from before 2020 leave the type out; it was BPE when there were merges.
@@ -35,27 +33,84 @@ struct TokenizerReader {
     .unsupported(path: path, field: field, found: found, supported: supported)
   }
 
-  private func requireAbsent(_ field: String) throws {
-    guard let value = root[field], value != .null else { return }
-    throw unsupported(field, value["type"]?.string ?? "set", "null")
+  /// The steps of a part that may be a `Sequence` of them, each with its field.
+  func parts(_ field: String, _ listName: String) throws -> [(field: String, value: JSONValue)] {
+    guard let value = root[field], value != .null else { return [] }
+    func expand(_ field: String, _ value: JSONValue, depth: Int) throws -> [(field: String, value: JSONValue)] {
+      guard value["type"]?.string == "Sequence" else { return [(field, value)] }
+      guard let list = value[listName]?.array, depth < 8 else {
+        throw malformed("\(field).\(listName)", "expected an array")
+      }
+      return try list.enumerated().flatMap { try expand("\(field).\(listName)[\($0)]", $1, depth: depth + 1) }
+    }
+    return try expand(field, value, depth: 0)
   }
 
-  /// Accepts what leaves the ids of a text alone: `ByteLevel`, which moves offsets only, and the template that is the
-  /// text itself, which `transformers` writes when a tokenizer adds nothing.
-  private func checkPostProcessor() throws {
-    guard let value = root["post_processor"], value != .null else { return }
+  func normalizer() throws -> Normalizer? {
+    let steps = try parts("normalizer", "normalizers").map { try normalizer($0.field, $0.value) }
+    return steps.isEmpty ? nil : steps.count == 1 ? steps[0] : .sequence(steps)
+  }
+
+  private func normalizer(_ field: String, _ value: JSONValue) throws -> Normalizer {
     switch value["type"]?.string {
-    case "ByteLevel": return
-    case "TemplateProcessing":
-      let single = value["single"]?.array ?? []
-      guard single.count == 1, single[0]["Sequence"]?["id"]?.string == "A" else {
-        throw unsupported("post_processor.single", "a template that adds tokens", "the text alone")
+    case "Prepend":
+      guard let text = value["prepend"]?.string else { throw malformed(field + ".prepend", "expected text") }
+      return .prepend(text)
+    case "Replace":
+      guard let old = value["pattern"]?["String"]?.string, !old.isEmpty, let new = value["content"]?.string else {
+        throw unsupported(field + ".pattern", value["pattern"]?.serialized() ?? "absent", "a String that is not empty")
       }
-    case let type:
-      throw unsupported(
-        "post_processor.type", type ?? "absent", "null, ByteLevel, TemplateProcessing of the text alone")
+      return .replace(old, with: new)
+    case "Lowercase": return .lowercase
+    case "Strip":
+      return .strip(left: value["strip_left"]?.bool ?? true, right: value["strip_right"]?.bool ?? true)
+    case let type: throw unsupported(field, type ?? "absent", "Prepend, Replace, Lowercase, Strip, Sequence")
     }
   }
+
+  /// What stands around a text. `ByteLevel` moves offsets only and leaves the ids alone.
+  func template(_ added: [SpecialToken]) throws -> TokenTemplate {
+    var template = TokenTemplate()
+    for (field, value) in try parts("post_processor", "processors") {
+      let part: TokenTemplate
+      switch value["type"]?.string {
+      case "ByteLevel": continue
+      case "TemplateProcessing": part = try templateProcessing(field, value)
+      case "BertProcessing", "RobertaProcessing":
+        part = TokenTemplate(
+          prefix: [try templateToken(value["cls"]?.array?.last, field + ".cls")],
+          suffix: [try templateToken(value["sep"]?.array?.last, field + ".sep")])
+      case let type:
+        throw unsupported(
+          field, type ?? "absent", "ByteLevel, TemplateProcessing, BertProcessing, RobertaProcessing, Sequence")
+      }
+      template = TokenTemplate(prefix: part.prefix + template.prefix, suffix: template.suffix + part.suffix)
+    }
+    return template
+  }
+
+  private func templateProcessing(_ field: String, _ value: JSONValue) throws -> TokenTemplate {
+    guard let single = value["single"]?.array else { throw malformed(field + ".single", "expected an array") }
+    var edges: [[Int32]] = [[]]
+    for (index, piece) in single.enumerated() {
+      let place = "\(field).single[\(index)]"
+      if piece["Sequence"]?["id"]?.string == "A" {
+        edges.append([])
+        continue
+      }
+      guard let name = piece["SpecialToken"]?["id"]?.string else {
+        throw malformed(place, "expected a Sequence A or a SpecialToken")
+      }
+      guard let ids = value["special_tokens"]?[name]?["ids"]?.array, !ids.isEmpty else {
+        throw malformed("\(field).special_tokens", "\(String(reflecting: name)) has no ids")
+      }
+      for id in ids { edges[edges.count - 1].append(try templateToken(id, place)) }
+    }
+    guard edges.count == 2 else { throw unsupported(field + ".single", "without just one Sequence", "the text once") }
+    return TokenTemplate(prefix: edges[0], suffix: edges[1])
+  }
+
+  private func templateToken(_ value: JSONValue?, _ field: String) throws -> Int32 { try identifier(value, field) }
 
   private func addedTokens() throws -> [SpecialToken] {
     guard let value = root["added_tokens"], value != .null else { return [] }
@@ -68,14 +123,17 @@ struct TokenizerReader {
       }
       let id = try identifier(token["id"], field + ".id")
       guard ids.insert(id).inserted else { throw malformed(field + ".id", "\(id) is taken by an earlier token") }
-      for option in ["single_word", "lstrip", "rstrip"] where token[option]?.bool == true {
-        throw unsupported(field + "." + option, "true", "false")
-      }
-      return SpecialToken(content: content, id: id, isControl: token["special"]?.bool ?? false)
+      var matching = SpecialToken.Matching()
+      matching.isWholeWord = token["single_word"]?.bool ?? false
+      matching.takesSpaceBefore = token["lstrip"]?.bool ?? false
+      matching.takesSpaceAfter = token["rstrip"]?.bool ?? false
+      matching.isNormalized = token["normalized"]?.bool ?? false
+      return SpecialToken(
+        content: content, id: id, isControl: token["special"]?.bool ?? false, matching: matching)
     }
   }
 
-  private func identifier(_ value: JSONValue?, _ field: @autoclosure () -> String) throws -> Int32 {
+  func identifier(_ value: JSONValue?, _ field: @autoclosure () -> String) throws -> Int32 {
     guard let id = value?.integer, (0..<Self.identifierLimit).contains(id) else {
       throw malformed(field(), "expected a token id from 0 to \(Self.identifierLimit - 1)")
     }
@@ -106,6 +164,10 @@ struct TokenizerReader {
   }
 
   private func characterTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> CharacterTokenizer {
+    if root["normalizer"] ?? .null != .null { throw unsupported("normalizer", "set", "for WordLevel, null") }
+    guard try template(added) == TokenTemplate() else {
+      throw unsupported("post_processor", "one that adds tokens", "for WordLevel, none")
+    }
     let preTokenizer = root["pre_tokenizer"]
     guard preTokenizer?["type"]?.string == "Split", preTokenizer?["behavior"]?.string == "Isolated",
       preTokenizer?["pattern"]?["Regex"]?.string == CharacterTokenizer.pattern

@@ -1,53 +1,32 @@
-/// A token that stands for itself: its spelling is matched whole before anything else looks at the text.
-public struct SpecialToken: Sendable, Equatable {
-  /// The usual spelling of the token that ends a document (GPT-2).
-  public static let endOfText = "<|endoftext|>"
-
-  public let content: String
-  public let id: Int32
-  /// Whether the token controls the model rather than being text, and is left out of text shown to people
-  /// (`special` in `tokenizer.json`).
-  public let isControl: Bool
-
-  public init(content: String, id: Int32, isControl: Bool = true) {
-    precondition(!content.isEmpty, "SpecialToken: the content of token \(id) is empty")
-    self.content = content
-    self.id = id
-    self.isControl = isControl
-  }
-}
-
-extension SpecialToken {
-  /// Control tokens with the ids `first`, `first + 1`, ….
-  ///
-  /// Each must be different and longer than one character: a vocabulary of bytes or characters has those already.
-  static func numbered(_ contents: [String], from first: Int32) -> [SpecialToken] {
-    precondition(
-      Set(contents.map { Array($0.utf8) }).count == contents.count
-        && contents.allSatisfy { $0.unicodeScalars.count > 1 },
-      "special tokens must be different, and longer than one character: \(contents)")
-    return contents.enumerated().map { SpecialToken(content: $1, id: first + Int32($0)) }
-  }
-}
-
 /// The special tokens of a vocabulary, and the search for them in text.
 public struct SpecialTokens: Sendable, RandomAccessCollection {
   private let tokens: [SpecialToken]
   private let indexOfID: [Int32: Int]
-  /// Spellings by first byte, longest first, so that the first that matches is the longest.
-  private let spellings: [UInt8: [(bytes: [UInt8], id: Int32)]]
-  private let isFirstByte: [Bool]
+  /// Indices of the tokens looked for in the text as it is, and in the normalized text.
+  private let asWritten: ByteTrie
+  private let normalized: ByteTrie
 
-  public init(_ tokens: [SpecialToken] = []) {
+  /// - Parameter normalizer: What the tokenizer does to text first; tokens that are looked for after it are
+  ///   themselves normalized.
+  public init(_ tokens: [SpecialToken] = []) { self.init(tokens, normalizer: nil) }
+
+  init(_ tokens: [SpecialToken], normalizer: Normalizer?) {
     self.tokens = tokens
     indexOfID = Dictionary(tokens.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-    var spellings: [UInt8: [(bytes: [UInt8], id: Int32)]] = [:]
-    for token in tokens {
-      let bytes = Array(token.content.utf8)
-      spellings[bytes[0], default: []].append((bytes, token.id))
+    var asWritten = ByteTrie()
+    var normalized = ByteTrie()
+    for (index, token) in tokens.enumerated() {
+      if token.matching.isNormalized, let normalizer {
+        let content = Array(token.content.utf8).withUnsafeBufferPointer { normalizer.normalized($0) }
+        if !content.isEmpty { normalized.insert(content, Int32(index)) }
+      } else if token.matching.isNormalized {
+        normalized.insert(token.content.utf8, Int32(index))
+      } else {
+        asWritten.insert(token.content.utf8, Int32(index))
+      }
     }
-    self.spellings = spellings.mapValues { $0.sorted { $0.bytes.count > $1.bytes.count } }
-    isFirstByte = (0..<256).map { spellings[UInt8($0)] != nil }
+    self.asWritten = asWritten
+    self.normalized = normalized
   }
 
   public var startIndex: Int { 0 }
@@ -66,35 +45,93 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
   /// Whether `id` is a token that decoding may leave out.
   public func isControl(_ id: Int32) -> Bool { token(id)?.isControl ?? false }
 
-  /// The first special token at or after `start`: the leftmost, and of those that begin there the longest.
-  package func firstMatch(
-    in text: UnsafeBufferPointer<UInt8>, from start: Int
-  ) -> (range: Range<Int>, id: Int32)? {
-    if tokens.isEmpty { return nil }
-    return isFirstByte.withUnsafeBufferPointer { isFirst in
-      for position in start..<text.count where isFirst[Int(text[position])] {
-        for (bytes, id) in spellings[text[position]] ?? []
-        where bytes.count <= text.count - position && zip(bytes, text[position...]).allSatisfy({ $0 == $1 }) {
-          return (position..<(position + bytes.count), id)
-        }
-      }
-      return nil
-    }
-  }
-
   /// Calls `ordinary` with each stretch of `text` between special tokens (never empty) and `special` with the id of
-  /// each special token, in order. With `recognizing` false the whole text is one ordinary stretch.
+  /// each special token, in order. With `recognizing` false control tokens are part of the stretches; tokens that are
+  /// text still match.
+  ///
+  /// Tokens that are looked for in normalized text come second, in what the others leave; here the text is taken to
+  /// be normalized.
   package func split(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool,
     ordinary: (Range<Int>) throws -> Void, special: (Int32) -> Void
   ) rethrows {
+    try split(text, by: asWritten, recognizing) { range in
+      if normalized.isEmpty { return try ordinary(range) }
+      try splitNormalized(
+        UnsafeBufferPointer(rebasing: text[range]), recognizing: recognizing,
+        ordinary: { try ordinary(($0.lowerBound + range.lowerBound)..<($0.upperBound + range.lowerBound)) },
+        special: special)
+    } special: {
+      special($0)
+    }
+  }
+
+  /// The first half of ``split(_:recognizing:ordinary:special:)``: tokens that are looked for before normalization.
+  func splitAsWritten(
+    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, ordinary: (Range<Int>) throws -> Void,
+    special: (Int32) -> Void
+  ) rethrows {
+    try split(text, by: asWritten, recognizing, ordinary: ordinary, special: special)
+  }
+
+  /// The second half: tokens that are looked for in normalized text.
+  func splitNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, ordinary: (Range<Int>) throws -> Void,
+    special: (Int32) -> Void
+  ) rethrows {
+    try split(text, by: normalized, recognizing, ordinary: ordinary, special: special)
+  }
+
+  /// The leftmost match, and of those that begin there the longest; then the next after it.
+  private func split(
+    _ text: UnsafeBufferPointer<UInt8>, by trie: ByteTrie, _ recognizing: Bool,
+    ordinary: (Range<Int>) throws -> Void, special: (Int32) -> Void
+  ) rethrows {
     var start = 0
-    while recognizing, let (range, id) = firstMatch(in: text, from: start) {
-      if start < range.lowerBound { try ordinary(start..<range.lowerBound) }
-      special(id)
-      start = range.upperBound
+    var search = 0
+    while let (match, index) = trie.firstMatch(in: text, from: search) {
+      search = match.upperBound
+      let token = tokens[Int(index)]
+      if token.isControl && !recognizing { continue }
+      let matching = token.matching
+      if matching.isWholeWord, isWordCharacter(before: match.lowerBound, text) || isWordCharacter(at: search, text) {
+        continue
+      }
+      var lower = match.lowerBound
+      if matching.takesSpaceBefore { lower = startOfSpace(before: lower, notBefore: start, text) }
+      if lower > start { try ordinary(start..<lower) }
+      special(token.id)
+      start = search
+      if matching.takesSpaceAfter { start = WordScan.endOfRun(.space, in: text, from: start) }
+      search = Swift.max(search, start)
     }
     if start < text.count { try ordinary(start..<text.count) }
+  }
+
+  private func startOfSpace(before end: Int, notBefore start: Int, _ text: UnsafeBufferPointer<UInt8>) -> Int {
+    var position = end
+    while position > start, let previous = startOfCharacter(before: position, text),
+      CharacterClassifier.classify(text, at: previous).class == .space
+    {
+      position = previous
+    }
+    return position
+  }
+
+  private func isWordCharacter(before end: Int, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    startOfCharacter(before: end, text).map { isWordCharacter(at: $0, text) } ?? false
+  }
+
+  /// `\w`: letters, marks, digits and connectors.
+  private func isWordCharacter(at position: Int, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    position < text.count && CharacterClassifier.isWord(decodeScalar(text, at: position).scalar)
+  }
+
+  private func startOfCharacter(before end: Int, _ text: UnsafeBufferPointer<UInt8>) -> Int? {
+    if end == 0 { return nil }
+    var position = end - 1
+    while text[position] & 0xC0 == 0x80 { position -= 1 }
+    return position
   }
 }
 

@@ -14,9 +14,12 @@ public protocol Tokenizer: Sendable {
   /// Tokens that stand for themselves and are never split or merged, such as `<|endoftext|>`.
   var specialTokens: SpecialTokens { get }
 
-  /// The token ids of `text`.
+  /// What the model wants around a text; nothing for most tokenizers.
+  var template: TokenTemplate { get }
+
+  /// The token ids of `text`, without those of ``template``.
   ///
-  /// - Parameter recognizingSpecialTokens: Whether the spelling of a special token in `text` becomes that token
+  /// - Parameter recognizingSpecialTokens: Whether the spelling of a control token in `text` becomes that token
   ///   (as in Hugging Face) or is encoded as ordinary characters. Pass `false` for text from someone you do not trust.
   /// - Throws: ``TokenizerError`` when the vocabulary cannot express a character.
   func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32]
@@ -30,6 +33,17 @@ public protocol Tokenizer: Sendable {
 }
 
 extension Tokenizer {
+  public var template: TokenTemplate { TokenTemplate() }
+
+  /// The token ids of `text`, with the tokens around it that the model wants (``template``) when
+  /// `addingSpecialTokens`.
+  public func encode(
+    _ text: String, recognizingSpecialTokens: Bool = true, addingSpecialTokens: Bool
+  ) throws -> [Int32] {
+    let ids = try encode(text, recognizingSpecialTokens: recognizingSpecialTokens)
+    return addingSpecialTokens ? template.prefix + ids + template.suffix : ids
+  }
+
   /// The token ids of `text`, in which the spellings of special tokens become those tokens.
   public func encode(_ text: String) throws -> [Int32] {
     try encode(text, recognizingSpecialTokens: true)

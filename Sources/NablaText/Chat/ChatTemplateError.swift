@@ -1,0 +1,29 @@
+/// Why a chat template could not be read or rendered, and on which of its lines.
+public struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
+  public enum Kind: Sendable, Equatable {
+    /// The text is not a template.
+    case syntax
+    /// The template asks for something this engine does not do.
+    case unsupported
+    /// An operation that has no result, such as text plus a list.
+    case evaluation
+    /// The template itself refused the conversation (`raise_exception`).
+    case refused
+    /// The template did more work, or nested deeper, than any honest one does.
+    case limit
+  }
+
+  public var kind: Kind
+  /// Counted from 1; nil when the problem is not in one place.
+  public var line: Int?
+  public var problem: String
+
+  public var description: String {
+    let place = line.map { "chat template, line \($0)" } ?? "chat template"
+    switch kind {
+    case .refused: return "the chat template refuses this conversation: \(problem)"
+    case .unsupported: return "\(place): \(problem) is not supported"
+    default: return "\(place): \(problem)"
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import NablaFormats
+
+/// Reads the tokenizer in the metadata of a GGUF file (`tokenizer.ggml.…`).
+///
+/// As with `tokenizer.json`, what the file asks for is done exactly or refused by name.
+struct GGUFTokenizerReader {
+  let metadata: GGUFMetadata
+
+  static let prefix = "tokenizer.ggml."
+
+  /// What a token is (`tokenizer.ggml.token_type`, numbers of llama.cpp).
+  enum Kind: Int {
+    case normal = 1
+    case unknown, control, userDefined, unused, byte
+  }
+
+  func tokenizer() throws -> any Tokenizer {
+    switch try metadata.string(Self.prefix + "model") {
+    case "gpt2": return try byteLevelTokenizer()
+    case let model: throw unsupported("model", String(reflecting: model), "gpt2 (byte-level BPE)")
+    }
+  }
+
+  func malformed(_ key: String, _ reason: String) -> TokenizerError {
+    .malformedFile(path: metadata.file, field: Self.prefix + key, reason: reason)
+  }
+
+  func unsupported(_ key: String, _ found: String, _ supported: String) -> TokenizerError {
+    .unsupported(path: metadata.file, field: Self.prefix + key, found: found, supported: supported)
+  }
+
+  // MARK: Parts that all kinds share
+
+  func tokens() throws -> GGUFArray {
+    let tokens = try metadata.array(Self.prefix + "tokens")
+    guard tokens.kind == .string else { throw malformed("tokens", "expected an array of strings, not \(tokens)") }
+    guard tokens.count > 0, tokens.count <= TokenizerReader.identifierLimit else {
+      throw malformed("tokens", "\(tokens.count) tokens; expected 1 to \(TokenizerReader.identifierLimit)")
+    }
+    return tokens
+  }
+
+  /// The kind of each token; all normal when the file does not say.
+  func kinds(count: Int) throws -> [Kind] {
+    guard metadata.has(Self.prefix + "token_type") else { return Array(repeating: .normal, count: count) }
+    let numbers = try metadata.integers(Self.prefix + "token_type")
+    guard numbers.count == count else {
+      throw malformed("token_type", "\(numbers.count) types for \(count) tokens")
+    }
+    return try numbers.enumerated().map { id, number in
+      // 0 is "undefined", which llama.cpp treats as normal.
+      guard let kind = number == 0 ? .normal : Kind(rawValue: number) else {
+        throw malformed("token_type", "the token \(id) has the unknown type \(number)")
+      }
+      return kind
+    }
+  }
+
+  /// Tokens that stand for themselves: those that control the model, and those that a person defined.
+  func specialTokens(_ tokens: GGUFArray, _ kinds: [Kind]) throws -> [SpecialToken] {
+    var contents: Set<[UInt8]> = []
+    return try kinds.enumerated().compactMap { id, kind in
+      guard [.unknown, .control, .userDefined].contains(kind) else { return nil }
+      let bytes = tokens.utf8(at: id)
+      guard !bytes.isEmpty, let content = String(validating: bytes, as: UTF8.self) else {
+        throw malformed("tokens", "the special token \(id) is empty or not UTF-8")
+      }
+      // llama.cpp keeps the first of equals; the others cannot be reached from text.
+      guard contents.insert(Array(bytes)).inserted else { return nil }
+      return SpecialToken(content: content, id: Int32(id), isControl: kind != .userDefined)
+    }
+  }
+
+  /// The id under `key`, nil when it is absent.
+  func identifier(_ key: String, count: Int) throws -> Int32? {
+    guard metadata.has(Self.prefix + key) else { return nil }
+    // Some files say "none" with a number that no token has, such as 2^32 - 1.
+    let id = try metadata.integer(Self.prefix + key)
+    return id < count ? Int32(id) : nil
+  }
+
+  /// What stands around a text: `bos` before it and `eos` after it, where the file or the kind of tokenizer wants them.
+  func template(
+    count: Int, addsBOS: Bool, addsEOS: Bool = false, eos: String = "eos_token_id"
+  ) throws -> TokenTemplate {
+    func edge(_ flag: String, _ standard: Bool, _ key: String) throws -> [Int32] {
+      guard try metadata.bool(Self.prefix + flag, default: standard) else { return [] }
+      guard let id = try identifier(key, count: count) else {
+        throw malformed(flag, "is true, but \(Self.prefix + key) names no token")
+      }
+      return [id]
+    }
+    return TokenTemplate(
+      prefix: try edge("add_bos_token", addsBOS, "bos_token_id"), suffix: try edge("add_eos_token", addsEOS, eos))
+  }
+
+  // MARK: Byte-level BPE
+
+  /// What llama.cpp's name of a pre-tokenizer stands for.
+  struct Cut {
+    var steps: [PreTokenizer]
+    var prefersWholeWords = false
+    var addsBOS = false
+    var normalizer: Normalizer?
+  }
+
+  static func cut(_ name: String) -> Cut? {
+    switch name {
+    case "gpt-2", "phi-2", "mpt", "olmo", "gpt-neox", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat",
+      "exaone4", "mellum", "modern-bert", "trillion", "jais", "granite-docling":
+      return Cut(steps: [.gpt2])
+    case "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b":
+      return Cut(steps: [.digits, .gpt2])
+    case "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2":
+      return Cut(steps: [.llama3], prefersWholeWords: true, addsBOS: true)
+    case "dbrx", "smaug-bpe", "chatglm-bpe": return Cut(steps: [.llama3])
+    case "glm4": return Cut(steps: [.llama3], prefersWholeWords: true)
+    case "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan": return Cut(steps: [.qwen2])
+    case "stablelm2", "grok-2", "solar-open": return Cut(steps: [.qwen2])
+    case "qwen35": return Cut(steps: [.qwen35])
+    default: return nil
+    }
+  }
+
+  private func byteLevelTokenizer() throws -> ByteLevelBPETokenizer {
+    let name = try metadata.string(Self.prefix + "pre", default: "gpt-2")
+    guard let cut = Self.cut(name) else {
+      throw unsupported(
+        "pre", String(reflecting: name), "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35 and their kin")
+    }
+    let tokens = try tokens()
+    let kinds = try kinds(count: tokens.count)
+    let special = try specialTokens(tokens, kinds)
+    let merges = try metadata.array(Self.prefix + "merges")
+    guard merges.kind == .string else { throw malformed("merges", "expected an array of strings, not \(merges)") }
+    var vocabulary = ByteLevelVocabulary(tokenCount: tokens.count, mergeCount: merges.count)
+    for id in 0..<tokens.count {
+      let isOrdinary = kinds[id] == .normal || kinds[id] == .byte
+      do {
+        try tokens.utf8(at: id).withUnsafeBufferPointer { (bytes) throws(ByteLevelVocabulary.Problem) in
+          try vocabulary.append(isOrdinary ? bytes : nil)
+        }
+      } catch { throw malformed("tokens", error.reason) }
+    }
+    for rank in 0..<merges.count {
+      do {
+        try merges.utf8(at: rank).withUnsafeBufferPointer { (bytes) throws(ByteLevelVocabulary.Problem) in
+          try vocabulary.merge(bytes)
+        }
+      } catch { throw malformed("merges[\(rank)]", error.reason) }
+    }
+    return ByteLevelBPETokenizer(
+      tokens: vocabulary.tokens, merges: vocabulary.merges, specialTokens: special, normalizer: cut.normalizer,
+      preTokenizers: cut.steps, template: try template(count: tokens.count, addsBOS: cut.addsBOS),
+      prefersWholeWords: cut.prefersWholeWords)
+  }
+}

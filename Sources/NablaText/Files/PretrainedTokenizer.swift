@@ -1,0 +1,127 @@
+import NablaFormats
+
+/// A tokenizer with what else its files say: which tokens play which role, which end a text, and how to write a chat.
+///
+/// ```swift
+/// let pretrained = try PretrainedTokenizer.load("SmolLM2-135M-Instruct.gguf")
+/// let prompt = try pretrained.render([ChatMessage(role: "user", content: "Hello!")])
+/// let ids = try pretrained.tokenizer.encode(prompt)
+/// ```
+public struct PretrainedTokenizer: Sendable {
+  public let tokenizer: any Tokenizer
+  /// The spellings of special tokens by role: `bos_token`, `eos_token`, `unk_token`, `pad_token`, …
+  public let roles: [String: String]
+  /// Tokens after which a text has ended.
+  public let endTokens: Set<Int32>
+  /// Chat templates by name. Most models have one, called `default`.
+  public let chatTemplates: [String: String]
+
+  public init(
+    _ tokenizer: any Tokenizer, roles: [String: String] = [:], endTokens: Set<Int32> = [],
+    chatTemplates: [String: String] = [:]
+  ) {
+    self.tokenizer = tokenizer
+    self.roles = roles
+    self.endTokens = endTokens
+    self.chatTemplates = chatTemplates
+  }
+
+  /// The id of the token in a role, such as `bos_token`.
+  public func id(of role: String) -> Int32? { roles[role].flatMap(tokenizer.specialTokens.id(of:)) }
+
+  /// The template for a chat; nil when the files have none.
+  ///
+  /// As in `transformers`: with several, the one called `tool_use` for chats with tools, else `default`.
+  /// - Throws: ``ChatTemplateError`` when the template is not one this engine can run, or when none has the name.
+  public func chatTemplate(named name: String? = nil, hasTools: Bool = false) throws(ChatTemplateError) -> ChatTemplate?
+  {
+    if chatTemplates.isEmpty { return nil }
+    let wanted = name ?? (hasTools && chatTemplates["tool_use"] != nil ? "tool_use" : "default")
+    guard let source = chatTemplates[wanted] else {
+      let names = chatTemplates.keys.sorted().joined(separator: ", ")
+      throw ChatTemplateError(
+        kind: .evaluation, problem: "there is no template called '\(wanted)'; the model has \(names)")
+    }
+    return try ChatTemplate(source)
+  }
+
+  /// The text of a conversation by the model's own template.
+  ///
+  /// - Throws: ``ChatTemplateError``, also when the model has no template.
+  public func render(
+    _ messages: [ChatMessage], addGenerationPrompt: Bool = true, tools: [JSONValue]? = nil,
+    extra: JSONObject = JSONObject(), templateNamed name: String? = nil
+  ) throws(ChatTemplateError) -> String {
+    guard let template = try chatTemplate(named: name, hasTools: tools != nil) else {
+      throw ChatTemplateError(
+        kind: .evaluation,
+        problem: "the model has none; it was not made for chat, or its tokenizer_config.json is missing")
+    }
+    return try template.render(
+      messages, specialTokens: roles, addGenerationPrompt: addGenerationPrompt, tools: tools, extra: extra)
+  }
+
+  /// The tokens of a conversation. A template writes the tokens at the beginning of a text itself, so none are added.
+  ///
+  /// Control tokens spelled in a message are recognized, as in `transformers`: check what comes from strangers.
+  public func encode(
+    _ messages: [ChatMessage], addGenerationPrompt: Bool = true, tools: [JSONValue]? = nil,
+    extra: JSONObject = JSONObject()
+  ) throws -> [Int32] {
+    try tokenizer.encode(
+      try render(messages, addGenerationPrompt: addGenerationPrompt, tools: tools, extra: extra))
+  }
+}
+
+extension PretrainedTokenizer {
+  /// Reads the tokenizer of a model: a GGUF file, a Hugging Face folder, or a `tokenizer.json` with what stands beside
+  /// it.
+  ///
+  /// - Throws: ``TokenizerError``, `GGUFError`, `JSONError` or `FileError`, each naming the file and the field.
+  public static func load(_ path: String) throws -> PretrainedTokenizer {
+    if FileKind(path, followingLinks: true) == .file, GGUFFile.isGGUF(path) {
+      return try PretrainedTokenizer(try GGUFFile(path: path).metadata)
+    }
+    return try HuggingFaceTokenizerFiles(path).pretrained()
+  }
+
+  /// The tokenizer in the metadata of a GGUF file.
+  public init(_ metadata: GGUFMetadata) throws {
+    let reader = GGUFTokenizerReader(metadata: metadata)
+    let tokenizer = try reader.tokenizer()
+    var roles: [String: String] = [:]
+    var ends: Set<Int32> = []
+    let keys = [
+      ("bos_token", "bos_token_id"), ("eos_token", "eos_token_id"), ("unk_token", "unknown_token_id"),
+      ("sep_token", "seperator_token_id"), ("pad_token", "padding_token_id"), ("cls_token", "cls_token_id"),
+      ("mask_token", "mask_token_id"),
+    ]
+    for (role, key) in keys {
+      guard let id = try reader.identifier(key, count: tokenizer.vocabularySize) else { continue }
+      roles[role] = tokenizer.specialTokens.token(id)?.content ?? tokenizer.piece(id)
+    }
+    for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
+      if let id = try reader.identifier(key, count: tokenizer.vocabularySize) { ends.insert(id) }
+    }
+    // Files often name only one of several ends; llama.cpp knows the others by their spelling, too.
+    for token in tokenizer.specialTokens where token.isControl && Self.endSpellings.contains(token.content) {
+      ends.insert(token.id)
+    }
+    var templates: [String: String] = [:]
+    for member in metadata.members where member.key.hasPrefix("tokenizer.chat_template") {
+      let name = member.key.dropFirst("tokenizer.chat_template".count)
+      if name.isEmpty {
+        templates["default"] = try metadata.string(member.key)
+      } else if name.hasPrefix(".") {
+        templates[String(name.dropFirst())] = try metadata.string(member.key)
+      }
+    }
+    self.init(tokenizer, roles: roles, endTokens: ends, chatTemplates: templates)
+  }
+
+  /// Control tokens that end a turn or a text, whatever a file says about them.
+  static let endSpellings: Set<String> = [
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<|end_of_text|>", "</s>",
+    "<|return|>", "<|call|>",
+  ]
+}

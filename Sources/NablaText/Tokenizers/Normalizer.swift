@@ -1,0 +1,29 @@
+/// What a tokenizer does to text before it cuts it (`normalizer` in `tokenizer.json`).
+public indirect enum Normalizer: Sendable, Equatable {
+  /// Puts a text before what is not empty.
+  case prepend(String)
+  /// Replaces every occurrence of a text, which is not empty.
+  case replace(String, with: String)
+  case lowercase
+  /// Takes white space away at the ends.
+  case strip(left: Bool, right: Bool)
+  case sequence([Normalizer])
+
+  /// The UTF-8 of what becomes of `text`.
+  func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    var bytes = Array(text)
+    apply(to: &bytes)
+    return bytes
+  }
+
+  private func apply(to bytes: inout [UInt8]) {
+    switch self {
+    case .prepend(let text): if !bytes.isEmpty { bytes = Array(text.utf8) + bytes }
+    case .replace(let old, let new): bytes = TemplateText.replacing(bytes, Array(old.utf8), with: Array(new.utf8))
+    case .lowercase: bytes = TemplateText.lowercased(bytes)
+    case .strip(let left, let right):
+      bytes = TemplateText.stripped(bytes, characters: nil, left: left, right: right)
+    case .sequence(let steps): for step in steps { step.apply(to: &bytes) }
+    }
+  }
+}
