@@ -48,15 +48,16 @@ import Testing
 
   /// Each edit of a good file, and the field that its error must name.
   static let damage: [(edit: @Sendable (inout [String: Any]) -> Void, field: String)] = [
-    ({ $0["normalizer"] = ["type": "NFC"] }, "normalizer"),
-    ({ $0["post_processor"] = ["type": "BertProcessing"] }, "post_processor.type"),
+    ({ $0["normalizer"] = ["type": "Nmt"] }, "normalizer is Nmt"),
+    ({ $0["post_processor"] = ["type": "Mystery"] }, "post_processor is Mystery"),
+    ({ $0["post_processor"] = ["type": "BertProcessing"] }, "post_processor.cls"),
     (
       {
         $0["post_processor"] = [
           "type": "TemplateProcessing",
           "single": [["SpecialToken": ["id": "<s>", "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]],
         ]
-      }, "post_processor.single"
+      }, "post_processor.special_tokens"
     ),
     ({ $0["decoder"] = ["type": "WordPiece"] }, "decoder.type"),
     ({ $0["pre_tokenizer"] = NSNull() }, "pre_tokenizer"),
@@ -94,7 +95,6 @@ import Testing
     ({ $0["added_tokens"] = [["id": 0, "content": ""]] }, "added_tokens[0].content"),
     ({ $0["added_tokens"] = [["id": -4, "content": "<x>"]] }, "added_tokens[0].id"),
     ({ $0["added_tokens"] = [["id": 999, "content": "<x>"], ["id": 999, "content": "<y>"]] }, "added_tokens[1].id"),
-    ({ $0["added_tokens"] = [["id": 999, "content": "<x>", "lstrip": true]] }, "added_tokens[0].lstrip"),
     ({ $0["added_tokens"] = "none" }, "added_tokens"),
   ]
 

@@ -7,30 +7,41 @@ extension TemplateRenderer {
     switch value {
     case .undefined: return []
     case .string(let bytes), .markup(let bytes): return bytes
-    default: return Array(try represented(value).utf8)
+    default:
+      var text: [UInt8] = []
+      try represent(value, into: &text)
+      return text
     }
   }
 
-  /// What `repr()` gives.
-  private func represented(_ value: TemplateValue) throws(ChatTemplateError) -> String {
+  /// Appends what `repr()` gives.
+  private func represent(_ value: TemplateValue, into text: inout [UInt8]) throws(ChatTemplateError) {
     try spend()
     switch value {
-    case .none: return "None"
-    case .bool(let value): return value ? "True" : "False"
-    case .integer(let value): return String(value)
-    case .number(let value): return TemplateText.number(value)
+    case .none: text += "None".utf8
+    case .bool(let value): text += (value ? "True" : "False").utf8
+    case .integer(let value): text += String(value).utf8
+    case .number(let value): text += TemplateText.number(value).utf8
     case .string(let bytes):
       try spend(bytes: bytes.count)
-      return TemplateText.quoted(bytes)
+      text += TemplateText.quoted(bytes).utf8
     case .list(let list) where list.kind != .view:
-      let items = try list.items.map { (item) throws(ChatTemplateError) in try represented(item) }
-      if list.kind == .list { return "[" + items.joined(separator: ", ") + "]" }
-      return "(" + items.joined(separator: ", ") + (items.count == 1 ? ",)" : ")")
-    case .dictionary(let dictionary):
-      let entries = try dictionary.entries.map { (entry) throws(ChatTemplateError) in
-        try represented(entry.key.value) + ": " + represented(entry.value)
+      text.append(UInt8(ascii: list.kind == .list ? "[" : "("))
+      for (index, item) in list.items.enumerated() {
+        if index > 0 { text += ", ".utf8 }
+        try represent(item, into: &text)
       }
-      return "{" + entries.joined(separator: ", ") + "}"
+      if list.kind == .tuple, list.items.count == 1 { text.append(UInt8(ascii: ",")) }
+      text.append(UInt8(ascii: list.kind == .list ? "]" : ")"))
+    case .dictionary(let dictionary):
+      text.append(UInt8(ascii: "{"))
+      for (index, entry) in dictionary.entries.enumerated() {
+        if index > 0 { text += ", ".utf8 }
+        try represent(entry.key.value, into: &text)
+        text += ": ".utf8
+        try represent(entry.value, into: &text)
+      }
+      text.append(UInt8(ascii: "}"))
     default: throw failure("printing \(value.typeName)", .unsupported)
     }
   }
@@ -219,8 +230,9 @@ extension TemplateRenderer {
     case "first": return .bool(index == 0)
     case "last": return .bool(index == count - 1)
     case "length": return .integer(count)
-    case "depth": return .integer(loop.depth)
-    case "depth0": return .integer(loop.depth - 1)
+    // Only recursive loops, which are not supported, go deeper.
+    case "depth": return .integer(1)
+    case "depth0": return .integer(0)
     case "previtem": return index > 0 ? loop.items[index - 1] : .undefined("loop.previtem")
     case "nextitem": return index + 1 < count ? loop.items[index + 1] : .undefined("loop.nextitem")
     case "cycle", "changed": return .function(.method(of: .loop(loop), name))

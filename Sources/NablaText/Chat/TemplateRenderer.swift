@@ -4,7 +4,7 @@
 /// ends in an error at worst.
 final class TemplateRenderer {
   /// Steps of work: one for each part evaluated, and one for every 32 bytes or each item that an operation makes.
-  static let maximumWork = 5_000_000
+  static let maximumWork = 3_000_000
   /// Bodies, expressions and calls inside each other.
   static let maximumDepth = 400
   /// Lists and mappings inside each other.
@@ -181,9 +181,7 @@ final class TemplateRenderer {
       scope = outer
     }
     if items.isEmpty { return try run(loop.otherwise) }
-    var level = 1
-    if case .loop(let around) = outer.value("loop") { level = around.depth + 1 }
-    let state = TemplateLoopState(items: items, depth: level)
+    let state = TemplateLoopState(items: items)
     for (index, item) in items.enumerated() {
       try spend()
       state.index = index
@@ -240,13 +238,14 @@ final class TemplateRenderer {
     line = expression.line
     try spend()
     return try nested { () throws(ChatTemplateError) in
-      let value = try evaluate(expression.kind)
+      let value = try evaluate(expression.kind, line: expression.line)
       line = expression.line
       return value
     }
   }
 
-  private func evaluate(_ kind: TemplateExpression.Kind) throws(ChatTemplateError) -> TemplateValue {
+  /// Operands may stand on other lines: `line` is set again before what can fail because of them.
+  private func evaluate(_ kind: TemplateExpression.Kind, line: Int) throws(ChatTemplateError) -> TemplateValue {
     switch kind {
     case .none: return .none
     case .bool(let value): return .bool(value)
@@ -265,8 +264,14 @@ final class TemplateRenderer {
       var dictionary = TemplateDictionary()
       for entry in entries { dictionary.set(try key(try evaluate(entry.key)), try evaluate(entry.value)) }
       return try checked(dictionary)
-    case .attribute(let object, let name): return try attribute(name, of: try evaluate(object))
-    case .item(let object, let index): return try item(try evaluate(index), of: try evaluate(object))
+    case .attribute(let object, let name):
+      let object = try evaluate(object)
+      self.line = line
+      return try attribute(name, of: object)
+    case .item(let object, let index):
+      let (object, index) = (try evaluate(object), try evaluate(index))
+      self.line = line
+      return try item(index, of: object)
     case .slice(let object, let start, let stop, let step):
       func bound(_ expression: TemplateExpression?) throws(ChatTemplateError) -> Int? {
         guard let expression else { return nil }
@@ -279,10 +284,14 @@ final class TemplateRenderer {
       }
       return try slice(try evaluate(object), start: bound(start), stop: bound(stop), step: bound(step))
     case .call(let callee, let arguments):
-      return try apply(try evaluate(callee), try evaluated(arguments))
+      let (callee, arguments) = (try evaluate(callee), try evaluated(arguments))
+      self.line = line
+      return try apply(callee, arguments)
     case .filter(let value, let filter): return try filtered(try evaluate(value), [filter])
     case .test(let value, let test, let negated):
-      let result = try self.test(test.name, try evaluate(value), try evaluated(test.arguments))
+      let (value, arguments) = (try evaluate(value), try evaluated(test.arguments))
+      self.line = line
+      let result = try self.test(test.name, value, arguments)
       return .bool(result != negated)
     case .negative(let value):
       switch try evaluate(value) {
@@ -304,7 +313,9 @@ final class TemplateRenderer {
       let value = try evaluate(left)
       return value.isTrue ? value : try evaluate(right)
     case .arithmetic(let left, let operation, let right):
-      return try arithmetic(try evaluate(left), operation, try evaluate(right))
+      let (left, right) = (try evaluate(left), try evaluate(right))
+      self.line = line
+      return try arithmetic(left, operation, right)
     case .concatenation(let parts):
       var bytes: [UInt8] = []
       for part in parts { bytes += try printed(try evaluate(part)) }
@@ -313,6 +324,7 @@ final class TemplateRenderer {
       var left = try evaluate(first)
       for link in links {
         let right = try evaluate(link.right)
+        self.line = line
         if !(try compare(left, link.operation, right)) { return .bool(false) }
         left = right
       }

@@ -163,14 +163,10 @@ final class TemplateScope {
 /// The variable `loop`.
 final class TemplateLoopState {
   let items: [TemplateValue]
-  let depth: Int
   var index = 0
   var last: [TemplateValue]?
 
-  init(items: [TemplateValue], depth: Int) {
-    self.items = items
-    self.depth = depth
-  }
+  init(items: [TemplateValue]) { self.items = items }
 }
 
 enum TemplateFunction {

@@ -115,9 +115,10 @@ struct GGUFTokenizerReader {
       return Cut(steps: [.llama3], prefersWholeWords: true, addsBOS: true)
     case "dbrx", "smaug-bpe", "chatglm-bpe": return Cut(steps: [.llama3])
     case "glm4": return Cut(steps: [.llama3], prefersWholeWords: true)
-    case "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan": return Cut(steps: [.qwen2])
+    case "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan":
+      return Cut(steps: [.qwen2], normalizer: .unicode(.nfc))
     case "stablelm2", "grok-2", "solar-open": return Cut(steps: [.qwen2])
-    case "qwen35": return Cut(steps: [.qwen35])
+    case "qwen35": return Cut(steps: [.qwen35], normalizer: .unicode(.nfc))
     default: return nil
     }
   }

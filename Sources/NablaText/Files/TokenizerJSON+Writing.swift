@@ -137,6 +137,7 @@ extension Normalizer {
     case .prepend(let text): ["type": "Prepend", "prepend": .string(text)]
     case .replace(let old, let new):
       ["type": "Replace", "pattern": ["String": .string(old)], "content": .string(new)]
+    case .unicode(let form): ["type": .string(form.rawValue.uppercased())]
     case .lowercase: ["type": "Lowercase"]
     case .strip(let left, let right): ["type": "Strip", "strip_left": .bool(left), "strip_right": .bool(right)]
     case .sequence(let steps): ["type": "Sequence", "normalizers": .array(steps.map(\.json))]

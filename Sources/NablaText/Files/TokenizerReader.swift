@@ -61,10 +61,15 @@ struct TokenizerReader {
         throw unsupported(field + ".pattern", value["pattern"]?.serialized() ?? "absent", "a String that is not empty")
       }
       return .replace(old, with: new)
+    case "NFC": return .unicode(.nfc)
+    case "NFD": return .unicode(.nfd)
+    case "NFKC": return .unicode(.nfkc)
+    case "NFKD": return .unicode(.nfkd)
     case "Lowercase": return .lowercase
     case "Strip":
       return .strip(left: value["strip_left"]?.bool ?? true, right: value["strip_right"]?.bool ?? true)
-    case let type: throw unsupported(field, type ?? "absent", "Prepend, Replace, Lowercase, Strip, Sequence")
+    case let type:
+      throw unsupported(field, type ?? "absent", "NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Sequence")
     }
   }
 

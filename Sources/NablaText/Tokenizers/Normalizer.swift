@@ -4,6 +4,7 @@ public indirect enum Normalizer: Sendable, Equatable {
   case prepend(String)
   /// Replaces every occurrence of a text, which is not empty.
   case replace(String, with: String)
+  case unicode(NormalizationForm)
   case lowercase
   /// Takes white space away at the ends.
   case strip(left: Bool, right: Bool)
@@ -20,6 +21,7 @@ public indirect enum Normalizer: Sendable, Equatable {
     switch self {
     case .prepend(let text): if !bytes.isEmpty { bytes = Array(text.utf8) + bytes }
     case .replace(let old, let new): bytes = TemplateText.replacing(bytes, Array(old.utf8), with: Array(new.utf8))
+    case .unicode(let form): form.apply(to: &bytes)
     case .lowercase: bytes = TemplateText.lowercased(bytes)
     case .strip(let left, let right):
       bytes = TemplateText.stripped(bytes, characters: nil, left: left, right: right)
