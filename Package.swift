@@ -49,6 +49,7 @@ let package = Package(
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
+    .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],
   swiftLanguageModes: [.v6]

@@ -15,8 +15,10 @@ struct NablaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Language models:", subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self]),
-      CommandGroup(name: "See:", subcommands: [ReportCommand.self]),
+      CommandGroup(
+        name: "Language models:",
+        subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Convert.self]),
+      CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])
 
   static func main() {

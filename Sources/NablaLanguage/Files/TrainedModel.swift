@@ -27,7 +27,7 @@ public struct TrainedModel {
   ///   GGUF file.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
-    if FileKind(path, followingLinks: true) == .file, GGUFFile.isGGUF(path) {
+    if GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {
       try self.init(folder: Self.modelFolder(path))
@@ -76,7 +76,8 @@ public struct TrainedModel {
     return generator
   }
 
-  private static func modelFolder(_ path: String) throws -> String {
+  /// The model folder that a path means.
+  static func modelFolder(_ path: String) throws -> String {
     let run: RunFolder
     do {
       run = try RunFolder.open(path)
