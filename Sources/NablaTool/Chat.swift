@@ -35,10 +35,11 @@ struct Chat: ParsableCommand {
     if let message { return try answer(message, &session) }
     StopSignal.install()
     let isTerminal = isatty(STDIN_FILENO) == 1
+    var lines = LineReader()
     if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends. /help lists more.") }
     while true {
       if isTerminal { try show("> ") }
-      guard let bytes = readLineBytes() else { break }
+      guard let bytes = try lines.next() else { break }
       guard let line = String(validating: bytes, as: UTF8.self) else {
         note("that was not UTF-8 text")
         continue
@@ -96,15 +97,29 @@ struct Chat: ParsableCommand {
   }
 }
 
-/// A line of standard input without its end; nil at the end of the input.
-private func readLineBytes() -> [UInt8]? {
-  var pointer: UnsafeMutablePointer<CChar>?
-  var capacity = 0
-  defer { free(pointer) }
-  let count = getline(&pointer, &capacity, stdin)
-  guard count >= 0, let pointer else { return nil }
-  let bytes = UnsafeRawBufferPointer(start: pointer, count: count)
-  return Array(bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...])
+/// Standard input, a line at a time.
+private struct LineReader {
+  private var buffer: [UInt8] = []
+  private var isAtEnd = false
+
+  /// The next line without its end; nil at the end of the input.
+  mutating func next() throws(FileError) -> [UInt8]? {
+    while true {
+      if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { buffer.removeFirst(end + 1) }
+        return Array(buffer[..<end])
+      }
+      if isAtEnd {
+        defer { buffer = [] }
+        return buffer.isEmpty ? nil : buffer
+      }
+      var part = [UInt8](repeating: 0, count: 4096)
+      let count = retryingInterrupts { read(STDIN_FILENO, &part, part.count) }
+      if count < 0 { throw FileError(path: "standard input", operation: "read", code: errno) }
+      isAtEnd = count == 0
+      buffer += part[..<count]
+    }
+  }
 }
 
 extension String {

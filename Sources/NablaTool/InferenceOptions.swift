@@ -70,7 +70,7 @@ struct SamplingFlags: ParsableArguments {
 extension CacheType: ExpressibleByArgument {}
 
 /// What a terminal may be shown; a file or a pipe gets the text as it is.
-let shownText: (String) -> String = isatty(STDOUT_FILENO) == 1 ? printable : { $0 }
+func shownText(_ text: String) -> String { isatty(STDOUT_FILENO) == 1 ? printable(text) : text }
 
 /// A prompt, which may be '-' for standard input.
 func readPrompt(_ prompt: String) throws -> String {
