@@ -89,7 +89,7 @@ import Testing
   @Sendable private static func loadGGUF(_ bytes: [UInt8]) throws {
     let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).gguf"
     defer { unlink(path) }
-    FileManager.default.createFile(atPath: path, contents: Data(bytes))
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
     let model = try GGUFModel(path: path)
     for (name, tensor) in try model.state() { precondition(tensor.count > 0, name) }
   }

@@ -88,7 +88,7 @@ extension GGUFArchitecture {
       c.rotaryScaling = try rotaryScaling(file, c)
       if let window = m[key("attention.sliding_window")]?.integer, window > 0 { c.window = window }
     }
-    do { try c.validate() } catch { throw ModelFolderError(file: file.path, problem: error.problem) }
+    try c.validate(file: file.path)
     return c
   }
 
@@ -137,10 +137,9 @@ extension GGUFArchitecture {
 
 /// The factors that Llama 3's scaling divides each frequency by; GGUF files hold them as `rope_freqs.weight`.
 package func llama3Factors(_ scaling: RotaryScaling, size: Int, base: Double) -> [Double] {
-  zip(
-    rotaryFrequencies(size: size, base: base).frequencies,
-    rotaryFrequencies(size: size, base: base, scaling: scaling).frequencies
-  ).map { $0 / $1 }
+  let plain = rotaryFrequencies(size: size, base: base).frequencies
+  let scaled = rotaryFrequencies(size: size, base: base, scaling: scaling).frequencies
+  return zip(plain, scaled).map { $0 / $1 }
 }
 
 /// The scaling that divides frequencies by these factors; nil if Llama 3's does not, whatever its settings.
@@ -151,8 +150,10 @@ package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) 
   guard factors.count == size / 2, let factor = factors.max(), factor >= 1, factor.isFinite else { return nil }
   if factor == 1 { return factors.allSatisfy { $0 == 1 } ? RotaryScaling.none : nil }
   let wavelengths = rotaryFrequencies(size: size, base: base).frequencies.map { 2 * Double.pi / $0 }
-  let ramp = zip(factors, wavelengths).filter { $0.0 > 1 && $0.0 < factor }.map { f, wavelength in
-    (turns: 1 / wavelength, s: (1 / f - 1 / factor) / (1 - 1 / factor))
+  let full = 1 - 1 / factor
+  var ramp: [(turns: Double, s: Double)] = []
+  for (f, wavelength) in zip(factors, wavelengths) where f > 1 && f < factor {
+    ramp.append((1 / wavelength, (1 / f - 1 / factor) / full))
   }
   /// Settings to try: the ramp's own, and the usual ones.
   var candidates: [(high: Double, context: Double)] = (5...20).map { (4, Double(1 << $0)) }
@@ -166,7 +167,8 @@ package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) 
   for (high, context) in candidates where high > 1 && context >= 1 && context < 1e9 {
     let scaling = RotaryScaling.llama3(
       factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: high, originalContext: Int(context))
-    let same = zip(llama3Factors(scaling, size: size, base: base), factors).allSatisfy { abs($0 - $1) <= 1e-5 * $1 }
+    let expected = llama3Factors(scaling, size: size, base: base)
+    let same = zip(expected, factors).allSatisfy { (a: Double, b: Double) in abs(a - b) <= 1e-5 * b }
     if same { return scaling }
   }
   return nil

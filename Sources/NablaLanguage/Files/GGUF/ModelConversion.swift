@@ -1,6 +1,7 @@
 import NablaFormats
 import NablaNN
 import NablaTensor
+import NablaText
 
 /// A model from one file format, and type of weights, to another: GGUF files and Hugging Face folders, in any direction.
 ///
@@ -38,7 +39,10 @@ public struct ModelConversion {
     switch (GGUFFile.isGGUF(input), writesGGUF) {
     case (true, true): try requantize(try GGUFFile(path: input), progress)
     case (false, true): try writeGGUF(try ModelSource(folder: input), progress)
-    case (_, false): throw ModelFolderError(file: output, problem: "folders cannot be written yet")
+    case (true, false):
+      let gguf = try GGUFModel(path: input)
+      try writeFolder(ModelSource(gguf), PretrainedTokenizer(gguf.file.metadata), progress)
+    case (false, false): try writeFolder(try ModelSource(folder: input), nil, progress)
     }
   }
 

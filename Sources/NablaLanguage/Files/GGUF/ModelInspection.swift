@@ -72,7 +72,7 @@ public struct ModelInspection {
       architecture = config["model_type"]?.string
       (configuration, problem) = Self.attempt {
         let configuration = try Architecture.read(config, file: file).1
-        do { try configuration.validate() } catch { throw ModelFolderError(file: file, problem: error.problem) }
+        try configuration.validate(file: file)
         return configuration
       }
       metadata = (config.object?.members ?? []).map { ($0.key, $0.value.serialized()) }

@@ -27,7 +27,7 @@ struct ModelSource {
   init(folder: String) throws {
     let path = "\(folder)/config.json"
     let (architecture, c) = try Architecture.read(try JSONValue(contentsOfFile: path), file: path)
-    do { try c.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
+    try c.validate(file: path)
     self.architecture = architecture
     configuration = c
     let files = try SafetensorsModel(path: folder)
@@ -46,7 +46,7 @@ struct ModelSource {
       }
       func find(_ name: String) throws -> (file: SafetensorsFile, entry: SafetensorsFile.Entry) {
         guard let found = files.find(name) else {
-          throw SafetensorsError(file: weights, tensor: name, kind: .missingTensor)
+          throw ModelFolderError(file: weights, problem: "no tensor \(name)")
         }
         return found
       }
@@ -54,7 +54,8 @@ struct ModelSource {
       type = { name in
         let (file, entry) = try find(name)
         guard let dtype = DType(entry.dtype), dtype.isFloatingPoint, let type = GGMLType(dtype) else {
-          throw SafetensorsError(file: file.path, tensor: name, kind: .unsupportedDType(entry.dtype))
+          throw ModelFolderError(
+            file: file.path, problem: "tensor \(name): the type \(entry.dtype.rawValue) is not supported")
         }
         return type
       }

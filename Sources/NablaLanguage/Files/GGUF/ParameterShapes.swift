@@ -1,5 +1,10 @@
 /// The parameters of a model without making it: what files are checked against before anything is allocated.
 extension TransformerConfiguration {
+  /// - Throws: for sizes that make no model, an error that names the file they come from.
+  func validate(file: String) throws(ModelFolderError) {
+    do { try validate() } catch { throw ModelFolderError(file: file, problem: error.problem) }
+  }
+
   /// The shape of a parameter by the name that `TransformerLM` gives it.
   func shape(of parameter: String) -> [Int] {
     let parts = parameter.split(separator: ".")
