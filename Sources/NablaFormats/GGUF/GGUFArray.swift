@@ -28,6 +28,7 @@ public struct GGUFArray: Sendable, Equatable {
     self.init(kind: .string, count: strings.count, bytes: bytes, starts: starts)
   }
 
+  public init(_ numbers: [UInt8]) { self.init(kind: .uint8, numbers) }
   public init(_ numbers: [Int32]) { self.init(kind: .int32, numbers) }
   public init(_ numbers: [UInt32]) { self.init(kind: .uint32, numbers) }
   public init(_ numbers: [Float]) { self.init(kind: .float32, numbers) }

@@ -19,12 +19,14 @@ struct BPEMerges: Sendable {
   /// short; longer ones use the heap, so that time stays O(n log n) whatever the text.
   private static let scanLimit = 48
 
-  /// - Parameter merges: Each pair and the id of the token it becomes, first learned first.
-  init(_ merges: [(left: Int32, right: Int32, id: Int32)]) {
+  /// - Parameters:
+  ///   - merges: Each pair and the id of the token it becomes, first learned first.
+  ///   - ranks: The rank of each pair where several may share one; their places otherwise.
+  init(_ merges: [(left: Int32, right: Int32, id: Int32)], ranks: [UInt32]? = nil) {
     pairs = merges.map { ($0.left, $0.right) }
     var table = PairTable<Merge>(minimumCapacity: merges.count, placeholder: Merge(rank: Self.noRank, id: -1))
     for (rank, merge) in merges.enumerated() {
-      table.set(PairTable<Merge>.key(merge.left, merge.right), Merge(rank: UInt32(rank), id: merge.id))
+      table.set(PairTable<Merge>.key(merge.left, merge.right), Merge(rank: ranks?[rank] ?? UInt32(rank), id: merge.id))
     }
     self.table = table
   }

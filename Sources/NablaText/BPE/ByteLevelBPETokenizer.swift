@@ -45,19 +45,14 @@ public struct ByteLevelBPETokenizer: Tokenizer {
       var ids: [Int32] = []
       ids.reserveCapacity(bytes.count / 3 + 8)
       let cache = WordCache(textLength: bytes.count)
-      guard let normalizer else {
+      if normalizer == nil {
         try specialTokens.split(
           bytes, recognizing: recognizingSpecialTokens,
           ordinary: { try encode(bytes, $0, cache, into: &ids) }, special: { ids.append($0) })
         return ids
       }
-      try specialTokens.splitAsWritten(bytes, recognizing: recognizingSpecialTokens) { range in
-        let normalized = normalizer.normalized(UnsafeBufferPointer(rebasing: bytes[range]))
-        try normalized.withUnsafeBufferPointer { bytes in
-          try specialTokens.splitNormalized(
-            bytes, recognizing: recognizingSpecialTokens,
-            ordinary: { try encode(bytes, $0, cache, into: &ids) }, special: { ids.append($0) })
-        }
+      try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, _ in
+        try encode(part, 0..<part.count, cache, into: &ids)
       } special: {
         ids.append($0)
       }

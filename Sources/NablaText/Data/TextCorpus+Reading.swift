@@ -27,11 +27,17 @@ extension TextCorpus {
     try MappedFile(path: path).withBytes { bytes in
       let text = withoutMark(bytes)
       if text.isEmpty { throw CorpusError.empty(path: path) }
-      guard let string = String(validating: text, as: UTF8.self) else {
-        throw CorpusError.notUTF8(path: path, offset: text.startIndex + firstInvalidByte(text))
-      }
-      return Document(path: path, text: string)
+      return Document(path: path, text: try string(text, of: path))
     }
+  }
+
+  /// The text of `bytes`, or a ``CorpusError`` with the offset in the whole of what is called `path`.
+  package static func string(_ bytes: UnsafeRawBufferPointer.SubSequence, of path: String) throws(CorpusError) -> String
+  {
+    guard let string = String(validating: bytes, as: UTF8.self) else {
+      throw .notUTF8(path: path, offset: bytes.startIndex + firstInvalidByte(bytes))
+    }
+    return string
   }
 
   private static func readFolder(

@@ -17,7 +17,12 @@ struct GGUFTokenizerReader {
   func tokenizer() throws -> any Tokenizer {
     switch try metadata.string(Self.prefix + "model") {
     case "gpt2": return try byteLevelTokenizer()
-    case let model: throw unsupported("model", String(reflecting: model), "gpt2 (byte-level BPE)")
+    case "llama": return try pieceTokenizer(isUnigram: false)
+    case "t5": return try pieceTokenizer(isUnigram: true)
+    case "bert": return try wordPieceTokenizer()
+    case let model:
+      throw unsupported(
+        "model", String(reflecting: model), "gpt2 (byte-level BPE), llama (SentencePiece BPE), t5 (unigram), bert")
     }
   }
 

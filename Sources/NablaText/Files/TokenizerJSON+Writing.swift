@@ -138,6 +138,14 @@ extension Normalizer {
     case .replace(let old, let new):
       ["type": "Replace", "pattern": ["String": .string(old)], "content": .string(new)]
     case .unicode(let form): ["type": .string(form.rawValue.uppercased())]
+    case .precompiled(let map):
+      ["type": "Precompiled", "precompiled_charsmap": .string(Base64.encode(map.bytes))]
+    case .bert(let normalizer):
+      [
+        "type": "BertNormalizer", "clean_text": .bool(normalizer.cleansText),
+        "handle_chinese_chars": .bool(normalizer.separatesChinese), "strip_accents": .bool(normalizer.stripsAccents),
+        "lowercase": .bool(normalizer.lowercases),
+      ]
     case .lowercase: ["type": "Lowercase"]
     case .strip(let left, let right): ["type": "Strip", "strip_left": .bool(left), "strip_right": .bool(right)]
     case .sequence(let steps): ["type": "Sequence", "normalizers": .array(steps.map(\.json))]

@@ -3,7 +3,9 @@ import NablaFormats
 extension TokenizerReader {
   /// Byte-level BPE, or a ``ByteTokenizer`` when it is one written as BPE.
   func bytePairTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> any Tokenizer {
-    try checkOptions(model)
+    if model["byte_fallback"]?.bool == true {
+      throw unsupported("model.byte_fallback", "true with ByteLevel", "false")
+    }
     let normalizer = try normalizer()
     let cut = try preTokenizer()
     guard root["decoder"]?["type"]?.string == "ByteLevel" else {
@@ -41,12 +43,9 @@ extension TokenizerReader {
       prefersWholeWords: model["ignore_merges"]?.bool ?? false)
   }
 
-  private func checkOptions(_ model: JSONValue) throws {
+  func checkOptions(_ model: JSONValue) throws {
     if let dropout = model["dropout"], dropout != .null, dropout.double != 0 {
       throw unsupported("model.dropout", "set", "null (merges are applied always)")
-    }
-    if model["byte_fallback"]?.bool == true {
-      throw unsupported("model.byte_fallback", "true (SentencePiece)", "false")
     }
     for field in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let text = model[field]?.string, !text.isEmpty {

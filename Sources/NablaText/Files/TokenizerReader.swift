@@ -18,10 +18,17 @@ struct TokenizerReader {
     guard let model = root["model"], model.object != nil else { throw malformed("model", "expected an object") }
     // Files from before 2020 leave the type out; it was BPE when there were merges.
     switch model["type"]?.string ?? (model["merges"] != nil ? "BPE" : nil) {
-    case "BPE": return try bytePairTokenizer(model, added)
+    case "BPE":
+      let usesBytes =
+        try parts("decoder", "decoders").contains { $0.value["type"]?.string == "ByteLevel" }
+        || parts("pre_tokenizer", "pretokenizers").contains { $0.value["type"]?.string == "ByteLevel" }
+      try checkOptions(model)
+      return usesBytes ? try bytePairTokenizer(model, added) : try pieceMergesTokenizer(model, added)
+    case "Unigram": return try unigramTokenizer(model, added)
+    case "WordPiece": return try wordPieceTokenizer(model, added)
     case "WordLevel": return try characterTokenizer(model, added)
     case let type:
-      throw unsupported("model.type", type ?? "absent", "BPE (byte-level), WordLevel (single characters)")
+      throw unsupported("model.type", type ?? "absent", "BPE, Unigram, WordPiece, WordLevel (single characters)")
     }
   }
 
@@ -65,11 +72,19 @@ struct TokenizerReader {
     case "NFD": return .unicode(.nfd)
     case "NFKC": return .unicode(.nfkc)
     case "NFKD": return .unicode(.nfkd)
+    case "Precompiled":
+      guard let map = value["precompiled_charsmap"]?.string.flatMap(Base64.decode).flatMap(PrecompiledMap.init) else {
+        throw malformed(field + ".precompiled_charsmap", "expected a map of SentencePiece in base64")
+      }
+      return .precompiled(map)
+    case "BertNormalizer": return .bert(bertNormalizer(value))
     case "Lowercase": return .lowercase
     case "Strip":
       return .strip(left: value["strip_left"]?.bool ?? true, right: value["strip_right"]?.bool ?? true)
     case let type:
-      throw unsupported(field, type ?? "absent", "NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Sequence")
+      throw unsupported(
+        field, type ?? "absent",
+        "NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, Precompiled, BertNormalizer, Sequence")
     }
   }
 

@@ -5,6 +5,8 @@ public indirect enum Normalizer: Sendable, Equatable {
   /// Replaces every occurrence of a text, which is not empty.
   case replace(String, with: String)
   case unicode(NormalizationForm)
+  case precompiled(PrecompiledMap)
+  case bert(BertNormalizer)
   case lowercase
   /// Takes white space away at the ends.
   case strip(left: Bool, right: Bool)
@@ -22,6 +24,8 @@ public indirect enum Normalizer: Sendable, Equatable {
     case .prepend(let text): if !bytes.isEmpty { bytes = Array(text.utf8) + bytes }
     case .replace(let old, let new): bytes = TemplateText.replacing(bytes, Array(old.utf8), with: Array(new.utf8))
     case .unicode(let form): form.apply(to: &bytes)
+    case .precompiled(let map): map.apply(to: &bytes)
+    case .bert(let normalizer): normalizer.apply(to: &bytes)
     case .lowercase: bytes = TemplateText.lowercased(bytes)
     case .strip(let left, let right):
       bytes = TemplateText.stripped(bytes, characters: nil, left: left, right: right)

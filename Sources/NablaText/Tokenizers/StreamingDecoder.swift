@@ -6,6 +6,7 @@ public struct StreamingDecoder: Sendable {
   private let tokenizer: any Tokenizer
   private let skipsSpecialTokens: Bool
   private var held: [UInt8] = []
+  private var isFirst = true
 
   public init(_ tokenizer: any Tokenizer, skippingSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
@@ -15,7 +16,8 @@ public struct StreamingDecoder: Sendable {
   /// The text that `id` completes; empty when it ends inside a character.
   public mutating func append(_ id: Int32) -> String {
     if skipsSpecialTokens && tokenizer.specialTokens.isControl(id) { return "" }
-    tokenizer.appendBytes(of: id, to: &held)
+    tokenizer.appendText(of: id, isFirst: isFirst, to: &held)
+    if isFirst { isFirst = tokenizer.bytes(of: id).isEmpty }
     let complete = held.count - Self.unfinishedCount(held)
     let text = String(decoding: held[..<complete], as: UTF8.self)
     held.removeFirst(complete)

@@ -28,12 +28,18 @@ public protocol Tokenizer: Sendable {
   /// this id, which happens when a model's vocabulary is padded beyond the tokenizer's.
   func appendBytes(of id: Int32, to bytes: inout [UInt8])
 
+  /// Appends what `id` adds to a decoded text. Tokens of some vocabularies mean something else at its beginning: there
+  /// the space of `▁Hello` was put by the tokenizer itself.
+  func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8])
+
   /// The content of a Hugging Face `tokenizer.json` that gives the same ids.
   func tokenizerJSON() -> String
 }
 
 extension Tokenizer {
   public var template: TokenTemplate { TokenTemplate() }
+
+  public func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) { appendBytes(of: id, to: &bytes) }
 
   /// The token ids of `text`, with the tokens around it that the model wants (``template``) when
   /// `addingSpecialTokens`.
@@ -52,8 +58,11 @@ extension Tokenizer {
   /// The text of `ids`. Bytes that are not UTF-8 become U+FFFD, one for each maximal broken part.
   public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
     var bytes: [UInt8] = []
+    var isFirst = true
     for id in ids where !skippingSpecialTokens || !specialTokens.isControl(id) {
-      appendBytes(of: id, to: &bytes)
+      appendText(of: id, isFirst: isFirst, to: &bytes)
+      // An id that no token has is not the first of the text.
+      if isFirst { isFirst = self.bytes(of: id).isEmpty }
     }
     return String(decoding: bytes, as: UTF8.self)
   }

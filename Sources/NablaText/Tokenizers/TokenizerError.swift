@@ -4,6 +4,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   case unknownCharacter(Unicode.Scalar, offset: Int, line: Int, column: Int)
   /// `offset` counts bytes of UTF-8 from 0.
   case unknownByte(UInt8, offset: Int)
+  /// Text that no token can express.
+  case unknownPiece(String)
   case vocabularyTooSmall(requested: Int, minimum: Int)
   case emptyCorpus
   case malformedFile(path: String, field: String, reason: String)
@@ -19,6 +21,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case .unknownByte(let byte, let offset):
       return "the byte 0x\(String(byte, radix: 16).leftPadded(to: 2)) at byte \(offset) is not in the vocabulary; "
         + "use a tokenizer whose vocabulary has all 256 bytes"
+    case .unknownPiece(let text):
+      return "\(String(reflecting: text)) is not in the vocabulary, which has neither bytes nor an unknown token"
     case .vocabularyTooSmall(let requested, let minimum):
       return "a vocabulary of \(requested) is too small: the 256 bytes and the special tokens take \(minimum)"
     case .emptyCorpus:

@@ -6,7 +6,7 @@ public enum NormalizationForm: String, Sendable, CaseIterable {
   fileprivate var isCompatible: Bool { self == .nfkc || self == .nfkd }
 
   /// Normalizes UTF-8, in time linear in the text up to the sorting of marks on one character.
-  func apply(to bytes: inout [UInt8]) {
+  package func apply(to bytes: inout [UInt8]) {
     // What most texts consist of is left alone without looking anything up.
     let isStable = bytes.withUnsafeBufferPointer { text in
       if self != .nfc { return text.allSatisfy { $0 < 0x80 } }
@@ -27,7 +27,7 @@ public enum NormalizationForm: String, Sendable, CaseIterable {
   }
 
   /// Whether NFC never changes this character, whatever stands beside it. Says false for some that it does not change.
-  static func isComposedAlways(_ value: UInt32) -> Bool {
+  package static func isComposedAlways(_ value: UInt32) -> Bool {
     switch value {
     case 0..<0x300, 0x400...0x482, 0x2002...0x2125, 0x3001...0x3029, 0x3041...0x3096, 0x30A1...0x30FA, 0x3400...0x9FFF,
       0xAC00...0xD7A3, 0xFE0F, 0xFF00...0xFFEF, 0x1F300...0x1FAFF:

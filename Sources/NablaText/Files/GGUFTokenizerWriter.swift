@@ -1,0 +1,144 @@
+import NablaFormats
+
+extension PretrainedTokenizer {
+  /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, as llama.cpp reads them.
+  ///
+  /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
+  /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF has no form for.
+  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws {
+    let prefix = GGUFTokenizerReader.prefix
+    let count = max(vocabularySize ?? 0, tokenizer.vocabularySize)
+    var writer = GGUFTokenizerWriter(tokenizer.specialTokens, count: count)
+    switch tokenizer {
+    case let bytes as ByteLevelBPETokenizer: try writer.add(bytes, to: &metadata)
+    case let pieces as PieceTokenizer: try writer.add(pieces, to: &metadata)
+    case let words as WordPieceTokenizer: writer.add(words, to: &metadata)
+    default:
+      throw TokenizerError.unsupported(
+        path: metadata.file, field: prefix + "model", found: "\(type(of: tokenizer))",
+        supported: "byte-level BPE, SentencePiece, WordPiece")
+    }
+    metadata[prefix + "tokens"] = .array(GGUFArray(writer.tokens))
+    metadata[prefix + "token_type"] = .array(GGUFArray(writer.kinds.map { Int32($0.rawValue) }))
+    let roleKeys = [
+      ("bos_token", "bos_token_id"), ("eos_token", "eos_token_id"), ("unk_token", "unknown_token_id"),
+      ("sep_token", "seperator_token_id"), ("pad_token", "padding_token_id"), ("cls_token", "cls_token_id"),
+      ("mask_token", "mask_token_id"), ("eot_token", "eot_token_id"),
+    ]
+    for (role, key) in roleKeys { if let id = id(of: role) { metadata[prefix + key] = .uint32(UInt32(id)) } }
+    if !(tokenizer is WordPieceTokenizer) {
+      if let first = tokenizer.template.prefix.first { metadata[prefix + "bos_token_id"] = .uint32(UInt32(first)) }
+      if let last = tokenizer.template.suffix.last { metadata[prefix + "eos_token_id"] = .uint32(UInt32(last)) }
+      metadata[prefix + "add_bos_token"] = .bool(!tokenizer.template.prefix.isEmpty)
+      metadata[prefix + "add_eos_token"] = .bool(!tokenizer.template.suffix.isEmpty)
+    }
+    for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
+      metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
+    }
+  }
+}
+
+/// The arrays of a vocabulary while they are written.
+struct GGUFTokenizerWriter {
+  private(set) var tokens: [String]
+  private(set) var kinds: [GGUFTokenizerReader.Kind]
+  private let prefix = GGUFTokenizerReader.prefix
+
+  init(_ special: SpecialTokens, count: Int) {
+    tokens = (0..<count).map { "[PAD\($0)]" }
+    kinds = Array(repeating: .unused, count: count)
+    for token in special { set(Int(token.id), token.content, token.isControl ? .control : .userDefined) }
+  }
+
+  private mutating func set(_ id: Int, _ token: String, _ kind: GGUFTokenizerReader.Kind) {
+    tokens[id] = token
+    kinds[id] = kind
+  }
+
+  mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
+    metadata[prefix + "model"] = .string("gpt2")
+    let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35"]
+    guard
+      let name = names.first(where: {
+        let cut = GGUFTokenizerReader.cut($0)!
+        return cut.steps == tokenizer.preTokenizers && cut.prefersWholeWords == tokenizer.prefersWholeWords
+          && cut.normalizer == tokenizer.normalizer
+      }), !tokenizer.addsPrefixSpace
+    else {
+      throw TokenizerError.unsupported(
+        path: metadata.file, field: prefix + "pre",
+        found: tokenizer.preTokenizers.map(\.rawValue).joined(separator: " then "),
+        supported: "the cuts of \(names.joined(separator: ", ")), with their normalizer and without add_prefix_space")
+    }
+    metadata[prefix + "pre"] = .string(name)
+    for id in 0..<tokenizer.tokens.count where !tokenizer.tokens.bytes(of: id).isEmpty {
+      set(id, ByteLevelAlphabet.spelling(tokenizer.tokens.bytes(of: id)), .normal)
+    }
+    let merges = tokenizer.merges.pairs.map { tokens[Int($0.left)] + " " + tokens[Int($0.right)] }
+    metadata[prefix + "merges"] = .array(GGUFArray(merges))
+  }
+
+  mutating func add(_ tokenizer: PieceTokenizer, to metadata: inout GGUFMetadata) throws {
+    let spellings = tokenizer.spellings()
+    let pieces = tokenizer.vocabulary.pieces
+    for id in 0..<pieces.count where !pieces.bytes(of: id).isEmpty { set(id, spellings[id], .normal) }
+    for id in tokenizer.vocabulary.byteTokens.values { set(Int(id), spellings[Int(id)], .byte) }
+    if let unknown = tokenizer.vocabulary.unknown { set(Int(unknown), spellings[Int(unknown)], .unknown) }
+    var scores = [Float](repeating: 0, count: tokens.count)
+    let marks = Normalizer.replace(" ", with: Metaspace.mark)
+    switch tokenizer.model {
+    case .merges(let merges):
+      metadata[prefix + "model"] = .string("llama")
+      switch (tokenizer.normalizer, tokenizer.metaspace) {
+      case (.sequence([.prepend(Metaspace.mark), marks]), nil): metadata[prefix + "add_space_prefix"] = .bool(true)
+      case (marks, nil), (nil, Metaspace(prepending: .never, splits: false)):
+        metadata[prefix + "add_space_prefix"] = .bool(false)
+      case (nil, Metaspace(prepending: .first, splits: false)), (nil, Metaspace(prepending: .always, splits: false)):
+        metadata[prefix + "add_space_prefix"] = .bool(true)
+      default:
+        throw TokenizerError.unsupported(
+          path: metadata.file, field: prefix + "model", found: "a normalizer or pre-tokenizer that llama.cpp has not",
+          supported: "U+2581 for spaces and nothing else")
+      }
+      // A piece is as good as the first merge that makes it; characters, which no merge makes, come after all.
+      for (rank, pair) in merges.merges.pairs.enumerated().reversed() {
+        let made = Array(pieces.bytes(of: Int(pair.left))) + pieces.bytes(of: Int(pair.right))
+        if let id = pieces.id(of: made) { scores[Int(id)] = -Float(rank) }
+      }
+      for id in 0..<pieces.count
+      where kinds[id] == .normal && scores[id] == 0 && TemplateText.length(Array(pieces.bytes(of: id))) == 1 {
+        scores[id] = -Float(merges.merges.pairs.count + 1)
+      }
+    case .unigram(let unigram):
+      metadata[prefix + "model"] = .string("t5")
+      guard let metaspace = tokenizer.metaspace, metaspace.prepending != .first else {
+        throw TokenizerError.unsupported(
+          path: metadata.file, field: prefix + "model", found: "a unigram model without Metaspace",
+          supported: "Metaspace")
+      }
+      switch tokenizer.normalizer {
+      case nil: break
+      case .precompiled(let map): metadata[prefix + "precompiled_charsmap"] = .array(GGUFArray(map.bytes))
+      default:
+        throw TokenizerError.unsupported(
+          path: metadata.file, field: prefix + "precompiled_charsmap", found: "another normalizer",
+          supported: "Precompiled")
+      }
+      metadata[prefix + "add_space_prefix"] = .bool(metaspace.prepending == .always)
+      metadata[prefix + "remove_extra_whitespaces"] = .bool(metaspace.dropsWhitespace)
+      for (id, score) in unigram.scores.enumerated() where id < scores.count { scores[id] = Float(score) }
+    }
+    metadata[prefix + "scores"] = .array(GGUFArray(scores))
+  }
+
+  mutating func add(_ tokenizer: WordPieceTokenizer, to metadata: inout GGUFMetadata) {
+    metadata[prefix + "model"] = .string("bert")
+    for (id, token) in tokenizer.tokens.enumerated() where !token.isEmpty {
+      let text = String(decoding: token, as: UTF8.self)
+      set(id, tokenizer.continues[id] ? text : Metaspace.mark + text, .normal)
+    }
+    metadata[prefix + "unknown_token_id"] = .uint32(UInt32(tokenizer.unknown))
+    if let first = tokenizer.template.prefix.first { metadata[prefix + "cls_token_id"] = .uint32(UInt32(first)) }
+    if let last = tokenizer.template.suffix.last { metadata[prefix + "seperator_token_id"] = .uint32(UInt32(last)) }
+  }
+}

@@ -1,0 +1,178 @@
+import NablaFormats
+
+extension TokenizerReader {
+  /// BPE over characters (Llama 2, Mistral, Gemma).
+  func pieceMergesTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
+    if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
+    let entries = try ordinaryTokens(model, added)
+    let fallsBack = model["byte_fallback"]?.bool ?? false
+    let count = 1 + Int(entries.map(\.id).max() ?? -1)
+    let unknown = try model["unk_token"]?.string.map { name in
+      guard let id = model["vocab"]?[name] ?? added.first(where: { $0.content == name }).map({ .integer(Int($0.id)) })
+      else { throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab") }
+      return try identifier(id, "model.unk_token")
+    }
+    var spellings = [[UInt8]](repeating: [], count: count)
+    for (token, id) in entries where id != unknown { spellings[Int(id)] = Array(token.utf8) }
+    let vocabulary = try pieceVocabulary(
+      spellings, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
+    guard let list = model["merges"]?.array else { throw malformed("model.merges", "expected an array") }
+    var merges: [(left: Int32, right: Int32, id: Int32)] = []
+    merges.reserveCapacity(list.count)
+    var seen: Set<UInt64> = []
+    for (rank, entry) in list.enumerated() {
+      let field = "model.merges[\(rank)]"
+      let parts =
+        entry.array?.compactMap(\.string)
+        ?? entry.string?.split(separator: " ", omittingEmptySubsequences: false).map(String.init) ?? []
+      guard parts.count == 2, entry.array?.count ?? 2 == 2 else { throw malformed(field, "expected two tokens") }
+      guard let left = vocabulary.pieces.id(of: parts[0].utf8), let right = vocabulary.pieces.id(of: parts[1].utf8),
+        let id = vocabulary.pieces.id(of: Array(parts[0].utf8) + Array(parts[1].utf8))
+      else {
+        throw malformed(
+          field,
+          "\(String(reflecting: parts[0])), \(String(reflecting: parts[1])) or both together are not in model.vocab")
+      }
+      guard seen.insert(PairTable<Int32>.key(left, right)).inserted else {
+        throw malformed(field, "the pair occurs twice")
+      }
+      merges.append((left, right, id))
+    }
+    return try pieceTokenizer(vocabulary, .merges(PieceMerges(merges: BPEMerges(merges))), added)
+  }
+
+  func unigramTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
+    guard let list = model["vocab"]?.array else { throw malformed("model.vocab", "expected an array") }
+    if list.count > Self.identifierLimit { throw malformed("model.vocab", "more than \(Self.identifierLimit) pieces") }
+    var unknown: Int32?
+    if let value = model["unk_id"], value != .null {
+      unknown = try identifier(value, "model.unk_id")
+      guard Int(unknown!) < list.count else { throw malformed("model.unk_id", "there is no such piece") }
+    }
+    let special = Set(added.map(\.id))
+    var spellings: [[UInt8]] = []
+    var scores: [Double] = []
+    for (id, entry) in list.enumerated() {
+      guard let pair = entry.array, pair.count == 2, let piece = pair[0].string, let score = pair[1].double else {
+        throw malformed("model.vocab[\(id)]", "expected a piece and its score")
+      }
+      let isOrdinary = Int32(id) != unknown && !special.contains(Int32(id))
+      spellings.append(isOrdinary ? Array(piece.utf8) : [])
+      scores.append(score)
+    }
+    let vocabulary = try pieceVocabulary(
+      spellings, unknown: unknown, fusesUnknown: true, fallsBack: model["byte_fallback"]?.bool ?? false)
+    return try pieceTokenizer(vocabulary, .unigram(Unigram(vocabulary.pieces, scores: scores)), added)
+  }
+
+  private func pieceVocabulary(
+    _ spellings: [[UInt8]], unknown: Int32?, fusesUnknown: Bool, fallsBack: Bool
+  ) throws -> PieceVocabulary {
+    var spellings = spellings
+    var bytes: [UInt8: Int32] = [:]
+    if fallsBack {
+      for id in spellings.indices {
+        guard let byte = PieceVocabulary.byte(spelledBy: spellings[id]) else { continue }
+        bytes[byte] = Int32(id)
+        spellings[id] = []
+      }
+    }
+    var pieces = TokenTable(minimumCapacity: spellings.count)
+    for (id, spelling) in spellings.enumerated() {
+      if !spelling.withUnsafeBufferPointer({ pieces.append($0) }) {
+        throw malformed("model.vocab", "the piece \(id) is spelled as another one")
+      }
+    }
+    return PieceVocabulary(
+      pieces: pieces, unknown: unknown, fusesUnknown: fusesUnknown, byteTokens: fallsBack ? bytes : nil)
+  }
+
+  private func pieceTokenizer(
+    _ vocabulary: PieceVocabulary, _ model: PieceTokenizer.Model, _ added: [SpecialToken]
+  ) throws -> PieceTokenizer {
+    let normalizer = try normalizer()
+    return PieceTokenizer(
+      vocabulary: vocabulary, model: model, specialTokens: added, normalizer: normalizer,
+      metaspace: try metaspace(normalizer), template: try template(added),
+      firstPiece: try firstPiece(decodesBytes: vocabulary.fallsBackToBytes))
+  }
+
+  private func metaspace(_ normalizer: Normalizer?) throws -> Metaspace? {
+    var steps = try parts("pre_tokenizer", "pretokenizers")
+    guard let last = steps.popLast() else { return nil }
+    switch last.value["type"]?.string {
+    case "Metaspace":
+      var metaspace = Metaspace(
+        prepending: try prepending(last.field, last.value), splits: last.value["split"]?.bool ?? true)
+      if let first = steps.popLast() {
+        guard first.value["type"]?.string == "WhitespaceSplit", steps.isEmpty else {
+          throw unsupported(first.field, first.value["type"]?.string ?? "absent", "before Metaspace, WhitespaceSplit")
+        }
+        metaspace.dropsWhitespace = true
+      }
+      return metaspace
+    case "Split"
+    where steps.isEmpty && last.value["pattern"]?["String"]?.string == " " && normalizer?.marksSpaces == true:
+      // Gemma cuts at spaces that its normalizer has already replaced.
+      return nil
+    case let type:
+      throw unsupported(
+        last.field, type ?? "absent",
+        "for a model without ByteLevel, Metaspace, alone or after WhitespaceSplit, or null")
+    }
+  }
+
+  private func prepending(_ field: String, _ value: JSONValue) throws -> Metaspace.Prepending {
+    guard value["replacement"]?.string == Metaspace.mark else {
+      throw unsupported(field + ".replacement", value["replacement"]?.serialized() ?? "absent", "U+2581")
+    }
+    guard let scheme = value["prepend_scheme"]?.string else {
+      return value["add_prefix_space"]?.bool ?? true ? .always : .never
+    }
+    guard let prepending = Metaspace.Prepending(rawValue: scheme) else {
+      throw malformed(field + ".prepend_scheme", "expected always, first or never")
+    }
+    return prepending
+  }
+
+  /// What the decoder does beside turning marks to spaces and byte tokens to bytes, which all of them do.
+  private func firstPiece(decodesBytes: Bool) throws -> PieceTokenizer.FirstPiece {
+    var result = PieceTokenizer.FirstPiece.asItIs
+    var marks = false
+    var bytes = false
+    for (field, value) in try parts("decoder", "decoders") {
+      switch value["type"]?.string {
+      case "Replace" where value["pattern"]?["String"]?.string == Metaspace.mark && value["content"]?.string == " ":
+        marks = true
+      case "ByteFallback": bytes = true
+      case "Fuse": break
+      case "Strip"
+      where value["content"]?.string == " " && value["stop"]?.integer == 0
+        && [0, 1].contains(value["start"]?.integer ?? -1):
+        if value["start"]?.integer == 1 { result = .dropsSpace }
+      case "Metaspace":
+        marks = true
+        if try prepending(field, value) != .never { result = .dropsMarks }
+      case let type:
+        throw unsupported(
+          field, type ?? "absent", "Metaspace, ByteFallback, Fuse, Replace of U+2581, Strip of one space")
+      }
+    }
+    guard marks, bytes || !decodesBytes else {
+      throw unsupported(
+        "decoder", "one that leaves \(marks ? "byte tokens" : "U+2581") as it is", "one that decodes it")
+    }
+    return result
+  }
+}
+
+extension Normalizer {
+  /// Whether no space is left.
+  fileprivate var marksSpaces: Bool {
+    switch self {
+    case .replace(" ", with: Metaspace.mark): true
+    case .sequence(let steps): steps.contains(where: \.marksSpaces)
+    default: false
+    }
+  }
+}

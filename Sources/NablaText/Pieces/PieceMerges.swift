@@ -1,0 +1,59 @@
+/// BPE over characters: a word starts as its characters, and learned merges join neighbours (Sennrich et al. 2016).
+struct PieceMerges: Sendable {
+  let merges: BPEMerges
+
+  /// Appends the ids of a word.
+  func encode(
+    _ word: UnsafeBufferPointer<UInt8>, _ vocabulary: PieceVocabulary, into ids: inout [Int32]
+  ) throws {
+    var symbols: [Int32] = []
+    symbols.reserveCapacity(word.count)
+    var position = 0
+    var isAfterUnknown = false
+    while position < word.count {
+      let length = decodeScalar(word, at: position).length
+      let character = UnsafeBufferPointer(rebasing: word[position..<(position + length)])
+      position += length
+      if let id = vocabulary.pieces.id(of: character) {
+        symbols.append(id)
+        isAfterUnknown = false
+      } else if vocabulary.appendBytes(character, to: &symbols) {
+        isAfterUnknown = false
+      } else {
+        guard let unknown = vocabulary.unknown else { throw vocabulary.unknownError(character) }
+        if !(isAfterUnknown && vocabulary.fusesUnknown) { symbols.append(unknown) }
+        isAfterUnknown = true
+      }
+    }
+    merges.apply(to: &symbols)
+    ids.append(contentsOf: symbols)
+  }
+}
+
+extension BPEMerges {
+  /// The merges of a vocabulary that has scores in their place: any two pieces that make a piece merge, those with
+  /// the highest score first, the leftmost of equals (SentencePiece's BPE).
+  ///
+  /// - Parameter scores: By id; as many as there are pieces.
+  init(_ pieces: TokenTable, scores: [Float]) {
+    var pairs: [(left: Int32, right: Int32, id: Int32)] = []
+    for id in 0..<pieces.count {
+      pieces.bytes(of: id).withUnsafeBufferPointer { piece in
+        for cut in piece.indices.dropFirst() where piece[cut] & 0xC0 != 0x80 {
+          guard let left = pieces.id(of: UnsafeBufferPointer(rebasing: piece[..<cut])),
+            let right = pieces.id(of: UnsafeBufferPointer(rebasing: piece[cut...])),
+            pieces.id(of: piece) == Int32(id)
+          else { continue }
+          pairs.append((left, right, Int32(id)))
+        }
+      }
+    }
+    // Equal scores have one rank.
+    let distinct = Set(pairs.map { scores[Int($0.id)] }).sorted(by: >)
+    let rank = Dictionary(uniqueKeysWithValues: distinct.enumerated().map { ($1, UInt32($0)) })
+    let order = pairs.map { (rank: rank[scores[Int($0.id)]]!, pair: $0) }.sorted {
+      ($0.rank, $0.pair.left, $0.pair.right) < ($1.rank, $1.pair.left, $1.pair.right)
+    }
+    self.init(order.map(\.pair), ranks: order.map(\.rank))
+  }
+}

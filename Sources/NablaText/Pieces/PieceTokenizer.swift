@@ -1,0 +1,99 @@
+/// Tokens that are pieces of characters: the BPE and unigram models of SentencePiece (Kudo & Richardson 2018,
+/// arXiv:1808.06226), as in Llama 2, Mistral, Gemma and T5.
+///
+/// What the vocabulary lacks is written as bytes where it has tokens for them (byte fallback), else as the unknown
+/// token. Encoding takes time proportional to the text, up to the logarithm of its longest word.
+public struct PieceTokenizer: Tokenizer {
+  /// How a word becomes pieces.
+  enum Model: Sendable {
+    case merges(PieceMerges)
+    case unigram(Unigram)
+  }
+
+  /// What decoding does to the first piece, whose space the tokenizer put there itself.
+  enum FirstPiece: Sendable {
+    case asItIs
+    /// Takes one space away.
+    case dropsSpace
+    /// Takes all its marks away (the decoder `Metaspace`).
+    case dropsMarks
+  }
+
+  public let specialTokens: SpecialTokens
+  public let template: TokenTemplate
+  public let vocabularySize: Int
+  public let normalizer: Normalizer?
+  /// How spaces are marked and words cut; nil where the normalizer marks them and the whole text is one word.
+  public let metaspace: Metaspace?
+  let model: Model
+  let vocabulary: PieceVocabulary
+  let firstPiece: FirstPiece
+
+  init(
+    vocabulary: PieceVocabulary, model: Model, specialTokens: [SpecialToken], normalizer: Normalizer? = nil,
+    metaspace: Metaspace? = nil, template: TokenTemplate = TokenTemplate(), firstPiece: FirstPiece
+  ) {
+    self.vocabulary = vocabulary
+    self.model = model
+    self.specialTokens = SpecialTokens(specialTokens, normalizer: normalizer)
+    self.normalizer = normalizer
+    self.metaspace = metaspace
+    self.template = template
+    self.firstPiece = firstPiece
+    vocabularySize = max(vocabulary.pieces.count, Int(specialTokens.map(\.id).max() ?? -1) + 1)
+  }
+
+  public func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32] {
+    try text.withUTF8Bytes { bytes in
+      var ids: [Int32] = []
+      ids.reserveCapacity(bytes.count / 3 + 8)
+      try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, isAtStart in
+        guard let metaspace else { return try encode(word: part, into: &ids) }
+        try metaspace.forEachWord(in: part, isAtStart: isAtStart) { try encode(word: $0, into: &ids) }
+      } special: {
+        ids.append($0)
+      }
+      return ids
+    }
+  }
+
+  private func encode(word: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) throws {
+    switch model {
+    case .merges(let merges): try merges.encode(word, vocabulary, into: &ids)
+    case .unigram(let unigram): try unigram.encode(word, vocabulary, into: &ids)
+    }
+  }
+
+  public func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
+    if let token = specialTokens.token(id) {
+      bytes.append(contentsOf: token.content.utf8)
+    } else if let byte = vocabulary.byte(of: id) {
+      bytes.append(byte)
+    } else if id >= 0, Int(id) < vocabulary.pieces.count {
+      let mark = Array(Metaspace.mark.utf8)
+      var piece = vocabulary.pieces.bytes(of: Int(id))
+      while let first = piece.first {
+        if first == mark[0], piece.starts(with: mark) {
+          bytes.append(UInt8(ascii: " "))
+          piece = piece.dropFirst(mark.count)
+        } else {
+          bytes.append(first)
+          piece = piece.dropFirst()
+        }
+      }
+    }
+  }
+
+  public func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) {
+    let start = bytes.count
+    appendBytes(of: id, to: &bytes)
+    guard isFirst, firstPiece != .asItIs, bytes.count > start else { return }
+    switch firstPiece {
+    case .asItIs: break
+    case .dropsSpace: if bytes[start] == UInt8(ascii: " ") { bytes.remove(at: start) }
+    case .dropsMarks:
+      let isSpelled = vocabulary.byte(of: id) == nil && !specialTokens.contains(id)
+      if isSpelled { bytes[start...] = bytes[start...].filter { $0 != UInt8(ascii: " ") }[...] }
+    }
+  }
+}

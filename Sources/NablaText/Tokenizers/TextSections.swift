@@ -1,0 +1,28 @@
+extension SpecialTokens {
+  /// Walks through `text` as a tokenizer does: control tokens are found in the text as it is, the rest is normalized,
+  /// and tokens that are looked for in normalized text are found there.
+  ///
+  /// - Parameters:
+  ///   - ordinary: Gets each normalized stretch between special tokens (never empty), and whether it begins where
+  ///     `text` does.
+  ///   - special: Gets the id of each special token.
+  func walk(
+    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?,
+    ordinary: (UnsafeBufferPointer<UInt8>, _ isAtStart: Bool) throws -> Void, special: (Int32) -> Void
+  ) rethrows {
+    try splitAsWritten(text, recognizing: recognizing) { range in
+      func rest(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+        try splitNormalized(
+          bytes, recognizing: recognizing,
+          ordinary: { part in
+            try ordinary(UnsafeBufferPointer(rebasing: bytes[part]), range.lowerBound == 0 && part.lowerBound == 0)
+          }, special: special)
+      }
+      let section = UnsafeBufferPointer(rebasing: text[range])
+      guard let normalizer else { return try rest(section) }
+      try normalizer.normalized(section).withUnsafeBufferPointer { try rest($0) }
+    } special: {
+      special($0)
+    }
+  }
+}
