@@ -17,7 +17,7 @@ struct NablaCommand: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Language models:",
-        subcommands: [Pretrain.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
+        subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])

@@ -69,7 +69,8 @@ public struct Generator {
 
   /// Begins what ``run(prompt:maximumTokens:count:onText:)`` does, for the caller to go on with.
   public mutating func start(prompt: String, maximumTokens: Int = 256, count: Int = 1) throws -> TextGeneration {
-    let tokens = try tokenizer.encode(prompt)
+    // The beginning of a text as the model was trained on it; its end must not come before the continuation.
+    let tokens = tokenizer.template.prefix + (try tokenizer.encode(prompt))
     return try start(prompts: Array(repeating: tokens, count: count), maximumTokens: maximumTokens)
   }
 

@@ -54,6 +54,8 @@ public final class TokenGenerator {
   /// chat).
   public var keepsPrefix = false
   public let cache: KeyValueCache
+  /// Tokens of prompts read since the last time that nothing was under way.
+  public private(set) var lastReadCount = 0
 
   private var waiting: [Continuation] = []
   private var active: [Continuation] = []
@@ -95,6 +97,7 @@ public final class TokenGenerator {
       throw .unknownToken(token, vocabulary: c.vocabularySize)
     }
     precondition(request.maximumTokens >= 1, "TokenGenerator: \(request.maximumTokens) tokens to generate")
+    if isDone { lastReadCount = 0 }
     defer { requestCount += 1 }
     waiting.append(Continuation(requestCount, request, context: c.context))
     return requestCount
@@ -133,6 +136,7 @@ public final class TokenGenerator {
       parts.append((continuation.sequence!, Array(tokens)))
       readers.append(continuation)
       rows += tokens.count
+      if continuation.read < continuation.promptCount { lastReadCount += tokens.count }
     }
     guard !parts.isEmpty else { return [] }
     let hidden = model.read(parts, cache)

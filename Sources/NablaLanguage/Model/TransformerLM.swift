@@ -42,6 +42,12 @@ public final class TransformerLM: Module {
       ? nil : Linear(c.width, c.vocabularySize, bias: false, standardDeviation: 0.02, random: &random)
   }
 
+  /// A model whose parameters have shapes and no values: all must be loaded before it is used.
+  static func unset(_ configuration: TransformerConfiguration) -> TransformerLM {
+    var random = RandomSource.unset
+    return TransformerLM(configuration, random: &random)
+  }
+
   /// Hidden states of every position, ready for the output layer.
   ///
   /// - Parameters:
