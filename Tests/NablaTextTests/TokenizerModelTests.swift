@@ -243,6 +243,12 @@ import Testing
     }
   }
 
+  @Test func aFolderWithoutATokenizerIsNamed() throws {
+    try Fixtures.withTemporaryFolder { folder in
+      #expect(throws: TokenizerError.noTokenizer(path: folder)) { try PretrainedTokenizer.load(folder) }
+    }
+  }
+
   @Test func aModelWithoutATemplateSaysSo() throws {
     try Self.folder([:]) { folder in
       let error = #expect(throws: ChatTemplateError.self) { try PretrainedTokenizer.load(folder).render([]) }
