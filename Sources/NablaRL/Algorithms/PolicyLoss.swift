@@ -1,4 +1,5 @@
 import CNablaKernels
+import NablaNN
 import NablaTensor
 
 /// Steps to learn from, drawn from a rollout. B rows.
@@ -81,5 +82,36 @@ extension ActorCritic {
       }
     }
     return (result, statistics)
+  }
+}
+
+/// The parts of a loss: what `nabla_policy_statistics` holds, and the whole.
+package struct PolicyLossParts {
+  package var loss, policyLoss, valueLoss, entropy, approximateKL, clipFraction: Double
+}
+
+extension ActorCritic {
+  /// The loss of a batch and its gradients by parameter, to be compared with another implementation.
+  package func lossAndGradients(
+    observations: Tensor, actions: Tensor, oldLogProbabilities: Tensor?, advantages: Tensor, returns: Tensor,
+    oldValues: Tensor, clipRange: Float, valueClipRange: Float, valueCoefficient: Float, entropyCoefficient: Float
+  ) -> (PolicyLossParts, Gradients) {
+    let batch = PolicyBatch(
+      observations: observations, actions: actions, oldLogProbabilities: oldLogProbabilities, advantages: advantages,
+      returns: returns, oldValues: oldValues)
+    let settings = nabla_policy_loss(
+      clip_range: clipRange, value_clip_range: valueClipRange, value_coefficient: valueCoefficient,
+      entropy_coefficient: entropyCoefficient)
+    var s = nabla_policy_statistics()
+    let (loss, gradients) = valueAndGradient(of: self) { network in
+      let (loss, parts) = network.loss(batch, settings)
+      s = parts
+      return loss
+    }
+    return (
+      PolicyLossParts(
+        loss: Double(loss.item()), policyLoss: s.policy_loss, valueLoss: s.value_loss, entropy: s.entropy,
+        approximateKL: s.approximate_kl, clipFraction: s.clip_fraction), gradients
+    )
   }
 }

@@ -34,4 +34,24 @@ public enum Presets {
     }
     return c
   }
+
+  /// A2C's settings for an environment: PPO's, where both have them, with short rollouts.
+  public static func a2c(for environment: String) -> A2CConfiguration {
+    let ppo = ppo(for: environment)
+    var c = A2CConfiguration()
+    (c.environmentCount, c.totalSteps, c.discount) = (8, ppo.totalSteps, ppo.discount)
+    (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
+    (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
+    return c
+  }
+
+  /// REINFORCE's settings for an environment.
+  public static func reinforce(for environment: String) -> REINFORCEConfiguration {
+    let ppo = ppo(for: environment)
+    var c = REINFORCEConfiguration()
+    (c.totalSteps, c.discount) = (ppo.totalSteps, ppo.discount)
+    (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
+    (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
+    return c
+  }
 }

@@ -66,39 +66,67 @@ public final class LearningSession {
   // MARK: Acting
 
   /// Acts for T steps in all environments, and records what happened.
-  ///
-  /// - Parameter isOver: asked after each step whether to stop before T.
-  /// - Returns: the steps taken.
-  @discardableResult
-  func collect(until isOver: (_ step: Int) -> Bool = { _ in false }) throws -> Int {
-    let architecture = agent.architecture
-    let (n, width, actionCount) = (environments.count, architecture.observationCount, architecture.actionSpace.count)
-    rollout.finalObservations.removeAll(keepingCapacity: true)
-    rollout.finalRows.removeAll(keepingCapacity: true)
-    let noise =
-      architecture.actionSpace.isDiscrete
-      ? actions.uniform([rollout.steps, n]) : actions.normal([rollout.steps, n * actionCount])
-    let recorded = Actions(rollout.actions)
-    var scratch: Tensor?
+  func collect() throws {
+    var scratch = Scratch()
+    let noise = noise()
     for t in 0..<rollout.steps {
-      let observations = rollout.observations[t * n..<(t + 1) * n]
-      agent.normalize(environments.observations, into: observations.floats)
-      let output = withoutGradient { agent.network.actionOutput(observations) }
-      let scratchNow = scratch ?? output.scratch
-      scratch = scratchNow
-      let chosen = recorded + (t * n, actionCount)
-      output.sample(
-        noise: noise.floats + t * noise.shape[1], into: chosen,
-        logProbabilities: rollout.logProbabilities.floats + t * n, scratch: scratchNow)
-      try agent.take(chosen, in: environments)
-      agent.observationStatistics?.add(environments.observations)
-      record(t, n, width)
-      if isOver(t) { return t + 1 }
+      try act(t, noise, &scratch)
+      record(t, environments.finished)
     }
-    return rollout.steps
+    rollout.taken = rollout.steps
   }
 
-  private func record(_ t: Int, _ n: Int, _ width: Int) {
+  /// Acts out one episode, of at most T steps, in every environment.
+  /// - Returns: [N]: the steps of each. What an environment did after that is recorded, but not to be looked at.
+  func collectEpisodes() throws -> [Int] {
+    try environments.reset(seed: actions.next())
+    for i in discountedReturns.indices { discountedReturns[i] = 0 }
+    var lengths = [Int](repeating: 0, count: environments.count)
+    var open = environments.count
+    var scratch = Scratch()
+    let noise = noise()
+    rollout.taken = 0
+    while rollout.taken < rollout.steps && open > 0 {
+      try act(rollout.taken, noise, &scratch)
+      let first = environments.finished.filter { lengths[$0.environment] == 0 }
+      record(rollout.taken, first)
+      rollout.taken += 1
+      for episode in first { lengths[episode.environment] = rollout.taken }
+      open -= first.count
+    }
+    return lengths.map { $0 == 0 ? rollout.taken : $0 }
+  }
+
+  /// What the policy draws actions from, for a whole rollout: [T, N], or [T, N·A].
+  private func noise() -> Tensor {
+    rollout.finalObservations.removeAll(keepingCapacity: true)
+    rollout.finalRows.removeAll(keepingCapacity: true)
+    let space = agent.architecture.actionSpace
+    return space.isDiscrete
+      ? actions.uniform([rollout.steps, environments.count])
+      : actions.normal([rollout.steps, environments.count * space.count])
+  }
+
+  /// Memory for the kernels, made at the first use.
+  private struct Scratch { var tensor: Tensor? }
+
+  private func act(_ t: Int, _ noise: Tensor, _ scratch: inout Scratch) throws {
+    let (n, actionCount) = (environments.count, agent.architecture.actionSpace.count)
+    let observations = rollout.observations[t * n..<(t + 1) * n]
+    agent.normalize(environments.observations, into: observations.floats)
+    let output = withoutGradient { agent.network.actionOutput(observations) }
+    let memory = scratch.tensor ?? output.scratch
+    scratch.tensor = memory
+    let chosen = Actions(rollout.actions) + (t * n, actionCount)
+    output.sample(
+      noise: noise.floats + t * noise.shape[1], into: chosen,
+      logProbabilities: rollout.logProbabilities.floats + t * n, scratch: memory)
+    try agent.take(chosen, in: environments)
+    agent.observationStatistics?.add(environments.observations)
+  }
+
+  private func record(_ t: Int, _ finished: [VectorEnvironment.FinishedEpisode]) {
+    let (n, width) = (environments.count, agent.architecture.observationCount)
     let (terminated, truncated) = (environments.terminated, environments.truncated)
     let rewards = normalizedRewards()
     for i in 0..<n {
@@ -106,7 +134,7 @@ public final class LearningSession {
       rollout.outcome.terminated[t * n + i] = terminated[i]
       rollout.outcome.truncated[t * n + i] = truncated[i]
     }
-    for episode in environments.finished {
+    for episode in finished {
       progress.episodes += 1
       progress.returns.append(episode.return)
       progress.lengths.append(episode.length)
@@ -140,9 +168,10 @@ public final class LearningSession {
   }
 
   /// Estimates the values, advantages and returns of the last rollout.
-  func estimate(lambda: Float) {
+  func estimate(lambda: Float, usesValues: Bool = true) {
     rollout.estimate(
-      with: agent, last: agent.seen(environments.observations), discount: configuration.discount, lambda: lambda)
+      with: agent, last: agent.seen(environments.observations), discount: configuration.discount, lambda: lambda,
+      usesValues: usesValues)
   }
 
   // MARK: Saving

@@ -25,7 +25,7 @@ final class Rollout {
   var finalRows: [Int] = []
 
   init(steps: Int, count: Int, architecture: PolicyArchitecture) {
-    (self.steps, self.count) = (steps, count)
+    (self.steps, self.count, taken) = (steps, count, steps)
     let rows = steps * count
     observations = Tensor(uninitialized: [rows, architecture.observationCount])
     let actionCount = architecture.actionSpace.count
@@ -42,16 +42,24 @@ final class Rollout {
     )
   }
 
-  var rows: Int { steps * count }
+  /// Steps taken of the T: fewer where all episodes ended before.
+  var taken: Int
+
+  var rows: Int { taken * count }
 
   /// Estimates values, advantages and returns: one pass of the value function over all observations at once.
-  func estimate(with agent: Agent, last observations: Tensor, discount: Float, lambda: Float) {
-    values = agent.network.values(self.observations)
+  ///
+  /// - Parameter usesValues: false for V = 0, which makes the advantages sums of rewards.
+  func estimate(with agent: Agent, last: Tensor, discount: Float, lambda: Float, usesValues: Bool = true) {
+    func valuesOf(_ observations: Tensor) -> Tensor {
+      usesValues ? agent.network.values(observations) : .zeros([observations.shape[0]])
+    }
+    values = valuesOf(observations[0..<rows])
+    var outcome = taken == steps ? self.outcome : self.outcome.prefix(rows)
     outcome.values = values.array()
-    outcome.lastValues = agent.network.values(observations).array()
+    outcome.lastValues = valuesOf(last).array()
     if !finalRows.isEmpty {
-      let width = agent.architecture.observationCount
-      let finals = agent.network.values(Tensor(finalObservations, [finalRows.count, width]))
+      let finals = valuesOf(Tensor(finalObservations, [finalRows.count, agent.architecture.observationCount]))
       for (i, row) in finalRows.enumerated() { outcome.finalValues[row] = finals.floats[i] }
     }
     let estimated = generalizedAdvantages(outcome, discount: discount, lambda: lambda)
@@ -69,5 +77,13 @@ final class Rollout {
     }
     let spread = variance(returns.map(Double.init))
     return spread == 0 ? .nan : 1 - variance(zip(returns, values).map { Double($0) - Double($1) }) / spread
+  }
+}
+
+extension RolloutRewards {
+  fileprivate func prefix(_ rows: Int) -> RolloutRewards {
+    RolloutRewards(
+      rewards: Array(rewards[..<rows]), values: Array(values[..<rows]), terminated: Array(terminated[..<rows]),
+      truncated: Array(truncated[..<rows]), finalValues: Array(finalValues[..<rows]), lastValues: lastValues)
   }
 }
