@@ -87,6 +87,8 @@ struct PolicySettings: ParsableArguments {
       ),
       ("normalizesObservations", "--normalize-observations", normalizeObservations.map { .bool($0) }),
       ("normalizesRewards", "--normalize-rewards", normalizeRewards.map { .bool($0) }),
+      ("usesBaseline", "--baseline", baseline.map { .bool($0) }),
+      ("maximumEpisodeSteps", "--maximum-episode-steps", maximumEpisodeSteps.map { .integer($0) }),
     ]
     return all.compactMap { name, flag, value in value.map { (name, flag, $0) } }
   }

@@ -31,7 +31,7 @@ struct PolicyList: ParsableCommand {
             ("solved_at", environment.solvedAt.map { .number($0) } ?? .null),
           ]))
       }
-      let algorithms = LearningAlgorithm.all.map { JSONValue.string($0.name) }
+      let algorithms = Algorithm.names.map { JSONValue.string($0) }
       try show(
         (["environments": .array(environments), "algorithms": .array(algorithms)] as JSONValue).serialized() + "\n")
       return
@@ -46,7 +46,13 @@ struct PolicyList: ParsableCommand {
       text += "  \(padded(environment.name, 26))\(padded(actions, 13))\(environment.summary)\n"
     }
     text += "\nAlgorithms:\n"
-    for algorithm in LearningAlgorithm.all { text += "  \(padded(algorithm.name, 26))\(algorithm.summary)\n" }
+    for name in Algorithm.names { text += "  \(padded(name, 26))\(summaries[name] ?? "")\n" }
     try show(text)
   }
 }
+
+private let summaries = [
+  "ppo": "proximal policy optimization: several epochs on each rollout, held near the policy that acted by clipping",
+  "a2c": "advantage actor-critic: one step on each short rollout",
+  "reinforce": "the policy gradient of whole episodes, with a baseline or --no-baseline",
+]

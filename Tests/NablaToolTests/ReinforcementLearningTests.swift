@@ -98,6 +98,10 @@ extension ToolTests {
       (["--environment", "cartpole-v1"], "unknown environment 'cartpole-v1': did you mean 'CartPole-v1'?"),
       (["--environment", "Pendulum"], "did you mean 'Pendulum-v1'?"),
       (["--environment", "CartPole-v1", "--algorithm", "pop"], "unknown algorithm 'pop': did you mean 'ppo'?"),
+      (
+        ["--environment", "CartPole-v1", "--algorithm", "a2c", "--clip-range", "0.1"],
+        "--clip-range is no setting of a2c"
+      ),
       (["--environment", "CartPole-v1", "--squash-actions"], "CartPole-v1 has discrete actions"),
       (["--environment", "CartPole-v1", "--initial-log-standard-deviation", "-1"], "CartPole-v1 has discrete actions"),
       (["--environment", "CartPole-v1", "--total-steps", "0"], "--total-steps must be"),
@@ -153,10 +157,31 @@ extension ToolTests {
       }
     }
 
+    /// Every algorithm trains in a study, and stops and goes on to the same bits.
+    @Test func algorithmsAreCompared() throws {
+      try withFolder { folder in
+        let flags =
+          ["rl", "train", "--environment", "CartPole-v1", "--total-steps", "2000", "--algorithm"] + Algorithm.names
+        let whole = try Tool.run(flags + ["--output", folder + "/whole"])
+        try #require(whole.status == 0, "\(whole.summary)")
+        let page = try readText(folder + "/whole/report.html")
+        #expect(page.contains("Comparison"))
+        for name in Algorithm.names {
+          #expect(page.contains("<td>\(name)</td>"))
+          let one = ["rl", "train", "--environment", "CartPole-v1", "--total-steps", "2000", "--algorithm", name]
+          let stopped = try Tool.run(one + ["--output", "\(folder)/\(name)", "--stop-after", "500"])
+          #expect(stopped.status == 0, "\(stopped.summary)")
+          let resumed = try Tool.run(["rl", "train", "--resume", "\(folder)/\(name)"])
+          #expect(resumed.status == 0, "\(resumed.summary)")
+          #expect(try finalTensors("\(folder)/\(name)") == finalTensors("\(folder)/whole/\(name)-seed-1"), "\(name)")
+        }
+      }
+    }
+
     @Test func listNamesEverything() throws {
       let text = try Tool.run(["rl", "list"]).output
       for description in EnvironmentDescription.all { #expect(text.contains(description.name)) }
-      for algorithm in LearningAlgorithm.all { #expect(text.contains("  \(algorithm.name) ")) }
+      for name in Algorithm.names { #expect(text.contains("  \(name) ")) }
       let object = try JSONValue(parsing: Array(Tool.run(["rl", "list", "--json"]).output.utf8))
       #expect(object["environments"]?.array?.count == EnvironmentDescription.all.count)
     }

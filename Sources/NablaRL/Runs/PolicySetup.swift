@@ -18,19 +18,21 @@ public struct PolicySetup: Codable, Sendable {
   /// The preset of an algorithm for an environment.
   /// - Throws: ``LearningError`` or ``EnvironmentError`` where one of them is unknown.
   public init(environment: String, algorithm: String) throws {
-    let algorithm = try LearningAlgorithm.named(algorithm)
-    self.init(environment: try EnvironmentDescription.named(environment).name, settings: algorithm.preset(environment))
+    let environment = try EnvironmentDescription.named(environment).name
+    let algorithm = try Algorithm(named: algorithm, for: environment)
+    self.init(environment: environment, settings: algorithm.configuration)
   }
 
   enum CodingKeys: String, CodingKey { case environment, algorithm, settings, checkpointEvery }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
-    let type = try LearningAlgorithm.named(container.decode(String.self, forKey: .algorithm)).type
-    func settings<C: LearnerConfiguration>(_ type: C.Type) throws -> any LearnerConfiguration {
-      try container.decode(type, forKey: .settings)
+    let environment = try container.decode(String.self, forKey: .environment)
+    let preset = try Algorithm(named: container.decode(String.self, forKey: .algorithm), for: environment)
+    func settings<C: LearnerConfiguration>(like _: C) throws -> any LearnerConfiguration {
+      try container.decode(C.self, forKey: .settings)
     }
-    self.init(environment: try container.decode(String.self, forKey: .environment), settings: try settings(type))
+    self.init(environment: environment, settings: try settings(like: preset.configuration))
     checkpointEvery = try container.decode(Int.self, forKey: .checkpointEvery)
   }
 

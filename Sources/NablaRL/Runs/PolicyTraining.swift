@@ -125,6 +125,7 @@ public final class PolicyTraining {
     }
     progress.finish()
     try save()
+    try AtomicFolder.write(to: "\(run.path)/policy") { folder in try learner.agent.save(to: folder) }
     try PolicyAnalysis(of: learner, in: description).write(to: run)
     do {
       try Report.write(for: run)

@@ -30,7 +30,9 @@ public struct ProgressReport: Sendable, Equatable {
     }
 
     var text: String {
-      isRate ? "\(scaled(value, ["", "k", "M", "G"])) \(label)" : "\(label) \(significant(value, digits: 3))"
+      isRate
+        ? "\(scaled(value, ["", "k", "M", "G"])) \(label)"
+        : "\(label) \(significant((value * 1e4).rounded() / 1e4, digits: 3))"
     }
   }
 

@@ -2,7 +2,7 @@ import FoundationEssentials
 import NablaFormats
 
 /// What a trained agent does, for the report: its policy and values over two numbers of the state, one episode to play,
-/// and where the last update left the ratios. Training writes it into the run folder as `policy.json`.
+/// and where the last update left the ratios. Training writes it into the run folder as `policy-analysis.json`.
 public struct PolicyAnalysis: Codable, Sendable, Equatable {
   public var map: Map?
   public var replay: Replay?
@@ -96,9 +96,9 @@ public struct PolicyAnalysis: Codable, Sendable, Equatable {
 }
 
 extension PolicyAnalysis {
-  static func path(in run: RunFolder) -> String { "\(run.path)/policy.json" }
+  static func path(in run: RunFolder) -> String { "\(run.path)/policy-analysis.json" }
 
-  /// Writes `policy.json` into the run folder, replacing the one that is there.
+  /// Writes `policy-analysis.json` into the run folder, replacing the one that is there.
   public func write(to run: RunFolder) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
