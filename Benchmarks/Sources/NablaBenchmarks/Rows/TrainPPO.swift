@@ -22,7 +22,7 @@ enum TrainPPO {
       }
     },
     metrics: [
-      Metric(key: "steps_per_second", label: "environment steps/s", higherIsBetter: true),
+      .stepsPerSecond,
       Metric(key: "greedy_return", label: "mean return, greedy", higherIsBetter: true),
     ])
 }
