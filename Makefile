@@ -7,12 +7,22 @@ LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
+# A small chat model: what `make smollm` talks with and some tests read.
+MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
+
 .DEFAULT_GOAL = help
-.PHONY: demo test bench fixtures format lint docs clean help setup venv
+.PHONY: demo smollm model test bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla pretrain --preset tiny README.md Documentation Sources
+
+smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
+	$(SWIFT_BUILD) --product nabla
+	.build/release/nabla chat $(MODEL)
+
+model: venv ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
+	@Scripts/fetch-model "$(VENV)/bin/python" $(MODEL)
 
 test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests

@@ -10,6 +10,11 @@ public struct ChoiceQuestion: Sendable, Equatable {
   /// The index of the right one.
   public var answer: Int
 
+  public init(prompt: String, choices: [String], answer: Int) {
+    precondition(choices.indices.contains(answer), "the answer \(answer) of \(choices.count) choices")
+    (self.prompt, self.choices, self.answer) = (prompt, choices, answer)
+  }
+
   /// Reads one JSON object. `question` may also be called `prompt`; `answer` is an index from 0, a letter from A, or the
   /// text of a choice.
   ///

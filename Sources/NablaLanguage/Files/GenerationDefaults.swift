@@ -12,7 +12,7 @@ public struct GenerationDefaults: Sendable, Equatable {
   public init() {}
 
   /// Reads a folder's `generation_config.json`, or else its `config.json`.
-  init(folder: String, vocabularySize: Int) throws {
+  package init(folder: String, vocabularySize: Int) throws {
     let name = "generation_config.json"
     let hasOwn = pathExists("\(folder)/\(name)")
     let path = "\(folder)/\(hasOwn ? name : "config.json")"
