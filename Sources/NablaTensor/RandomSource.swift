@@ -92,6 +92,13 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
     return Tensor(picks, Shape(logits.shape.dropLast()))
   }
 
+  /// Fills memory with integers in 0..<bound. (Each has a probability within 2⁻³² of 1/bound.)
+  package mutating func integers(below bound: Int, into y: UnsafeMutableBufferPointer<Int32>) {
+    precondition(1...Int(Int32.max) ~= bound, "RandomSource.integers: the bound \(bound) is not in 1..<2³¹")
+    guard let base = y.baseAddress else { return }
+    nabla_random_integers(key, stream, advance(y.count), 0, Int64(y.count), UInt32(bound), base)
+  }
+
   /// The numbers 0..<count in random order (Fisher and Yates).
   public mutating func permutation(_ count: Int) -> [Int] { Array(0..<count).shuffled(using: &self) }
 

@@ -17,7 +17,8 @@ struct NablaCommand: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Language models:",
-        subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Convert.self, Tokenize.self]),
+        subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
+      CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])
 

@@ -128,7 +128,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     .key("llama.block_count", .uint32(3), "blk.2.attn_norm.weight", "no such tensor"),
     .key("llama.block_count", .uint32(1), "blk.1.", "no part of a llama model"),
     .key("llama.block_count", .uint32(.max), "layers must be at most"),
-    .key("llama.block_count", .uint32(1 << 24), "16777216 layers", "22 tensors"),
+    .key("llama.block_count", .uint32(1 << 24), "16777216 layers", "21 tensors"),
     .key("llama.block_count", .int32(-1), "llama.block_count", "not negative"),
     .key("llama.embedding_length", .uint32(64), "token_embd.weight", "[64, 32]", "[64, 64]"),
     .key("llama.embedding_length", .string("x"), "llama.embedding_length", "whole number"),
@@ -319,5 +319,22 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
       #expect(message(work + "/m.gguf").contains("tokenizer.json: is missing"))
       #expect(!FileManager.default.fileExists(atPath: work + "/m.gguf"))
     }
+  }
+}
+
+/// The file that `make smollm` fetches.
+private let smolLM = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+@Suite(.enabled(if: FileManager.default.fileExists(atPath: smolLM), "run `make smollm` to fetch the model"))
+struct SmolLMFileTests {
+  @Test func readsTheModel() throws {
+    let gguf = try GGUFModel(path: smolLM)
+    let c = gguf.configuration
+    #expect(c.layerCount == 30 && c.width == 576 && c.headCount == 9 && c.keyValueHeadCount == 3 && c.headSize == 64)
+    #expect(c.vocabularySize == 49_152 && c.context == 8192 && c.rotaryBase == 100_000 && c.tieEmbeddings)
+    #expect(try gguf.tensor("model.embed_tokens.weight").dtype == .q8_0)
+    #expect(try gguf.tensor("model.layers.29.mlp.down_proj.weight").dtype == .q4_1)
+    #expect(try gguf.file.metadata.strings("tokenizer.ggml.tokens").count == 49_152)
+    #expect(KeyValueCacheSize(c).bytesPerToken == 2 * 30 * 3 * 64 * 2)
   }
 }

@@ -44,6 +44,13 @@ struct DeterminismTests {
     }
   }
 
+  @Test("perceptron")
+  func perceptron() {
+    expectSameBits("perceptron", of: PerceptronTests.inputs([517, 9], [65, 40, 3])) {
+      PerceptronTests.perceptron($0, 3, .tanh)
+    }
+  }
+
   @Test("reductions and softmax")
   func reductions() {
     expectSameBits("sum", of: [x]) { $0[0].sum() }

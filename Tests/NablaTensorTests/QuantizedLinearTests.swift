@@ -92,8 +92,10 @@ struct QuantizedLinearTests {
         var part = nabla_quantized_weight(
           blocks: weight.pointer, rows: Int64(size.outputs), type: nabla_block_type(type.ggml), bias: bias.floats,
           column: Int64(column))
-        nabla_quantized_linear(
-          rows, &part, 1, y.floats, Int64(stride), accumulates, nabla_quantized_isa(set), Int32(Threads.count))
+        withExtendedLifetime((weight, bias)) {
+          nabla_quantized_linear(
+            rows, &part, 1, y.floats, Int64(stride), accumulates, nabla_quantized_isa(set), Int32(Threads.count))
+        }
         var worst = 0.0
         for r in 0..<size.rows {
           for j in 0..<stride {
@@ -115,7 +117,7 @@ struct QuantizedLinearTests {
         // Integers are exact; what is left are float32 sums, over as large parts as offsets make them.
         #expect(worst < 3e-6, "\(size.rows) rows, \(size.outputs) × \(columns)")
       }
-      _ = memory
+      withExtendedLifetime(memory) {}
     }
   }
 

@@ -16,6 +16,8 @@ import Testing
   /// Checks the ids and the decoded text of every case, streamed too.
   static func check(_ tokenizer: any Tokenizer, _ expected: JSONValue, _ texts: [String], _ name: String) throws {
     for (i, text) in texts.enumerated() {
+      // Hugging Face takes a byte token that is spelled out in a text for that token; SentencePiece does not.
+      if name == "unigram", text.contains("<0x") { continue }
       let place: Comment = "\(name): \(String(reflecting: text))"
       let ids = ids(expected["ids"]!.array![i])
       #expect(try tokenizer.encode(text) == ids, place)
@@ -64,9 +66,12 @@ import Testing
     let read = try PretrainedTokenizer(metadata)
     #expect(read.chatTemplates == written.chatTemplates)
     #expect(read.tokenizer.template == tokenizer.template)
-    // llama.cpp puts a space before every stretch of text where Mistral's file has it at the beginning only.
-    for text in Self.texts
-    where name != "mistral" || !text.contains("</s>") && !text.contains("<s>") && !text.contains("<unk>") {
+    // llama.cpp puts a space before every stretch of text; Mistral's file has it at the beginning of a text that does
+    // not begin with one.
+    let differs = { (text: String) in
+      name == "mistral" && (text.hasPrefix(" ") || text.hasPrefix("\u{2581}") || text.contains("<"))
+    }
+    for text in Self.texts where !differs(text) {
       #expect(try read.tokenizer.encode(text) == tokenizer.encode(text), "\(name): \(String(reflecting: text))")
     }
   }
@@ -224,7 +229,8 @@ import Testing
       "tokenizer_config.json": #"{"chat_template": "old"}"#, "chat_template.jinja": "new",
       "additional_chat_templates/rag.jinja": "rag", "additional_chat_templates/notes.txt": "x",
     ]) { folder in
-      #expect(try PretrainedTokenizer.load(folder).chatTemplates == ["default": "new", "rag": "rag"])
+      let templates = try PretrainedTokenizer.load(folder).chatTemplates
+      #expect(templates == ["default": "new", "rag": "rag"])
     }
   }
 
@@ -240,6 +246,12 @@ import Testing
       let error = #expect(throws: (any Error).self) { try PretrainedTokenizer.load(folder) }
       let message = error.map { "\($0)" } ?? ""
       #expect(message.contains(folder + "/" + name) && message.contains(says), "\(message)")
+    }
+  }
+
+  @Test func aFolderWithoutATokenizerIsNamed() throws {
+    try Fixtures.withTemporaryFolder { folder in
+      #expect(throws: TokenizerError.noTokenizer(path: folder)) { try PretrainedTokenizer.load(folder) }
     }
   }
 

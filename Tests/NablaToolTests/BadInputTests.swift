@@ -86,6 +86,17 @@ extension ToolTests {
       .failure("evaluate @/trained --data @/absent.txt", "@/absent.txt"),
       .failure("evaluate @/trained --data @/empty.txt", "@/empty.txt", "empty"),
       .failure("evaluate @/trained --data @/latin1.txt", "@/latin1.txt", "byte 4"),
+      .usage("tokenize @/trained --text a --file @/text.txt", "--text", "--file"),
+      .usage("tokenize @/trained --text a --no-generation-prompt", "--chat"),
+      .usage("tokenize @/trained --text a --count --json", "--count", "--json"),
+      .failure("tokenize @/absent --text a", "@/absent"),
+      .failure("tokenize @/empty --text a", "@/empty", "tokenizer.json"),
+      .failure("tokenize @/trained --file @/latin1.txt", "@/latin1.txt", "byte 4"),
+      .failure("tokenize @/trained --chat @/text.txt", "@/text.txt", "JSON", "byte 0"),
+      .failure("tokenize @/trained --chat @/foreign/config.json", "@/foreign/config.json", "messages"),
+      .failure("tokenize @/chars --text naïve", "ï", "U+00EF"),
+      BadInput(
+        arguments: ["tokenize", "@/trained"], status: 1, says: ["standard input", "byte 1"], input: [0x61, 0xFF, 0x62]),
       .failure("report @/empty", "@/empty", "not a training run"),
       .failure("report @/trained/model", "model folder"),
     ]

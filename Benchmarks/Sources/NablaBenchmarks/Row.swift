@@ -41,5 +41,5 @@ extension Metric {
 
 extension Row {
   /// Every row, in the order of the table.
-  static let all: [Row] = TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row]
+  static let all: [Row] = TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row] + StepCartPole.rows
 }

@@ -86,9 +86,13 @@ extension GGUFTokenizerReader {
     let template = TokenTemplate(
       prefix: try identifier(first, count: stored.count).map { [$0] } ?? [],
       suffix: try identifier(last, count: stored.count).map { [$0] } ?? [])
+    var normalizer = BertNormalizer()
+    normalizer.lowercases = try metadata.bool(Self.prefix + "normalizer.lowercase", default: true)
+    normalizer.stripsAccents = try metadata.bool(
+      Self.prefix + "normalizer.strip_accents", default: normalizer.lowercases)
     return WordPieceTokenizer(
       tokens: tokens, continues: continues, unknown: unknown, specialTokens: special,
-      normalizer: .bert(BertNormalizer()),
+      normalizer: .bert(normalizer),
       template: template)
   }
 }

@@ -12,7 +12,7 @@ extension PretrainedTokenizer {
     switch tokenizer {
     case let bytes as ByteLevelBPETokenizer: try writer.add(bytes, to: &metadata)
     case let pieces as PieceTokenizer: try writer.add(pieces, to: &metadata)
-    case let words as WordPieceTokenizer: writer.add(words, to: &metadata)
+    case let words as WordPieceTokenizer: try writer.add(words, to: &metadata)
     default:
       throw TokenizerError.unsupported(
         path: metadata.file, field: prefix + "model", found: "\(type(of: tokenizer))",
@@ -131,8 +131,14 @@ struct GGUFTokenizerWriter {
     metadata[prefix + "scores"] = .array(GGUFArray(scores))
   }
 
-  mutating func add(_ tokenizer: WordPieceTokenizer, to metadata: inout GGUFMetadata) {
+  mutating func add(_ tokenizer: WordPieceTokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("bert")
+    guard case .bert(let normalizer) = tokenizer.normalizer, normalizer.cleansText, normalizer.separatesChinese else {
+      throw TokenizerError.unsupported(
+        path: metadata.file, field: prefix + "normalizer", found: "another normalizer than BERT's", supported: "BERT's")
+    }
+    metadata[prefix + "normalizer.lowercase"] = .bool(normalizer.lowercases)
+    metadata[prefix + "normalizer.strip_accents"] = .bool(normalizer.stripsAccents)
     for (id, token) in tokenizer.tokens.enumerated() where !token.isEmpty {
       let text = String(decoding: token, as: UTF8.self)
       set(id, tokenizer.continues[id] ? text : Metaspace.mark + text, .normal)

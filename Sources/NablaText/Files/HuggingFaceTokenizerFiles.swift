@@ -13,9 +13,15 @@ struct HuggingFaceTokenizerFiles {
   ]
 
   /// - Parameter path: A folder, or a `tokenizer.json` in one.
-  init(_ path: String) {
+  ///   A run of `nabla pretrain` has its finished model in `model/`.
+  /// - Throws: ``TokenizerError/noTokenizer(path:)``.
+  init(_ path: String) throws(TokenizerError) {
     if FileKind(path, followingLinks: true) == .folder {
-      folder = path.hasSuffix("/") ? path : path + "/"
+      let folders = [path.hasSuffix("/") ? path : path + "/"].flatMap { [$0, $0 + "model/"] }
+      guard
+        let found = folders.first(where: { FileKind($0 + TokenizerFolder.fileName, followingLinks: true) == .file })
+      else { throw .noTokenizer(path: path) }
+      folder = found
       tokenizerPath = folder + TokenizerFolder.fileName
     } else {
       tokenizerPath = path

@@ -9,6 +9,7 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   case vocabularyTooSmall(requested: Int, minimum: Int)
   case emptyCorpus
   case malformedFile(path: String, field: String, reason: String)
+  case noTokenizer(path: String)
   case unsupported(path: String, field: String, found: String, supported: String)
 
   public var description: String {
@@ -29,6 +30,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
       return "there is no text to make a vocabulary from"
     case .malformedFile(let path, let field, let reason):
       return "\(path): \(field): \(reason)"
+    case .noTokenizer(let path):
+      return "\(path): no tokenizer.json here; name a GGUF file, a tokenizer.json or a folder that has one "
+        + "(a tokenizer.model alone is not read: transformers saves a tokenizer.json from it)"
     case .unsupported(let path, let field, let found, let supported):
       return "\(path): \(field) is \(found), which is not supported; supported: \(supported)"
     }

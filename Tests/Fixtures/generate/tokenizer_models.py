@@ -40,7 +40,7 @@ def texts():
         "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440!", "\U0001f642 \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea \u2194\ufe0f", "\u200b\u00a0\u3000\u2028x", "\x00\x01\x7f\x1b[0m",
         "<s>a</s>", "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "<|system|>\nx</s>\n<|user|>\ny</s>", "[CLS] a [SEP]", "<unk><pad>",
         "a <tool> b", "atoolb a tool b  tool  ", "x<left>y   <left>  z", "x<right>   y", "word wordy sword WORD", "CAF\u00c9 caf\u00e9 Stra\u00dfe \u0130",
-        "http://a.b/c?d=e&f#g", "(a)[b]{c}<d>", "....", "!!!???", "a" * 60, "ab" * 50, "^" * 70, " " * 70, "\n" * 20, "\u00e9" * 40, "<0x41><0x0A>",
+        "http://a.b/c?d=e&f#g", "(a)[b]{c}<d>", "....", "!!!???", "a" * 60, "ab" * 55, "^" * 70, " " * 70, "\n" * 20, "\u00e9" * 40, "<0x41><0x0A>",
         "\ufffd \ue000 \U000e0001 \U00010ffff"[:6], "The quick brown fox.\nJumps!", "x = {'a': [1, 2.5e-3], \"b\": None}",
     ]
     alphabet = list("abcdefgT'. \n\t09,!") + list("\u00e9\u0301\u4e16\u0661\u00a0\u3000\u2581\U0001f642\u0928\u094d") + ["  ", "ing", " the", "\r\n", "</s>", " tool "]
@@ -73,7 +73,7 @@ def split(pattern):
 ADDED = [
     AddedToken("tool", single_word=True, normalized=False), AddedToken("<left>", lstrip=True, normalized=False),
     AddedToken("<right>", rstrip=True, normalized=False), AddedToken("word", single_word=True, normalized=True),
-    AddedToken("caf\u00e9", normalized=True), AddedToken("<tool>", normalized=False), AddedToken("  ", normalized=False),
+    AddedToken("caf\u00e9", normalized=True), AddedToken("<tool>", normalized=False), AddedToken("\t\t", normalized=False),
 ]
 
 
@@ -136,7 +136,7 @@ def unigram(processor, style, charsmap):
 
 
 def word_piece(lowercase):
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=40))
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)

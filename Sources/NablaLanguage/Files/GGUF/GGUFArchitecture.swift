@@ -85,6 +85,7 @@ extension GGUFArchitecture {
     } else {
       try refuse("rope.dimension_count", unless: c.headSize)
       c.rotaryBase = try m.number(key("rope.freq_base"), default: 10_000)
+      try c.validate(file: file.path)  // before a table of that size is made
       c.rotaryScaling = try rotaryScaling(file, c)
       if let window = m[key("attention.sliding_window")]?.integer, window > 0 { c.window = window }
     }

@@ -49,6 +49,9 @@ public struct GGUFModel: Sendable {
           file: file.path, subject: .tensor(map.name),
           kind: .malformed("has the shape \(entry.shape); the metadata call for \(expected)"))
       }
+      guard let dtype = DType(entry.type), dtype.isQuantized || (dtype.isFloatingPoint && dtype != .float64) else {
+        throw GGUFError(file: file.path, subject: .tensor(map.name), kind: .unsupportedType(entry.type))
+      }
       for (index, parameter) in map.parameters.enumerated() {
         places[parameter] = Place(map: map, rows: count == 1 ? nil : index * rows..<(index + 1) * rows)
       }

@@ -7,17 +7,19 @@ import NablaText
 ///
 /// Tensors pass one at a time, a few million elements in memory, so that a model of any size can be converted.
 public struct ModelConversion {
+  /// The GGUF file, or the folder with the model.
   public let input: String
   public let output: String
   /// What to store weights in; nil to keep what they are in (in a folder, which has no block types, float32).
   public let type: GGMLType?
 
   /// - Parameters:
-  ///   - input: a GGUF file or a Hugging Face folder.
+  ///   - input: a GGUF file, a Hugging Face folder, or a training run.
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
-  /// - Throws: `ModelFolderError` if the output exists, or cannot hold the type.
+  /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    (self.input, self.output, self.type) = (input, output, type)
+    self.input = GGUFFile.isGGUF(input) ? input : try TrainedModel.modelFolder(input)
+    (self.output, self.type) = (output, type)
     guard !pathExists(output) else {
       throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
     }
@@ -59,7 +61,8 @@ public struct ModelConversion {
     var metadata = file.metadata
     rule?.describe(in: &metadata)
     let tensors = try file.entries.enumerated().map { index, entry in
-      let type = rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
+      let isCounting = [.i8, .i16, .i32, .i64].contains(entry.type)  // tables, not weights
+      let type = isCounting ? entry.type : rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
       // Read now, so that a type that cannot be computed with ends this before anything is written.
       let tensor = type == entry.type ? nil : try file.tensor(entry.name)
       return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in
