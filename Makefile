@@ -33,7 +33,7 @@ bench: venv ## Compare speed and memory with PyTorch (BENCH="--only NAME --round
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 
-fixtures: venv ## Write the test fixtures anew with torch and transformers
+fixtures: venv model ## Write the test fixtures anew with torch and transformers
 	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Fixtures/generate/requirements.txt
 	for script in $(filter-out %/fixture.py %/check_export.py,$(wildcard Tests/Fixtures/generate/*.py)); do \
 	  "$(VENV)/bin/python" $$script || exit 1; \

@@ -6,13 +6,14 @@ import NablaText
 import Testing
 
 /// A real model against transformers and llama.cpp. `make model` fetches it; without it these tests are skipped.
-@Suite(.enabled(if: SmolLMTests.isPresent, "SmolLM2 is not there: make model"), .serialized)
+@Suite(.enabled(if: SmolLMTests.isPresent, "SmolLM2 or its references are not there: make model fixtures"), .serialized)
 struct SmolLMTests {
   static let path = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
-  static let isPresent = FileManager.default.fileExists(atPath: path)
+  static let references = packageFolder + "/Tests/Fixtures/smollm.safetensors"
+  static let isPresent = [path, references].allSatisfy { FileManager.default.fileExists(atPath: $0) }
   private let fixture: [String: Tensor]
 
-  init() throws { fixture = try SafetensorsFile(path: packageFolder + "/Tests/Fixtures/smollm.safetensors").tensors() }
+  init() throws { fixture = try SafetensorsFile(path: Self.references).tensors() }
 
   /// The model from its packed weights, or from the same weights in float32.
   private func load(dequantized: Bool) throws -> TrainedModel {
