@@ -5,19 +5,20 @@ import NablaTensor
 import NablaText
 import Testing
 
+private let path = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
+private let references = packageFolder + "/Tests/Fixtures/smollm.safetensors"
+private let isPresent = [path, references].allSatisfy { FileManager.default.fileExists(atPath: $0) }
+
 /// A real model against transformers and llama.cpp. `make model` fetches it; without it these tests are skipped.
-@Suite(.enabled(if: SmolLMTests.isPresent, "SmolLM2 or its references are not there: make model fixtures"), .serialized)
+@Suite(.enabled(if: isPresent, "SmolLM2 or its references are not there: make model fixtures"), .serialized)
 struct SmolLMTests {
-  static let path = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
-  static let references = packageFolder + "/Tests/Fixtures/smollm.safetensors"
-  static let isPresent = [path, references].allSatisfy { FileManager.default.fileExists(atPath: $0) }
   private let fixture: [String: Tensor]
 
-  init() throws { fixture = try SafetensorsFile(path: Self.references).tensors() }
+  init() throws { fixture = try SafetensorsFile(path: references).tensors() }
 
   /// The model from its packed weights, or from the same weights in float32.
   private func load(dequantized: Bool) throws -> TrainedModel {
-    let trained = try TrainedModel(Self.path, precision: .float32)
+    let trained = try TrainedModel(path, precision: .float32)
     if dequantized {
       for parameter in trained.model.parameters() { parameter.value = parameter.value.cast(.float32) }
     }

@@ -79,6 +79,10 @@ public struct ChoiceAccuracy: Codable, Sendable, Equatable {
   /// Right when log-probabilities are divided by the choices' lengths in bytes, so that short ones have no advantage.
   public var rightNormalized = 0
 
+  public init(questions: Int = 0, right: Int = 0, rightNormalized: Int = 0) {
+    (self.questions, self.right, self.rightNormalized) = (questions, right, rightNormalized)
+  }
+
   public var accuracy: Double { Double(right) / Double(max(questions, 1)) }
   public var normalizedAccuracy: Double { Double(rightNormalized) / Double(max(questions, 1)) }
 }
