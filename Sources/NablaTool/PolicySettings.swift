@@ -39,6 +39,10 @@ struct PolicySettings: ParsableArguments {
   var normalizeObservations: Bool?
   @Flag(inversion: .prefixedNo, help: "Divide rewards by the running standard deviation of the return.")
   var normalizeRewards: Bool?
+  @Flag(inversion: .prefixedNo, help: "Subtract the value from the returns (REINFORCE).")
+  var baseline: Bool?
+  @Option(help: ArgumentHelp("Steps after which an episode is cut off (REINFORCE).", valueName: "n"))
+  var maximumEpisodeSteps: Int?
   @Option(
     help: ArgumentHelp("Seed of weights, episodes and actions: the same seed gives the same run.", valueName: "n"))
   var seed: UInt64?

@@ -115,12 +115,17 @@ private enum CrashReport {
 
   static func install() {
     guard isInstalled.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else { return }
-    for number in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGABRT, SIGFPE] {
-      signal(number) { number in
-        if length > 0 { _ = Glibc.write(STDERR_FILENO, message, length) }
-        signal(number, SIG_DFL)
-        raise(number)
-      }
-    }
+    for number in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGABRT, SIGFPE] { signal(number, reportCrash) }
   }
+
+  static func write() {
+    if length > 0 { _ = Glibc.write(STDERR_FILENO, message, length) }
+  }
+}
+
+/// Writes the message, then lets the signal end the process as it would have.
+private func reportCrash(_ number: Int32) {
+  CrashReport.write()
+  signal(number, SIG_DFL)
+  raise(number)
 }

@@ -162,7 +162,7 @@ import Testing
     let start = ContinuousClock.now
     let error = try #require(Self.failure(source), "\(name)")
     #expect([.limit, .evaluation, .syntax].contains(error.kind), "\(name): \(error)")
-    #expect(ContinuousClock.now - start < .seconds(10), "\(name)")
+    #expect(ContinuousClock.now - start < .seconds(30), "\(name)")
   }
 
   @Test func aLongChatIsNoHostileOne() throws {

@@ -177,7 +177,7 @@ import Testing
       _ = try tokenizer.encode(text)
       let long = ContinuousClock.now - start
       // The bound is generous; a quadratic procedure takes minutes.
-      #expect(long < .seconds(8), "\(name): \(text.unicodeScalars.first!) took \(long)")
+      #expect(long < .seconds(30), "\(name): \(text.unicodeScalars.first!) took \(long)")
     }
   }
 

@@ -2,7 +2,13 @@
 public enum Presets {
   /// Nabla's own settings for an environment; defaults for one that has none.
   public static func ppo(for environment: String) -> PPOConfiguration {
-    zoo(for: environment)
+    var c = zoo(for: environment)
+    if environment == "CartPole-v1" {
+      // Four times the environments and half the gradient steps for each sample, at three times the rate.
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 32, 512, 10)
+      (c.learningRate, c.totalSteps) = (3e-3, 150_000)
+    }
+    return c
   }
 
   /// The settings of rl-baselines3-zoo (hyperparams/ppo.yml), by which Nabla is compared with Stable-Baselines3.

@@ -2,19 +2,17 @@ import NablaTensor
 import NablaTraining
 
 extension PolicyAnalysis {
-  /// Looks at a trained agent: its maps, one greedy episode, and the ratios of the last update.
-  init(of learner: any Learner, in description: EnvironmentDescription) throws {
-    self.init(
-      map: Map(learner.agent, description), replay: try Replay(learner.agent, description),
-      ratios: (learner as? PPO)?.lastRatios)
+  /// Looks at a trained agent: its maps and one greedy episode.
+  init(of agent: Agent, in description: EnvironmentDescription, ratios: Ratios?) throws {
+    self.init(map: Map(agent, description), replay: try Replay(agent, description), ratios: ratios)
   }
 }
 
 extension PPO {
-  fileprivate var lastRatios: PolicyAnalysis.Ratios {
+  /// Where the last update left the ratios.
+  func lastRatios(clipRange: Double) -> PolicyAnalysis.Ratios {
     let (ratios, advantages) = probabilityRatios()
-    return PolicyAnalysis.Ratios(
-      clipRange: Double(configuration.clipRange), ratios: ratios, advantages: advantages)
+    return PolicyAnalysis.Ratios(clipRange: clipRange, ratios: ratios, advantages: advantages)
   }
 }
 

@@ -118,6 +118,7 @@ public final class PolicyTraining {
       try metrics.record(step: step, update.named)
       if let value = update.episodicReturn { returns.append(value) }
       progress.update(report(update))
+      try keepRatios(update)
       if setup.checkpointEvery > 0, step - saved >= setup.checkpointEvery, step < last {
         try save()
         saved = step
@@ -126,13 +127,25 @@ public final class PolicyTraining {
     progress.finish()
     try save()
     try AtomicFolder.write(to: "\(run.path)/policy") { folder in try learner.agent.save(to: folder) }
-    try PolicyAnalysis(of: learner, in: description).write(to: run)
+    try PolicyAnalysis(of: learner.agent, in: description, ratios: PolicyAnalysis.read(from: run)?.ratios)
+      .write(to: run)
     do {
       try Report.write(for: run)
     } catch let error as ReportError {
       progress.message("warning: no report was written: \(error)")
     }
     return learner.isFinished ? .finished : .stopped(step: step)
+  }
+
+  /// Keeps the ratios of the first update and of the one halfway, which the report shows: towards the end, where the
+  /// learning rate is low, an update hardly moves them.
+  private func keepRatios(_ update: UpdateMetrics) throws {
+    let half = learner.totalSteps / 2
+    let isHalfway = step >= half && step - learner.session.configuration.stepsPerUpdate < half
+    guard let ppo = learner as? PPO, let clipRange = update.clipRange, isHalfway || update.update == 1 else { return }
+    var analysis = PolicyAnalysis.read(from: run) ?? PolicyAnalysis()
+    analysis.ratios = ppo.lastRatios(clipRange: clipRange)
+    try analysis.write(to: run)
   }
 
   private func report(_ update: UpdateMetrics) -> ProgressReport {

@@ -8,8 +8,8 @@ func objectiveSection(_ source: ReportSource) throws -> ReportSection? {
     html: """
       <p>PPO raises min(r·Â, clip(r, 1 ± ε)·Â), where r is how many times likelier the policy has made an action since
       it was taken, and Â how much better that action was than expected. Beyond the shaded range, ε = \(range), the
-      objective is flat on the side that would gain more: nothing pulls an action further. Bars count the actions of the
-      last rollout by their ratio after the last update.</p>
+      objective is flat on the side that would gain more: nothing pulls an action further. Bars count the actions of a
+      rollout halfway through the training by their ratio after its update.</p>
       <div class="charts">
       \(figure(ratios, sign: 1, counts: ratios.positive, title: "Better than expected (Â > 0)"))
       \(figure(ratios, sign: -1, counts: ratios.negative, title: "Worse than expected (Â < 0)"))
@@ -34,13 +34,13 @@ private func figure(_ ratios: PolicyAnalysis.Ratios, sign: Double, counts: [Int]
     """
 }
 
-/// The place of things in a drawing 480 wide and 270 high.
+/// The place of things in a drawing 480 wide and 280 high.
 private struct Plot {
   var ratios: PolicyAnalysis.Ratios
   var sign: Double
 
   private let left = 34.0
-  private let right = 470.0
+  private let right = 460.0
   private let top = 12.0
   private let bottom = 236.0
 
@@ -80,7 +80,7 @@ private struct Plot {
       """
     }
     return """
-      <svg viewBox="0 0 480 270" role="img" aria-label="\(escapedHTML(label))" class="plot">
+      <svg viewBox="0 0 480 280" role="img" aria-label="\(escapedHTML(label))" class="plot">
       <rect x="\(number(x(1 - epsilon)))" y="\(top)" width="\(number(x(1 + epsilon) - x(1 - epsilon)))" \
       height="\(bottom - top)" fill="var(--accent)" opacity="0.09"/>
       <line x1="\(left)" y1="\(bottom)" x2="\(right)" y2="\(bottom)" stroke="var(--line)"/>
@@ -91,7 +91,7 @@ private struct Plot {
       <polyline points="\(path(corners.map { (x($0), y(objective($0))) }))" fill="none" stroke="var(--accent)" \
       stroke-width="2.5"/>
       \(ticks.joined(separator: "\n"))
-      <text x="\(right)" y="267" text-anchor="end">ratio r = π(a|s) / π_old(a|s)</text>
+      <text x="\(right)" y="272" text-anchor="end">ratio r = π(a|s) / π_old(a|s)</text>
       <text x="6" y="20">L</text>
       </svg>
       """

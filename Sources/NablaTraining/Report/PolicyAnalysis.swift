@@ -2,7 +2,7 @@ import FoundationEssentials
 import NablaFormats
 
 /// What a trained agent does, for the report: its policy and values over two numbers of the state, one episode to play,
-/// and where the last update left the ratios. Training writes it into the run folder as `policy-analysis.json`.
+/// and where an update left the ratios. Training writes it into the run folder as `policy-analysis.json`.
 public struct PolicyAnalysis: Codable, Sendable, Equatable {
   public var map: Map?
   public var replay: Replay?
@@ -70,7 +70,7 @@ public struct PolicyAnalysis: Codable, Sendable, Equatable {
     }
   }
 
-  /// How often each ratio π/π_old occurred after the last update, apart by the sign of the advantage.
+  /// How often each ratio π/π_old occurred after an update, apart by the sign of the advantage.
   public struct Ratios: Codable, Sendable, Equatable {
     public var clipRange: Double
     /// The ratios of the first and the last bin's outer edges; what lies beyond is in those bins.
@@ -104,6 +104,9 @@ extension PolicyAnalysis {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     try AtomicFile.write(Array(try encoder.encode(self)), to: Self.path(in: run))
   }
+
+  /// What a run's file holds; nil when there is none that can be read.
+  public static func read(from run: RunFolder) -> PolicyAnalysis? { try? PolicyAnalysis(contentsOfFile: path(in: run)) }
 
   /// Reads a file and checks that its parts fit together; nil when there is none.
   ///

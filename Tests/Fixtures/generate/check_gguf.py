@@ -42,6 +42,8 @@ def tokens_of(text):
 def logits_of(ids):
     parameters = llama_cpp.llama_context_default_params()
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = max(len(ids), 32)
+    parameters.type_k = parameters.type_v = llama_cpp.GGML_TYPE_F32  # the usual float16 costs a hundredth
+    parameters.flash_attn_type = 0
     context = llama_cpp.llama_init_from_model(model, parameters)
     batch = llama_cpp.llama_batch_init(len(ids), 0, 1)
     batch.n_tokens = len(ids)
