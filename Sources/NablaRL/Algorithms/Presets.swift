@@ -4,9 +4,9 @@ public enum Presets {
   public static func ppo(for environment: String) -> PPOConfiguration {
     var c = zoo(for: environment)
     if environment == "CartPole-v1" {
-      // Four times the environments and half the gradient steps for each sample, at three times the rate.
-      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 32, 512, 10)
-      (c.learningRate, c.totalSteps) = (3e-3, 150_000)
+      // Larger, fewer minibatches at three times the rate: a sixth of the gradient steps a sample.
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (64, 16, 512, 8)
+      (c.learningRate, c.totalSteps) = (3e-3, 140_000)
     }
     return c
   }

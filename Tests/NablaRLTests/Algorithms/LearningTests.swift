@@ -121,7 +121,7 @@ struct Forever: Environment {
     }
     let learner = try PPO(c, in: VectorEnvironment(count: 8, timeLimit: 5) { Forever() })
     try learner.train()
-    #expect(abs(learner.agent.network.values(Tensor([1], [1, 1])).item() - 2) < 0.02)
+    #expect(abs(learner.agent.network.values(.ones([1, 1])).item() - 2) < 0.02)
   }
 
   @Test func klStop() throws {
