@@ -33,7 +33,8 @@ extension Tensor {
       precondition(
         weight.rank == 2 && weight.shape[1] == width && bias.shape == [weight.shape[0]],
         "perceptron: weight \(weight.shape) and bias \(bias.shape) for an input of width \(width)")
-      fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
+      fits =
+        fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0 && weight.dtype == .float32 && bias.dtype == .float32
       width = weight.shape[0]
     }
     fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
