@@ -157,7 +157,7 @@ import Testing
         _ = loaded.tokenizerJSON()
       }
     }
-    #expect(outcomes[0] > 5 && outcomes[1] > 5)
+    #expect(outcomes[0] > 0 && outcomes[1] > 0, "mutations should leave some files readable and break others")
   }
 
   /// Texts that make careless procedures quadratic.
