@@ -99,7 +99,8 @@ extension Rollout {
         advantages: advantages, returns: returns, oldValues: values)
     }
     func gathered(_ tensor: Tensor) -> Tensor {
-      let width = tensor.count / rows
+      // A rollout that ended early fills only a part of its tensors.
+      let width = tensor.count / tensor.shape[0]
       let result = Tensor(uninitialized: tensor.shape.replacing(0, with: chosen.count), dtype: tensor.dtype)
       // Both element types have four bytes.
       let (from, to) = (
