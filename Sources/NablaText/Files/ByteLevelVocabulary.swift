@@ -19,12 +19,14 @@ struct ByteLevelVocabulary {
   /// Adds the token with the next id; nil for an id without an ordinary token.
   mutating func append(_ spelling: UnsafeBufferPointer<UInt8>?) throws(Problem) {
     scratch.removeAll(keepingCapacity: true)
+    var isSpelledInAlphabet = true
     if let spelling {
       if spelling.isEmpty { throw Problem(reason: "the token \(tokens.count) is empty") }
-      // A token outside the alphabet can only be meant as it is spelled.
-      if !ByteLevelAlphabet.append(spelling, to: &scratch) { scratch.append(contentsOf: spelling) }
+      // A token outside the alphabet is printed as it is spelled, and no text becomes it.
+      isSpelledInAlphabet = ByteLevelAlphabet.append(spelling, to: &scratch)
+      if !isSpelledInAlphabet { scratch.append(contentsOf: spelling) }
     }
-    if !(scratch.withUnsafeBufferPointer { tokens.append($0) }) {
+    if !(scratch.withUnsafeBufferPointer { tokens.append($0, findable: isSpelledInAlphabet) }) {
       throw Problem(reason: "the token \(tokens.count - 1) stands for the same bytes as another")
     }
   }
