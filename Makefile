@@ -7,23 +7,33 @@ LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
+# A small chat model: what `make smollm` talks with and some tests read.
+MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
+
 .DEFAULT_GOAL = help
-.PHONY: demo test bench fixtures format lint docs clean help setup venv
+.PHONY: demo smollm model test bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla pretrain --preset tiny README.md Documentation Sources
+
+smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
+	$(SWIFT_BUILD) --product nabla
+	.build/release/nabla chat $(MODEL)
+
+model: venv ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
+	@Scripts/fetch-model "$(VENV)/bin/python" $(MODEL)
 
 test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build --disable-xctest
 
 bench: venv ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
-	"$(VENV)/bin/python" -c 'import torch, numpy' 2>/dev/null || \
+	"$(VENV)/bin/python" -c 'import torch, numpy, gymnasium' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 
-fixtures: venv ## Write the test fixtures anew with torch and transformers
+fixtures: venv model ## Write the test fixtures anew with torch and transformers
 	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Fixtures/generate/requirements.txt
 	for script in $(filter-out %/fixture.py %/check_export.py,$(wildcard Tests/Fixtures/generate/*.py)); do \
 	  "$(VENV)/bin/python" $$script || exit 1; \

@@ -30,7 +30,8 @@ let package = Package(
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage"]),
+    .target(name: "NablaRL", dependencies: ["NablaTraining"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -41,6 +42,7 @@ let package = Package(
     // Small programs to read and to start from; the tests run them.
     .executableTarget(name: "LanguageModel", dependencies: ["Nabla"], path: "Examples/LanguageModel"),
     .executableTarget(name: "Spirals", dependencies: ["Nabla"], path: "Examples/Spirals"),
+    .executableTarget(name: "Catch", dependencies: ["Nabla"], path: "Examples/Catch"),
     .executableTarget(name: "CustomGradient", dependencies: ["Nabla"], path: "Examples/CustomGradient"),
 
     .testTarget(name: "NablaTensorTests", dependencies: ["NablaTensor", "CNablaKernels"]),
@@ -49,6 +51,8 @@ let package = Package(
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
+    .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
+    .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],
   swiftLanguageModes: [.v6]

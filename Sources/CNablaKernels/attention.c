@@ -19,9 +19,9 @@ enum nabla_attention_isa nabla_attention_best_isa(void) {
   return NABLA_ATTENTION_BASELINE;
 }
 
-static const struct attention_kernels *kernelsFor(const problem_t *p) {
+static const struct attention_kernels *kernelsFor(enum nabla_attention_isa isa) {
   const enum nabla_attention_isa best = nabla_attention_best_isa();
-  return tables[p->isa == NABLA_ATTENTION_BEST || p->isa > best ? best : p->isa];
+  return tables[isa == NABLA_ATTENTION_BEST || isa > best ? best : isa];
 }
 
 static int64_t blocks(int64_t length, int64_t size) { return (length + size - 1) / size; }
@@ -47,52 +47,12 @@ static void forwardTasks(void *context, int32_t thread, int32_t threads) {
   }
 }
 
-// ---- decode
-
-struct decode_region {
-  struct decode_arguments a;
-  const struct attention_kernels *kernels;
-  atomic_int *finished;  // [B]: splits done
-  _Atomic int64_t next;
-};
-
-static void decodeTasks(void *context, int32_t thread, int32_t threads) {
-  struct decode_region *r = context;
-  const problem_t *p = r->a.f.p;
-  float *workspace = nabla_attention_workspace(0, r->kernels->decodeFloats(p) * sizeof(float));
-  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < (int64_t)p->batch * r->a.splits;) {
-    const int32_t b = (int32_t)(t / r->a.splits);
-    r->kernels->decode(&r->a, b, (int32_t)(t % r->a.splits), workspace);
-    // Whoever finishes last sums the splits, in their order.
-    if (atomic_fetch_add(&r->finished[b], 1) == r->a.splits - 1)
-      for (int32_t g = 0; g < p->keyValueHeadCount; g++) r->kernels->decodeMerge(&r->a, b, g);
-  }
-}
-
-static void decode(struct forward_arguments f, const struct attention_kernels *kernels, int32_t threadCount) {
-  const problem_t *p = f.p;
-  const int64_t heads = (int64_t)p->batch * p->keyValueHeadCount;
-  const int64_t splits = p->keyLength > 0 ? blocks(p->keyLength, DECODE_KEYS) : 1;
-  const int64_t rows = (int64_t)(p->queryHeadCount / p->keyValueHeadCount) * p->queryLength;
-  const size_t partial = (size_t)(heads * splits * rows * (2 + paddedHead(p))) * sizeof(float);
-  char *memory = nabla_attention_workspace(1, partial + (size_t)p->batch * sizeof(atomic_int));
-  struct decode_region r = {
-      {f, (int32_t)splits, (float *)memory}, kernels, (atomic_int *)(void *)(memory + partial), 0};
-  for (int32_t i = 0; i < p->batch; i++) atomic_init(&r.finished[i], 0);
-  const int64_t tasks = p->batch * splits;
-  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, decodeTasks);
-}
-
 void nabla_attention_forward(
     const struct nabla_attention *p, view_t q, view_t k, view_t v, output_t out, float *lse, int32_t threadCount) {
   const int64_t heads = (int64_t)p->batch * p->queryHeadCount;
   if (heads == 0 || p->queryLength == 0) return;
-  const struct attention_kernels *kernels = kernelsFor(p);
+  const struct attention_kernels *kernels = kernelsFor(p->isa);
   struct forward_arguments a = {p, q, k, v, out, lse, p->headSize <= 128 ? 256 : 128};
-  if (p->queryLength <= DECODE_QUERIES) {
-    decode(a, kernels, threadCount);
-    return;
-  }
   // Larger blocks of queries read keys and values fewer times; smaller ones give every thread work.
   while (a.blockRows > 64 && heads * blocks(p->queryLength, a.blockRows) < 16) a.blockRows /= 2;
   struct forward_region r = {a, kernels, heads, blocks(p->queryLength, a.blockRows), 0};
@@ -146,7 +106,7 @@ void nabla_attention_backward(
   const int64_t rows = (int64_t)p->batch * p->queryHeadCount * p->queryLength;
   if (heads == 0) return;
   struct backward_region r = {
-      .a = {p, q, k, v, out, dout, lse, dq, dk, dv, NULL, NULL}, .kernels = kernelsFor(p), .heads = heads,
+      .a = {p, q, k, v, out, dout, lse, dq, dk, dv, NULL, NULL}, .kernels = kernelsFor(p->isa), .heads = heads,
       .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
   r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
 
@@ -171,4 +131,60 @@ void nabla_attention_backward(
   atomic_store(&r.next, 0);
   const int64_t tasks = shared ? heads * r.keyBlocks : heads;
   nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, backwardTasks);
+}
+
+// ---- decode
+
+struct decode_region {
+  const struct nabla_decode *p;
+  const struct attention_kernels *kernels;
+  const int64_t *taskStart;  // [rows + 1]: tasks before each row; a row has G for each of its chunks
+  float *partial;            // each task's result: [group][2 + padded D]
+  atomic_int *finished;      // [rows · G]: chunks done
+  _Atomic int64_t next;
+};
+
+static int64_t firstChunk(const struct nabla_decode *p, int64_t row) {
+  const int64_t first = p->window > 0 && p->lengths[row] > p->window ? p->lengths[row] - p->window : 0;
+  return first / DECODE_KEYS;
+}
+
+static void decodeTasks(void *context, int32_t thread, int32_t threads) {
+  struct decode_region *r = context;
+  const struct nabla_decode *p = r->p;
+  const int64_t heads = p->keyValueHeadCount;
+  const int64_t floats = p->queryHeadCount / heads * (2 + paddedSize(p->headSize));
+  float *workspace = nabla_attention_workspace(0, r->kernels->decodeFloats(p) * sizeof(float));
+  int64_t row = 0;
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->taskStart[p->rows];) {
+    while (t >= r->taskStart[row + 1]) row++;
+    // All chunks of a head together, since they are summed together.
+    const int64_t chunks = (r->taskStart[row + 1] - r->taskStart[row]) / heads;
+    const int64_t g = (t - r->taskStart[row]) / chunks, chunk = (t - r->taskStart[row]) % chunks;
+    r->kernels->decode(p, row, g, firstChunk(p, row) + chunk, r->partial + t * floats, workspace);
+    // Whoever finishes last sums the chunks, in their order.
+    if (chunks == 1 || atomic_fetch_add(&r->finished[row * heads + g], 1) == chunks - 1)
+      r->kernels->decodeMerge(p, row, g, chunks, r->partial + (t - chunk) * floats);
+  }
+}
+
+void nabla_decode_attention(const struct nabla_decode *p, int32_t threadCount) {
+  if (p->rows == 0) return;
+  const int64_t heads = p->keyValueHeadCount;
+  const size_t floats = (size_t)(p->queryHeadCount / heads * (2 + paddedSize(p->headSize)));
+  int64_t tasks = 0;
+  for (int64_t row = 0; row < p->rows; row++)
+    tasks += heads * (blocks(p->lengths[row], DECODE_KEYS) - firstChunk(p, row));
+  const size_t startBytes = (size_t)(p->rows + 1) * sizeof(int64_t);
+  const size_t finishedBytes = (size_t)(p->rows * heads) * sizeof(atomic_int);
+  const size_t partialAt = (startBytes + finishedBytes + 63) & ~(size_t)63;
+  char *memory = nabla_attention_workspace(1, partialAt + (size_t)tasks * floats * sizeof(float));
+  int64_t *start = (int64_t *)(void *)memory;
+  atomic_int *finished = (atomic_int *)(void *)(memory + startBytes);
+  start[0] = 0;
+  for (int64_t row = 0; row < p->rows; row++)
+    start[row + 1] = start[row] + heads * (blocks(p->lengths[row], DECODE_KEYS) - firstChunk(p, row));
+  for (int64_t i = 0; i < p->rows * heads; i++) atomic_init(&finished[i], 0);
+  struct decode_region r = {p, kernelsFor(p->isa), start, (float *)(void *)(memory + partialAt), finished, 0};
+  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, decodeTasks);
 }

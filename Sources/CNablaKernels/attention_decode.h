@@ -1,62 +1,91 @@
-// Decoding: few queries against a long cache, where the time goes into reading the cache. Every key and value is read
-// once for all query heads of its group. The cache is split into runs of DECODE_KEYS keys, so that every thread has a
-// share; a task takes all heads of its run, which lie side by side in memory.
+// Decoding: one query a row against a cache of pages, where the time goes into reading the cache. A task is one
+// key-value head and at most DECODE_PAGES pages of one row: every key and value is read once for all query heads of the
+// group. What a task computes depends on its row alone, so rows get the same bits whoever shares the batch.
+//
+// In a page the keys of a head lie transposed, [D][64]: the scores of a whole vector of keys grow side by side, and no
+// sum across a vector is needed.
 
-static size_t decodeFloats(const problem_t *p) {
-  const size_t rows = (size_t)(p->queryHeadCount / p->keyValueHeadCount * p->queryLength);
-  return rows * (size_t)paddedHead(p) + 2 * DECODE_KEYS * (size_t)paddedHead(p) + DECODE_KEYS;
+enum { PAGE = NABLA_CACHE_PAGE, ROWS = 4, KEY_VECTORS = WIDTH == 16 ? 4 : 2 };
+typedef int8_t bvec_unaligned __attribute__((vector_size(WIDTH), aligned(1)));
+
+// WIDTH numbers of the cache, from element i.
+INLINE vec loadCached(enum nabla_cache_type type, const void *x, int64_t i) {
+  if (type == NABLA_CACHE_BFLOAT16) return loadBFloat16((const uint16_t *)x + i);
+  if (type == NABLA_CACHE_INT8)
+    return __builtin_convertvector(*(const bvec_unaligned *)((const int8_t *)x + i), vec);
+  return load((const float *)x + i);
 }
 
-INLINE vec4 quarterSum(vec x) {
-  vec4 part[WIDTH / 4];
-  memcpy(part, &x, sizeof x);
-  vec4 s = part[0];
-  for (int n = 1; n < WIDTH / 4; n++) s += part[n];
-  return s;
-}
-
-// s[j] = q · k[j] for four rows k.
-INLINE void fourScores(float *s, const float *q, const float *k, int64_t dp) {
-  vec a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
-  for (int64_t d = 0; d < dp; d += WIDTH) {
-    vec x = load(q + d);
-    a0 += x * load(k + d), a1 += x * load(k + dp + d);
-    a2 += x * load(k + 2 * dp + d), a3 += x * load(k + 3 * dp + d);
+// s[m][j] = q[m] · k[j] for the keys of one page. q: [rows][dp]; s: rows of DECODE_KEYS.
+INLINE void pageScores(
+    enum nabla_cache_type type, const int rows, float *s, const float *q, int64_t dp, int64_t d, const void *keys) {
+  for (int64_t j = 0; j < PAGE; j += KEY_VECTORS * WIDTH) {
+    vec acc[ROWS][KEY_VECTORS] = {0};
+    for (int64_t i = 0; i < d; i++) {
+      vec k[KEY_VECTORS];
+      _Pragma("clang loop unroll(full)") for (int n = 0; n < KEY_VECTORS; n++)
+          k[n] = loadCached(type, keys, i * PAGE + j + n * WIDTH);
+      _Pragma("clang loop unroll(full)") for (int m = 0; m < rows; m++) {
+        vec x = splat(q[m * dp + i]);
+        _Pragma("clang loop unroll(full)") for (int n = 0; n < KEY_VECTORS; n++) acc[m][n] += x * k[n];
+      }
+    }
+    for (int m = 0; m < rows; m++)
+      for (int n = 0; n < KEY_VECTORS; n++) store(s + m * DECODE_KEYS + j + n * WIDTH, acc[m][n]);
   }
-  vec4 a = quarterSum(a0), b = quarterSum(a1), c = quarterSum(a2), e = quarterSum(a3);
-  vec4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  vec4 ce = __builtin_shufflevector(c, e, 0, 4, 1, 5) + __builtin_shufflevector(c, e, 2, 6, 3, 7);
-  *(vec4_unaligned *)s = __builtin_shufflevector(ab, ce, 0, 1, 4, 5) + __builtin_shufflevector(ab, ce, 2, 3, 6, 7);
 }
 
-// o[d] = Σ_j w[j] v[j][d], N vectors of d at a time.
-#define WEIGH_VALUES(N)                                                                              \
-  for (; d + N * WIDTH <= dp; d += N * WIDTH) {                                                      \
-    vec acc[2][N] = {0};  /* two sums, for one alone would wait on itself */                         \
-    int64_t j = from;                                                                                \
-    for (; j + 2 <= to; j += 2) {                                                                    \
-      vec even = splat(w[j]), odd = splat(w[j + 1]);                                                 \
-      _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++) {                               \
-        acc[0][n] += even * load(v + j * dp + d + n * WIDTH);                                        \
-        acc[1][n] += odd * load(v + (j + 1) * dp + d + n * WIDTH);                                   \
-      }                                                                                              \
-    }                                                                                                \
-    if (j < to)                                                                                      \
-      for (int n = 0; n < N; n++) acc[0][n] += splat(w[j]) * load(v + j * dp + d + n * WIDTH);       \
-    _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++)                                   \
-        store(o + d + n * WIDTH, acc[0][n] + acc[1][n]);                                             \
+// o[m][d] = Σ_j w[m][j] v[j][d] over keys [from, to) of the task's pages, N vectors of d from column c.
+#define WEIGH_VALUES(N)                                                                                          \
+  for (; c + N * WIDTH <= dp; c += N * WIDTH) {                                                                  \
+    vec acc[ROWS][N] = {0};                                                                                      \
+    for (int64_t j = from; j < to; j++) {                                                                        \
+      const char *values = (const char *)pages[j / PAGE] + offset;                                               \
+      vec v[N];                                                                                                  \
+      _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++)                                             \
+          v[n] = loadCached(type, values, j % PAGE * dp + c + n * WIDTH);                                        \
+      _Pragma("clang loop unroll(full)") for (int m = 0; m < rows; m++) {                                        \
+        vec x = splat(w[m * DECODE_KEYS + j]);                                                                   \
+        _Pragma("clang loop unroll(full)") for (int n = 0; n < N; n++) acc[m][n] += x * v[n];                    \
+      }                                                                                                          \
+    }                                                                                                            \
+    for (int m = 0; m < rows; m++)                                                                               \
+      for (int n = 0; n < N; n++) store(o + m * oStride + c + n * WIDTH, acc[m][n]);                             \
   }
-static void weighValues(float *o, const float *w, const float *v, int64_t dp, int64_t from, int64_t to) {
-  int64_t d = 0;
-  WEIGH_VALUES(4)
+INLINE void weighValues(
+    enum nabla_cache_type type, const int rows, float *o, int64_t oStride, const float *w, int64_t dp,
+    const void *const *pages, int64_t offset, int64_t from, int64_t to) {
+  int64_t c = 0;
+  WEIGH_VALUES(KEY_VECTORS)
   WEIGH_VALUES(1)
 }
 
-static float *partialOf(const struct decode_arguments *a, int32_t b, int32_t g, int32_t split) {
-  const problem_t *p = a->f.p;
-  const int64_t rows = (int64_t)(p->queryHeadCount / p->keyValueHeadCount) * p->queryLength;
-  const int64_t index = ((int64_t)b * p->keyValueHeadCount + g) * a->splits + split;
-  return a->partial + index * rows * (2 + paddedHead(p));
+// The two loops for each storage type and number of rows, so that both are constants inside them.
+#define FOR_ROWS(TYPE, CALL)                                \
+  switch (rows) {                                           \
+    case 1: { enum { R = 1 }; CALL(TYPE, R); break; }       \
+    case 2: { enum { R = 2 }; CALL(TYPE, R); break; }       \
+    case 3: { enum { R = 3 }; CALL(TYPE, R); break; }       \
+    default: { enum { R = 4 }; CALL(TYPE, R); }             \
+  }
+#define FOR_TYPE_AND_ROWS(CALL)                                                 \
+  switch (type) {                                                               \
+    case NABLA_CACHE_FLOAT32: FOR_ROWS(NABLA_CACHE_FLOAT32, CALL) break;        \
+    case NABLA_CACHE_BFLOAT16: FOR_ROWS(NABLA_CACHE_BFLOAT16, CALL) break;      \
+    case NABLA_CACHE_INT8: FOR_ROWS(NABLA_CACHE_INT8, CALL) break;              \
+  }
+static void scoresOf(
+    enum nabla_cache_type type, int rows, float *s, const float *q, int64_t dp, int64_t d, const void *keys) {
+#define CALL(TYPE, R) pageScores(TYPE, R, s, q, dp, d, keys)
+  FOR_TYPE_AND_ROWS(CALL)
+#undef CALL
+}
+static void valuesOf(
+    enum nabla_cache_type type, int rows, float *o, int64_t oStride, const float *w, int64_t dp,
+    const void *const *pages, int64_t offset, int64_t from, int64_t to) {
+#define CALL(TYPE, R) weighValues(TYPE, R, o, oStride, w, dp, pages, offset, from, to)
+  FOR_TYPE_AND_ROWS(CALL)
+#undef CALL
 }
 
 // One row's softmax over scores [from, to), in place. state: maximum, sum.
@@ -80,77 +109,84 @@ static void decodeSoftmax(float *s, int64_t from, int64_t to, float *state) {
   state[1] = sum;
 }
 
-static void decodeSplit(const struct decode_arguments *a, int32_t b, int32_t split, float *workspace) {
-  const problem_t *p = a->f.p;
-  const int64_t dp = paddedHead(p), tq = p->queryLength, bytes = (int64_t)elementSize(p);
-  const int32_t kvHeads = p->keyValueHeadCount, group = p->queryHeadCount / kvHeads, keys = keyCount(p, b);
-  const int64_t rows = group * tq;
-  float *q = workspace, *kTile = q + rows * dp, *vTile = kTile + DECODE_KEYS * dp, *s = vTile + DECODE_KEYS * dp;
-  int64_t k0 = (int64_t)split * DECODE_KEYS, end = k0 + DECODE_KEYS;
-  if (k0 < firstKey(p, 0)) k0 = firstKey(p, 0);
-  if (end > endKey(p, tq - 1, keys)) end = endKey(p, tq - 1, keys);
-  const int64_t count = end > k0 ? end - k0 : 0;
-  const int64_t kOffset = k0 * a->f.k.timeStride * bytes, vOffset = k0 * a->f.v.timeStride * bytes;
+static size_t decodeFloats(const struct nabla_decode *p) {
+  const int64_t group = p->queryHeadCount / p->keyValueHeadCount;
+  return (size_t)(group * (paddedSize(p->headSize) + DECODE_KEYS));
+}
 
-  // In the order of memory, which the hardware's own look-ahead follows: nearly twice as fast as head by head.
-  for (int64_t j = 0; j < count; j++)
-    for (int32_t g = 0; g < kvHeads; g++)
-      prefetchRows(p, (const char *)headOf(p, a->f.k, b, g) + kOffset, a->f.k.timeStride, j, j + 1);
-  for (int64_t j = 0; j < count; j++)
-    for (int32_t g = 0; g < kvHeads; g++)
-      prefetchRows(p, (const char *)headOf(p, a->f.v, b, g) + vOffset, a->f.v.timeStride, j, j + 1);
-
-  for (int32_t g = 0; g < kvHeads; g++) {
-    float *partial = partialOf(a, b, g, split);
-    memset(partial, 0, (size_t)(rows * (2 + dp)) * sizeof(float));
-    for (int64_t r = 0; r < rows; r++) partial[r * (2 + dp)] = -INFINITY;
-    if (count == 0) continue;
-    for (int64_t m = 0; m < group; m++)
-      loadTile(q + m * tq * dp, dp, tq, p, headOf(p, a->f.q, b, g * group + m), a->f.q.timeStride, tq);
-    for (int64_t i = 0; i < rows * dp; i++) q[i] *= p->scale * log2e;
-    const char *k = headOf(p, a->f.k, b, g), *v = headOf(p, a->f.v, b, g);
-    loadTile(kTile, dp, (count + 3) & ~3, p, k + kOffset, a->f.k.timeStride, count);
-    loadTile(vTile, dp, count, p, v + vOffset, a->f.v.timeStride, count);
-
-    for (int64_t r = 0; r < rows; r++) {
-      const int64_t m = r / tq, i = r % tq;
-      int64_t from = firstKey(p, i) - k0, to = endKey(p, i, keys) - k0;
-      from = from < 0 ? 0 : from;
-      to = to > count ? count : to;
-      if (from >= to) continue;
-      for (int64_t j = from & ~3; j < to; j += 4) fourScores(s + j, q + r * dp, kTile + j * dp, dp);
-      if (p->bias) {
-        const float *bias = p->bias + b * p->biasBatchStride + (g * group + m) * p->biasHeadStride +
-                            i * p->biasQueryStride + k0;
-        for (int64_t j = from; j < to; j++) s[j] += bias[j] * log2e;
-      }
-      float *state = partial + r * (2 + dp);
-      decodeSoftmax(s, from, to, state);
-      weighValues(state + 2, s, vTile, dp, from, to);
-    }
+static void storeOutput(const struct nabla_decode *p, int64_t row, int64_t h, const float *o, float factor) {
+  const int64_t at = row * p->outStride + h * p->headSize;
+  for (int64_t c = 0; c < p->headSize; c++) {
+    if (p->bfloat16)
+      ((uint16_t *)p->out)[at + c] = toBFloat16(o[c] * factor);
+    else
+      ((float *)p->out)[at + c] = o[c] * factor;
   }
 }
 
-static void decodeMerge(const struct decode_arguments *a, int32_t b, int32_t g) {
-  const problem_t *p = a->f.p;
-  const int64_t dp = paddedHead(p), tq = p->queryLength, bytes = (int64_t)elementSize(p);
-  const int64_t group = p->queryHeadCount / p->keyValueHeadCount;
-  for (int64_t r = 0; r < group * tq; r++) {
-    const int64_t h = g * group + r / tq, i = r % tq;
+// Keys [chunk · DECODE_KEYS, …) of one row and one key-value head. partial: [group][2 + dp]: maximum (log2 units), sum,
+// unnormalised output.
+static void decodeChunk(
+    const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunk, float *partial, float *workspace) {
+  const int64_t d = p->headSize, dp = paddedSize(d), group = p->queryHeadCount / p->keyValueHeadCount;
+  const enum nabla_cache_type type = p->type;
+  float *q = workspace, *s = q + group * dp;
+  const int64_t length = p->lengths[row], k0 = chunk * DECODE_KEYS;
+  const int64_t first = p->window > 0 && length > p->window ? length - p->window : 0;
+  const int64_t from = first > k0 ? first - k0 : 0;
+  const int64_t to = length - k0 < DECODE_KEYS ? length - k0 : DECODE_KEYS;
+  const void *const *pages = p->pages + p->firstPage[row] + k0 / PAGE;
+  const struct cache_head_layout at = cacheHeadLayout(type, d);
+  const int64_t offset = p->layerOffset + g * at.bytes;
+
+  for (int64_t m = 0; m < group; m++) {
+    const int64_t start = row * p->queryStride + (g * group + m) * d;
+    for (int64_t c = 0; c < d; c++) {
+      float x = p->bfloat16 ? fromBFloat16(((const uint16_t *)p->q)[start + c]) : ((const float *)p->q)[start + c];
+      q[m * dp + c] = x * p->scale * log2e;
+    }
+  }
+  for (int64_t j = from / PAGE * PAGE; j < to; j += PAGE) {
+    const char *head = (const char *)pages[j / PAGE] + offset;
+    for (int64_t m = 0; m < group; m += ROWS)
+      scoresOf(type, (int)(group - m < ROWS ? group - m : ROWS), s + m * DECODE_KEYS + j, q + m * dp, dp, d,
+               head + at.keys);
+    if (type != NABLA_CACHE_INT8) continue;
+    const float *scale = (const float *)(const void *)head;
+    for (int64_t m = 0; m < group; m++)
+      for (int64_t i = 0; i < PAGE; i += WIDTH) {
+        float *to = s + m * DECODE_KEYS + j + i;
+        store(to, load(to) * load(scale + i));
+      }
+  }
+  for (int64_t m = 0; m < group; m++) {
+    decodeSoftmax(s + m * DECODE_KEYS, from, to, partial + m * (2 + dp));
+    if (type != NABLA_CACHE_INT8) continue;
+    for (int64_t j = from; j < to; j++) {
+      const float *scale = (const float *)(const void *)((const char *)pages[j / PAGE] + offset);
+      s[m * DECODE_KEYS + j] *= scale[PAGE + j % PAGE];
+    }
+  }
+  for (int64_t m = 0; m < group; m += ROWS)
+    valuesOf(type, (int)(group - m < ROWS ? group - m : ROWS), partial + m * (2 + dp) + 2, 2 + dp, s + m * DECODE_KEYS,
+             dp, pages, offset + at.values, from, to);
+}
+
+// The sum over the chunks of one row and key-value head, in their order. partial: [chunks][group][2 + dp].
+static void decodeMerge(const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial) {
+  const int64_t dp = paddedSize(p->headSize), group = p->queryHeadCount / p->keyValueHeadCount;
+  for (int64_t m = 0; m < group; m++) {
     float highest = -INFINITY, sum = 0, o[NABLA_ATTENTION_MAX_HEAD_SIZE] = {0};
-    for (int32_t t = 0; t < a->splits; t++) {
-      const float *state = partialOf(a, b, g, t) + r * (2 + dp);
+    for (int64_t t = 0; t < chunks; t++) {
+      const float *state = partial + (t * group + m) * (2 + dp);
       highest = state[0] > highest ? state[0] : highest;
     }
-    for (int32_t t = 0; t < a->splits; t++) {
-      const float *state = partialOf(a, b, g, t) + r * (2 + dp);
+    for (int64_t t = 0; t < chunks; t++) {
+      const float *state = partial + (t * group + m) * (2 + dp);
       const float factor = highest == -INFINITY ? 0 : exp2f(state[0] - highest);
       sum += factor * state[1];
-      for (int64_t d = 0; d < dp; d += WIDTH) store(o + d, load(o + d) + splat(factor) * load(state + 2 + d));
+      for (int64_t c = 0; c < dp; c += WIDTH) store(o + c, load(o + c) + splat(factor) * load(state + 2 + c));
     }
-    storeRow(p, (char *)headOfOutput(p, a->f.out, b, h) + i * a->f.out.timeStride * bytes, o, sum == 0 ? 0 : 1 / sum);
-    if (a->f.lse)
-      a->f.lse[((int64_t)b * p->queryHeadCount + h) * tq + i] =
-          sum == 0 ? -INFINITY : (highest + log2f(sum)) * ln2;
+    storeOutput(p, row, g * group + m, o, sum == 0 ? 0 : 1 / sum);
   }
 }

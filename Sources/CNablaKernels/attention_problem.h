@@ -1,6 +1,7 @@
 // What the scheduler (attention.c) and the tile kernels of each instruction set share.
 #pragma once
 #include "include/attention.h"
+#include "include/decode.h"
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -9,10 +10,23 @@ typedef struct nabla_attention_view view_t;
 typedef struct nabla_attention_output output_t;
 
 // Rows of a tile. 64 keys of D = 64 in float32 are 16 KB; the tiles of one task stay in L2.
-enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_QUERIES = 8, DECODE_KEYS = 64 };
+enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_KEYS = 256 };
 
 // A head size padded to whole vectors.
-static inline int64_t paddedHead(const problem_t *p) { return (p->headSize + 15) & ~15; }
+static inline int64_t paddedSize(int64_t headSize) { return (headSize + 15) & ~15; }
+static inline int64_t paddedHead(const problem_t *p) { return paddedSize(p->headSize); }
+
+// Where the parts of one key-value head of one layer lie in a page: for int8 the scales of keys and of values, [2][64]
+// float32; the keys, transposed, [D][64]; the values, [64][padded D].
+struct cache_head_layout {
+  int64_t keys, values, bytes;
+};
+static inline struct cache_head_layout cacheHeadLayout(enum nabla_cache_type type, int64_t headSize) {
+  const int64_t size = type == NABLA_CACHE_FLOAT32 ? 4 : type == NABLA_CACHE_BFLOAT16 ? 2 : 1;
+  const int64_t scales = type == NABLA_CACHE_INT8 ? 2 * NABLA_CACHE_PAGE * (int64_t)sizeof(float) : 0;
+  const int64_t values = scales + headSize * NABLA_CACHE_PAGE * size;
+  return (struct cache_head_layout){scales, values, values + NABLA_CACHE_PAGE * paddedSize(headSize) * size};
+}
 
 static inline int32_t keyCount(const problem_t *p, int32_t b) {
   if (!p->keyLengths) return p->keyLength;
@@ -58,12 +72,6 @@ struct backward_arguments {
   atomic_int *ticket;      // [B, H, query blocks]: key blocks already added to dq; NULL when one thread owns the head
 };
 
-struct decode_arguments {
-  struct forward_arguments f;
-  int32_t splits;
-  float *partial;  // [B, G, splits, rows, 2 + padded D]: maximum (log2 units), sum, unnormalised output
-};
-
 // One instruction set's kernels. An instruction set with another tile format (AMX: bfloat16 pairs) brings its own
 // table: a task's tiles are private to it, and only these calls are shared.
 struct attention_kernels {
@@ -78,10 +86,11 @@ struct attention_kernels {
       const struct backward_arguments *a, int32_t b, int32_t g, int32_t keyBlock, float *dqSum, float *workspace);
   size_t (*backwardFloats)(const problem_t *p);
 
-  // One split of the keys against the few queries of every head; and the sum over the splits for one group of heads.
-  void (*decode)(const struct decode_arguments *a, int32_t b, int32_t split, float *workspace);
-  void (*decodeMerge)(const struct decode_arguments *a, int32_t b, int32_t g);
-  size_t (*decodeFloats)(const problem_t *p);
+  // At most DECODE_KEYS keys of one key-value head for one row; and the sum over a row's chunks.
+  void (*decode)(
+      const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunk, float *partial, float *workspace);
+  void (*decodeMerge)(const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial);
+  size_t (*decodeFloats)(const struct nabla_decode *p);
 };
 
 extern const struct attention_kernels nabla_attention_baseline, nabla_attention_avx2, nabla_attention_avx512;

@@ -1,5 +1,5 @@
 // All attention kernels of one instruction set. The including file defines TABLE, WIDTH, MR and NR; see
-// attention_vector.h.
+// tiles.h.
 #include "attention_vector.h"
 #include <sched.h>
 #include "attention_forward.h"
@@ -15,7 +15,7 @@ const struct attention_kernels TABLE = {
     .backwardPrepare = backwardPrepare,
     .backward = backwardBlock,
     .backwardFloats = backwardFloats,
-    .decode = decodeSplit,
+    .decode = decodeChunk,
     .decodeMerge = decodeMerge,
     .decodeFloats = decodeFloats,
 };

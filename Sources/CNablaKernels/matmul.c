@@ -120,6 +120,8 @@ static struct entry *lookup(const struct nabla_matmul *p, dnnl_status_t *status)
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   if (!table) {
     pthread_once(&once, create_engine);
+    // A oneDNN built for another runtime (SYCL, say) has no engine where that is missing.
+    if (!engine) return *status = dnnl_runtime_error, NULL;
     table = calloc(TABLE, sizeof *table);
     dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
   }

@@ -97,55 +97,85 @@ static inline INLINED int nearest(float x) {
 }
 static inline INLINED int clamped(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 
+// The searches work on 8 groups at once, one a lane: each group's sums are still made in the order of its numbers.
+#define LANES 8
+#pragma clang diagnostic ignored "-Wpsabi"  // Vectors are never passed: these functions are inlined.
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+typedef int32_t mask __attribute__((vector_size(4 * LANES)));
+
+static inline INLINED lanes rounded(lanes x, float low, float high) {
+  const lanes whole = __builtin_elementwise_rint(x);
+  return __builtin_elementwise_max(__builtin_elementwise_min(whole, (lanes){0} + high), (lanes){0} + low);
+}
+static inline INLINED lanes chosen(mask condition, lanes a, lanes b) {
+  return (lanes)(((mask)a & condition) | ((mask)b & ~condition));
+}
+
+/// Number i of group g of `size` to lane g of y[i].
+static inline INLINED void by_lane(const float *x, int size, lanes *y) {
+  for (int i = 0; i < size; i++)
+    for (int g = 0; g < LANES; g++) y[i][g] = x[g * size + i];
+}
+
 /// Scale and minimum ≥ 0 of the least Σ w (scale · q - minimum - x)² with q in 0…15: for each of 21 ways to round, the
-/// weighted least-squares solution.
-static inline INLINED float fit_scale_and_minimum(const float *x, const float *w, float *minimum) {
+/// weighted least-squares solution. Large numbers weigh more.
+static inline INLINED lanes fit_scale_and_minimum(const lanes x[32], lanes *minimum) {
   enum { N = 32, LIMIT = 15 };
-  float low, high, sumW = 0, sumX = 0;
-  range(x, N, &low, &high);
-  for (int i = 0; i < N; i++) sumW += w[i], sumX += w[i] * x[i];
-  if (low > 0) low = 0;
-  *minimum = -low;
-  if (!(high > low)) return 0;
-  float plain = LIMIT / (high - low), bestScale = 1 / plain, bestError = 0, first = low;
+  lanes w[N], squares = {0}, low = x[0], high = x[0], sumW = {0}, sumX = {0};
+  for (int i = 0; i < N; i++) squares += x[i] * x[i];
+  const lanes mean = __builtin_elementwise_sqrt(squares / N);
   for (int i = 0; i < N; i++) {
-    float difference = bestScale * (float)clamped(nearest(plain * (x[i] - low)), 0, LIMIT) + low - x[i];
-    bestError += w[i] * (difference * difference);
+    w[i] = mean + __builtin_elementwise_abs(x[i]);
+    low = __builtin_elementwise_min(low, x[i]);
+    high = __builtin_elementwise_max(high, x[i]);
+    sumW += w[i];
+    sumX += w[i] * x[i];
+  }
+  low = __builtin_elementwise_min(low, (lanes){0});
+  const mask some = high > low;
+  const lanes plain = LIMIT / (high - low);
+  lanes scale = 1 / plain, offset = low, error = {0};
+  for (int i = 0; i < N; i++) {
+    lanes difference = scale * rounded(plain * (x[i] - low), 0, LIMIT) + low - x[i];
+    error += w[i] * (difference * difference);
   }
   for (int attempt = 0; attempt <= 20; attempt++) {
-    float inverse = (-1.0f + 0.1f * (float)attempt + LIMIT) / (high - first);
-    float q[N], sumQ = 0, sumQQ = 0, sumQX = 0;
-    for (int i = 0; i < N; i++) q[i] = (float)clamped(nearest(inverse * (x[i] - first)), 0, LIMIT);
-    for (int i = 0; i < N; i++) sumQ += w[i] * q[i], sumQQ += w[i] * q[i] * q[i], sumQX += w[i] * q[i] * x[i];
-    float determinant = sumW * sumQQ - sumQ * sumQ;
-    if (!(determinant > 0)) continue;
-    float scale = (sumW * sumQX - sumX * sumQ) / determinant;
-    float offset = (sumQQ * sumX - sumQ * sumQX) / determinant;
-    if (offset > 0) scale = sumQX / sumQQ, offset = 0;
-    float error = 0;
+    const lanes inverse = (-1.0f + 0.1f * (float)attempt + LIMIT) / (high - offset);
+    lanes q[N], sumQ = {0}, sumQQ = {0}, sumQX = {0};
     for (int i = 0; i < N; i++) {
-      float difference = scale * q[i] + offset - x[i];
-      error += w[i] * (difference * difference);
+      q[i] = rounded(inverse * (x[i] - offset), 0, LIMIT);
+      sumQ += w[i] * q[i];
+      sumQQ += w[i] * q[i] * q[i];
+      sumQX += w[i] * q[i] * x[i];
     }
-    if (error < bestError) {
-      bestError = error;
-      bestScale = scale;
-      *minimum = -offset;
-      first = offset;
+    const lanes determinant = sumW * sumQQ - sumQ * sumQ;
+    lanes newScale = (sumW * sumQX - sumX * sumQ) / determinant;
+    lanes newOffset = (sumQQ * sumX - sumQ * sumQX) / determinant;
+    const mask above = newOffset > 0;
+    newScale = chosen(above, sumQX / sumQQ, newScale);
+    newOffset = chosen(above, (lanes){0}, newOffset);
+    lanes newError = {0};
+    for (int i = 0; i < N; i++) {
+      lanes difference = newScale * q[i] + newOffset - x[i];
+      newError += w[i] * (difference * difference);
     }
+    const mask better = (determinant > 0) & (newError < error);
+    error = chosen(better, newError, error);
+    scale = chosen(better, newScale, scale);
+    offset = chosen(better, newOffset, offset);
   }
-  return bestScale;
+  *minimum = -chosen(some, offset, low);
+  return chosen(some, scale, (lanes){0});
 }
 
 static inline INLINED void quantize_q4_K(const float *x, struct q4_K *b) {
   float scales[8], minima[8], largestScale = 0, largestMinimum = 0;
+  lanes columns[32], minimum;
+  by_lane(x, 32, columns);
+  const lanes scale = fit_scale_and_minimum(columns, &minimum);
+  memcpy(scales, &scale, sizeof scales);
+  memcpy(minima, &minimum, sizeof minima);
   for (int g = 0; g < 8; g++) {
-    // Large numbers weigh more.
-    float w[32], squares = 0;
-    for (int i = 0; i < 32; i++) squares += x[g * 32 + i] * x[g * 32 + i];
-    float mean = __builtin_elementwise_sqrt(squares / 32);
-    for (int i = 0; i < 32; i++) w[i] = mean + fabsf(x[g * 32 + i]);
-    scales[g] = fit_scale_and_minimum(x + g * 32, w, &minima[g]);
     largestScale = scales[g] > largestScale ? scales[g] : largestScale;
     largestMinimum = minima[g] > largestMinimum ? minima[g] : largestMinimum;
   }
@@ -177,30 +207,39 @@ static inline INLINED void quantize_q4_K(const float *x, struct q4_K *b) {
 }
 
 /// The scale of the least Σ x² (scale · q - x)² with q in -32…31: for each of 19 ways to round, the least-squares one.
-static inline INLINED float fit_scale(const float x[16]) {
+static inline INLINED lanes fit_scale(const lanes x[16]) {
   enum { N = 16, LIMIT = 32 };
-  float most = extreme(x, N), bestScale = 0, best = 0;
-  if (!(fabsf(most) >= 1e-15f)) return 0;
+  lanes most = {0};
+  for (int i = 0; i < N; i++)
+    most = chosen(__builtin_elementwise_abs(x[i]) > __builtin_elementwise_abs(most), x[i], most);
+  lanes scale = {0}, best = {0};
   for (int attempt = 0; attempt < 19; attempt++) {
     // 0 first, as the others must beat it; then -9…9.
-    int step = attempt == 0 ? 0 : attempt <= 9 ? attempt - 10 : attempt - 9;
-    float inverse = -((float)LIMIT + 0.1f * (float)step) / most, sumQX = 0, sumQQ = 0;
+    const int step = attempt == 0 ? 0 : attempt <= 9 ? attempt - 10 : attempt - 9;
+    const lanes inverse = -((float)LIMIT + 0.1f * (float)step) / most;
+    lanes sumQX = {0}, sumQQ = {0};
     for (int i = 0; i < N; i++) {
-      float q = (float)clamped(nearest(inverse * x[i]), -LIMIT, LIMIT - 1), w = x[i] * x[i];
+      const lanes q = rounded(inverse * x[i], -LIMIT, LIMIT - 1), w = x[i] * x[i];
       sumQX += w * x[i] * q;
       sumQQ += w * q * q;
     }
-    if (sumQQ > 0 && (attempt == 0 || sumQX * sumQX > best * sumQQ)) {
-      bestScale = sumQX / sumQQ;
-      best = bestScale * sumQX;
-    }
+    mask better = sumQX * sumQX > best * sumQQ;
+    if (attempt == 0) better |= ~better;
+    better &= sumQQ > 0;
+    scale = chosen(better, sumQX / sumQQ, scale);
+    best = chosen(better, scale * sumQX, best);
   }
-  return bestScale;
+  return chosen(__builtin_elementwise_abs(most) >= 1e-15f, scale, (lanes){0});
 }
 
 static inline INLINED void quantize_q6_K(const float *x, struct q6_K *b) {
   float scales[16];
-  for (int g = 0; g < 16; g++) scales[g] = fit_scale(x + g * 16);
+  for (int part = 0; part < 2; part++) {
+    lanes columns[16];
+    by_lane(x + part * 128, 16, columns);
+    const lanes fitted = fit_scale(columns);
+    memcpy(scales + part * LANES, &fitted, sizeof fitted);
+  }
   float most = extreme(scales, 16);
   if (!(fabsf(most) >= 1e-15f)) {
     memset(b, 0, sizeof *b);

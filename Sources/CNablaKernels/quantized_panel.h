@@ -14,6 +14,7 @@
 
 #define HEIGHT (2 * WIDTH)
 #define LOW 0x0f0f0f0fu
+#define PAIRS 0x03030303u
 
 /// Columns [0, groups · group) of a panel.
 struct panel {
@@ -21,185 +22,199 @@ struct panel {
   _Alignas(64) floats scale[CHUNK_GROUPS][2], minimum[CHUNK_GROUPS][2];
 };
 
-/// 16 columns from `column` on: q[j] holds columns 4j...4j+3.
-static inline INLINED void put(struct panel *p, int v, int64_t column, integers q0, integers q1, integers q2,
-                               integers q3) {
-  p->q[column / 4][v] = q0;
-  p->q[column / 4 + 1][v] = q1;
-  p->q[column / 4 + 2][v] = q2;
-  p->q[column / 4 + 3][v] = q3;
-}
-
-/// 16 packed bytes whose nibbles are 16 columns from `low` and 16 from `high` on; bits to add to each may be given.
-static inline INLINED void put_nibbles(struct panel *p, int v, int64_t low, int64_t high, const integers t[4],
-                                       const integers addLow[4], const integers addHigh[4]) {
-  for (int j = 0; j < 4; j++) {
-    p->q[low / 4 + j][v] = addLow ? (t[j] & LOW) | addLow[j] : t[j] & LOW;
-    p->q[high / 4 + j][v] = addHigh ? (t[j] >> 4 & LOW) | addHigh[j] : t[j] >> 4 & LOW;
-  }
-}
-
-static inline INLINED void put_scale(struct panel *p, int v, int64_t group, floats scale, floats minimum) {
-  p->scale[group][v] = scale;
-  p->minimum[group][v] = minimum;
-}
+/// Where an unpacked block of WIDTH rows goes: into half v of a panel from `column` on, or (if there is none) straight
+/// into the sums of one row of x, in registers.
+struct sink {
+  struct panel *panel;
+  int v;
+  int64_t column;
+  const int8_t *x;  // from the block's first column on
+  const float *scales, *sums;  // of x, from the block's first group on
+  integers sum[16];
+  floats total;
+};
 
 static inline INLINED floats to_floats(integers x) { return __builtin_convertvector((signed_integers)x, floats); }
-
-/// Bit 4j + b of each lane, for b in 0..<4, to bit 4 of byte b of y[j].
-static inline INLINED void spread(integers bits, integers y[4]) {
-  for (int j = 0; j < 4; j++) y[j] = ((bits >> (4 * j) & 15) * 0x00204081u & 0x01010101u) << 4;
-}
-
-/// Block `b` of WIDTH rows, to columns b · size... of half v of the panel.
-static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t b,
-                                  struct panel *p, int v) {
-  const struct block_format format = block_format(type);
-  const int64_t column = b * format.size, group = column / format.group;
-  const uint8_t *block = x + b * format.bytes;
-  integers t[4], u[4], h[4], s[4], add[4], more[4];
-  switch (type) {
-    case NABLA_Q4_0: {
-      floats d = widen(gather(block, stride));
-      transpose(block + 2, stride, t);
-      put_nibbles(p, v, column, column + 16, t, NULL, NULL);
-      put_scale(p, v, group, d, d * 8);
-      break;
-    }
-    case NABLA_Q4_1: {
-      integers dm = gather(block, stride);
-      transpose(block + 4, stride, t);
-      put_nibbles(p, v, column, column + 16, t, NULL, NULL);
-      put_scale(p, v, group, widen(dm), -widen(dm >> 16));
-      break;
-    }
-    case NABLA_Q5_0: {
-      floats d = widen(gather(block, stride));
-      integers high = gather(block + 2, stride);
-      transpose(block + 6, stride, t);
-      spread(high, add);
-      spread(high >> 16, more);
-      put_nibbles(p, v, column, column + 16, t, add, more);
-      put_scale(p, v, group, d, d * 16);
-      break;
-    }
-    case NABLA_Q5_1: {
-      integers dm = gather(block, stride), high = gather(block + 4, stride);
-      transpose(block + 8, stride, t);
-      spread(high, add);
-      spread(high >> 16, more);
-      put_nibbles(p, v, column, column + 16, t, add, more);
-      put_scale(p, v, group, widen(dm), -widen(dm >> 16));
-      break;
-    }
-    case NABLA_Q8_0: {
-      floats d = widen(gather(block, stride));
-      const uint32_t sign = 0x80808080u;
-      transpose(block + 2, stride, t);
-      put(p, v, column, t[0] ^ sign, t[1] ^ sign, t[2] ^ sign, t[3] ^ sign);
-      transpose(block + 18, stride, t);
-      put(p, v, column + 16, t[0] ^ sign, t[1] ^ sign, t[2] ^ sign, t[3] ^ sign);
-      put_scale(p, v, group, d, d * 128);
-      break;
-    }
-    case NABLA_Q2_K: {
-      integers dm = gather(block + 80, stride);
-      floats d = widen(dm), dmin = widen(dm >> 16);
-      transpose(block, stride, s);
-      for (int g = 0; g < 16; g++) {
-        integers bits = s[g / 4] >> (8 * (g % 4));
-        put_scale(p, v, group + g, d * to_floats(bits & 15), dmin * to_floats(bits >> 4 & 15));
-      }
-      for (int piece = 0; piece < 4; piece++) {
-        transpose(block + 16 + piece * 16, stride, t);
-        for (int part = 0; part < 4; part++)
-          put(p, v, column + piece / 2 * 128 + part * 32 + piece % 2 * 16, t[0] >> 2 * part & 0x03030303u,
-              t[1] >> 2 * part & 0x03030303u, t[2] >> 2 * part & 0x03030303u, t[3] >> 2 * part & 0x03030303u);
-      }
-      break;
-    }
-    case NABLA_Q3_K: {
-      // Bytes 96…107 are the scales, read from 92 on.
-      floats d = widen(gather(block + 106, stride) >> 16);
-      transpose(block + 92, stride, s);
-      for (int g = 0; g < 16; g++) {
-        integers low = s[1 + g % 8 / 4] >> (8 * (g % 4) + g / 8 * 4) & 15;
-        integers high = s[3] >> (8 * (g % 4) + g / 4 * 2) & 3;
-        floats scale = d * (to_floats(low | high << 4) - 32);
-        put_scale(p, v, group + g, scale, scale * 4);
-      }
-      for (int half = 0; half < 2; half++) {
-        transpose(block + half * 16, stride, h);
-        for (int side = 0; side < 2; side++) {
-          transpose(block + 32 + side * 32 + half * 16, stride, t);
-          for (int part = 0; part < 4; part++) {
-            for (int j = 0; j < 4; j++)
-              u[j] = (t[j] >> 2 * part & 0x03030303u) | (h[j] >> (side * 4 + part) & 0x01010101u) << 2;
-            put(p, v, column + side * 128 + part * 32 + half * 16, u[0], u[1], u[2], u[3]);
-          }
-        }
-      }
-      break;
-    }
-    case NABLA_Q4_K:
-    case NABLA_Q5_K: {
-      transpose(block, stride, s);
-      floats d = widen(s[0]), dmin = widen(s[0] >> 16);
-      for (int g = 0; g < 8; g++) {
-        const int shift = 8 * (g % 4);
-        integers scale = s[1] >> shift & 63, minimum = s[2] >> shift & 63;
-        if (g >= 4) {
-          scale = (s[3] >> shift & 15) | (s[1] >> (shift + 6) & 3) << 4;
-          minimum = (s[3] >> (shift + 4) & 15) | (s[2] >> (shift + 6) & 3) << 4;
-        }
-        put_scale(p, v, group + g, d * to_floats(scale), dmin * to_floats(minimum));
-      }
-      const uint8_t *low = block + (type == NABLA_Q4_K ? 16 : 48);
-      for (int half = 0; half < 2; half++) {
-        if (type == NABLA_Q5_K) transpose(block + 16 + half * 16, stride, h);
-        for (int pair = 0; pair < 4; pair++) {
-          transpose(low + pair * 32 + half * 16, stride, t);
-          if (type == NABLA_Q5_K)
-            for (int j = 0; j < 4; j++) {
-              add[j] = (h[j] >> 2 * pair & 0x01010101u) << 4;
-              more[j] = (h[j] >> (2 * pair + 1) & 0x01010101u) << 4;
-            }
-          const int64_t place = column + pair * 64 + half * 16;
-          put_nibbles(p, v, place, place + 32, t, type == NABLA_Q5_K ? add : NULL, type == NABLA_Q5_K ? more : NULL);
-        }
-      }
-      break;
-    }
-    case NABLA_Q6_K: {
-      floats d = widen(gather(block + 206, stride) >> 16);
-      transpose(block + 192, stride, s);
-      for (int g = 0; g < 16; g++) {
-        signed_integers signs = (signed_integers)(s[g / 4] << (24 - 8 * (g % 4))) >> 24;
-        floats scale = d * __builtin_convertvector(signs, floats);
-        put_scale(p, v, group + g, scale, scale * 32);
-      }
-      for (int side = 0; side < 2; side++)
-        for (int half = 0; half < 2; half++) {
-          transpose(block + 128 + side * 32 + half * 16, stride, h);
-          for (int run = 0; run < 2; run++) {
-            transpose(block + side * 64 + run * 32 + half * 16, stride, t);
-            for (int j = 0; j < 4; j++) {
-              add[j] = (h[j] >> 2 * run & 0x03030303u) << 4;
-              more[j] = (h[j] >> (2 * run + 4) & 0x03030303u) << 4;
-            }
-            const int64_t place = column + side * 128 + run * 32 + half * 16;
-            put_nibbles(p, v, place, place + 64, t, add, more);
-          }
-        }
-      break;
-    }
-  }
-}
 
 static inline INLINED integers broadcast(const int8_t *x) {
   uint32_t bits;
   memcpy(&bits, x, 4);
   return (integers){0} + bits;
+}
+
+/// Four columns of a block, from `column` on.
+static inline INLINED void put(enum nabla_block_type type, struct sink *s, int column, integers q) {
+  const int g = column / block_format(type).group;
+  if (s->panel)
+    s->panel->q[(s->column + column) / 4][s->v] = q;
+  else
+    s->sum[g] = dot(s->sum[g], q, broadcast(s->x + column), type == NABLA_Q8_0);
+}
+
+/// The scale and minimum of group g of a block, whose columns have all been put.
+static inline INLINED void put_scale(enum nabla_block_type type, struct sink *s, int g, floats scale, floats minimum) {
+  const int group = block_format(type).group;
+  if (s->panel) {
+    s->panel->scale[s->column / group + g][s->v] = scale;
+    s->panel->minimum[s->column / group + g][s->v] = minimum;
+  } else {
+    s->total += to_floats(s->sum[g]) * s->scales[g * group / 32] * scale + minimum * s->sums[g];
+  }
+}
+
+/// Bit 4j + b of each lane, for b in 0..<4, to bit 4 of byte b.
+static inline INLINED integers spread(integers bits, int j) {
+  return ((bits >> (4 * j) & 15) * 0x00204081u & 0x01010101u) << 4;
+}
+
+/// Block `b` of WIDTH rows.
+static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *block, int64_t stride, struct sink *s) {
+  integers t[4], h[4], packed[4];
+#pragma clang loop unroll(full)
+  for (int g = 0; g < 16; g++) s->sum[g] = (integers){0};
+  switch (type) {
+    case NABLA_Q4_0:
+    case NABLA_Q4_1: {
+      integers dm = gather(block, stride);
+      transpose(block + (type == NABLA_Q4_0 ? 2 : 4), stride, t);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) {
+        put(type, s, 4 * j, t[j] & LOW);
+        put(type, s, 16 + 4 * j, t[j] >> 4 & LOW);
+      }
+      put_scale(type, s, 0, widen(dm), type == NABLA_Q4_0 ? widen(dm) * 8 : -widen(dm >> 16));
+      break;
+    }
+    case NABLA_Q5_0:
+    case NABLA_Q5_1: {
+      integers dm = gather(block, stride), high = gather(block + (type == NABLA_Q5_0 ? 2 : 4), stride);
+      transpose(block + (type == NABLA_Q5_0 ? 6 : 8), stride, t);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) {
+        put(type, s, 4 * j, (t[j] & LOW) | spread(high, j));
+        put(type, s, 16 + 4 * j, (t[j] >> 4 & LOW) | spread(high >> 16, j));
+      }
+      put_scale(type, s, 0, widen(dm), type == NABLA_Q5_0 ? widen(dm) * 16 : -widen(dm >> 16));
+      break;
+    }
+    case NABLA_Q8_0: {
+      floats d = widen(gather(block, stride));
+#pragma clang loop unroll(full)
+      for (int half = 0; half < 2; half++) {
+        transpose(block + 2 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) put(type, s, half * 16 + 4 * j, t[j] ^ 0x80808080u);
+      }
+      put_scale(type, s, 0, d, d * 128);
+      break;
+    }
+    case NABLA_Q2_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 4; piece++) {
+        transpose(block + 16 + piece * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+          put(type, s, piece / 2 * 128 + i / 4 * 32 + piece % 2 * 16 + i % 4 * 4, t[i % 4] >> i / 4 * 2 & PAIRS);
+      }
+      integers dm = gather(block + 80, stride);
+      floats d = widen(dm), dmin = widen(dm >> 16);
+      transpose(block, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        integers bits = packed[g / 4] >> (8 * (g % 4));
+        put_scale(type, s, g, d * to_floats(bits & 15), dmin * to_floats(bits >> 4 & 15));
+      }
+      break;
+    }
+    case NABLA_Q3_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 4; piece++) {
+        const int half = piece / 2, side = piece % 2;
+        if (side == 0) transpose(block + half * 16, stride, h);
+        transpose(block + 32 + side * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++)
+          put(type, s, side * 128 + i / 4 * 32 + half * 16 + i % 4 * 4,
+              (t[i % 4] >> i / 4 * 2 & PAIRS) | (h[i % 4] >> (side * 4 + i / 4) & 0x01010101u) << 2);
+      }
+      // Bytes 96…107 are the scales, read from 92 on.
+      floats d = widen(gather(block + 106, stride) >> 16);
+      transpose(block + 92, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        integers low = packed[1 + g % 8 / 4] >> (8 * (g % 4) + g / 8 * 4) & 15;
+        integers high = packed[3] >> (8 * (g % 4) + g / 4 * 2) & 3;
+        floats scale = d * (to_floats(low | high << 4) - 32);
+        put_scale(type, s, g, scale, scale * 4);
+      }
+      break;
+    }
+    case NABLA_Q4_K:
+    case NABLA_Q5_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 8; piece++) {
+        const int half = type == NABLA_Q4_K ? piece % 2 : piece / 4, pair = type == NABLA_Q4_K ? piece / 2 : piece % 4;
+        if (type == NABLA_Q5_K && pair == 0) transpose(block + 16 + half * 16, stride, h);
+        transpose(block + (type == NABLA_Q4_K ? 16 : 48) + pair * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+          integers low = t[j] & LOW, high = t[j] >> 4 & LOW;
+          if (type == NABLA_Q5_K) {
+            low |= (h[j] >> 2 * pair & 0x01010101u) << 4;
+            high |= (h[j] >> (2 * pair + 1) & 0x01010101u) << 4;
+          }
+          put(type, s, pair * 64 + half * 16 + 4 * j, low);
+          put(type, s, pair * 64 + 32 + half * 16 + 4 * j, high);
+        }
+      }
+      transpose(block, stride, packed);
+      floats d = widen(packed[0]), dmin = widen(packed[0] >> 16);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 8; g++) {
+        const int shift = 8 * (g % 4);
+        integers scale = packed[1] >> shift & 63, minimum = packed[2] >> shift & 63;
+        if (g >= 4) {
+          scale = (packed[3] >> shift & 15) | (packed[1] >> (shift + 6) & 3) << 4;
+          minimum = (packed[3] >> (shift + 4) & 15) | (packed[2] >> (shift + 6) & 3) << 4;
+        }
+        put_scale(type, s, g, d * to_floats(scale), dmin * to_floats(minimum));
+      }
+      break;
+    }
+    case NABLA_Q6_K: {
+#pragma clang loop unroll(full)
+      for (int piece = 0; piece < 8; piece++) {
+        const int side = piece / 4, half = piece / 2 % 2, run = piece % 2;
+        if (run == 0) transpose(block + 128 + side * 32 + half * 16, stride, h);
+        transpose(block + side * 64 + run * 32 + half * 16, stride, t);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 4; j++) {
+          const int column = side * 128 + run * 32 + half * 16 + 4 * j;
+          put(type, s, column, (t[j] & LOW) | (h[j] >> 2 * run & PAIRS) << 4);
+          put(type, s, column + 64, (t[j] >> 4 & LOW) | (h[j] >> (2 * run + 4) & PAIRS) << 4);
+        }
+      }
+      floats d = widen(gather(block + 206, stride) >> 16);
+      transpose(block + 192, stride, packed);
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 16; g++) {
+        signed_integers signs = (signed_integers)(packed[g / 4] << (24 - 8 * (g % 4))) >> 24;
+        floats scale = d * __builtin_convertvector(signs, floats);
+        put_scale(type, s, g, scale, scale * 32);
+      }
+      break;
+    }
+  }
+}
+
+/// Rows that are read side by side are more streams than the hardware follows: this fetches block `b` of `blocks`, or
+/// where these end a block of the next WIDTH rows.
+static inline INLINED void prefetch(const uint8_t *x, int64_t stride, int64_t bytes, int64_t b, int64_t blocks,
+                                    int64_t next) {
+  const uint8_t *block = x + (b < blocks ? b * bytes : next + (b - blocks) * bytes);
+  const int64_t offset = b * bytes;
+  for (int64_t line = (64 - offset % 64) % 64; line < bytes; line += 64)
+    for (int l = 0; l < WIDTH; l++) __builtin_prefetch(block + line + l * stride, 0, 3);
 }
 
 /// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, or y +=.
@@ -284,43 +299,76 @@ static void multiply_16(const struct panel *p, int64_t columns, int64_t from, co
   multiply(16, false, p, columns, from, task, start, adds);
 }
 
-/// `columns` columns of a panel whose rows begin at x.
+/// `columns` columns of a panel whose rows begin at x. What is read next stands `next` bytes on.
 static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
-                                      struct panel *p) {
-  const int64_t blocks = columns / block_format(type).size;
-  for (int v = 0; v < 2; v++)
-    for (int64_t b = 0; b < blocks; b++) unpack(type, x + v * WIDTH * stride, stride, b, p, v);
+                                      int64_t next, struct panel *p) {
+  const struct block_format format = block_format(type);
+  const int64_t blocks = columns / format.size;
+  for (int v = 0; v < 2; v++, x += WIDTH * stride)
+    for (int64_t b = 0; b < blocks; b++) {
+      struct sink s = {.panel = p, .v = v, .column = b * format.size};
+      unpack(type, x + b * format.bytes, stride, &s);
+      prefetch(x, stride, format.bytes, blocks + b, blocks, next);
+    }
 }
 
-#define UNPACK(TYPE)                                                                                         \
-  static void unpack_##TYPE(const uint8_t *x, int64_t stride, int64_t columns, struct panel *p) {           \
-    unpack_all(TYPE, x, stride, columns, p);                                                                \
-  }
-FOR_EACH_BLOCK_TYPE(UNPACK)
-
-static void unpack_panel(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
-                         struct panel *p) {
-  switch (type) {
-#define CASE(TYPE) \
-  case TYPE: unpack_##TYPE(x, stride, columns, p); break;
-    FOR_EACH_BLOCK_TYPE(CASE)
+/// One row of x: nothing is worth keeping unpacked.
+static inline INLINED void multiply_one(enum nabla_block_type type, const struct panel_task *task,
+                                        const floats start[2]) {
+  const struct block_format format = block_format(type);
+  const int64_t blocks = task->x.columns / format.size, stride = task->rowBytes;
+  const int64_t far = PREFETCH / (format.bytes * WIDTH) + 1;
+  const uint8_t *x = task->blocks;
+  for (int v = 0; v < 2; v++, x += WIDTH * stride) {
+    struct sink s = {.x = task->x.q, .scales = task->x.scales, .total = start[v]};
+    s.sums = format.group == 32 ? task->x.sums32 : task->x.sums16;
+    for (int64_t b = 0; b < blocks; b++) {
+      unpack(type, x + b * format.bytes, stride, &s);
+      s.x += format.size;
+      s.scales += format.size / 32;
+      s.sums += format.size / format.group;
+      prefetch(x, stride, format.bytes, b + far, blocks, WIDTH * stride);
+    }
+    loose_floats *y = (loose_floats *)task->y + v;
+    *y = task->accumulate ? *y + s.total : s.total;
   }
 }
+
+#define FOR_TYPE(TYPE)                                                                                            \
+  static void unpack_##TYPE(const uint8_t *x, int64_t stride, int64_t columns, int64_t next, struct panel *p) {  \
+    unpack_all(TYPE, x, stride, columns, next, p);                                                               \
+  }                                                                                                              \
+  static void multiply_one_##TYPE(const struct panel_task *task, const floats start[2]) {                        \
+    multiply_one(TYPE, task, start);                                                                             \
+  }
+FOR_EACH_BLOCK_TYPE(FOR_TYPE)
 
 static void run(const struct panel_task *task) {
   const struct block_format format = block_format(task->type);
-  const int64_t columns = task->x.columns, parts = (columns + CHUNK - 1) / CHUNK;
+  floats start[2] = {{0}, {0}};
+  if (task->bias) memcpy(start, task->bias, (size_t)task->count * sizeof(float));
+  if (task->x.rows == 1 && task->count == HEIGHT) {
+    switch (task->type) {
+#define CASE(TYPE) \
+  case TYPE: multiply_one_##TYPE(task, start); break;
+      FOR_EACH_BLOCK_TYPE(CASE)
+#undef CASE
+    }
+    return;
+  }
   // Parts of about the same size, in whole blocks.
+  const int64_t columns = task->x.columns, parts = (columns + CHUNK - 1) / CHUNK;
   int64_t part = ((columns + parts - 1) / parts + format.size - 1) / format.size * format.size;
   if (part > CHUNK) part = CHUNK / format.size * format.size;
   struct panel p;
   uint8_t rest[HEIGHT * CHUNK / 32 * sizeof(struct q8_0)];
-  floats start[2] = {{0}, {0}};
-  if (task->bias) memcpy(start, task->bias, (size_t)task->count * sizeof(float));
   for (int64_t from = 0; from < columns; from += part) {
     const int64_t n = columns - from < part ? columns - from : part, bytes = n / format.size * format.bytes;
-    const uint8_t *x = task->blocks + from / format.size * format.bytes;
+    const int64_t done = from / format.size * format.bytes;
+    const uint8_t *x = task->blocks + done;
     int64_t stride = task->rowBytes;
+    // Next come these rows' next columns, then the first columns of the next panel.
+    int64_t next = from + part < columns ? bytes : HEIGHT * stride - done;
     if (task->count < HEIGHT) {
       // Too few rows for a panel: copied beside zeros.
       memset(rest, 0, (size_t)(HEIGHT * bytes));
@@ -328,7 +376,12 @@ static void run(const struct panel_task *task) {
       x = rest;
       stride = bytes;
     }
-    unpack_panel(task->type, x, stride, n, &p);
+    switch (task->type) {
+#define CASE(TYPE) \
+  case TYPE: unpack_##TYPE(x, stride, n, next, &p); break;
+      FOR_EACH_BLOCK_TYPE(CASE)
+#undef CASE
+    }
     (format.group == 16 ? multiply_16 : task->type == NABLA_Q8_0 ? multiply_32_wide : multiply_32)(
         &p, n, from, task, start, task->accumulate || from > 0);
     start[0] = start[1] = (floats){0};

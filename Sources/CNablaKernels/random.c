@@ -44,6 +44,16 @@ DISPATCHED void nabla_random_uniform(uint64_t key, uint64_t stream, uint64_t cou
   }
 }
 
+DISPATCHED void nabla_random_integers(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n,
+                                      uint32_t bound, int32_t *y) {
+  uint32_t w[4 * BLOCKS];
+  for (int64_t start = 0; start < n; start += 4 * BLOCKS) {
+    words(key, stream, counter + (uint64_t)(first + start) / 4, w);
+    int64_t count = n - start < 4 * BLOCKS ? n - start : 4 * BLOCKS;
+    for (int64_t i = 0; i < count; i++) y[start + i] = (int32_t)((uint64_t)w[i] * bound >> 32);
+  }
+}
+
 void nabla_random_normal(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float *y) {
   uint32_t w[4 * BLOCKS];
   for (int64_t start = 0; start < n; start += 4 * BLOCKS) {

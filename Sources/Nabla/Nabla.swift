@@ -4,3 +4,4 @@
 @_exported import NablaTraining
 @_exported import NablaText
 @_exported import NablaLanguage
+@_exported import NablaRL

@@ -50,12 +50,16 @@ open class Module {
   }
 
   /// Every parameter once, with its name; a tensor shared by two parts (tied weights) appears under the first name.
-  public func parameters() -> [NamedParameter] {
+  public func parameters() -> [NamedParameter] { named.filter { $0.box.tensor != nil } }
+
+  /// The places of parameters, with or without one in them. Found once, as the members are: a training step asks for
+  /// them several times.
+  private lazy var named: [NamedParameter] = {
     var result: [NamedParameter] = []
     var seen: Set<ObjectIdentifier> = []
     collect(prefix: "", into: &result, &seen)
     return result
-  }
+  }()
 
   public func trainableParameters() -> [NamedParameter] { parameters().filter(\.isTrainable) }
 
@@ -63,7 +67,7 @@ open class Module {
     for (name, member) in members {
       switch member {
       case .parameter(let box):
-        if box.tensor != nil, seen.insert(ObjectIdentifier(box)).inserted {
+        if seen.insert(ObjectIdentifier(box)).inserted {
           result.append(NamedParameter(name: prefix + name, box: box))
         }
       case .module(let module):

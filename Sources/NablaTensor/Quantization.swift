@@ -93,7 +93,8 @@ extension Tensor {
         } else {
           let wide = Tensor(uninitialized: [n])
           nabla_dequantize(dtype.blockType, blocks, from, wide.floats)
-          to.copyMemory(from: wide.cast(target).pointer, byteCount: n * target.size)
+          let result = wide.cast(target)
+          withExtendedLifetime(result) { to.copyMemory(from: result.pointer, byteCount: n * target.size) }
         }
       }
     }

@@ -19,9 +19,15 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
     self.stream = stream
   }
 
+  /// Draws nothing: tensors made from it have a shape and no memory behind it. For the parameters of a model about to be
+  /// loaded, all of which are replaced before anything reads them.
+  package static let unset = RandomSource(key: 0, stream: .max)
+  private var isUnset: Bool { stream == .max }
+  private static let noElements = Storage(bytes: 1)
+
   /// An independent stream. Draws one number from this one.
   public mutating func split() -> RandomSource {
-    RandomSource(key: next(), stream: stream &+ 1)
+    isUnset ? self : RandomSource(key: next(), stream: stream &+ 1)
   }
 
   public mutating func next() -> UInt64 {
@@ -35,6 +41,7 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   private mutating func fill(
     _ shape: Shape, _ kernel: (UInt64, UInt64, UInt64, Int64, Int64, UnsafeMutablePointer<Float>?) -> Void
   ) -> Tensor {
+    if isUnset { return Tensor(storage: Self.noElements, shape: shape, dtype: .float32) }
     let y = Tensor(uninitialized: shape)
     let start = advance(y.count)
     parallelFor(y.count, grain: elementGrain) { part in
@@ -51,7 +58,7 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   /// Numbers in [low, high).
   public mutating func uniform(_ shape: Shape, in range: Range<Float> = 0..<1) -> Tensor {
     let unit = fill(shape, nabla_random_uniform)
-    if range == 0..<1 { return unit }
+    if range == 0..<1 || isUnset { return unit }
     // The sum may round up to the bound.
     return unit.scaledShifted(range.upperBound - range.lowerBound, range.lowerBound)
       .clamped(to: range.lowerBound...range.upperBound.nextDown)
@@ -60,7 +67,7 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   /// Normally distributed numbers.
   public mutating func normal(_ shape: Shape, mean: Float = 0, standardDeviation: Float = 1) -> Tensor {
     let unit = fill(shape, nabla_random_normal)
-    return mean == 0 && standardDeviation == 1 ? unit : unit.scaledShifted(standardDeviation, mean)
+    return mean == 0 && standardDeviation == 1 || isUnset ? unit : unit.scaledShifted(standardDeviation, mean)
   }
 
   /// One index a row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
@@ -83,6 +90,13 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
       return Int32(row.lastIndex { $0 > 0 }!)
     }
     return Tensor(picks, Shape(logits.shape.dropLast()))
+  }
+
+  /// Fills memory with integers in 0..<bound. (Each has a probability within 2⁻³² of 1/bound.)
+  package mutating func integers(below bound: Int, into y: UnsafeMutableBufferPointer<Int32>) {
+    precondition(1...Int(Int32.max) ~= bound, "RandomSource.integers: the bound \(bound) is not in 1..<2³¹")
+    guard let base = y.baseAddress else { return }
+    nabla_random_integers(key, stream, advance(y.count), 0, Int64(y.count), UInt32(bound), base)
   }
 
   /// The numbers 0..<count in random order (Fisher and Yates).

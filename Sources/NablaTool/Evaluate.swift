@@ -3,52 +3,71 @@ import Nabla
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure how well a model predicts a text.",
-    usage: "nabla evaluate <model> --data <file> ... [options]",
+    abstract: "Measure how well a model predicts a text, or chooses answers.",
+    usage: "nabla evaluate <model> --data <file> ... [options]\nnabla evaluate <model> --choices <file> [options]",
     discussion: """
-      Every token but the first is predicted once, from those before it in its window; windows of --context tokens do \
-      not overlap. Bits per byte compare models whatever their tokenizers.
+      --data: every token but the first is predicted once, from those before it in its window of --context tokens; a \
+      new window begins every --stride tokens. Bits per byte compare models whatever their tokenizers.
+
+      --choices: a JSONL file of {"question", "choices", "answer"} (an index from 0, a letter, or the text). The model \
+      takes the choice that is likeliest after the question: raw by its whole log-probability, normalized by that \
+      divided by its length in bytes.
       """)
 
-  @Argument(
-    help: "A run folder of 'nabla pretrain', or a Hugging Face folder (llama or gpt2).", completion: .directory)
-  var model: String
+  @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
     parsing: .upToNextOption, help: ArgumentHelp("Files and folders of text to predict.", valueName: "file"),
     completion: .file())
-  var data: [String]
+  var data: [String] = []
+  @Option(help: ArgumentHelp("A JSONL file of questions with choices.", valueName: "file"), completion: .file())
+  var choices: String?
   @Option(help: ArgumentHelp("Tokens in a window (default: the model's context).", valueName: "n")) var context: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Tokens from one window to the next (default: --context, no overlap). Less gives every prediction more to go by, "
+        + "and takes longer.", valueName: "n"))
+  var stride: Int?
   @Option(help: ArgumentHelp("Windows computed at a time.", valueName: "n")) var batchSize = 8
-  @Flag(help: "Print one JSON object: loss, perplexity, bits_per_byte, tokens, bytes.") var json = false
-  @Option(help: "The type of products: auto is bfloat16 where the CPU computes in it, else float32.")
-  var precision = Precision.automatic
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
+  @Flag(help: "Print one JSON object: loss, perplexity, bits_per_byte, tokens, bytes; or questions, accuracy, …")
+  var json = false
 
   func validate() throws {
-    if data.isEmpty { throw ValidationError("give the text to predict with --data FILE") }
+    if data.isEmpty == (choices == nil) {
+      throw ValidationError("give either the text to predict with --data FILE, or questions with --choices FILE")
+    }
     if !(1...65536).contains(batchSize) {
       throw ValidationError("--batch-size must be between 1 and 65536, not \(batchSize)")
     }
     if let context, context < 1 { throw ValidationError("--context must be at least 1, not \(context)") }
+    if let stride, stride < 1 { throw ValidationError("--stride must be at least 1, not \(stride)") }
+    if choices != nil, context != nil || stride != nil {
+      throw ValidationError("--context and --stride are for --data")
+    }
   }
 
   func run() throws {
-    compute.apply()
-    let (network, tokenizer) = try TrainedModel.load(model, precision: precision)
-    if let context, context > network.configuration.context {
+    let trained = try inference.load()
+    let network = trained.model
+    if let choices { return try choose(from: choices, trained) }
+    let context = context ?? network.configuration.context
+    if context > network.configuration.context {
       throw ValidationError("--context \(context) is more than the model's \(network.configuration.context)")
+    }
+    let stride = stride ?? context
+    if stride > context {
+      throw ValidationError("--stride \(stride) is more than the \(context) tokens of a window: some would be left out")
     }
     let corpus = try TextCorpus.read(data)
     if let skipped = corpus.skippedSummary { note(skipped) }
-    let tokens = try corpus.encode(with: tokenizer)
+    let tokens = try corpus.encode(with: trained.tokenizer)
     let result = try network.evaluate(
-      TokenDataset(tokens, vocabularySize: tokenizer.vocabularySize), tokenizer: tokenizer, context: context,
-      batchSize: batchSize)
+      TokenDataset(tokens, vocabularySize: trained.tokenizer.vocabularySize), tokenizer: trained.tokenizer,
+      context: context, stride: stride, batchSize: batchSize)
     if json {
       let object: JSONValue = [
         "loss": .number(result.loss), "perplexity": .number(result.perplexity),
         "bits_per_byte": .number(result.bitsPerByte), "tokens": .integer(result.tokens),
-        "bytes": .integer(result.bytes),
+        "bytes": .integer(result.bytes), "context": .integer(context), "stride": .integer(stride),
       ]
       try show(object.serialized() + "\n")
     } else {
@@ -58,6 +77,28 @@ struct Evaluate: ParsableCommand {
         perplexity      \(rounded(result.perplexity))
         bits per byte   \(rounded(result.bitsPerByte))
         predicted       \(grouped(result.tokens)) tokens, \(grouped(result.bytes)) bytes
+        windows         of \(grouped(context)) tokens, every \(grouped(stride))
+
+        """)
+    }
+  }
+
+  private func choose(from path: String, _ trained: TrainedModel) throws {
+    let questions = try ChoiceQuestion.list(contentsOfFile: path)
+    let result = try trained.model.evaluate(
+      questions, tokenizer: trained.tokenizer, firstToken: trained.generator().firstToken)
+    if json {
+      let object: JSONValue = [
+        "questions": .integer(result.questions), "accuracy": .number(result.accuracy),
+        "normalized_accuracy": .number(result.normalizedAccuracy),
+      ]
+      try show(object.serialized() + "\n")
+    } else {
+      try show(
+        """
+        questions             \(grouped(result.questions))
+        accuracy              \(rounded(100 * result.accuracy)) %
+        accuracy, normalized  \(rounded(100 * result.normalizedAccuracy)) %
 
         """)
     }

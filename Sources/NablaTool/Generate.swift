@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Nabla
 
 struct Generate: ParsableCommand {
@@ -9,88 +8,89 @@ struct Generate: ParsableCommand {
     discussion: """
       Prints the prompt and what follows, as it is made; with --count above 1 the continuations are made together and \
       printed one after the other. A continuation ends at --max-tokens, at the end of the model's context, at a stop \
-      text, or where the model ends the text.
+      text, or where the model ends the text. With --chat the prompt is a user's message, and the answer is printed \
+      alone.
       """)
 
-  @Argument(
-    help: "A run folder of 'nabla pretrain', or a Hugging Face folder (llama or gpt2).", completion: .directory)
-  var model: String
-
+  @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
     help: ArgumentHelp(
       "The text to go on from; '-' reads it from standard input (default: none, a text from its beginning).",
       valueName: "text"))
   var prompt: String?
+  @Flag(help: "Put the prompt into the model's chat template, as a user's message.") var chat = false
   @Option(help: ArgumentHelp("Most tokens to make.", valueName: "n")) var maxTokens = 256
   @Option(help: ArgumentHelp("Continuations to make.", valueName: "n")) var count = 1
-  @Option(help: ArgumentHelp("0 always takes the likeliest token; higher is freer.", valueName: "x"))
-  var temperature: Float = 0.8
-  @Option(help: ArgumentHelp("Choose among the k likeliest tokens; 0 for all.", valueName: "k")) var topK = 0
-  @Option(help: ArgumentHelp("Choose among the likeliest tokens that make up this probability.", valueName: "p"))
-  var topP: Float = 1
-  @Option(help: ArgumentHelp("Choose among tokens at least this fraction as likely as the likeliest.", valueName: "p"))
-  var minP: Float = 0
-  @Option(help: ArgumentHelp("Make tokens seen before less likely; 1 for no penalty.", valueName: "x"))
-  var repetitionPenalty: Float = 1
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp("End before this text; may be given more than once.", valueName: "text"))
-  var stop: [String] = []
-  @Option(help: ArgumentHelp("Seed of the choices: the same seed gives the same text.", valueName: "n"))
-  var seed: UInt64 = 1
+  @OptionGroup(title: "Choice of tokens") var sampling: SamplingFlags
   @Flag(help: "Print one JSON object a continuation, without the prompt: text, tokens, reason.") var json = false
-  @Option(help: "The type of products: auto is bfloat16 where the CPU computes in it, else float32.")
-  var precision = Precision.automatic
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
+  @Option(
+    help: ArgumentHelp(
+      "With --json: the log-probability of each token, and those of the k likeliest in its place.", valueName: "k"))
+  var logProbabilities: Int?
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
     if !(1...1024).contains(count) { throw ValidationError("--count must be between 1 and 1024, not \(count)") }
-    do { try options.validate() } catch { throw ValidationError(error.problem) }
-  }
-
-  private var options: SamplingOptions {
-    SamplingOptions(
-      temperature: temperature, topK: topK, topP: topP, minP: minP, repetitionPenalty: repetitionPenalty)
+    if let logProbabilities {
+      if !json { throw ValidationError("--log-probabilities are printed with --json") }
+      if !(0...1000).contains(logProbabilities) {
+        throw ValidationError("--log-probabilities must be between 0 and 1000, not \(logProbabilities)")
+      }
+    }
+    if chat, prompt == nil { throw ValidationError("--chat needs a message: give it with --prompt") }
   }
 
   func run() throws {
-    compute.apply()
-    let text = prompt == "-" ? try promptFromStandardInput() : prompt ?? ""
-    let (network, tokenizer) = try TrainedModel.load(model, precision: precision)
-    var generator = Generator(network, tokenizer: tokenizer, options: options, seed: seed)
-    generator.stopStrings = stop
-    let streams = count == 1 && !json
-    // What goes into a file or a pipe stays as it is.
-    let cleaned = isatty(STDOUT_FILENO) == 1 ? printable : { $0 }
-    // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
-    var unshown = text
-    var failure: FileError?
-    let completions = try generator.run(prompt: text, maximumTokens: maxTokens, count: count) { _, part in
-      guard streams, failure == nil else { return }
-      do throws(FileError) { try show(cleaned(unshown + part)) } catch { failure = error }
-      unshown = ""
+    let text = try prompt.map(readPrompt) ?? ""
+    let trained = try inference.load()
+    var generator = sampling.generator(trained, cacheType: inference.cacheType)
+    generator.logProbabilities = logProbabilities
+    let generation: TextGeneration
+    if chat {
+      let tokens = try trained.text.encode([ChatMessage(role: "user", content: text)])
+      generation = try generator.start(prompts: Array(repeating: tokens, count: count), maximumTokens: maxTokens)
+    } else {
+      generation = try generator.start(prompt: text, maximumTokens: maxTokens, count: count)
     }
-    if let failure { throw failure }
-    if streams { return try show(cleaned(unshown) + "\n") }
-    for (i, completion) in completions.enumerated() {
+    let beginning = chat ? "" : text
+    let streams = count == 1 && !json
+    // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
+    var unshown = beginning
+    while let pieces = try generation.next() {
+      guard streams else { continue }
+      for piece in pieces {
+        try show(shownText(unshown + piece.text))
+        unshown = ""
+      }
+    }
+    if streams { return try show(shownText(unshown) + "\n") }
+    for (i, completion) in generation.completions.enumerated() {
       if json {
-        let object: JSONValue = [
-          "text": .string(completion.text), "tokens": .array(completion.tokens.map { .integer(Int($0)) }),
-          "reason": .string(completion.reason.rawValue),
-        ]
-        try show(object.serialized() + "\n")
+        try show(object(completion, trained.tokenizer).serialized() + "\n")
       } else {
-        try show("--- \(i + 1) ---\n\(cleaned(text + completion.text))\n")
+        try show("--- \(i + 1) ---\n\(shownText(beginning + completion.text))\n")
       }
     }
   }
 
-  private func promptFromStandardInput() throws -> String {
-    let bytes = try readStandardInput()
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ValidationError("--prompt -: standard input is not UTF-8 text; convert it, for example with iconv -t UTF-8")
+  private func object(_ completion: Completion, _ tokenizer: any Tokenizer) -> JSONValue {
+    var object = JSONObject([
+      ("text", .string(completion.text)), ("tokens", .array(completion.tokens.map { .integer(Int($0)) })),
+      ("reason", .string(completion.reason.rawValue)),
+    ])
+    guard logProbabilities != nil else { return .object(object) }
+    func entry(_ token: Int32, _ logProbability: Float) -> JSONObject {
+      JSONObject([
+        ("token", .integer(Int(token))), ("piece", .string(tokenizer.piece(token))),
+        ("log_probability", .number(Double(logProbability))),
+      ])
     }
-    return text
+    object["log_probabilities"] = .array(
+      completion.steps.map { step in
+        var fields = entry(step.token, step.logProbability ?? 0)
+        fields["top"] = .array(step.best.map { .object(entry($0.token, $0.logProbability)) })
+        return .object(fields)
+      })
+    return .object(object)
   }
 }

@@ -16,8 +16,10 @@ struct NablaCommand: ParsableCommand {
     version: "0.1.0",
     groupedSubcommands: [
       CommandGroup(
-        name: "Language models:", subcommands: [Pretrain.self, Generate.self, Evaluate.self, Tokenize.self]),
-      CommandGroup(name: "See:", subcommands: [ReportCommand.self]),
+        name: "Language models:",
+        subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
+      CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
+      CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])
 
   static func main() {

@@ -124,7 +124,7 @@ func printable(_ text: String) -> String {
 }
 
 /// This program as the user called it, for commands to copy.
-private let toolName = shellQuoted(CommandLine.arguments.first ?? "nabla")
+let toolName = shellQuoted(CommandLine.arguments.first ?? "nabla")
 
 /// The text as one word of a shell command.
 func shellQuoted(_ text: String) -> String {

@@ -52,7 +52,8 @@ struct ExportTests {
         paths: ["\(folder)/corpus.txt"], tokenizer: .bpe, model: model, training: training, output: "\(folder)/run")
       _ = try pretraining.train(progress: ProgressDisplay(title: "test", style: .silent))
       let exported = "\(folder)/run/model"
-      let (loaded, tokenizer) = try TrainedModel.load(exported, precision: .float32)
+      let trained = try TrainedModel(exported, precision: .float32)
+      let (loaded, tokenizer) = (trained.model, trained.tokenizer)
       let line = "Line 7: naïve café,  49 €. 漢字\n\n\nend"
       let ids = try tokenizer.encode(line)
       let input = tokens([2, 32], below: loaded.configuration.vocabularySize)

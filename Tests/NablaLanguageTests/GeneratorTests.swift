@@ -137,7 +137,9 @@ private struct Words: Tokenizer {
   }
 
   /// The cache changes nothing: greedy text is that of reading everything anew for each token.
-  @Test(arguments: ["rotary", "learned", "sinusoidal", "window", "multi-query"]) func cacheChangesNothing(
+  @Test(arguments: [
+    "rotary", "learned", "sinusoidal", "window", "window after the first layer", "multi-query", "norms of heads",
+  ]) func cacheChangesNothing(
     _ kind: String
   ) throws {
     let model = lively(
@@ -146,19 +148,23 @@ private struct Words: Tokenizer {
         case "learned": gpt2Shaped(&$0)
         case "sinusoidal": $0.positions = .sinusoidal
         case "window": $0.window = 5
+        case "window after the first layer": ($0.window, $0.firstWindowLayer) = (5, 1)
+        case "norms of heads": $0.headNorm = .rms
         case "multi-query": $0.keyValueHeadCount = 1
         default: break
         }
       })
     let input = tokens([3, 20], below: 257)
-    let cache = model.makeCache(batch: 3)
+    let cache = model.makeCache(.float32)
+    let sequences = (0..<3).map { _ in cache.add() }
     var parts: [Tensor] = []
-    for range in [0..<7, 7..<8, 8..<9, 9..<15, 15..<20] {
-      parts.append(withoutGradient { model.logits(model(input.slice(range, axis: 1), cache: cache)) })
+    for range in [0..<7, 7..<8, 8..<9, 9..<18, 18..<20] {
+      let rows = sequences.enumerated().map { ($1, input[$0][range].array(of: Int32.self)) }
+      parts.append(model.logits(model.read(rows, cache)).reshaped([3, range.count, 257]))
     }
     let whole = model.logits(model(input))
     #expect(largestDifference(Tensor.concatenate(parts, axis: 1), whole) < 1e-4 * (1 + Double(whole.array().max()!)))
-    var generator = Generator(model, tokenizer: ByteTokenizer(), options: greedy)
+    var generator = Generator(model, tokenizer: ByteTokenizer(), options: greedy, cacheType: .float32)
     let generated = try generator.run(prompt: "abc", maximumTokens: 20)[0].tokens
     var sequence: [Int32] = [97, 98, 99]
     for _ in generated {

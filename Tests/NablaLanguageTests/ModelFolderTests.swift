@@ -7,8 +7,10 @@ import NablaText
 import Testing
 
 @Suite struct ModelFolderTests {
+  static let peers = ["llama-tied", "llama-untied", "llama-scaled", "mistral", "qwen2", "qwen3", "gpt2"]
+
   /// Logits within 1e-4 of transformers'.
-  @Test(arguments: ["llama-tied", "llama-untied", "llama-scaled", "gpt2"]) func loadsPeers(_ name: String) throws {
+  @Test(arguments: peers) func loadsPeers(_ name: String) throws {
     let model = try ModelFolder.load("\(peerModels)/\(name)")
     let reference = try SafetensorsFile(path: "\(peerModels)/\(name)/reference.safetensors").tensors()
     let logits = model.logits(model(reference["input_ids"]!))
@@ -16,12 +18,13 @@ import Testing
   }
 
   /// What was loaded from a library is written as that library's, scaling and odd head sizes included.
-  @Test(arguments: ["llama-tied", "llama-untied", "llama-scaled", "gpt2"]) func writesPeersBack(_ name: String) throws {
+  @Test(arguments: peers) func writesPeersBack(_ name: String) throws {
     try withTemporaryFolder { folder in
       let model = try ModelFolder.load("\(peerModels)/\(name)")
       try ModelFolder.save(model, tokenizer: nil, to: folder)
       let type = try JSONValue(contentsOfFile: "\(folder)/config.json")["model_type"]
-      #expect(type == (name == "gpt2" ? "gpt2" : "llama"))
+      let family = String(name.split(separator: "-")[0])
+      #expect(type == .string(family))
       let (ours, theirs) = (
         try SafetensorsFile(path: "\(folder)/model.safetensors").tensors(),
         try SafetensorsFile(path: "\(peerModels)/\(name)/model.safetensors").tensors()
@@ -70,7 +73,15 @@ import Testing
       ($0.feedForward, $0.normPlacement, $0.bias) = (.relu, .post, true)
     },
     Variant("sinusoidal", "nabla") { $0.positions = .sinusoidal },
-    Variant("window", "nabla") { $0.window = 3 },
+    Variant("mistral", "mistral") { $0.window = 3 },
+    Variant("qwen2", "qwen2") { $0.queryKeyValueBias = true },
+    Variant("qwen2 with a window", "qwen2") {
+      ($0.queryKeyValueBias, $0.window, $0.firstWindowLayer) = (true, 3, 1)
+    },
+    Variant("qwen3, untied, head size", "qwen3") { ($0.headNorm, $0.tieEmbeddings, $0.headSize) = (.rms, false, 6) },
+    Variant("qwen3 with a window", "qwen3") { ($0.headNorm, $0.window) = (.rms, 4) },
+    Variant("window after the first layer", "nabla") { ($0.window, $0.firstWindowLayer) = (3, 1) },
+    Variant("norms of heads with biases", "nabla") { ($0.headNorm, $0.bias) = (.rms, true) },
     Variant("grouped gpt2", "nabla") {
       gpt2Shaped(&$0)
       $0.keyValueHeadCount = 1
@@ -157,6 +168,12 @@ import Testing
     Change("llama-tied", "num_hidden_layers", .integer(1 << 24), "describes a model of"),
     Change("llama-tied", "intermediate_size", .integer(1 << 24), "describes a model of"),
     Change("llama-scaled", "max_position_embeddings", .integer(1 << 24), "a context of 16777216 takes"),
+    Change("llama-tied", "partial_rotary_factor", 0.5, "\"partial_rotary_factor\" other than 1"),
+    Change("mistral", "sliding_window", 0, "attention window must be between 1"),
+    Change("qwen2", "layer_types", ["sliding_attention", "full_attention"], "\"layer_types\""),
+    Change("qwen3", "attention_bias", true, "\"attention_bias\": true is not supported"),
+    Change("qwen3", "head_dim", 16, "q_proj.weight has shape [48, 32], the model needs [64, 32]"),
+    Change("qwen3", "model_type", "llama", "unknown tensor model.layers.0.self_attn.k_norm.weight"),
     Change("gpt2", "n_positions", .integer(1 << 24), "describes a model of"),
     Change("gpt2", "activation_function", "relu", "\"activation_function\": \"relu\" is not supported"),
     Change("gpt2", "scale_attn_by_inverse_layer_idx", true, "\"scale_attn_by_inverse_layer_idx\""),
@@ -187,7 +204,7 @@ import Testing
   @Test(arguments: ["width", "headSize", "layerCount", "context", "headCount", "positions", "normEpsilon"])
   func badNablaConfiguration(_ field: String) throws {
     try withTemporaryFolder { folder in
-      try ModelFolder.save(lively(configuration { $0.window = 3 }), tokenizer: nil, to: folder)
+      try ModelFolder.save(lively(configuration { $0.positions = .sinusoidal }), tokenizer: nil, to: folder)
       let path = "\(folder)/config.json"
       let config = try #require(JSONValue(contentsOfFile: path).object)
       for value in [JSONValue.integer(.max), .integer(-1), .integer(.min), .string("what"), .null, .number(1e300)] {

@@ -241,7 +241,8 @@ import Testing
       for file in ["config.json", "metrics.jsonl", "report.html", "model/model.safetensors", "model/tokenizer.json"] {
         #expect(FileManager.default.fileExists(atPath: "\(run)/\(file)"), "\(file)")
       }
-      let (model, tokenizer) = try TrainedModel.load(run, precision: .float32)
+      let trained = try TrainedModel(run, precision: .float32)
+      let (model, tokenizer) = (trained.model, trained.tokenizer)
       #expect(tokenizer.vocabularySize == model.configuration.vocabularySize)
       let losses = try MetricsRecord.readAll(folder: run).compactMap { $0["loss"] }
       #expect(losses.count == 8 && losses.last! < losses.first!)

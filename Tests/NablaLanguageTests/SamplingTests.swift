@@ -1,3 +1,4 @@
+import Glibc
 import NablaLanguage
 import NablaTensor
 import Testing
@@ -7,21 +8,28 @@ import Testing
   private let logits: [Float] = [-1.386_294_4, -2.302_585, -0.693_147_2, -1.897_12]
 
   /// How often each token comes in 4000 draws.
-  private func counts(_ options: SamplingOptions, _ logits: [Float], seen: [Int32] = []) -> [Int] {
+  private func counts(
+    _ options: SamplingOptions, _ logits: [Float], seen: [Int32] = [], generated: [Int32] = []
+  ) -> [Int] {
     var random = RandomSource(seed: 17)
     var counts = [Int](repeating: 0, count: logits.count)
-    logits.withUnsafeBufferPointer {
-      for _ in 0..<4000 { counts[Int(options.choose(from: $0, seen: seen, random: &random))] += 1 }
+    var history = SamplingOptions.History(prompt: seen)
+    for token in generated { history.append(token) }
+    for _ in 0..<4000 {
+      var scores = logits
+      scores.withUnsafeMutableBufferPointer {
+        counts[Int(options.choose(from: $0, history: history, random: &random))] += 1
+      }
     }
     return counts
   }
 
   /// Within five standard deviations of 4000 draws; never at all where the probability is 0.
   private func expect(
-    _ options: SamplingOptions, gives probabilities: [Double], seen: [Int32] = [],
+    _ options: SamplingOptions, gives probabilities: [Double], seen: [Int32] = [], generated: [Int32] = [],
     at location: SourceLocation = #_sourceLocation
   ) {
-    for (count, p) in zip(counts(options, logits, seen: seen), probabilities) {
+    for (count, p) in zip(counts(options, logits, seen: seen, generated: generated), probabilities) {
       let deviation = (4000 * p * (1 - p)).squareRoot()
       #expect(abs(Double(count) - 4000 * p) <= 5 * deviation, sourceLocation: location)
     }
@@ -74,6 +82,47 @@ import Testing
     #expect(counts(greedy, [3, 2], seen: []) == [4000, 0])
   }
 
+  /// Only generated tokens count: each time, or once.
+  @Test func frequencyAndPresencePenalties() {
+    // Token 2 came twice: ln 0.5 - 2 · ln √2 = ln 0.25. Token 0 was only in the prompt.
+    expect(
+      .init(temperature: 1, frequencyPenalty: 0.346_573_6), gives: [0.25 / 0.75, 0.1 / 0.75, 0.25 / 0.75, 0.15 / 0.75],
+      seen: [0, 0], generated: [2, 2])
+    expect(
+      .init(temperature: 1, presencePenalty: 0.693_147_2), gives: [0.25 / 0.75, 0.1 / 0.75, 0.25 / 0.75, 0.15 / 0.75],
+      seen: [0, 0], generated: [2, 2])
+  }
+
+  /// Over a large vocabulary, where only the likeliest tokens are sorted: what is drawn is what sorting all would give.
+  @Test(arguments: [
+    SamplingOptions(temperature: 1, topK: 50), .init(temperature: 1, topK: 3000), .init(temperature: 1, topP: 0.5),
+    .init(temperature: 1, topP: 0.999), .init(temperature: 2, topK: 700, topP: 0.9, minP: 0.01),
+    .init(temperature: 0.7, minP: 0.02), .init(temperature: 1, topK: 5000, topP: 0.95),
+  ]) func selectionEqualsSorting(_ options: SamplingOptions) {
+    var random = RandomSource(seed: 4)
+    let logits = random.normal([4096], standardDeviation: 2).array()
+    let weights = logits.map { exp(Double($0) / Double(options.temperature)) }
+    var order = weights.indices.sorted { weights[$0] > weights[$1] }
+    if options.topK > 0 { order = Array(order.prefix(options.topK)) }
+    let total = order.reduce(0) { $0 + weights[$1] }
+    var sum = 0.0
+    let nucleus = order.prefix { index in
+      defer { sum += weights[index] }
+      return sum < Double(options.topP) * total
+    }
+    let allowed = Set(nucleus.filter { weights[$0] >= Double(options.minP) * weights[nucleus[0]] })
+    var drawn: Set<Int> = []
+    for _ in 0..<2000 {
+      var scores = logits
+      let token = scores.withUnsafeMutableBufferPointer { options.choose(from: $0, random: &random) }
+      drawn.insert(Int(token))
+    }
+    #expect(drawn.isSubset(of: allowed))
+    // All the likely ones come.
+    let mass = allowed.reduce(0) { $0 + weights[$1] }
+    for index in allowed where weights[index] / mass > 0.01 { #expect(drawn.contains(index)) }
+  }
+
   @Test func extremesStayValid() {
     for options in [SamplingOptions(temperature: 1e-30), .init(temperature: 1e30), .init(topP: 1e-9), .init(minP: 1)] {
       let c = counts(options, [1000, -1000, -.infinity])
@@ -91,6 +140,7 @@ import Testing
       (.init(temperature: -1), "--temperature"), (.init(temperature: .nan), "--temperature"),
       (.init(topK: -1), "--top-k"), (.init(topP: 0), "--top-p"), (.init(topP: 1.1), "--top-p"),
       (.init(minP: 2), "--min-p"), (.init(repetitionPenalty: 0), "--repetition-penalty"),
+      (.init(frequencyPenalty: .nan), "--frequency-penalty"), (.init(presencePenalty: .infinity), "--presence-penalty"),
     ]
     for (options, flag) in bad {
       let error = #expect(throws: ConfigurationError.self) { try options.validate() }

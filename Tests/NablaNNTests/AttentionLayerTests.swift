@@ -81,7 +81,7 @@ private func naiveAttention(
     Case(keyValueHeads: 2, window: 3, rotary: true), Case(keyValueHeads: 4, causal: false),
   ]
 
-  private func make(_ c: Case) -> (layer: Attention, x: Tensor, rotary: RotaryTable?) {
+  func make(_ c: Case) -> (layer: Attention, x: Tensor, rotary: RotaryTable?) {
     var random = RandomSource(seed: 11)
     let configuration = AttentionConfiguration(
       width: 20, headCount: c.heads, keyValueHeadCount: c.keyValueHeads, headSize: c.headSize, bias: c.bias,
@@ -164,42 +164,5 @@ private func naiveAttention(
         #expect(abs(Double(gradients[side].array()[place]) - expected) < 1e-3 * (1 + abs(expected)))
       }
     }
-  }
-
-  // MARK: The key-value cache
-
-  /// However the positions are handed over, the cached result is that of reading all at once.
-  @Test(arguments: cases.dropLast(), [[1, 1, 1, 1, 1, 1, 1, 1, 1], [4, 3, 2], [9], [1, 8], [8, 1]])
-  func cacheEqualsFullForward(_ c: Case, _ parts: [Int]) {
-    let (layer, x, rotary) = make(c)
-    let cache = KeyValueCache(layer.configuration, layers: 1, batch: 2, capacity: 12)
-    var start = 0
-    var outputs: [Tensor] = []
-    for count in parts {
-      outputs.append(layer(x.slice(start..<start + count, axis: 1), rotary: rotary, cache: cache.layers[0]))
-      start += count
-      #expect(cache.length == start)
-    }
-    expectClose(Tensor.concatenate(outputs, axis: 1), layer(x, rotary: rotary), tolerance: Tolerance.block)
-  }
-
-  @Test func truncatedCacheGoesOnFromThere() {
-    let (layer, x, rotary) = make(Case(keyValueHeads: 2, rotary: true))
-    let cache = KeyValueCache(layer.configuration, layers: 1, batch: 2, capacity: 9)
-    _ = layer(x * 2, rotary: rotary, cache: cache.layers[0])
-    cache.truncate(to: 0)
-    _ = layer(x.slice(0..<7, axis: 1), rotary: rotary, cache: cache.layers[0])
-    cache.truncate(to: 5)
-    let rest = layer(x.slice(5..<9, axis: 1), rotary: rotary, cache: cache.layers[0])
-    expectClose(rest, layer(x, rotary: rotary).slice(5..<9, axis: 1), tolerance: Tolerance.block)
-  }
-
-  @Test func bfloat16Cache() {
-    let (layer, x, rotary) = make(Case(keyValueHeads: 2, rotary: true))
-    let cache = KeyValueCache(layer.configuration, layers: 1, batch: 2, capacity: 9, dtype: .bfloat16)
-    let half = x.cast(.bfloat16)
-    let parts = (0..<9).map { layer(half.slice($0..<$0 + 1, axis: 1), rotary: rotary, cache: cache.layers[0]) }
-    expectClose(
-      Tensor.concatenate(parts, axis: 1).cast(.float32), layer(x, rotary: rotary), tolerance: Tolerance.bfloat16)
   }
 }

@@ -91,6 +91,29 @@ struct StoredWeightTests {
     }
   }
 
+  /// bfloat16 in: block-quantized weights meet x in 8 bits (or in bfloat16 hardware), the others in bfloat16 or float32.
+  @Test("bfloat16 products are near", arguments: DType.quantizedTypes + [.bfloat16, .float16])
+  mutating func near(_ type: DType) throws {
+    let stored = try stored(random.normal([70, 512], standardDeviation: 0.05), type)
+    for rows in [1, 3, 100] {
+      let x = random.normal([rows, 512]).cast(.bfloat16)
+      let residual = random.normal([rows, 70])
+      let exact = x.cast(.float32).linear(stored.cast(.float32))
+      let near = x.linear(stored)
+      #expect(near.dtype == .bfloat16)
+      #expect(distanceOfNorms(near.cast(.float32), exact) < 0.015, "\(rows) rows")
+      expectClose(
+        x.linear(stored, residual: residual), x.linear(stored, output: .float32) + residual, tolerance: 1e-5)
+      // The gradient is that of the weight as it is, in the compute type.
+      func gradient(_ x: Tensor, _ weight: Tensor) -> Tensor {
+        valueAndGradient(at: [x]) { $0[0].linear(weight).cast(.float32).sum() }.gradients[0].cast(.float32)
+      }
+      #expect(distanceOfNorms(gradient(x, stored), gradient(x.cast(.float32), stored.cast(.float32))) < 0.015)
+      let recorded = valueAndGradient(at: [x]) { $0[0].linear(stored, output: .float32).sum() }.value
+      #expect(recorded.item() == x.linear(stored, output: .float32).sum().item(), "recording changes nothing")
+    }
+  }
+
   /// Q2_K, Q3_K and Q5_K are only read: of those, blocks of random bits with small scales.
   private mutating func stored(_ weight: Tensor, _ type: DType) throws -> Tensor {
     if !type.isQuantized || type.isQuantizationTarget { return weight.cast(type) }

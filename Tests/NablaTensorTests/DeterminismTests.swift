@@ -44,6 +44,14 @@ struct DeterminismTests {
     }
   }
 
+  @Test("perceptron")
+  func perceptron() {
+    // Enough rows to be shared among threads.
+    expectSameBits("perceptron", of: PerceptronTests.inputs([1517, 9], [65, 40, 3])) {
+      PerceptronTests.perceptron($0, 3, .tanh)
+    }
+  }
+
   @Test("reductions and softmax")
   func reductions() {
     expectSameBits("sum", of: [x]) { $0[0].sum() }

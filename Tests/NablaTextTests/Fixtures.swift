@@ -40,6 +40,7 @@ enum Fixtures {
     contentsOfFile: package + "/../shared/data/tinyshakespeare.txt", encoding: .utf8)
 
   /// Runs `body` with a new folder, and removes it.
+  @discardableResult
   static func withTemporaryFolder<R>(_ body: (String) throws -> R) throws -> R {
     let folder = NSTemporaryDirectory() + "nabla-text-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

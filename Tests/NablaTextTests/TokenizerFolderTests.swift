@@ -73,9 +73,9 @@ import Testing
         ]
       }, "pre_tokenizer.pretokenizers[0].pattern"
     ),
-    ({ $0["model"] = ["type": "Mystery"] }, "model.type"),
     ({ $0["model"] = ["type": "Unigram"] }, "model.vocab"),
-    ({ $0["model"] = ["type": "WordPiece", "vocab": ["a": 0]] }, "pre_tokenizer"),
+    ({ $0["model"] = ["type": "WordPiece", "vocab": ["a": 0]] }, "pre_tokenizer is ByteLevel"),
+    ({ $0["model"] = ["type": "WordSalad", "vocab": ["a": 0]] }, "model.type"),
     ({ $0["model"] = 3 }, "model"),
     ({ $0["model"] = nil }, "model"),
     (setting("model", "vocab", to: [1, 2]), "model.vocab"),

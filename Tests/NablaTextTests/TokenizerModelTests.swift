@@ -137,7 +137,7 @@ import Testing
     try Fixtures.withTemporaryFolder { folder in
       for round in 0..<160 {
         var bytes = files[round % files.count]
-        for _ in 0..<Int.random(in: 1...2, using: &random) {
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
           let at = Int.random(in: 0..<bytes.count, using: &random)
           switch Int.random(in: 0..<4, using: &random) {
           case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
@@ -157,7 +157,7 @@ import Testing
         _ = loaded.tokenizerJSON()
       }
     }
-    #expect(outcomes[0] > 0 && outcomes[1] > 0)
+    #expect(outcomes[0] > 0 && outcomes[1] > 0, "mutations should leave some files readable and break others")
   }
 
   /// Texts that make careless procedures quadratic.
@@ -229,7 +229,8 @@ import Testing
       "tokenizer_config.json": #"{"chat_template": "old"}"#, "chat_template.jinja": "new",
       "additional_chat_templates/rag.jinja": "rag", "additional_chat_templates/notes.txt": "x",
     ]) { folder in
-      #expect(try PretrainedTokenizer.load(folder).chatTemplates == ["default": "new", "rag": "rag"])
+      let templates = try PretrainedTokenizer.load(folder).chatTemplates
+      #expect(templates == ["default": "new", "rag": "rag"])
     }
   }
 

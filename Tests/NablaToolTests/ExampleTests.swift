@@ -31,6 +31,11 @@ extension ToolTests {
       #expect(accuracies.first! < 0.8 && accuracies.last! > 0.97, "\(accuracies)")
     }
 
+    @Test func ballsAreCaught() throws {
+      let shares = numbers("share", in: try output("Catch"))
+      #expect(shares.last! > 0.95, "\(shares)")
+    }
+
     @Test func gradientByHandIsRight() throws {
       let errors = numbers("x", in: try output("CustomGradient"))
       #expect(!errors.isEmpty && errors[0] < 2e-3, "\(errors)")

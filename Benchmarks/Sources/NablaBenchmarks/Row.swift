@@ -41,5 +41,6 @@ extension Metric {
 
 extension Row {
   /// Every row, in the order of the table.
-  static let all: [Row] = TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row]
+  static let all: [Row] =
+    TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row, TrainPPO.row] + StepCartPole.rows
 }

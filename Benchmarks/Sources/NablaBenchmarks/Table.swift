@@ -18,7 +18,7 @@ struct Measurement {
     }.joined(separator: "\n")
   }
 
-  static let header = "| work | figure | PyTorch | Nabla | Nabla is better by |\n|---|---|---:|---:|---:|"
+  static let header = "| work | figure | peer | Nabla | Nabla is better by |\n|---|---|---:|---:|---:|"
 }
 
 /// The middle value, or the mean of the two middle ones; nil of nothing.

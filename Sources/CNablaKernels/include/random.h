@@ -8,6 +8,9 @@ void nabla_philox(uint64_t key, uint64_t stream, uint64_t counter, int64_t words
 void nabla_random_uniform(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float *y);
 /// Standard normal by Box-Muller; pairs of words make pairs of numbers.
 void nabla_random_normal(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float *y);
+/// Integers in [0, bound), one word an element; bound ≥ 1.
+void nabla_random_integers(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, uint32_t bound,
+                           int32_t *y);
 /// Dropout: y = keep ? x / (1 - p) : 0, one word an element; the backward calls it again with dy for x.
 void nabla_dropout(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float p, const float *x,
                    float *y);

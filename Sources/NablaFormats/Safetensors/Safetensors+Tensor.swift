@@ -29,6 +29,20 @@ extension SafetensorsFile {
     return tensor
   }
 
+  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written to.
+  /// Elements that do not lie at a multiple of their size, or are of a type that has to be converted, are copied.
+  public func mappedTensor(_ name: String) throws(SafetensorsError) -> Tensor {
+    let entry = try entry(name)
+    guard entry.shape.count <= 6, !entry.byteRange.isEmpty, let dtype = DType(entry.dtype) else {
+      return try tensor(name)
+    }
+    // The header's check ties the byte count to shape and type, and places it inside the mapping.
+    let start = mapping.withBytes { $0.baseAddress! + entry.byteRange.lowerBound }
+    guard Int(bitPattern: start) % dtype.size == 0 else { return try tensor(name) }
+    let storage = Storage(borrowing: start, bytes: entry.byteRange.count, from: mapping)
+    return Tensor(storage: storage, shape: Shape(entry.shape), dtype: dtype)
+  }
+
   /// All tensors by name.
   public func tensors() throws(SafetensorsError) -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
@@ -57,6 +71,15 @@ extension SafetensorsModel {
   public func tensors() throws(SafetensorsError) -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
     for name in names { tensors[name] = try tensor(name) }
+    return tensors
+  }
+}
+
+extension SafetensorsModel {
+  /// All tensors of all files by name, their elements left in the mapped files where possible.
+  public func mappedTensors() throws(SafetensorsError) -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for name in names { if let found = find(name) { tensors[name] = try found.file.mappedTensor(name) } }
     return tensors
   }
 }

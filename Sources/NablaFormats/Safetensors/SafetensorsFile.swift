@@ -23,7 +23,7 @@ public struct SafetensorsFile: Sendable {
   /// The free-form strings under `__metadata__`.
   public let metadata: [String: String]
 
-  private let mapping: MappedFile
+  let mapping: MappedFile
   private let positions: [String: Int]
 
   /// Opens and checks a file. Throws ``FileError`` or ``SafetensorsError``.

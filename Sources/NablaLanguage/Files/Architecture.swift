@@ -2,19 +2,31 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// The families of models whose files Nabla reads and writes.
-enum Architecture: String {
-  case llama, gpt2
+/// The families of models whose files Nabla reads and writes, by their `model_type`.
+enum Architecture: String, CaseIterable {
+  case llama, mistral, qwen2, qwen3, gpt2
   /// Everything else Nabla can train: its own configuration in `config.json`, its own names.
   case nabla
 
   /// The family that a configuration belongs to.
   init(of c: TransformerConfiguration) {
-    let isPlain = c.normPlacement == .pre && c.window == nil
-    if isPlain && c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
-      self = .llama
-    } else if isPlain && c.positions == .learned && c.norm == .layer && c.feedForward == .gelu
-      && c.keyValueHeadCount == c.headCount && c.width == c.headSize * c.headCount
+    guard c.normPlacement == .pre else {
+      self = .nabla
+      return
+    }
+    let projectionBias = c.queryKeyValueBias ?? c.bias
+    let hasWindow = c.window != nil
+    if c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
+      switch (c.headNorm, projectionBias, c.bias) {
+      case (.rms, false, false): self = .qwen3
+      // A Qwen 2's heads have the size that its width gives them.
+      case (nil, true, false) where c.width == c.headSize * c.headCount: self = .qwen2
+      case (nil, _, _) where projectionBias == c.bias && !hasWindow: self = .llama
+      case (nil, false, false) where c.firstWindowLayer ?? 0 == 0: self = .mistral
+      default: self = .nabla
+      }
+    } else if c.positions == .learned && c.norm == .layer && c.feedForward == .gelu && !hasWindow && c.headNorm == nil
+      && projectionBias == c.bias && c.keyValueHeadCount == c.headCount && c.width == c.headSize * c.headCount
     {
       self = .gpt2
     } else {
@@ -29,11 +41,12 @@ enum Architecture: String {
       throw ModelFolderError(file: file, problem: "no \"model_type\": this is not the configuration of a model")
     }
     guard let architecture = Architecture(rawValue: type) else {
-      throw ModelFolderError(file: file, problem: "models of type \"\(type)\" are not supported (llama and gpt2 are)")
+      let known = allCases.filter { $0 != .nabla }.map(\.rawValue).joined(separator: ", ")
+      throw ModelFolderError(file: file, problem: "models of type \"\(type)\" are not supported (\(known) are)")
     }
     let fields = ConfigFields(config, file: file)
     switch architecture {
-    case .llama: return (architecture, try llamaConfiguration(fields))
+    case .llama, .mistral, .qwen2, .qwen3: return (architecture, try architecture.llamaConfiguration(fields))
     case .gpt2: return (architecture, try gpt2Configuration(fields))
     case .nabla: return (architecture, try fields.decoded("nabla", as: TransformerConfiguration.self))
     }
@@ -42,7 +55,7 @@ enum Architecture: String {
   func config(_ c: TransformerConfiguration, endOfText: Int32?) -> JSONValue {
     var object: JSONObject =
       switch self {
-      case .llama: Self.llamaConfig(c)
+      case .llama, .mistral, .qwen2, .qwen3: llamaConfig(c)
       case .gpt2: Self.gpt2Config(c)
       case .nabla: JSONObject([("model_type", "nabla"), ("nabla", encoded(c))])
       }
@@ -62,6 +75,8 @@ enum Architecture: String {
     var state = state
     // Tied models are often stored with both names for the one tensor.
     if c.tieEmbeddings { state["lm_head.weight"] = nil }
+    // Old Llama files hold the rotary frequencies, which follow from the configuration.
+    for name in state.keys where name.hasSuffix(".rotary_emb.inv_freq") { state[name] = nil }
     return self == .gpt2 ? try Self.gpt2Imported(state, c) : state
   }
 }

@@ -29,33 +29,37 @@ public enum ModelFolder {
     try SafetensorsFile.write(architecture.exported(state, model.configuration), to: "\(folder)/\(weightsName)")
   }
 
+  /// - Parameter keepingTypes: whether matrices stay in the mapped file in the type they have there: loading then takes
+  ///   next to no time and memory, and the model is for use and not for training.
   /// - Throws: an error that names the file and field or tensor that does not fit.
-  public static func load(_ folder: String) throws -> TransformerLM { try load(folder, as: nil) }
+  public static func load(_ folder: String, keepingTypes: Bool = false) throws -> TransformerLM {
+    try load(folder, as: nil, keepingTypes: keepingTypes)
+  }
 
   /// - Parameter trained: the configuration the model was trained with, of which `config.json` may keep less: dropout,
   ///   and that a GPT-2's biases of 0 are none.
-  static func load(_ folder: String, as trained: TransformerConfiguration?) throws -> TransformerLM {
+  static func load(
+    _ folder: String, as trained: TransformerConfiguration?, keepingTypes: Bool = false
+  ) throws -> TransformerLM {
     let path = "\(folder)/config.json"
     let config = try JSONValue(contentsOfFile: path)
     let (architecture, stored) = try Architecture.read(config, file: path)
     let configuration = trained ?? stored
     do { try configuration.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
-    let tensors = try SafetensorsModel(path: folder).tensors()
+    let tensors = try SafetensorsModel(path: folder).mappedTensors()
     // Before anything is made of that size. Somewhat too few is a missing tensor, which `load` below names.
     let (described, held) = (configuration.parameterCount, tensors.values.reduce(0) { $0 + $1.count })
     guard described / 2 <= held + 1 << 20 else {
       throw ModelFolderError(
         file: path, problem: "describes a model of \(described) numbers, its tensors hold \(held)")
     }
-    // Initial values are replaced at once: any seed will do.
-    var random = RandomSource(seed: 0)
-    let model = TransformerLM(configuration, random: &random)
+    let model = TransformerLM.unset(configuration)
     do {
       var state = try architecture.imported(tensors, configuration)
       if architecture == .gpt2, !configuration.bias {
         state = state.filter { !$0.key.hasSuffix("_proj.bias") }
       }
-      try model.load(state)
+      try model.load(state, keepingTypes: keepingTypes)
     } catch {
       throw ModelFolderError(file: "\(folder)/\(weightsName)", problem: error.description)
     }

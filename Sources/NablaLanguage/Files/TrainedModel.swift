@@ -1,27 +1,83 @@
 import NablaFormats
+import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Finds the model that a user means by a path.
-public enum TrainedModel {
-  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint) or a model folder.
-  public static func load(
-    _ path: String, precision: Precision = .automatic
-  ) throws -> (model: TransformerLM, tokenizer: any Tokenizer) {
-    let folder = try modelFolder(path)
-    let model = try ModelFolder.load(folder)
+/// A model that a user means by a path, with all it takes to use it.
+///
+/// ```swift
+/// let trained = try TrainedModel("SmolLM2-135M-Instruct.Q4_1.gguf")
+/// var chat = ChatSession(trained)
+/// for try await piece in try chat.send("Hello!").stream() { print(piece.text, terminator: "") }
+/// ```
+///
+/// Weights stay in the mapped file in the type they have there, so that loading takes next to no time and memory.
+public struct TrainedModel {
+  /// The file or folder that holds the model.
+  public let path: String
+  public let model: TransformerLM
+  /// The tokenizer, the tokens that begin and end a text, and the chat template.
+  public let text: PretrainedTokenizer
+  /// How the model's makers want its text made.
+  public let generation: GenerationDefaults
+
+  public var tokenizer: any Tokenizer { text.tokenizer }
+
+  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
+  ///   GGUF file.
+  /// - Throws: an error that names the file, and the field or tensor that does not fit.
+  public init(_ path: String, precision: Precision = .automatic) throws {
+    if GGUFFile.isGGUF(path) {
+      try self.init(gguf: path)
+    } else {
+      try self.init(folder: Self.modelFolder(path))
+    }
     model.computeType = precision.computeType
-    let tokenizer = try TokenizerFolder.load(folder)
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
       throw ModelFolderError(
-        file: "\(folder)/\(TokenizerFolder.fileName)",
+        file: self.path,
         problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the model "
           + "\(model.configuration.vocabularySize)")
     }
-    return (model, tokenizer)
   }
 
-  private static func modelFolder(_ path: String) throws -> String {
+  private init(gguf path: String) throws {
+    let gguf = try GGUFModel(path: path)
+    model = .unset(gguf.configuration)
+    try model.load(gguf.state(), keepingTypes: true)
+    text = try PretrainedTokenizer(gguf.file.metadata)
+    generation = GenerationDefaults()
+    self.path = path
+  }
+
+  private init(folder: String) throws {
+    model = try ModelFolder.load(folder, keepingTypes: true)
+    text = try PretrainedTokenizer.load(folder)
+    generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
+    path = folder
+  }
+
+  /// Tokens after which a text has ended: those that the tokenizer's and the model's files name.
+  public var endTokens: Set<Int32> {
+    let named = text.endTokens.union(generation.endTokens)
+    return named.isEmpty ? Set([tokenizer.endOfText].compactMap { $0 }) : named
+  }
+
+  /// A generator that begins and ends texts as the model was trained to.
+  ///
+  /// - Parameter options: nil for what the model's makers say, or else `SamplingOptions()`.
+  public func generator(
+    options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16
+  ) -> Generator {
+    var generator = Generator(
+      model, tokenizer: tokenizer, options: options ?? generation.sampling ?? .init(), seed: seed, cacheType: cacheType)
+    generator.stopTokens = endTokens
+    if let first = text.id(of: "bos_token") ?? generation.beginToken { generator.firstToken = first }
+    return generator
+  }
+
+  /// The model folder that a path means.
+  static func modelFolder(_ path: String) throws -> String {
     let run: RunFolder
     do {
       run = try RunFolder.open(path)
@@ -29,7 +85,8 @@ public enum TrainedModel {
       return path
     } catch let error as RunFolderError where error.kind == .notARun {
       throw ModelFolderError(
-        file: path, problem: "neither a training run nor a model: it has no config.json of one or the other")
+        file: path,
+        problem: "neither a training run nor a model: it is no GGUF file, and has no config.json of a run or a model")
     }
     if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
       return "\(run.path)/model"

@@ -13,13 +13,21 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
   public var minP: Float = 0
   /// Positive scores of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for none.
   public var repetitionPenalty: Float = 1
+  /// Taken from a token's score for each time it was generated.
+  public var frequencyPenalty: Float = 0
+  /// Taken from a token's score once it was generated.
+  public var presencePenalty: Float = 0
 
   public init(
-    temperature: Float = 0.8, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1
+    temperature: Float = 0.8, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
+    frequencyPenalty: Float = 0, presencePenalty: Float = 0
   ) {
     (self.temperature, self.topK, self.topP, self.minP) = (temperature, topK, topP, minP)
-    self.repetitionPenalty = repetitionPenalty
+    (self.repetitionPenalty, self.frequencyPenalty) = (repetitionPenalty, frequencyPenalty)
+    self.presencePenalty = presencePenalty
   }
+
+  public static let greedy = SamplingOptions(temperature: 0)
 
   public func validate() throws(ConfigurationError) {
     func require(_ condition: Bool, _ problem: String) throws(ConfigurationError) {
@@ -32,57 +40,109 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
     try require(
       repetitionPenalty > 0 && repetitionPenalty.isFinite,
       "--repetition-penalty must be positive, not \(repetitionPenalty)")
+    try require(frequencyPenalty.isFinite, "--frequency-penalty must be a number, not \(frequencyPenalty)")
+    try require(presencePenalty.isFinite, "--presence-penalty must be a number, not \(presencePenalty)")
   }
 
-  /// Chooses a token. The penalty comes first, then temperature, top-k, top-p and min-p, in the order of Hugging Face's
+  /// The tokens that penalties look at.
+  public struct History: Sendable {
+    /// Those of the prompt and of the continuation.
+    public private(set) var seen: Set<Int32>
+    /// How often each was generated.
+    public private(set) var generated: [Int32: Int] = [:]
+
+    public init(prompt: some Sequence<Int32> = []) { seen = Set(prompt) }
+
+    public mutating func append(_ token: Int32) {
+      seen.insert(token)
+      generated[token, default: 0] += 1
+    }
+  }
+
+  var hasPenalties: Bool { repetitionPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0 }
+
+  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging Face's
   /// `generate`.
   ///
-  /// - Parameters:
-  ///   - logits: V scores.
-  ///   - seen: tokens the penalty applies to.
+  /// - Parameter logits: V scores, which are written over.
   public func choose(
-    from logits: UnsafeBufferPointer<Float>, seen: some Sequence<Int32>, random: inout RandomSource
+    from logits: UnsafeMutableBufferPointer<Float>, history: History = .init(), random: inout RandomSource
   ) -> Int32 {
-    var scores = Array(logits)
+    let scores = Scores(logits.baseAddress!, count: logits.count)
+    penalize(scores, history)
+    let best = scores.best
+    // A damaged model's scores give some token; whoever generates looks at them first.
+    guard !best.isNaN else { return 0 }
+    if temperature == 0 { return Int32(scores.firstIndex(of: best) ?? 0) }
+    let weights = scores.exponentiate(best: best, temperature: temperature)
+    guard topK > 0 || topP < 1 || minP > 0 else {
+      return Int32(scores.index(at: random.uniform() * weights.total, weights))
+    }
+    return draw(candidates(scores, total: weights.total), &random)
+  }
+
+  private func penalize(_ scores: Scores, _ history: History) {
     if repetitionPenalty != 1 {
-      for token in Set(seen) {
-        let score = scores[Int(token)]
-        scores[Int(token)] = score > 0 ? score / repetitionPenalty : score * repetitionPenalty
+      for token in history.seen {
+        let score = scores.pointer[Int(token)]
+        scores.pointer[Int(token)] = score > 0 ? score / repetitionPenalty : score * repetitionPenalty
       }
     }
-    if temperature == 0 { return Int32(scores.indices.max { scores[$0] < scores[$1] }!) }
-    let best = scores.max()!
-    guard topK > 0 || topP < 1 || minP > 0 else {
-      return draw(scores.indices.map { ($0, exp((scores[$0] - best) / temperature)) }, &random)
+    guard frequencyPenalty != 0 || presencePenalty != 0 else { return }
+    for (token, count) in history.generated {
+      scores.pointer[Int(token)] -= frequencyPenalty * Float(count) + presencePenalty
     }
-    var candidates = scores.indices.map { (token: $0, weight: exp((scores[$0] - best) / temperature)) }
-    // Equal weights in the order of tokens, so that the choice is the same everywhere.
-    candidates.sort { $0.weight == $1.weight ? $0.token < $1.token : $0.weight > $1.weight }
+  }
+
+  /// The tokens to draw from, the likeliest first, of weights whose largest is 1.
+  private func candidates(_ weights: Scores, total: Double) -> [(token: Int32, weight: Float)] {
+    var candidates = likeliest(weights) { candidates in
+      if topK > 0 { return candidates.count >= topK }
+      // The best tokens that make up the probability are among them.
+      return topP < 1 && candidates.reduce(0.0) { $0 + Double($1.weight) } >= Double(topP) * total
+    }
     if topK > 0, topK < candidates.count { candidates.removeLast(candidates.count - topK) }
     if topP < 1 {
-      let limit = topP * candidates.reduce(0) { $0 + $1.weight }
-      var sum: Float = 0
+      let limit = Double(topP) * (topK > 0 ? candidates.reduce(0.0) { $0 + Double($1.weight) } : total)
+      var sum = 0.0
       let kept = candidates.firstIndex { candidate in
-        sum += candidate.weight
+        sum += Double(candidate.weight)
         return sum >= limit
       }
       if let kept { candidates.removeLast(candidates.count - kept - 1) }
     }
-    if minP > 0 {
-      // Never empties the list, whatever a damaged model's scores are: a NaN is not less than anything.
-      let least = minP * candidates[0].weight
-      candidates.removeAll { $0.weight < least }
-    }
-    return draw(candidates, &random)
+    let least = minP * (candidates.first?.weight ?? 0)
+    candidates.removeAll { $0.weight < least }
+    return candidates
   }
 
-  private func draw(_ candidates: [(token: Int, weight: Float)], _ random: inout RandomSource) -> Int32 {
+  /// The tokens with the largest weights in falling order, as many as `suffice`: sorting a whole vocabulary would take
+  /// longer than a small model's step, so that ever smaller weights are let in until there are enough.
+  private func likeliest(
+    _ weights: Scores, suffice: ([(token: Int32, weight: Float)]) -> Bool
+  ) -> [(token: Int32, weight: Float)] {
+    // With min-p alone the first threshold is the answer.
+    let first: Float = topK > 0 || topP < 1 ? 0.05 : minP
+    for threshold in [first, 2e-3, 1e-5, 1e-8, 0] {
+      guard let indices = weights.indices(atLeast: threshold, limit: weights.count) else { continue }
+      var candidates = indices.map { (token: $0, weight: weights.pointer[Int($0)]) }
+      // What min-p takes out need not be sorted; but top-p after top-k counts all of the k.
+      let isBelowMinP = minP > 0 && threshold <= minP && !(topK > 0 && topP < 1)
+      guard threshold == 0 || isBelowMinP || suffice(candidates) else { continue }
+      // Equal weights in the order of tokens, so that the choice is the same everywhere.
+      candidates.sort { $0.weight == $1.weight ? $0.token < $1.token : $0.weight > $1.weight }
+      return candidates
+    }
+    return []
+  }
+
+  private func draw(_ candidates: [(token: Int32, weight: Float)], _ random: inout RandomSource) -> Int32 {
     let total = candidates.reduce(0.0) { $0 + Double($1.weight) }
     var mark = random.uniform() * total
     for candidate in candidates {
       mark -= Double(candidate.weight)
-      if mark < 0 { return Int32(candidate.token) }
+      if mark < 0 { return candidate.token }
     }
-    return Int32(candidates.last!.token)
+    return candidates.last?.token ?? 0
   }
 }

@@ -1,4 +1,5 @@
 import NablaNN
+import NablaTraining
 
 /// A named starting point: a model and how to train it. Every field can be changed by a flag.
 public struct Preset: Sendable {
@@ -12,7 +13,7 @@ public struct Preset: Sendable {
 
   public static func named(_ name: String) throws(ConfigurationError) -> Preset {
     guard let preset = all.first(where: { $0.name == name }) else {
-      let nearest = all.map(\.name).min { editDistance($0, name) < editDistance($1, name) }!
+      let nearest = nearestName(to: name, among: all.map(\.name))
       let names = all.map(\.name).joined(separator: ", ")
       throw ConfigurationError(problem: "unknown preset '\(name)': did you mean '\(nearest)'? (there are \(names))")
     }
@@ -108,20 +109,4 @@ public struct Preset: Sendable {
       name: "original", summary: "the block of the first transformer: post-norm, ReLU",
       tokenizer: .bpe, model: model, training: training)
   }()
-}
-
-/// Changes of one character that turn one word into another (Levenshtein).
-func editDistance(_ a: String, _ b: String) -> Int {
-  let (a, b) = (Array(a), Array(b))
-  var row = Array(0...b.count)
-  for i in 0..<a.count {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for j in 0..<b.count {
-      let next = min(diagonal + (a[i] == b[j] ? 0 : 1), row[j] + 1, row[j + 1] + 1)
-      diagonal = row[j + 1]
-      row[j + 1] = next
-    }
-  }
-  return row[b.count]
 }

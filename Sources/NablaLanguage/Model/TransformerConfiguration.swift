@@ -30,10 +30,16 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   public var tieEmbeddings: Bool = true
   /// Whether linear layers have biases.
   public var bias: Bool = false
+  /// Whether the projections of queries, keys and values have; nil for as `bias` says (in Qwen 2 they alone do).
+  public var queryKeyValueBias: Bool?
+  /// Normalisation of each head's queries and keys before they turn; nil for none (Qwen 3 has `rms`).
+  public var headNorm: NormKind?
   /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
   public var dropout: Float = 0
   /// Attention reaches this many positions back, its own included; nil for all.
   public var window: Int?
+  /// The first layer with the window; those before it see all. Nil for every layer.
+  public var firstWindowLayer: Int?
 
   public init(
     vocabularySize: Int, context: Int, width: Int, layerCount: Int, headCount: Int, keyValueHeadCount: Int? = nil,
@@ -80,7 +86,10 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     try require(
       positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
     try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
-    try require(window.map { $0 >= 1 } ?? true, "the attention window must be at least 1")
+    try require(
+      window.map { (1...Self.largestSize).contains($0) } ?? true,
+      "the attention window must be between 1 and \(Self.largestSize)")
+    try require(headNorm != .layer, "heads are normalised by their root mean square (rms) only")
     try require(normEpsilon >= 0 && normEpsilon.isFinite, "the norms' epsilon must not be negative, nor \(normEpsilon)")
     try require(rotaryBase > 0 && rotaryBase.isFinite, "the base of rotary frequencies must be positive")
     try require(
@@ -103,15 +112,18 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     return Int(exactly: (Double(layerCount) * layer + tables * c).rounded()) ?? .max
   }
 
-  var attention: AttentionConfiguration {
+  /// The attention of layer `index`.
+  public func attention(layer index: Int = 0) -> AttentionConfiguration {
     AttentionConfiguration(
-      width: width, headCount: headCount, keyValueHeadCount: keyValueHeadCount, headSize: headSize, bias: bias,
-      window: window)
+      width: width, headCount: headCount, keyValueHeadCount: keyValueHeadCount, headSize: headSize,
+      bias: queryKeyValueBias ?? bias, outputBias: bias, window: index >= firstWindowLayer ?? 0 ? window : nil,
+      headNormEpsilon: headNorm == nil ? nil : normEpsilon)
   }
 
-  var block: BlockConfiguration {
+  func block(layer index: Int) -> BlockConfiguration {
     BlockConfiguration(
-      attention: attention, feedForwardWidth: feedForwardWidth, feedForward: feedForward, feedForwardBias: bias,
+      attention: attention(layer: index), feedForwardWidth: feedForwardWidth, feedForward: feedForward,
+      feedForwardBias: bias,
       norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
   }
 }

@@ -18,7 +18,8 @@ public final class TransformerLM: Module {
   public var computeType: DType = .float32
   /// Whether blocks keep only their inputs for the backward pass and run again in it: less memory, a third more work.
   public var checkpointsActivations = false
-  private let rotary: RotaryTable?
+  /// Cosines and sines of the positions met so far: all of a long context would take longer than loading the model.
+  private var rotaryTable: RotaryTable?
   private let fixedPositions: Tensor?
 
   /// Weights are normal with standard deviation 0.02, those that add to the residual stream 0.02/√(2 · layers)
@@ -26,25 +27,14 @@ public final class TransformerLM: Module {
   public init(_ configuration: TransformerConfiguration, random: inout RandomSource) {
     let c = configuration
     self.configuration = c
-    switch c.positions {
-    case .rotary:
-      let (frequencies, scale) = rotaryFrequencies(size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling)
-      rotary = RotaryTable(frequencies: frequencies, positions: c.context, scale: scale)
-      fixedPositions = nil
-    case .sinusoidal:
-      rotary = nil
-      fixedPositions = sinusoidalPositions(c.context, width: c.width)
-    case .learned:
-      rotary = nil
-      fixedPositions = nil
-    }
+    fixedPositions = c.positions == .sinusoidal ? sinusoidalPositions(c.context, width: c.width) : nil
     super.init()
     embedding = Embedding(c.vocabularySize, c.width, standardDeviation: 0.02, random: &random)
     learnedPositions =
       c.positions == .learned ? Embedding(c.context, c.width, standardDeviation: 0.02, random: &random) : nil
     let outputDeviation = 0.02 / Float(2 * c.layerCount).squareRoot()
-    blocks = (0..<c.layerCount).map { _ in
-      TransformerBlock(c.block, outputDeviation: outputDeviation, random: &random)
+    blocks = (0..<c.layerCount).map { layer in
+      TransformerBlock(c.block(layer: layer), outputDeviation: outputDeviation, random: &random)
     }
     finalNorm = c.normPlacement == .pre ? Norm(c.width, kind: c.norm, epsilon: c.normEpsilon) : nil
     untiedOutput =
@@ -52,44 +42,83 @@ public final class TransformerLM: Module {
       ? nil : Linear(c.width, c.vocabularySize, bias: false, standardDeviation: 0.02, random: &random)
   }
 
+  /// A model whose parameters have shapes and no values: all must be loaded before it is used.
+  static func unset(_ configuration: TransformerConfiguration) -> TransformerLM {
+    var random = RandomSource.unset
+    return TransformerLM(configuration, random: &random)
+  }
+
   /// Hidden states of every position, ready for the output layer.
   ///
   /// - Parameters:
   ///   - tokens: [B, T] int32.
-  ///   - cache: earlier positions, which the tokens continue.
   ///   - random: draws for dropout; nil outside training.
   /// - Returns: [B, T, C] in `computeType`.
-  public func callAsFunction(
-    _ tokens: Tensor, cache: KeyValueCache? = nil, random: RandomSource? = nil
-  ) -> Tensor {
+  public func callAsFunction(_ tokens: Tensor, random: RandomSource? = nil) -> Tensor {
+    precondition(tokens.rank == 2, "a batch of token sequences [B, T], not \(tokens.shape)")
     var random = random
-    var x = embed(tokens, from: cache?.length ?? 0)
+    var x = embed(tokens)
     if configuration.dropout > 0, random != nil { x = x.dropout(configuration.dropout, random: &random!) }
+    return hidden(x, rotary: rotary(positions: tokens.shape[1]), cache: nil, random: random)
+  }
+
+  /// Hidden states of new positions of some sequences of a cache, each of which its tokens continue.
+  ///
+  /// - Parameter parts: sequences, each at most once, with their new tokens.
+  /// - Returns: [R, C] in `computeType`: the rows of all parts, one after the other.
+  public func read(_ parts: [(sequence: KeyValueCache.Sequence, tokens: [Int32])], _ cache: KeyValueCache) -> Tensor {
+    let furthest = parts.map { cache.length($0.sequence) + $0.tokens.count }.max() ?? 0
+    precondition(furthest <= configuration.context, "\(furthest) positions in a context of \(configuration.context)")
+    let step = cache.extend(parts.map { ($0.sequence, $0.tokens.count) })
+    return withoutGradient {
+      let tokens = Tensor(parts.flatMap(\.tokens))
+      let x = embed(tokens.reshaped([1, tokens.count]), at: step.positions)
+      let y = hidden(x, rotary: rotary(positions: furthest), cache: step, random: nil)
+      return y.reshaped([tokens.count, configuration.width])
+    }
+  }
+
+  private func hidden(_ x: Tensor, rotary: RotaryTable?, cache: KeyValueCache.Step?, random: RandomSource?) -> Tensor {
+    var (x, random) = (x, random)
     for (i, block) in blocks.enumerated() {
       // Each block draws from a stream of its own, so that running it again draws the same.
       let blockRandom = random?.split()
-      let (rotary, computeType) = (rotary, computeType)
+      let computeType = computeType
       func run(_ x: Tensor) -> Tensor {
         var random = blockRandom
-        return block(x, rotary: rotary, computeType: computeType, cache: cache?.layers[i], random: &random)
+        return block(x, rotary: rotary, computeType: computeType, cache: cache?.layer(i), random: &random)
       }
       x = checkpointsActivations ? checkpoint([x]) { run($0[0]) } : run(x)
     }
     return finalNorm?(x, output: computeType) ?? x.cast(computeType)
   }
 
-  private func embed(_ tokens: Tensor, from start: Int) -> Tensor {
-    precondition(tokens.rank == 2, "a batch of token sequences [B, T], not \(tokens.shape)")
+  /// tokens: [B, T] → [B, T, C], with positions where they are added. `rows`: each token's position; nil where they are
+  /// 0..<T in each sequence.
+  private func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
     let time = tokens.shape[1]
     precondition(
-      start + time <= configuration.context, "\(start + time) positions in a context of \(configuration.context)")
+      rows != nil || time <= configuration.context, "\(time) positions in a context of \(configuration.context)")
+    func chosen(_ table: Tensor) -> Tensor { rows.map { table.gather($0) } ?? table[0..<time] }
     var x = embedding(tokens)
-    if let learnedPositions { x = x + learnedPositions.weight[start..<start + time] }
+    if let learnedPositions { x = x + chosen(learnedPositions.weight) }
     if let fixedPositions {
       // The original scales embeddings to the size of the encoding, which is about 1.
-      x = x.scaledShifted(Float(configuration.width).squareRoot(), 0) + fixedPositions[start..<start + time]
+      x = x.scaledShifted(Float(configuration.width).squareRoot(), 0) + chosen(fixedPositions)
     }
     return x
+  }
+
+  /// A table of at least `count` positions, where they are rotary.
+  private func rotary(positions count: Int) -> RotaryTable? {
+    let c = configuration
+    guard c.positions == .rotary else { return nil }
+    if let rotaryTable, rotaryTable.positions >= count { return rotaryTable }
+    let (frequencies, scale) = rotaryFrequencies(size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling)
+    var size = 256
+    while size < count { size *= 2 }
+    rotaryTable = RotaryTable(frequencies: frequencies, positions: min(size, c.context), scale: scale)
+    return rotaryTable
   }
 
   /// The output layer's weight: [V, C].
@@ -105,17 +134,16 @@ public final class TransformerLM: Module {
     self(tokens, random: random).linearCrossEntropy(outputWeight, targets: targets, options: options)
   }
 
-  /// An empty cache for `batch` sequences.
-  public func makeCache(batch: Int, capacity: Int? = nil) -> KeyValueCache {
-    KeyValueCache(
-      configuration.attention, layers: configuration.layerCount, batch: batch,
-      capacity: capacity ?? configuration.context, dtype: computeType)
+  /// An empty cache for this model.
+  public func makeCache(_ type: CacheType = .bfloat16) -> KeyValueCache {
+    KeyValueCache(configuration.attention(), layers: configuration.layerCount, type: type)
   }
 
   /// Attention weights of every layer for one sequence: one [H, T, T] tensor a layer, by the exact formula.
   public func attentionWeights(_ tokens: Tensor) -> [Tensor] {
     withoutGradient {
-      var x = embed(tokens, from: 0)
+      var x = embed(tokens)
+      let rotary = rotary(positions: tokens.shape[1])
       return blocks.map { block in
         let input = configuration.normPlacement == .pre ? block.attentionNorm(x) : x
         let weights = block.attention.weights(input, rotary: rotary)
@@ -129,7 +157,7 @@ public final class TransformerLM: Module {
   /// The table or the angles by which the model tells positions apart: [positions, dimensions].
   public func positionTable() -> Tensor {
     if let learnedPositions { return learnedPositions.weight.stopGradient() }
-    return fixedPositions ?? rotary!.cosineTable
+    return fixedPositions ?? rotary(positions: configuration.context)!.cosineTable
   }
 
   /// Floating-point operations of the model for one token, forward and backward, by the usual count: 6 for each weight

@@ -341,9 +341,15 @@ public final class Pretraining {
     guard setup.training.sampleLength > 0 else { return }
     // A model of one text has never seen what comes after a text's end: it begins at a new line instead.
     let isOneText = data.description.documents == 1 && (try? tokenizer.encode("\n")) != nil
-    let text = try averaged {
-      var generator = Generator(model, tokenizer: tokenizer, seed: setup.training.seed)
-      return try generator.run(prompt: isOneText ? "\n" : "", maximumTokens: setup.training.sampleLength)[0].text
+    let text: String
+    do {
+      text = try averaged {
+        var generator = Generator(model, tokenizer: tokenizer, seed: setup.training.seed)
+        return try generator.run(prompt: isOneText ? "\n" : "", maximumTokens: setup.training.sampleLength)[0].text
+      }
+    } catch GenerationError.notFinite {
+      throw PretrainingError.diverged(
+        step: state.step, reason: "the weights are not finite" + badTensor(Gradients()), run: run.path)
     }
     try run.writeSample(text, step: state.step)
     try onSample(state.step, text)

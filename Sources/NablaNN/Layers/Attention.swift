@@ -14,10 +14,12 @@ public struct AttentionConfiguration: Sendable, Hashable {
   public var outputBias: Bool
   public var causal: Bool
   public var window: Int?
+  /// ε of the root-mean-square norm of each query's and each key's head, before they turn (Qwen 3); nil for no norm.
+  public var headNormEpsilon: Float?
 
   public init(
     width: Int, headCount: Int, keyValueHeadCount: Int? = nil, headSize: Int? = nil, bias: Bool = false,
-    outputBias: Bool? = nil, causal: Bool = true, window: Int? = nil
+    outputBias: Bool? = nil, causal: Bool = true, window: Int? = nil, headNormEpsilon: Float? = nil
   ) {
     self.width = width
     self.headCount = headCount
@@ -27,6 +29,7 @@ public struct AttentionConfiguration: Sendable, Hashable {
     self.outputBias = outputBias ?? bias
     self.causal = causal
     self.window = window
+    self.headNormEpsilon = headNormEpsilon
   }
 }
 
@@ -36,6 +39,8 @@ public final class Attention: Module {
   @Named("k_proj") public private(set) var key: Linear
   @Named("v_proj") public private(set) var value: Linear
   @Named("o_proj") public private(set) var output: Linear
+  @Named("q_norm") public private(set) var queryNorm: Norm?
+  @Named("k_norm") public private(set) var keyNorm: Norm?
   public let configuration: AttentionConfiguration
 
   public init(
@@ -53,6 +58,8 @@ public final class Attention: Module {
     value = linear(c.keyValueHeadCount * c.headSize, &random)
     output = Linear(
       c.headCount * c.headSize, c.width, bias: c.outputBias, standardDeviation: outputDeviation, random: &random)
+    queryNorm = c.headNormEpsilon.map { Norm(c.headSize, kind: .rms, epsilon: $0) }
+    keyNorm = c.headNormEpsilon.map { Norm(c.headSize, kind: .rms, epsilon: $0) }
   }
 
   /// Self-attention. x: [B, T, width].
@@ -61,25 +68,37 @@ public final class Attention: Module {
   ///   - rotary: turns queries and keys by their positions.
   ///   - keyLengths: int32 [B], where sequences are padded at the end.
   ///   - residual: added to the result.
-  ///   - cache: keys and values of earlier positions; x continues them, and its own are appended.
+  ///   - cache: keys and values of earlier positions. x is then [1, R, width], the rows of the cache's step.
   public func callAsFunction(
     _ x: Tensor, rotary: RotaryTable? = nil, keyLengths: Tensor? = nil, residual: Tensor? = nil,
     cache: KeyValueCache.Layer? = nil
   ) -> Tensor {
     let c = configuration
     let mask = AttentionMask(causal: c.causal, window: c.window, keyLengths: keyLengths)
-    var packed = [query, key, value].packed(x)
-    if let rotary {
-      packed = packed.rotary(
-        rotary, heads: c.headCount + c.keyValueHeadCount, headSize: c.headSize, offset: cache?.length ?? 0)
+    let packed = normalized([query, key, value].packed(x))
+    let turning = c.headCount + c.keyValueHeadCount
+    let mixed: Tensor
+    if let cache {
+      precondition(keyLengths == nil, "attention: a key-value cache knows its lengths")
+      let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize, positions: cache.positions) }
+      mixed = cache.attend(turned ?? packed, c)
+    } else {
+      let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize) }
+      mixed = (turned ?? packed).packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
     }
-    let mixed =
-      if let cache {
-        cache.attend(packed, c, mask)
-      } else {
-        packed.packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
-      }
     return output(mixed, residual: residual)
+  }
+
+  /// Each head's query and key normalised; what stands beside them in `packed` [B, T, (H + G + …)·D] stays.
+  private func normalized(_ packed: Tensor) -> Tensor {
+    guard let queryNorm, let keyNorm else { return packed }
+    let c = configuration
+    let (q, k) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+    let parts = packed.split([q, k, packed.shape[2] - q - k], axis: 2)
+    func heads(_ x: Tensor, _ norm: Norm) -> Tensor {
+      norm(x.reshaped([x.shape[0], x.shape[1], -1, c.headSize]), output: packed.dtype).reshaped(x.shape)
+    }
+    return Tensor.concatenate([heads(parts[0], queryNorm), heads(parts[1], keyNorm), parts[2]], axis: 2)
   }
 
   /// Cross-attention: queries from x [B, Tq, width], keys and values from `context` [B, Tk, width].
@@ -97,7 +116,7 @@ public final class Attention: Module {
   /// The weights that self-attention gives x [B, T, width]: [B, H, T, T] float32, by the exact formula.
   public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
     let c = configuration
-    var packed = [query, key].packed(x)
+    var packed = normalized([query, key].packed(x))
     if let rotary {
       packed = packed.rotary(rotary, heads: c.headCount + c.keyValueHeadCount, headSize: c.headSize)
     }

@@ -1,68 +1,152 @@
 import NablaTensor
 
-/// The keys and values of the positions a model has read, so that each new token costs one position's work
-/// (and 2 · layers · G · D numbers of memory). All sequences of the batch have the same length.
+/// The keys and values of the positions a model has read, so that each new token costs one position's work.
+///
+/// It holds any number of sequences of any lengths. Memory comes in pages of 64 positions, as sequences grow, and goes
+/// back when they are removed (Kwon et al. 2023). Sequences forked from one prompt share its pages; a shared page is
+/// copied when one of them writes to it.
+///
+/// ```swift
+/// let cache = KeyValueCache(attention, layers: 12, type: .bfloat16)
+/// let prompt = cache.add()
+/// let hidden = model.read([(prompt, tokens)], cache)       // the prompt's rows
+/// let samples = (0..<8).map { _ in cache.fork(prompt) }
+/// ```
 public final class KeyValueCache {
-  /// One layer's part.
-  public final class Layer {
-    /// [B, capacity, 2·G·D]: keys, then values, of each position. Written in place as positions come.
-    private let store: Tensor
-    private let capacity: Int
-    public fileprivate(set) var length = 0
+  /// One of the cache's sequences.
+  public struct Sequence: Hashable, Sendable {
+    fileprivate let number: Int
+  }
 
-    fileprivate init(batch: Int, capacity: Int, width: Int, dtype: DType) {
-      store = Tensor(uninitialized: [batch, capacity, 2 * width], dtype: dtype)
-      self.capacity = capacity
+  /// Memory for 64 positions of one sequence. Shared by forks; written only while it has one owner.
+  fileprivate final class Page {
+    let storage: Storage
+    init(bytes: Int) { storage = Storage(bytes: bytes) }
+
+    func copy() -> Page {
+      let copy = Page(bytes: storage.bytes)
+      copy.storage.pointer.copyMemory(from: storage.pointer, byteCount: storage.bytes)
+      return copy
+    }
+  }
+
+  fileprivate struct Content {
+    var pages: [Page] = []
+    var length = 0
+  }
+
+  let layout: CachePages
+  private var contents: [Sequence: Content] = [:]
+  private var next = 0
+
+  public init(_ configuration: AttentionConfiguration, layers: Int, type: CacheType = .bfloat16) {
+    layout = CachePages(
+      type: type, layers: layers, heads: configuration.keyValueHeadCount, headSize: configuration.headSize)
+  }
+
+  /// The sequences, oldest first.
+  public var sequences: [Sequence] { contents.keys.sorted { $0.number < $1.number } }
+
+  /// A new sequence without positions.
+  public func add() -> Sequence { insert(Content()) }
+
+  /// A new sequence with the same positions so far.
+  public func fork(_ sequence: Sequence) -> Sequence { insert(content(sequence)) }
+
+  public func remove(_ sequence: Sequence) { contents[sequence] = nil }
+
+  /// Positions that a sequence holds.
+  public func length(_ sequence: Sequence) -> Int { content(sequence).length }
+
+  /// Forgets a sequence's positions from `length` on.
+  public func truncate(_ sequence: Sequence, to length: Int) {
+    precondition(length <= content(sequence).length, "key-value cache: cannot keep \(length) positions")
+    contents[sequence]!.length = length
+    let pages = (length + CachePages.length - 1) / CachePages.length
+    contents[sequence]!.pages.removeLast(contents[sequence]!.pages.count - pages)
+  }
+
+  /// Bytes of all pages, those that sequences share counted once.
+  public var bytes: Int { Set(contents.values.flatMap { $0.pages.map(ObjectIdentifier.init) }).count * layout.bytes }
+
+  /// Bytes that one position takes: 2 · layers · G · D numbers, with a float32 scale for each 8-bit head.
+  public static func bytesPerPosition(_ c: AttentionConfiguration, layers: Int, type: CacheType) -> Int {
+    let heads = 2 * layers * c.keyValueHeadCount
+    switch type {
+    case .float32: return heads * c.headSize * 4
+    case .bfloat16: return heads * c.headSize * 2
+    case .int8: return heads * (c.headSize + 4)
+    }
+  }
+
+  private func insert(_ content: Content) -> Sequence {
+    defer { next += 1 }
+    contents[Sequence(number: next)] = content
+    return Sequence(number: next)
+  }
+
+  private func content(_ sequence: Sequence) -> Content {
+    guard let content = contents[sequence] else {
+      preconditionFailure("key-value cache: sequence \(sequence.number) was removed, or belongs to another cache")
+    }
+    return content
+  }
+
+  /// One pass of a model over new positions of some sequences. Their rows make one matrix, sequence after sequence.
+  public final class Step {
+    fileprivate let layout: CachePages
+    fileprivate let parts: [CachePages.Part]
+    /// Keeps the pages alive.
+    private let owners: [Page]
+    fileprivate let pages: [UnsafeMutableRawPointer]
+    /// The position of each row in its sequence: int32 [R].
+    public let positions: Tensor
+
+    fileprivate init(_ layout: CachePages, _ parts: [CachePages.Part], _ owners: [Page]) {
+      (self.layout, self.parts, self.owners) = (layout, parts, owners)
+      pages = owners.map(\.storage.pointer)
+      positions = Tensor(parts.flatMap { part in (0..<part.count).map { Int32(part.start + $0) } })
     }
 
-    /// Appends the keys and values of a packed projection [B, T, (H + 2G)·D] and attends to all so far: [B, T, H·D].
-    func attend(_ packed: Tensor, _ c: AttentionConfiguration, _ mask: AttentionMask) -> Tensor {
+    /// What one layer's attention needs.
+    public func layer(_ index: Int) -> Layer { Layer(step: self, index: index) }
+  }
+
+  /// One layer's part of a step.
+  public struct Layer {
+    fileprivate let step: Step
+    fileprivate let index: Int
+    var positions: Tensor { step.positions }
+
+    /// Stores the keys and values of a packed projection [1, R, (H + 2G)·D], and attends to all so far: [1, R, H·D].
+    package func attend(_ packed: Tensor, _ c: AttentionConfiguration) -> Tensor {
       precondition(!Tensor.isRecording(packed), "a key-value cache is for generation: it carries no gradients")
-      let (batch, time) = (packed.shape[0], packed.shape[1])
-      precondition(
-        length + time <= capacity && batch == store.shape[0],
-        "key-value cache: \(time) more positions after \(length) of \(capacity), batch \(batch)")
-      let packed = packed.cast(store.dtype)
-      let (queryWidth, width) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
-      let size = store.dtype.size
-      for b in 0..<batch {
-        for t in 0..<time {
-          let target = ((b * capacity) + length + t) * 2 * width
-          let source = (b * time + t) * packed.shape[2] + queryWidth
-          (store.pointer + target * size).copyMemory(from: packed.pointer + source * size, byteCount: 2 * width * size)
-        }
-      }
-      length += time
-      let sizes = AttentionSizes(
-        batch: batch, heads: c.headCount, keyValueHeads: c.keyValueHeadCount, queries: time, keys: length,
-        headSize: c.headSize)
-      func stored(_ start: Int) -> HeadsView {
-        HeadsView(
-          store, start: start, batchStride: capacity * 2 * width, timeStride: 2 * width, headStride: c.headSize)
-      }
-      let q = HeadsView(
-        packed, batchStride: time * packed.shape[2], timeStride: packed.shape[2], headStride: c.headSize)
-      return attentionForward(sizes, q: q, k: stored(0), v: stored(width), mask: mask).out
+      precondition(c.causal, "a key-value cache is for causal attention")
+      return step.layout.attend(
+        packed, layer: index, parts: step.parts, pages: step.pages, queryHeads: c.headCount, window: c.window)
     }
   }
 
-  public let layers: [Layer]
-  public let capacity: Int
-
-  /// - Parameter dtype: float32 or bfloat16.
-  public init(_ configuration: AttentionConfiguration, layers: Int, batch: Int, capacity: Int, dtype: DType = .float32)
-  {
-    let width = configuration.keyValueHeadCount * configuration.headSize
-    self.capacity = capacity
-    self.layers = (0..<layers).map { _ in Layer(batch: batch, capacity: capacity, width: width, dtype: dtype) }
-  }
-
-  /// Positions held.
-  public var length: Int { layers.first?.length ?? 0 }
-
-  /// Forgets the positions from `length` on.
-  public func truncate(to length: Int) {
-    precondition(length <= self.length, "key-value cache: cannot keep \(length) of \(self.length) positions")
-    for layer in layers { layer.length = length }
+  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read: the
+  /// caller passes them through every layer.
+  public func extend(_ additions: [(sequence: Sequence, count: Int)]) -> Step {
+    var (parts, owners): ([CachePages.Part], [Page]) = ([], [])
+    var row = 0
+    for (sequence, count) in additions {
+      precondition(count >= 1, "key-value cache: \(count) new positions")
+      var content = content(sequence)
+      contents[sequence] = nil  // so that pages of this sequence alone have one owner
+      let (start, end) = (content.length, content.length + count)
+      if start % CachePages.length != 0, !isKnownUniquelyReferenced(&content.pages[content.pages.count - 1]) {
+        content.pages[content.pages.count - 1] = content.pages[content.pages.count - 1].copy()
+      }
+      while content.pages.count * CachePages.length < end { content.pages.append(Page(bytes: layout.bytes)) }
+      content.length = end
+      parts.append(.init(start: start, count: count, row: row, firstPage: owners.count))
+      owners += content.pages
+      row += count
+      contents[sequence] = content
+    }
+    return Step(layout, parts, owners)
   }
 }

@@ -65,6 +65,7 @@ public final class TransformerBlock: Module {
   ///
   /// - Parameters:
   ///   - computeType: the type products run in.
+  ///   - cache: keys and values of earlier positions. x is then [1, R, width], the rows of the cache's step.
   ///   - random: draws for dropout; nil outside training.
   public func callAsFunction(
     _ x: Tensor, rotary: RotaryTable? = nil, keyLengths: Tensor? = nil, computeType: DType = .float32,

@@ -17,8 +17,7 @@ public final class AdamW: Optimizer {
   public let weightDecay: Float
   private let decays: (String, Tensor) -> Bool
   public private(set) var step = 0
-  private var m: [String: Tensor] = [:]
-  private var v: [String: Tensor] = [:]
+  private var moments: [String: (m: Tensor, v: Tensor)] = [:]
 
   public init(
     learningRate: @escaping Schedule, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8,
@@ -40,9 +39,7 @@ public final class AdamW: Optimizer {
     model.forEachStepped(gradients) { parameter, gradient in
       let weight = parameter.value
       settings.weight_decay = decays(parameter.name, weight) ? weightDecay : 0
-      let first = m[parameter.name, default: .zeros(weight.shape)]
-      let second = v[parameter.name, default: .zeros(weight.shape)]
-      (m[parameter.name], v[parameter.name]) = (first, second)
+      let (first, second) = moments(of: parameter.name, weight.shape)
       let copy = weight.storage.bfloat16Copy?.pointer.assumingMemoryBound(to: UInt16.self)
       parallelFor(weight.count, grain: elementGrain) { part in
         let i = part.lowerBound
@@ -54,16 +51,29 @@ public final class AdamW: Optimizer {
     step += 1
   }
 
+  private func moments(of name: String, _ shape: Shape) -> (m: Tensor, v: Tensor) {
+    if let known = moments[name] { return known }
+    let new = (m: Tensor.zeros(shape), v: Tensor.zeros(shape))
+    moments[name] = new
+    return new
+  }
+
   public var state: [String: Tensor] {
     var state: [String: Tensor] = [:]
-    for (name, tensor) in m { state["\(name).exp_avg"] = tensor }
-    for (name, tensor) in v { state["\(name).exp_avg_sq"] = tensor }
+    for (name, pair) in moments {
+      state["\(name).exp_avg"] = pair.m
+      state["\(name).exp_avg_sq"] = pair.v
+    }
     return state
   }
 
   public func restore(_ state: [String: Tensor], step: Int, for model: Module) throws(StateError) {
     let tables = try restored(state, kinds: ["exp_avg", "exp_avg_sq"], for: model)
-    (m, v) = (tables[0], tables[1])
+    moments = [:]
+    for name in Set(tables[0].keys).union(tables[1].keys) {
+      let shape = (tables[0][name] ?? tables[1][name]!).shape
+      moments[name] = (tables[0][name] ?? .zeros(shape), tables[1][name] ?? .zeros(shape))
+    }
     self.step = step
   }
 }

@@ -91,7 +91,7 @@ package struct AttentionSizes {
 
 /// softmax(scale · Q Kᵀ + bias, masked) V by the fused kernel; no gradient is recorded.
 /// - Returns: out [B, Tq, H·D] in q's type, and the log-sum-exp of each query's scores, [B, H, Tq].
-package func attentionForward(
+func attentionForward(
   _ sizes: AttentionSizes, q: HeadsView, k: HeadsView, v: HeadsView, mask: AttentionMask, scale: Float? = nil
 ) -> (out: Tensor, logSumExp: Tensor) {
   let out = Tensor(
@@ -102,6 +102,14 @@ package func attentionForward(
   nabla_attention_forward(
     &problem, q.input, k.input, v.input, view.output, logSumExp.floats, Int32(Threads.count))
   return (out, logSumExp)
+}
+
+/// The same into memory that is there.
+func attentionForward(
+  _ sizes: AttentionSizes, q: HeadsView, k: HeadsView, v: HeadsView, mask: AttentionMask, into out: HeadsView
+) {
+  var problem = sizes.problem(q.tensor.dtype, mask, scale: nil)
+  nabla_attention_forward(&problem, q.input, k.input, v.input, out.output, nil, Int32(Threads.count))
 }
 
 extension Tensor {

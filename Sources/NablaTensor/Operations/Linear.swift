@@ -33,13 +33,8 @@ extension Tensor {
       let isStored = constants.contains(where: \.isStored)
       y = Tensor(uninitialized: resultShape, dtype: isStored ? .float32 : resultType)
     }
-    var start = 0
-    for (i, weight) in constants.enumerated() {
-      weight.multiply(
-        x, rows: rows, bias: biases?[i].stopGradient().cast(.float32), into: y, startC: start, rowStrideC: width,
-        accumulating: residual != nil)
-      start += widths[i]
-    }
+    constants.multiply(
+      x, rows: rows, biases: biases?.map { $0.stopGradient().cast(.float32) }, into: y, accumulating: residual != nil)
     y = y.cast(resultType)
     guard nabla_recording_disabled() == 0,
       node != nil || residual?.node != nil || weights.contains(where: { $0.node != nil })

@@ -3,26 +3,40 @@ import CNablaKernels
 /// A linear layer's weight [outputs, inputs] as products read it.
 ///
 /// A float32 weight, or one already in the type of the product, is multiplied as a whole: training refreshes one copy in
-/// the compute type a step. Any other is constant, stays as it is stored (block-quantized, bfloat16, float16), and is
-/// widened a tile of rows at a time, so that no copy of it ever exists.
+/// the compute type a step. Any other is constant, and is read as it is stored (block-quantized, bfloat16, float16); no
+/// copy of it ever exists. How, the other operand's type decides:
+///
+/// - x float32: exact numbers. A row at a time is widened for a few rows of x, a tile for many.
+/// - x bfloat16, which says that 8 bits are precise enough: block-quantized weights are multiplied as integers, with x
+///   rounded to 8 bits in blocks of 32. Where the CPU multiplies bfloat16 in hardware, many rows take that way instead.
+///
+/// Whether gradients are recorded plays no part, so that log-probabilities are the same with and without.
 struct LinearWeight {
   let weight: Tensor
-  /// The type that products run in.
-  let type: DType
+  /// The type of the other operand, float32 or bfloat16.
+  let computeType: DType
   let isStored: Bool
 
-  /// - Parameter computeType: float32 or bfloat16, the other operand's type. Where the CPU does not multiply bfloat16
-  ///   in hardware, products with stored weights run in float32.
   init(_ weight: Tensor, for computeType: DType) {
-    let dense =
+    self.computeType = computeType
+    let isDense =
       weight.dtype == .float32 || (weight.dtype == computeType && (computeType == .float32 || hasFastBFloat16))
-    isStored = !dense && weight.dtype.isStorageOnly
+    isStored = !isDense && (weight.dtype.isQuantized || weight.dtype == .bfloat16 || weight.dtype == .float16)
     self.weight = isStored ? weight.stopGradient() : weight.stopGradient().computeCopy(computeType)
-    type = !isStored || hasFastBFloat16 ? computeType : .float32
   }
 
   var outputs: Int { weight.shape[0] }
   var inputs: Int { weight.shape[1] }
+
+  /// The type that tiles of a stored weight are widened to: where the CPU has no bfloat16 products, they run in float32.
+  private var tileType: DType { !isStored || hasFastBFloat16 ? computeType : .float32 }
+
+  /// Rows of x from which bfloat16 hardware is faster than integer products.
+  private static let manyRows = 64
+
+  fileprivate func multipliesIntegers(rows: Int) -> Bool {
+    weight.dtype.isQuantized && computeType == .bfloat16 && !(hasFastBFloat16 && rows >= LinearWeight.manyRows)
+  }
 
   /// y = x·Wᵀ + bias, or y += : rows `first`..<`first + rows` of x [..., inputs] into columns `startC`... of y, whose
   /// rows are `rowStrideC` apart. A stored weight needs a float32 y.
@@ -31,11 +45,19 @@ struct LinearWeight {
     rowStrideC: Int? = nil, accumulating: Bool = false
   ) {
     let stride = rowStrideC ?? outputs
-    let x = part(of: x, from: first * inputs, count: rows * inputs)
-    forEachTile { tile, start in
-      MatrixProduct(m: rows, n: tile.shape[0], k: inputs).run(
-        .matrix(x), .matrix(tile, transposed: true), bias: bias.map { $0[start..<start + tile.shape[0]] }, into: y,
-        startC: startC + start, rowStrideC: stride, accumulating: accumulating)
+    let x = x.reshaped([x.count])[first * inputs..<(first + rows) * inputs]
+    if multipliesIntegers(rows: rows) {
+      QuantizedRows(x, rows: rows).multiply(
+        [(self, bias, startC)], into: y, rowStrideC: stride, accumulating: accumulating)
+    } else if isStored && rows <= 8 {
+      multiplyRows(x.cast(.float32), rows, bias, into: y, startC, stride, accumulating)
+    } else {
+      let x = x.cast(tileType)
+      forEachTile { tile, start in
+        MatrixProduct(m: rows, n: tile.shape[0], k: inputs).run(
+          .matrix(x), .matrix(tile, transposed: true), bias: bias.map { $0[start..<start + tile.shape[0]] }, into: y,
+          startC: startC + start, rowStrideC: stride, accumulating: accumulating)
+      }
     }
   }
 
@@ -44,7 +66,7 @@ struct LinearWeight {
     _ dy: Tensor, from start: Int = 0, rowStride: Int? = nil, rows: Int, into dx: Tensor, startC: Int = 0,
     accumulating: Bool = false
   ) {
-    let dy = dy.cast(type)
+    let dy = dy.cast(tileType)
     forEachTile { tile, first in
       MatrixProduct(m: rows, n: inputs, k: tile.shape[0]).run(
         .columns(dy, from: start + first, rowStride: rowStride ?? outputs), .matrix(tile), into: dx, startC: startC,
@@ -52,22 +74,91 @@ struct LinearWeight {
     }
   }
 
-  /// Hands out the weight in the product's type: whole, or tiles of rows of about a megabyte.
-  private func forEachTile(_ body: (_ tile: Tensor, _ firstRow: Int) -> Void) {
-    guard isStored else { return body(weight, 0) }
-    let height = Swift.max(32, (1 << 20) / (Swift.max(inputs, 1) * type.size))
-    for first in stride(from: 0, to: outputs, by: height) {
-      body(weight[first..<Swift.min(first + height, outputs)].cast(type), first)
+  /// Each row of the weight is widened once, in cache, for a few rows of x.
+  private func multiplyRows(
+    _ x: Tensor, _ rows: Int, _ bias: Tensor?, into y: Tensor, _ startC: Int, _ stride: Int, _ accumulating: Bool
+  ) {
+    let type =
+      switch weight.dtype {
+      case .bfloat16: Int32(NABLA_STORED_BFLOAT16.rawValue)
+      case .float16: Int32(NABLA_STORED_FLOAT16.rawValue)
+      default: Int32(weight.dtype.blockType.rawValue)
+      }
+    let rowBytes = Int64(weight.dtype.byteCount(of: inputs))
+    parallelFor(outputs, grain: Swift.max(elementGrain / Swift.max(inputs, 1), 1)) { part in
+      nabla_stored_linear(
+        type, weight.pointer, rowBytes, Int64(inputs), Int64(part.lowerBound), Int64(part.upperBound), x.floats,
+        Int64(rows), bias?.floats, y.floats + startC, Int64(stride), accumulating)
     }
   }
 
-  /// Elements `first`..<`first + count` of x in the product's type.
-  private func part(of x: Tensor, from first: Int, count: Int) -> Tensor {
-    x.reshaped([x.count])[first..<first + count].cast(type)
+  /// Hands out the weight in the product's type: whole, or tiles of rows of about a megabyte.
+  private func forEachTile(_ body: (_ tile: Tensor, _ firstRow: Int) -> Void) {
+    guard isStored else { return body(weight, 0) }
+    let height = Swift.max(32, (1 << 20) / (Swift.max(inputs, 1) * tileType.size))
+    for first in stride(from: 0, to: outputs, by: height) {
+      body(weight[first..<Swift.min(first + height, outputs)].cast(tileType), first)
+    }
   }
 }
 
-extension DType {
-  /// Whether weights may be kept in this type without being trained.
-  var isStorageOnly: Bool { isQuantized || self == .bfloat16 || self == .float16 }
+/// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights they meet.
+private struct QuantizedRows {
+  private let memory: Tensor
+  private let rows: nabla_quantized_rows
+
+  /// x: rows · columns numbers, float32 or bfloat16.
+  init(_ x: Tensor, rows: Int) {
+    let columns = x.count / Swift.max(rows, 1)
+    memory = Tensor(
+      uninitialized: [Int(nabla_quantized_rows_bytes(Int64(rows), Int64(columns)))], dtype: .uint8)
+    let target = nabla_quantized_rows_in(memory.pointer, Int64(rows), Int64(columns))
+    parallelFor(rows, grain: Swift.max(elementGrain / 2 / Swift.max(columns, 1), 1)) { part in
+      let (first, last) = (Int64(part.lowerBound), Int64(part.upperBound))
+      if x.dtype == .bfloat16 {
+        nabla_quantize_rows_bfloat16(x.halves, first, last, target)
+      } else {
+        nabla_quantize_rows(x.floats, first, last, target)
+      }
+    }
+    self.rows = target
+  }
+
+  /// y[:, startC...] = x·Wᵀ + bias for each weight, or y +=, in one parallel region.
+  func multiply(
+    _ weights: [(weight: LinearWeight, bias: Tensor?, startC: Int)], into y: Tensor, rowStrideC: Int,
+    accumulating: Bool
+  ) {
+    let parts = weights.map { part in
+      nabla_quantized_weight(
+        blocks: part.weight.weight.pointer, rows: Int64(part.weight.outputs), type: part.weight.weight.dtype.blockType,
+        bias: part.bias.map { UnsafePointer($0.floats) }, column: Int64(part.startC))
+    }
+    withExtendedLifetime((memory, weights)) {
+      nabla_quantized_linear(
+        rows, parts, Int64(parts.count), y.floats, Int64(rowStrideC), accumulating, NABLA_QUANTIZED_BEST,
+        Int32(Threads.count))
+    }
+  }
+}
+
+extension [LinearWeight] {
+  /// y = x·Wᵢᵀ + bᵢ side by side, or y +=. x: [..., inputs], y: [rows, Σ outputs].
+  func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, into y: Tensor, accumulating: Bool) {
+    var starts: [Int] = []
+    var width = 0
+    for weight in self {
+      starts.append(width)
+      width += weight.outputs
+    }
+    let integers = indices.filter { self[$0].multipliesIntegers(rows: rows) }
+    if !integers.isEmpty {
+      QuantizedRows(x, rows: rows).multiply(
+        integers.map { (self[$0], biases?[$0], starts[$0]) }, into: y, rowStrideC: width, accumulating: accumulating)
+    }
+    for i in indices where !self[i].multipliesIntegers(rows: rows) {
+      self[i].multiply(
+        x, rows: rows, bias: biases?[i], into: y, startC: starts[i], rowStrideC: width, accumulating: accumulating)
+    }
+  }
 }

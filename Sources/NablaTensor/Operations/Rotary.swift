@@ -43,25 +43,40 @@ extension Tensor {
     precondition(
       offset >= 0 && offset + shape[1] <= table.positions,
       "rotary: positions \(offset)..<\(offset + shape[1]) of \(table.positions)")
-    let y = turned(table, heads: heads, headSize: headSize, offset: offset, direction: 1)
+    let time = shape[1]
+    let y = turned(table, heads: heads, headSize: headSize, direction: 1) { offset + $0 % time }
     return y.recorded(self) { dy, inputs in
-      inputs[0]?.accumulate(dy.turned(table, heads: heads, headSize: headSize, offset: offset, direction: -1))
+      inputs[0]?.accumulate(
+        dy.turned(table, heads: heads, headSize: headSize, direction: -1) { offset + $0 % time })
+    }
+  }
+
+  /// The same where each of the B · T rows has a position of its own: int32 [B · T]. Carries no gradient.
+  package func rotary(_ table: RotaryTable, heads: Int, headSize: Int, positions: Tensor) -> Tensor {
+    precondition(
+      positions.count == shape[0] * shape[1] && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
+      "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(positions.count) positions")
+    let numbers = positions.integers
+    return turned(table, heads: heads, headSize: headSize, direction: 1) { row in
+      let position = Int(numbers[row])
+      precondition(position >= 0 && position < table.positions, "rotary: position \(position) of \(table.positions)")
+      return position
     }
   }
 
   private func turned(
-    _ table: RotaryTable, heads: Int, headSize: Int, offset: Int, direction: Float
+    _ table: RotaryTable, heads: Int, headSize: Int, direction: Float, position: (_ row: Int) -> Int
   ) -> Tensor {
     let x = stopGradient().inComputeType
-    let (time, width) = (shape[1], shape[2])
+    let width = shape[2]
     let y = Tensor(uninitialized: shape, dtype: x.dtype)
     let pairs = table.rotatedSize / 2
     let size = x.dtype.size
     let interleaved: Int32 = table.pairing == .interleaved ? 1 : 0
     let rest = (width - heads * headSize) * size
-    parallelFor(shape[0] * time, grain: rowGrain(width)) { rows in
+    parallelFor(shape[0] * shape[1], grain: rowGrain(width)) { rows in
       for row in rows {
-        let position = offset + row % time
+        let position = position(row)
         let (cosine, sine) = (table.cosine.floats + position * pairs, table.sine.floats + position * pairs)
         if x.dtype == .bfloat16 {
           nabla_rotary_bfloat16(

@@ -60,5 +60,7 @@ public struct ChatMessageError: Error, Equatable, CustomStringConvertible {
   public var place: String
   public var problem: String
 
+  public init(place: String, problem: String) { (self.place, self.problem) = (place, problem) }
+
   public var description: String { "\(place): \(problem)" }
 }

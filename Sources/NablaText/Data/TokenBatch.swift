@@ -27,15 +27,16 @@ public struct TokenBatch: Sendable {
     targets = windows(shift: 1)
   }
 
-  /// One row for each of `rows`; rows that are short are padded with token 0 and targets that do not count.
-  init(_ dataset: TokenDataset, rows: [Range<Int>], batchSize: Int, context: Int) {
-    targetCount = rows.reduce(0) { $0 + $1.count }
+  /// One row for each of `rows`; rows that are short are padded with token 0 and targets that do not count. Nor do the
+  /// first `skipped` targets of a row.
+  init(_ dataset: TokenDataset, rows: [(range: Range<Int>, skipped: Int)], batchSize: Int, context: Int) {
+    targetCount = rows.reduce(0) { $0 + $1.range.count - $1.skipped }
     var inputs = [Int32](repeating: 0, count: batchSize * context)
     var targets = [Int32](repeating: Self.ignoredTarget, count: batchSize * context)
-    for (row, range) in rows.enumerated() {
+    for (row, (range, skipped)) in rows.enumerated() {
       for (column, position) in range.enumerated() {
         inputs[row * context + column] = dataset[position]
-        targets[row * context + column] = dataset[position + 1]
+        if column >= skipped { targets[row * context + column] = dataset[position + 1] }
       }
     }
     self.inputs = Tensor(inputs, [batchSize, context])

@@ -72,28 +72,35 @@ public struct ShuffledWindows: Sendable {
 public struct SequentialWindows: Sendable, Sequence {
   public let dataset: TokenDataset
   public let context: Int
+  public let stride: Int
   public let batchSize: Int
 
+  /// - Parameter stride: tokens from the start of one window to that of the next, at most `context`; nil for `context`.
+  ///   Where windows overlap, only the targets that no earlier window had count.
   /// - Throws: ``CorpusError/tooShort(tokenCount:context:)`` when there is no token to predict.
-  public init(_ dataset: TokenDataset, context: Int, batchSize: Int) throws {
+  public init(_ dataset: TokenDataset, context: Int, stride: Int? = nil, batchSize: Int) throws {
     precondition(context > 0 && batchSize > 0, "windows: context \(context) and batch size \(batchSize) must be > 0")
+    precondition(
+      (1...context).contains(stride ?? context), "windows: a stride of \(stride!) for a context of \(context)")
     if dataset.count < 2 { throw CorpusError.tooShort(tokenCount: dataset.count, context: 1) }
     self.dataset = dataset
     self.context = context
+    self.stride = stride ?? context
     self.batchSize = batchSize
   }
 
+  private var targetCount: Int { dataset.count - 1 }
+  private var rowCount: Int { 1 + (Swift.max(0, targetCount - context) + stride - 1) / stride }
+
   /// Batches in all.
-  public var batchCount: Int {
-    let rows = (dataset.count - 1 + context - 1) / context
-    return (rows + batchSize - 1) / batchSize
-  }
+  public var batchCount: Int { (rowCount + batchSize - 1) / batchSize }
 
   public func batch(_ index: Int) -> TokenBatch {
     precondition((0..<batchCount).contains(index), "batch \(index) is outside 0..<\(batchCount)")
-    let targetCount = dataset.count - 1
-    let starts = stride(from: index * batchSize * context, to: targetCount, by: context).prefix(batchSize)
-    let rows = starts.map { $0..<Swift.min($0 + context, targetCount) }
+    let rows = (index * batchSize..<Swift.min((index + 1) * batchSize, rowCount)).map { row in
+      let start = row * stride
+      return (range: start..<Swift.min(start + context, targetCount), skipped: row == 0 ? 0 : context - stride)
+    }
     return TokenBatch(dataset, rows: rows, batchSize: batchSize, context: context)
   }
 

@@ -12,6 +12,29 @@ public struct ProgressReport: Sendable, Equatable {
   /// Bytes in use.
   public var memory: Int?
   public var secondsLeft: Double?
+  /// What else this kind of training tells, shown after the loss.
+  public var figures: [Figure] = []
+
+  /// A number with its name.
+  public struct Figure: Sendable, Equatable {
+    /// In JSON.
+    public var name: String
+    /// On the terminal.
+    public var label: String
+    public var value: Double
+    /// Whether it is shown as "12.3k steps/s" rather than as "return 123".
+    public var isRate: Bool
+
+    public init(_ name: String, _ label: String, _ value: Double, isRate: Bool = false) {
+      (self.name, self.label, self.value, self.isRate) = (name, label, value, isRate)
+    }
+
+    var text: String {
+      isRate
+        ? "\(scaled(value, ["", "k", "M", "G"])) \(label)"
+        : "\(label) \(significant((value * 1e4).rounded() / 1e4, digits: 3))"
+    }
+  }
 
   public init(
     step: Int, total: Int, loss: Double? = nil, tokensPerSecond: Double? = nil, flopsPerSecond: Double? = nil,
@@ -28,14 +51,14 @@ public struct ProgressReport: Sendable, Equatable {
 
   /// The parts of the display, the most important first.
   var parts: [String] {
-    [
-      "\(step)/\(total)",
-      loss.map { "loss \(significant($0, digits: 4))" },
+    let what: [String?] = ["\(step)/\(total)", loss.map { "loss \(significant($0, digits: 4))" }]
+    let rest: [String?] = [
       secondsLeft.map { "\(duration($0)) left" },
       tokensPerSecond.map { "\(scaled($0, ["", "k", "M", "G"])) tok/s" },
       flopsPerSecond.map { "\(significant($0 / 1e12, digits: 3)) TFLOP/s" },
       memory.map { "\(scaled(Double($0), [" B", " kB", " MB", " GB", " TB"]))" },
-    ].compactMap { $0 }
+    ]
+    return (what + figures.map(\.text) + rest).compactMap { $0 }
   }
 
   /// One JSON object for machines.
@@ -46,6 +69,7 @@ public struct ProgressReport: Sendable, Equatable {
     object["flops_per_second"] = flopsPerSecond.map { .number($0) }
     object["memory_bytes"] = memory.map { .integer($0) }
     object["seconds_left"] = secondsLeft.map { .number($0) }
+    for figure in figures { object[figure.name] = .number(figure.value) }
     return .object(object)
   }
 }

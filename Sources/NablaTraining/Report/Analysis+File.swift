@@ -62,7 +62,7 @@ extension DecodingError {
   }
 
   /// The path to the value, as `attention[0].heads[2].entropy`.
-  fileprivate var place: String {
+  var place: String {
     let path = context.codingPath.reduce(into: "") { path, key in
       path += key.intValue.map { "[\($0)]" } ?? (path.isEmpty ? key.stringValue : ".\(key.stringValue)")
     }
@@ -70,7 +70,7 @@ extension DecodingError {
     return path.isEmpty ? "the file" : path
   }
 
-  fileprivate var problem: String {
+  var problem: String {
     if case .keyNotFound = self { return "is missing" }
     return context.debugDescription
   }

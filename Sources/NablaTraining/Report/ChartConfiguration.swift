@@ -22,6 +22,8 @@ struct ChartConfiguration: Encodable {
     var showLine = true
     /// The lowest is drawn on top.
     var order = 0
+    /// "-1" fills the space to the line before; a line without a label is not in the legend.
+    var fill: String?
   }
 
   struct Axis: Encodable {

@@ -3,7 +3,8 @@ import NablaFormats
 /// The saved configuration, one table for each of its groups.
 func configurationSection(_ source: ReportSource) -> ReportSection? {
   let members = source.configuration.object?.members ?? []
-  let plain = members.filter { $0.value.object == nil }
+  // The members of a study have pages of their own.
+  let plain = members.filter { $0.value.object == nil && $0.key != "members" }
   let groups =
     (plain.isEmpty ? [] : [("run", plain)])
     + members.compactMap { member in

@@ -1,6 +1,6 @@
-/// Draws the charts of ``curvesSection(_:)`` in the colours of the theme.
+/// Draws the charts of ``curvesSection(_:)``, or of another island that `chartsData` names, in the colours of the theme.
 let curvesScript = #"""
-  const legendLabels = chart => Chart.defaults.plugins.legend.labels.generateLabels(chart).map(label => {
+  const legendLabels = chart => Chart.defaults.plugins.legend.labels.generateLabels(chart).filter(label => label.text).map(label => {
     const dataset = chart.data.datasets[label.datasetIndex];
     const pointStyle = dataset.showLine ? "line" : dataset.pointStyle;
     return { ...label, pointStyle, lineWidth: 2, strokeStyle: dataset.borderColor };
@@ -12,7 +12,8 @@ let curvesScript = #"""
     for (const dataset of datasets) {
       const color = nabla.color(dataset.color);
       dataset.borderColor = color + Math.round(dataset.opacity * 255).toString(16).padStart(2, "0");
-      dataset.backgroundColor = dataset.pointBackgroundColor = dataset.pointBorderColor = color;
+      dataset.pointBackgroundColor = dataset.pointBorderColor = color;
+      dataset.backgroundColor = dataset.fill ? color + "2e" : color;
       dataset.pointBorderWidth = dataset.showLine ? 0 : 2.5;
     }
     for (const axis of Object.values(scales)) {
@@ -21,7 +22,7 @@ let curvesScript = #"""
       axis.grid = { color: line, borderColor: line };
     }
     plugins.legend.labels = { usePointStyle: true, boxWidth: 20, color: muted, generateLabels: legendLabels };
-    plugins.tooltip = { callbacks: {
+    plugins.tooltip = { filter: item => item.dataset.label, callbacks: {
       title: items => items.length ? "step " + nabla.formats.plain(items[0].parsed.x) : "",
       label: item => item.raw.note
         ? item.raw.note.match(/.{1,60}(\s|$)|.{1,60}/g)
@@ -30,7 +31,7 @@ let curvesScript = #"""
     return { ...configuration, data: { datasets }, options: { ...configuration.options, plugins, scales } };
   };
 
-  for (const { id, configuration } of nabla.data("curves-data")) {
+  for (const { id, configuration } of nabla.data(chartsData)) {
     let chart;
     const draw = () => {
       chart?.destroy();

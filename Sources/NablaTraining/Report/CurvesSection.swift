@@ -37,5 +37,5 @@ func curvesSection(_ source: ReportSource) throws -> ReportSection? {
       </div>
       \(try jsonIsland(id: "curves-data", charts))
       """,
-    script: curvesScript, needsCharts: true)
+    script: "const chartsData = \"curves-data\";\n" + curvesScript, needsCharts: true)
 }

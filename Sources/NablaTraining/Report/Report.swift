@@ -10,7 +10,8 @@ public enum Report {
   typealias Section = @Sendable (ReportSource) throws -> ReportSection?
 
   static let sections: [Section] = [
-    summarySection, curvesSection, samplesSection, attentionSection, positionsSection, configurationSection,
+    summarySection, seedsSection, curvesSection, objectiveSection, policySection, replaySection, samplesSection,
+    attentionSection, positionsSection, configurationSection,
   ]
 
   /// Writes `report.html` into the run folder, replacing the one that is there.

@@ -17,6 +17,19 @@ struct ReportSource {
   /// In the order of their steps.
   var samples: [Sample]
   var analysis: Analysis?
+  var policy: PolicyAnalysis?
+  /// The runs of a study of several seeds or algorithms, by algorithm in order.
+  var seedGroups: [SeedGroup]
+
+  /// The runs of one algorithm.
+  struct SeedGroup {
+    struct Run {
+      var seed: String
+      var metrics: RunMetrics
+    }
+    var algorithm: String
+    var runs: [Run]
+  }
 
   /// The last part of the path.
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
@@ -32,6 +45,24 @@ struct ReportSource {
     metrics = try RunMetrics(contentsOfFile: run.metricsPath)
     samples = try Self.readSamples(run.samplesPath)
     analysis = try Analysis(contentsOfFile: Analysis.path(in: run))
+    policy = try PolicyAnalysis(contentsOfFile: PolicyAnalysis.path(in: run))
+    seedGroups = try Self.readSeedGroups(configuration, in: run.path)
+  }
+
+  /// Follows the `members` of a study's configuration into its subfolders; those that have not begun are left out.
+  private static func readSeedGroups(_ configuration: JSONValue, in path: String) throws -> [SeedGroup] {
+    var groups: [SeedGroup] = []
+    for member in configuration["members"]?.array ?? [] {
+      guard let folder = member["folder"]?.string, !folder.contains("/"), folder != "..",
+        let algorithm = member["setup"]?["algorithm"]?.string
+      else { continue }
+      let metrics = try RunMetrics(contentsOfFile: "\(path)/\(folder)/metrics.jsonl")
+      if metrics.names.isEmpty { continue }
+      let seed = member["setup"]?["settings"]?["seed"]?.integer.map { "\($0)" } ?? folder
+      if groups.last?.algorithm != algorithm { groups.append(SeedGroup(algorithm: algorithm, runs: [])) }
+      groups[groups.count - 1].runs.append(.init(seed: seed, metrics: metrics))
+    }
+    return groups
   }
 
   /// The first value with one of these names, at the top of the configuration or in one of its groups. Case and

@@ -121,6 +121,20 @@ let reportStyle = """
   .scale { display: flex; align-items: center; justify-content: flex-end; gap: 0.5rem; margin-top: 0.5rem; }
   .scale canvas { width: 10rem; height: 0.7rem; border: 1px solid var(--line); }
 
+  .plot { width: 100%; height: auto; display: block; }
+  .plot text { fill: var(--muted); font-size: 12px; }
+  .key { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; margin: 0.4rem 0; font-size: 0.84rem; color: var(--muted); }
+  .key i { display: inline-block; width: 0.9em; height: 0.9em; border-radius: 2px; margin-right: 0.4em; vertical-align: -0.1em; border: 1px solid var(--line); }
+  .replay { padding: 0.9rem 1rem; }
+  .replay canvas { display: block; width: 100%; max-width: 600px; aspect-ratio: 600 / 320; margin: 0 auto; }
+  .controls { display: flex; align-items: center; gap: 0.8rem; font-size: 0.9rem; margin-top: 0.6rem; }
+  .controls input { flex: 1; min-width: 0; accent-color: var(--accent); }
+  .controls button { font: inherit; padding: 0.2rem 0.9rem; border: 1px solid var(--line); border-radius: 6px; background: none; color: inherit; cursor: pointer; }
+  .controls output { font-variant-numeric: tabular-nums; min-width: 11rem; text-align: right; color: var(--muted); }
+  .wide { overflow-x: auto; margin-top: 1rem; }
+  .results { margin: 0; }
+  .results th, .results td { width: auto; padding-right: 1rem; }
+
   .tables { columns: 24rem; column-gap: 1rem; }
   table {
     width: 100%; margin: 0 0 1rem; border-spacing: 0; font-size: 0.86rem; break-inside: avoid; padding: 0.6rem 1rem;

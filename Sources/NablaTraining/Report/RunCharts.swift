@@ -1,18 +1,21 @@
 /// The charts for which a run has numbers: the known metrics, and every other one on a chart of its own.
 func runCharts(_ source: ReportSource) -> [ReportChart] {
   let metrics = source.metrics
-  let shown = Set(knownMetrics.map(\.name) + ["loss", "validation_loss", "tokens", "seconds", "time"])
+  let shown = Set(
+    (knownMetrics + policyMetrics).map(\.name) + ["loss", "validation_loss", "tokens", "seconds", "time"]
+      + ["charts/episodes", "charts/epochs", "charts/seconds"])
   let others = metrics.names.filter { !shown.contains($0) }.prefix(40).enumerated().map { index, name in
     MetricChart(
       name: name, id: "other-\(index)", title: name, caption: "", axis: name, color: "accent", isSmoothed: true)
   }
   let isSystem = { (chart: MetricChart) in chart.startsAtZero }
+  let known = policyMetrics + knownMetrics
   return [lossChart(source)].compactMap { $0 }
-    + (knownMetrics.filter { !isSystem($0) } + others + knownMetrics.filter(isSystem)).compactMap { $0.chart(metrics) }
+    + (known.filter { !isSystem($0) } + others + known.filter(isSystem)).compactMap { $0.chart(metrics) }
 }
 
 /// How a metric is drawn.
-private struct MetricChart {
+struct MetricChart {
   /// In `metrics.jsonl`.
   var name: String
   var id: String

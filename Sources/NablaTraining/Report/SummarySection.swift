@@ -36,6 +36,11 @@ private func summaryFacts(_ source: ReportSource) -> [(name: String, value: Stri
   add(
     "Training loss", finalLoss.map { significant($0.value, digits: 4) }, finalLoss.map { "at step \(grouped($0.step))" }
   )
+  let finalReturn = metrics[returnMetric].last
+  add(
+    "Return", finalReturn.map { significant($0.value, digits: 4) }, "mean of the last 100 episodes")
+  add("Environment steps", finalReturn.map { count($0.step) }, nil)
+  add("Episodes", metrics.last("charts/episodes").map(count), nil)
   let best = metrics.minimum("validation_loss")
   add("Best validation loss", best.map { significant($0.value, digits: 4) }, best.map { "at step \(grouped($0.step))" })
   let bits = metrics.minimum("validation_bits_per_byte")
@@ -43,6 +48,7 @@ private func summaryFacts(_ source: ReportSource) -> [(name: String, value: Stri
   add("Tokens seen", metrics.maximum("tokens").map(count), nil)
   add("Duration", trainingSeconds(metrics).map(duration), nil)
   add("Throughput", median(metrics["tokens_per_second"]).map { "\(count($0)) tok/s" }, "median")
+  add("Throughput", median(metrics["charts/SPS"]).map { "\(count($0)) steps/s" }, "median")
   add("Peak memory", metrics.maximum("memory_bytes").map { scaled($0, [" B", " kB", " MB", " GB", " TB"]) }, nil)
   if !metrics.skips.isEmpty { add("Skipped steps", "\(metrics.skips.count)", nil) }
   return facts
@@ -50,7 +56,7 @@ private func summaryFacts(_ source: ReportSource) -> [(name: String, value: Stri
 
 /// By the run's own clock, else between its first and last record.
 private func trainingSeconds(_ metrics: RunMetrics) -> Double? {
-  if let seconds = metrics.maximum("seconds") { return seconds }
+  if let seconds = metrics.maximum("seconds") ?? metrics.maximum("charts/seconds") { return seconds }
   guard let first = metrics["time"].first, let last = metrics["time"].last, last.value > first.value else { return nil }
   return last.value - first.value
 }
@@ -74,6 +80,11 @@ private func modelLine(_ source: ReportSource) -> String? {
   ].compactMap { $0 }
   let shape = parts.joined(separator: ", ")
   let preset = source.setting("preset")?.string
+  if let environment = source.configuration["environment"]?.string {
+    let algorithm = source.configuration["algorithm"]?.string
+    let count = number(source.setting("environment_count")).map { "\($0) environments" }
+    return ([environment, algorithm, count].compactMap { $0 }).joined(separator: ", ")
+  }
   switch (preset, shape.isEmpty) {
   case (let preset?, false): return "Preset \(preset): \(shape)"
   case (let preset?, true): return "Preset \(preset)"
@@ -99,6 +110,12 @@ private func dataLine(_ source: ReportSource) -> String? {
 private func nextCommands(_ source: ReportSource) -> [(purpose: String, command: String)] {
   let path = shellQuoted(source.path)
   let makesText = ["pretrain", "sft", "dpo", "grpo", "rlhf"].contains(source.command)
+  if source.command == "rl" {
+    let isStudy = !source.seedGroups.isEmpty
+    return (isStudy ? [] : [("Evaluate", "nabla rl evaluate \(path)")]) + [
+      ("Continue", "nabla rl train --resume \(path)"), ("Rebuild this page", "nabla report \(path)"),
+    ]
+  }
   return (makesText ? [("Generate", "nabla generate \(path) --prompt \"…\"")] : []) + [
     ("Continue", "nabla \(source.command) --resume \(path)"), ("Rebuild this page", "nabla report \(path)"),
   ]

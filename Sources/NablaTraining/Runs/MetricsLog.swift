@@ -34,6 +34,11 @@ public final class MetricsLog {
   /// Appends one record. Names are unique, and neither "step" nor "time"; a value that is not finite is written as
   /// null, JSON having no other word for it.
   public func record(step: Int, _ values: KeyValuePairs<String, Double>) throws(FileError) {
+    try record(step: step, values.map { ($0.key, $0.value) })
+  }
+
+  /// Appends one record. The same rules hold.
+  public func record(step: Int, _ values: [(name: String, value: Double)]) throws(FileError) {
     var object: JSONObject = JSONObject([
       ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),
     ])

@@ -5,6 +5,9 @@ Each folder holds config.json, generation_config.json, model.safetensors and ref
   llama-tied     2 layers, C 32, 4 query and 2 key/value heads, V 64, lm_head tied to the embedding
   llama-untied   the same with its own lm_head
   llama-scaled   head_dim 16 (not C / heads), 1 key/value head, llama3 rotary scaling, rope_theta 500000
+  mistral        a sliding window of 5 positions, shorter than the sequences; 8 heads in 2 groups
+  qwen2          biases on queries, keys and values; the window of 4 positions from layer 1 on
+  qwen3          a norm of each query and key head, head_dim 12 (not C / heads)
   gpt2           2 layers, C 32, 4 heads, V 64, tied
 """
 
@@ -12,17 +15,19 @@ import shutil
 
 import torch
 from safetensors.torch import save_file
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
+    Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 from fixture import FOLDER
 
 
-def llama(**changes):
+def llama(config=LlamaConfig, model=LlamaForCausalLM, **changes):
     # A wide initial range makes logits that a wrong layer changes visibly.
     settings = dict(
         vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
         intermediate_size=48, max_position_embeddings=64, rms_norm_eps=1e-5, initializer_range=0.3,
         bos_token_id=1, eos_token_id=2, dtype="float32")
-    return LlamaForCausalLM(LlamaConfig(**(settings | changes)))
+    return model(config(**(settings | changes)))
 
 
 def save(name, make):
@@ -50,6 +55,13 @@ save("llama-scaled", lambda: llama(
     max_position_embeddings=256, rope_parameters={
         "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 32}))
+save("mistral", lambda: llama(
+    MistralConfig, MistralForCausalLM, sliding_window=5, num_attention_heads=8, attn_implementation="eager"))
+save("qwen2", lambda: llama(
+    Qwen2Config, Qwen2ForCausalLM, use_sliding_window=True, sliding_window=4, max_window_layers=1,
+    tie_word_embeddings=True, attn_implementation="eager"))
+save("qwen3", lambda: llama(
+    Qwen3Config, Qwen3ForCausalLM, head_dim=12, tie_word_embeddings=False, attn_implementation="eager"))
 save("gpt2", lambda: GPT2LMHeadModel(GPT2Config(
     vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3, bos_token_id=1,
     eos_token_id=2, dtype="float32")))

@@ -13,20 +13,10 @@ enum TimeMLP {
       Metric(key: "train_microseconds", label: "forward + backward + Adam, µs", higherIsBetter: false),
     ])
 
-  final class Network: Module {
-    let first, second, third: Linear
-    init(random: inout RandomSource) {
-      first = Linear(4, 64, random: &random)
-      second = Linear(64, 64, random: &random)
-      third = Linear(64, 2, random: &random)
-    }
-    func callAsFunction(_ x: Tensor) -> Tensor { third(second(first(x).tanh()).tanh()) }
-  }
-
   @Sendable static func nabla() -> Round {
     Threads.count = 1
     var random = RandomSource(seed: 1)
-    let network = Network(random: &random)
+    let network = MultilayerPerceptron([4, 64, 64, 2], random: &random)
     let optimizer = AdamW(learningRate: constant(1e-3), weightDecay: 0)
     let (x, y) = (random.normal([8, 4]), random.normal([8, 2]))
     func train() {

@@ -17,13 +17,19 @@ public struct Evaluation: Codable, Sendable {
 }
 
 extension TransformerLM {
-  /// Predicts each token of `data` but the first once, in windows of at most `context` tokens that do not overlap.
+  /// Predicts each token of `data` but the first once, in windows of at most `context` tokens.
   ///
-  /// - Parameter batches: how many batches to read, evenly spread; nil for all.
+  /// - Parameters:
+  ///   - stride: tokens from the start of one window to that of the next; nil for `context`, windows that do not
+  ///     overlap. A smaller one gives each prediction at least `context` - `stride` tokens before it (but for the first
+  ///     window's) and takes `context` / `stride` times as long.
+  ///   - batches: how many batches to read, evenly spread; nil for all.
   public func evaluate(
-    _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, batchSize: Int = 8, batches: Int? = nil
+    _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, stride: Int? = nil, batchSize: Int = 8,
+    batches: Int? = nil
   ) throws -> Evaluation {
-    let windows = try SequentialWindows(data, context: context ?? configuration.context, batchSize: batchSize)
+    let windows = try SequentialWindows(
+      data, context: context ?? configuration.context, stride: stride, batchSize: batchSize)
     let chosen = Swift.min(batches ?? windows.batchCount, windows.batchCount)
     let byteCounts = tokenizer.byteCounts()
     var (nats, tokens, bytes) = (0.0, 0, 0)

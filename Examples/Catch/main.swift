@@ -1,0 +1,36 @@
+// Train PPO in an environment of your own: move a paddle to catch a falling ball.
+import Nabla
+
+struct Catch: Environment {
+  var ball = 0, height = 0, paddle = 0
+  var observationSpace: ObservationSpace { ObservationSpace(["ball", "height", "paddle"], within: [1, 1, 1]) }
+  var actionSpace: ActionSpace { .discrete(3) }  // left, stay, right
+
+  mutating func reset(seed: UInt64) -> [Float] {
+    var random = RandomSource(seed: seed)
+    (ball, height, paddle) = (.random(in: 0...8, using: &random), 8, 4)
+    return observation
+  }
+
+  mutating func step(_ action: Int) -> EnvironmentStep {
+    paddle = min(max(paddle + action - 1, 0), 8)
+    height -= 1
+    let isDown = height == 0
+    return EnvironmentStep(observation, reward: isDown ? (paddle == ball ? 1 : -1) : 0, terminated: isDown)
+  }
+
+  private var observation: [Float] { [Float(ball) / 4 - 1, Float(height) / 8, Float(paddle) / 4 - 1] }
+}
+
+var settings = PPOConfiguration()
+settings.totalSteps = 60_000
+settings.learningRate = 2e-3
+settings.entropyCoefficient = 0.01
+
+let environments = VectorEnvironment(count: settings.environmentCount) { Catch() }
+let ppo = try PPO(settings, in: environments)
+try ppo.train { update in
+  if update.update % 5 == 0 { print("step \(update.step)  return \(update.episodicReturn ?? 0)") }
+}
+let result = try ppo.agent.evaluate(VectorEnvironment(count: 100) { Catch() }, seed: 7)
+print("caught share \((result.meanReturn + 1) / 2)")

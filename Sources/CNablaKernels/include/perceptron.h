@@ -1,0 +1,36 @@
+// A multilayer perceptron in one call: y = W_L·a(… a(W₁·x + b₁) …) + b_L with an activation a between the layers.
+//
+// Small networks spend most of their time on the cost of operations rather than on arithmetic. Here a block of rows goes
+// through all layers while it is in the first caches, forward and backward, and all gradients come out of one call.
+// Results have the same bits for any thread count: how rows are cut, and the order of all sums, depend on shapes alone.
+#pragma once
+#include <stdint.h>
+#include "attention.h"
+
+enum nabla_perceptron_activation { NABLA_PERCEPTRON_TANH = 0, NABLA_PERCEPTRON_RELU = 1 };
+
+/// The most layers, and the widest layer, that these kernels take.
+enum { NABLA_PERCEPTRON_MAX_LAYERS = 8, NABLA_PERCEPTRON_MAX_WIDTH = 512 };
+
+/// Layer l has weights [widths[l + 1], widths[l]] and biases [widths[l + 1]], all float32.
+struct nabla_perceptron {
+  int32_t layerCount;
+  enum nabla_perceptron_activation activation;
+  int32_t widths[NABLA_PERCEPTRON_MAX_LAYERS + 1];
+  enum nabla_attention_isa isa;  // use at most this (for tests); 0 for the best
+};
+
+/// The floats of scratch that a forward pass needs.
+int64_t nabla_perceptron_forward_floats(const struct nabla_perceptron *p, int64_t rows);
+/// x: [rows, widths[0]] → y: [rows, widths[layerCount]]. `scratch`, 64-byte aligned, holds the activations afterwards,
+/// which the backward pass takes.
+void nabla_perceptron_forward(const struct nabla_perceptron *p, int64_t rows, const float *x, const float *const *weights,
+                              const float *const *biases, float *scratch, float *y, int32_t threadCount);
+
+/// The floats of scratch that a backward pass needs.
+int64_t nabla_perceptron_backward_floats(const struct nabla_perceptron *p, int64_t rows);
+/// From dy the gradients of all weights and biases, and of x where dx is not null. `saved` is the scratch of the forward
+/// pass.
+void nabla_perceptron_backward(const struct nabla_perceptron *p, int64_t rows, const float *const *weights,
+                               const float *saved, const float *dy, float *scratch, float *dx, float *const *dWeights,
+                               float *const *dBiases, int32_t threadCount);

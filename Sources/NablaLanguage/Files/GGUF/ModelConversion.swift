@@ -1,0 +1,138 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaText
+
+/// A model from one file format, and type of weights, to another: GGUF files and Hugging Face folders, in any direction.
+///
+/// Tensors pass one at a time, a few million elements in memory, so that a model of any size can be converted.
+public struct ModelConversion {
+  /// The GGUF file, or the folder with the model.
+  public let input: String
+  public let output: String
+  /// What to store weights in; nil to keep what they are in (in a folder, which has no block types, float32).
+  public let type: GGMLType?
+
+  /// - Parameters:
+  ///   - input: a GGUF file, a Hugging Face folder, or a training run.
+  ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
+  /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
+  public init(from input: String, to output: String, type: GGMLType? = nil) throws {
+    self.input = GGUFFile.isGGUF(input) ? input : try TrainedModel.modelFolder(input)
+    (self.output, self.type) = (output, type)
+    guard !pathExists(output) else {
+      throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
+    }
+    if let type, !writesGGUF, ![.f32, .f16, .bf16].contains(type) {
+      throw ModelFolderError(
+        file: output,
+        problem:
+          "a Hugging Face folder holds weights as f32, f16 or bf16, not \(type.name); end the name in .gguf for that")
+    }
+  }
+
+  /// The types that weights can be stored in.
+  public static var types: [GGMLType] { QuantizationRule.types }
+
+  var writesGGUF: Bool { output.hasSuffix(".gguf") }
+
+  /// - Parameter progress: called before each tensor with how many are done, how many there are, and its name.
+  public func run(progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) -> Void = { _, _, _ in }) throws {
+    switch (GGUFFile.isGGUF(input), writesGGUF) {
+    case (true, true): try requantize(try GGUFFile(path: input), progress)
+    case (false, true): try writeGGUF(try ModelSource(folder: input), progress)
+    case (true, false):
+      let gguf = try GGUFModel(path: input)
+      try writeFolder(ModelSource(gguf), PretrainedTokenizer(gguf.file.metadata), progress)
+    case (false, false): try writeFolder(try ModelSource(folder: input), nil, progress)
+    }
+  }
+
+  typealias Progress = (Int, Int, String) -> Void
+
+  private func rule(tiesEmbeddings: Bool) -> QuantizationRule? {
+    type.map { QuantizationRule(type: $0, tiesEmbeddings: tiesEmbeddings) }
+  }
+
+  // MARK: GGUF to GGUF: any architecture, as nothing but types changes
+
+  private func requantize(_ file: GGUFFile, _ progress: @escaping Progress) throws {
+    let rule = rule(tiesEmbeddings: !file.contains("output.weight"))
+    var metadata = file.metadata
+    rule?.describe(in: &metadata)
+    let tensors = try file.entries.enumerated().map { index, entry in
+      let isCounting = [.i8, .i16, .i32, .i64].contains(entry.type)  // tables, not weights
+      let type = isCounting ? entry.type : rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
+      // Read now, so that a type that cannot be computed with ends this before anything is written.
+      let tensor = type == entry.type ? nil : try file.tensor(entry.name)
+      return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in
+        progress(index, file.entries.count, entry.name)
+        guard let tensor else { return try file.withBytes(of: entry) { try writer.write($0) } }
+        try writeRows(of: tensor, as: DType(type)!, to: writer)
+      }
+    }
+    try GGUFFile.write(tensors, metadata: metadata, to: output)
+  }
+
+  // MARK: To GGUF
+
+  private func writeGGUF(_ source: ModelSource, _ progress: @escaping Progress) throws {
+    let c = source.configuration
+    guard let architecture = GGUFArchitecture(source.architecture) else {
+      throw ModelFolderError(
+        file: "\(input)/config.json",
+        problem: "GGUF has no name for a model of this make-up; llama, mistral, qwen2, "
+          + "qwen3 and gpt2 can be written")
+    }
+    guard c.firstWindowLayer == nil else {
+      throw ModelFolderError(
+        file: "\(input)/config.json", problem: "GGUF cannot say that some layers have a sliding window and some none")
+    }
+    let rule = rule(tiesEmbeddings: c.tieEmbeddings)
+    var metadata = try architecture.metadata(c)
+    metadata["general.name"] = .string(input.split(separator: "/").last.map(String.init) ?? "model")
+    rule?.describe(in: &metadata)
+    try GGUFTokenizerWriter(folder: input, vocabularySize: c.vocabularySize).add(to: &metadata)
+
+    let maps = GGUFTensorMap.all(architecture, c)
+    let held = Set(source.parameters)
+    let wanted = Set(maps.flatMap(\.parameters))
+    if let unknown = held.subtracting(wanted).sorted().first {
+      throw ModelFolderError(file: input, problem: "the tensor \(unknown) has no place in a GGUF file")
+    }
+    var tensors = try maps.enumerated().map { index, map in
+      var shape = c.shape(of: map.parameters[0])
+      shape[0] *= map.parameters.count
+      let stored = try held.contains(map.parameters[0]) ? source.type(map.parameters[0]) : .f32
+      let kept = shape.count == 1 ? .f32 : stored
+      let type = rule?.type(of: map.name, shape: shape) ?? kept
+      return GGUFTensor(name: map.name, shape: shape, type: type) { writer in
+        progress(index, maps.count, map.name)
+        for parameter in map.parameters {
+          // A GPT-2 without biases is one whose biases are 0.
+          var tensor =
+            parameter.hasSuffix(".bias") && !held.contains(parameter)
+            ? Tensor.zeros(Shape(c.shape(of: parameter))) : try source.tensor(parameter)
+          if let heads = map.interleavedHeads { tensor = tensor.interleavingPairs(heads: heads) }
+          try writeRows(of: tensor, as: DType(type)!, to: writer)
+        }
+      }
+    }
+    if case .llama3 = c.rotaryScaling {
+      let factors = llama3Factors(c.rotaryScaling, size: c.headSize, base: c.rotaryBase).map { Float($0) }
+      tensors.insert(
+        GGUFTensor(
+          name: "rope_freqs.weight", shape: [factors.count], type: .f32, bytes: factors.withUnsafeBytes(Array.init)),
+        at: 0)
+    }
+    try GGUFFile.write(tensors, metadata: metadata, to: output)
+  }
+}
+
+extension QuantizationRule {
+  /// Tells readers of the file what most of it is.
+  func describe(in metadata: inout GGUFMetadata) {
+    if let fileType { metadata["general.file_type"] = .uint32(fileType) }
+    if type.block.elements > 1 { metadata["general.quantization_version"] = .uint32(2) }
+  }
+}

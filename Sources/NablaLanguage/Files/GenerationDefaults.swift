@@ -1,0 +1,42 @@
+import NablaFormats
+
+/// How a model's makers want its text made: a folder's `generation_config.json`.
+public struct GenerationDefaults: Sendable, Equatable {
+  /// How tokens are chosen; nil where nothing is said.
+  public var sampling: SamplingOptions?
+  /// Tokens after which a text has ended.
+  public var endTokens: Set<Int32> = []
+  /// The token a text begins with.
+  public var beginToken: Int32?
+
+  public init() {}
+
+  /// Reads a folder's `generation_config.json`, or else its `config.json`.
+  package init(folder: String, vocabularySize: Int) throws {
+    let name = "generation_config.json"
+    let hasOwn = pathExists("\(folder)/\(name)")
+    let path = "\(folder)/\(hasOwn ? name : "config.json")"
+    let fields = ConfigFields(try JSONValue(contentsOfFile: path), file: path)
+    func token(_ value: JSONValue, _ field: String) throws(ModelFolderError) -> Int32 {
+      guard let id = value.integer, id >= 0, id < vocabularySize else {
+        throw ModelFolderError(
+          file: path, problem: "\"\(field)\": \(value.serialized()) is no token of a vocabulary of \(vocabularySize)")
+      }
+      return Int32(id)
+    }
+    switch fields.config["eos_token_id"] {
+    case nil, .null: break
+    case .array(let list)?: for value in list { endTokens.insert(try token(value, "eos_token_id")) }
+    case let value?: endTokens = [try token(value, "eos_token_id")]
+    }
+    if fields.has("bos_token_id") { beginToken = try token(fields.config["bos_token_id"]!, "bos_token_id") }
+    // Without do_sample the other fields mean nothing to transformers either.
+    guard hasOwn, try fields.bool("do_sample", default: false) else { return }
+    let options = SamplingOptions(
+      temperature: Float(try fields.number("temperature", default: 1)), topK: try fields.integer("top_k", default: 50),
+      topP: Float(try fields.number("top_p", default: 1)), minP: Float(try fields.number("min_p", default: 0)),
+      repetitionPenalty: Float(try fields.number("repetition_penalty", default: 1)))
+    do { try options.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
+    sampling = options
+  }
+}

@@ -1,0 +1,137 @@
+import CNablaKernels
+import NablaNN
+import NablaTensor
+
+/// Advantage actor-critic (Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", without the
+/// asynchrony): one gradient step a rollout on
+///
+///     L = mean -Â·ln π(a|s) + c_v·mean (V(s) - R)² - c_H·H
+///
+/// The samples are used once, so nothing needs to hold the policy near the one that acted: rollouts are short instead.
+public final class A2C: Learner {
+  public let configuration: A2CConfiguration
+  public let session: LearningSession
+
+  /// - Throws: ``LearningError/badSetting(_:)``, or what resetting the environments throws.
+  public init(_ configuration: A2CConfiguration, in environments: VectorEnvironment) throws {
+    self.configuration = configuration
+    session = try LearningSession(configuration, environments, steps: configuration.rolloutSteps)
+  }
+
+  /// In an environment that comes with Nabla.
+  public convenience init(_ configuration: A2CConfiguration, in environment: String) throws {
+    try self.init(configuration, in: VectorEnvironment(environment, count: configuration.environmentCount))
+  }
+
+  public func update() throws -> UpdateMetrics {
+    try measured {
+      let c = configuration
+      try session.collect()
+      session.estimate(lambda: c.lambda)
+      var batch = session.rollout.batch(nil, withOldPolicy: false)
+      if c.normalizesAdvantages { batch = batch.normalizingAdvantages() }
+      var metrics = session.step(
+        on: batch, valueCoefficient: c.valueCoefficient, entropyCoefficient: c.entropyCoefficient,
+        maxGradientNorm: c.maxGradientNorm)
+      let explained = session.rollout.explainedVariance
+      metrics.explainedVariance = explained.isNaN ? nil : explained
+      return (session.rollout.rows, metrics)
+    }
+  }
+}
+
+extension LearningSession {
+  /// One step down the plain policy gradient.
+  func step(
+    on batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float, maxGradientNorm: Float
+  ) -> UpdateMetrics {
+    let settings = nabla_policy_loss(
+      clip_range: 0, value_clip_range: 0, value_coefficient: valueCoefficient,
+      entropy_coefficient: entropyCoefficient)
+    var statistics = nabla_policy_statistics()
+    let (_, gradients) = valueAndGradient(of: agent.network) { network in
+      let (loss, parts) = network.loss(batch, settings)
+      statistics = parts
+      return loss
+    }
+    let norm = gradients.norm
+    optimizer.update(
+      agent.network,
+      with: maxGradientNorm > 0 && norm > maxGradientNorm ? gradients.scaled(by: maxGradientNorm / norm) : gradients)
+    var metrics = UpdateMetrics()
+    metrics.policyLoss = statistics.policy_loss
+    metrics.valueLoss = statistics.value_loss
+    metrics.entropy = statistics.entropy
+    metrics.gradientNorm = Double(norm)
+    metrics.epochs = 1
+    return metrics
+  }
+}
+
+/// How ``A2C`` trains. The defaults are those of Stable-Baselines3, but for the optimizer (Adam instead of RMSProp) and
+/// the steps.
+public struct A2CConfiguration: LearnerConfiguration, Hashable {
+  public static let algorithm = "a2c"
+
+  /// N: environments stepped side by side.
+  public var environmentCount = 8
+  /// T: steps in each environment from one update to the next.
+  public var rolloutSteps = 5
+  /// Environment steps of the whole training, over all environments.
+  public var totalSteps = 100_000
+  /// Adam's.
+  public var learningRate: Float = 7e-4
+  /// Whether the learning rate goes down in a straight line to 0 at the end.
+  public var annealsLearningRate = false
+  /// Adam's ε.
+  public var adamEpsilon: Float = 1e-5
+  /// γ, a step.
+  public var discount: Float = 0.99
+  /// λ of generalised advantage estimation; 1 is the sum of all rewards of the rollout.
+  public var lambda: Float = 1
+  /// c_v: weight of the value loss.
+  public var valueCoefficient: Float = 0.5
+  /// c_H: weight of the entropy bonus.
+  public var entropyCoefficient: Float = 0
+  /// The largest global norm of the gradient; 0 for no clipping.
+  public var maxGradientNorm: Float = 0.5
+  /// Whether the advantages of each rollout are normalised.
+  public var normalizesAdvantages = false
+  /// Widths of the hidden layers.
+  public var hiddenWidths = [64, 64]
+  /// Between layers.
+  public var activation = Activation.tanh
+  /// Whether policy and value are one network.
+  public var sharesNetwork = false
+  /// Whether continuous actions are squashed by tanh instead of clipped.
+  public var squashesActions = false
+  /// ln σ of continuous actions at the start.
+  public var initialLogStandardDeviation: Float = 0
+  /// Whether observations are normalised by running statistics.
+  public var normalizesObservations = false
+  /// Whether rewards are divided by the running standard deviation of the discounted return.
+  public var normalizesRewards = false
+  /// The source of initial weights, episodes and actions.
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  public var stepsPerUpdate: Int { environmentCount * rolloutSteps }
+
+  public func validate() throws(LearningError) {
+    try validateCommon()
+    try require((1...1 << 20).contains(rolloutSteps), "--rollout-steps must be at least 1, not \(rolloutSteps)")
+    try require(
+      stepsPerUpdate <= 1 << 24, "--environments times --rollout-steps is \(stepsPerUpdate), more than \(1 << 24)")
+    try require(lambda >= 0 && lambda <= 1, "--lambda must be between 0 and 1, not \(lambda)")
+    try require(
+      valueCoefficient >= 0 && valueCoefficient.isFinite,
+      "--value-coefficient must be 0 or more, not \(valueCoefficient)")
+    try require(entropyCoefficient.isFinite, "--entropy-coefficient must be a number, not \(entropyCoefficient)")
+    try require(maxGradientNorm >= 0, "--max-gradient-norm must be 0 or more, not \(maxGradientNorm)")
+  }
+
+  public func makeLearner(_ environments: VectorEnvironment) throws -> any Learner {
+    try A2C(self, in: environments)
+  }
+}

@@ -1,0 +1,117 @@
+import CNablaKernels
+import NablaNN
+import NablaTensor
+
+/// Steps to learn from, drawn from a rollout. B rows.
+struct PolicyBatch {
+  /// [B, O].
+  let observations: Tensor
+  /// [B] int32, or [B, A].
+  let actions: Tensor
+  /// [B]: ln π_old; nil for the plain policy gradient.
+  let oldLogProbabilities: Tensor?
+  /// [B].
+  let advantages: Tensor
+  /// [B].
+  let returns: Tensor
+  /// [B]: V when the actions were taken.
+  let oldValues: Tensor
+
+  /// Advantages less their mean, over their standard deviation (that of a sample, as torch.std has it).
+  func normalizingAdvantages() -> PolicyBatch {
+    let (x, count) = (advantages.floats, advantages.count)
+    guard count > 1 else { return self }
+    var (sum, squares) = (0.0, 0.0)
+    for i in 0..<count { sum += Double(x[i]) }
+    let mean = sum / Double(count)
+    for i in 0..<count { squares += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
+    let scale = 1 / ((squares / Double(count - 1)).squareRoot() + 1e-8)
+    let normalized = Tensor(uninitialized: [count])
+    for i in 0..<count { normalized.floats[i] = Float((Double(x[i]) - mean) * scale) }
+    return PolicyBatch(
+      observations: observations, actions: actions, oldLogProbabilities: oldLogProbabilities,
+      advantages: normalized, returns: returns, oldValues: oldValues)
+  }
+}
+
+extension ActorCritic {
+  /// The loss of an actor-critic on a batch: what all policy-gradient algorithms here minimise.
+  ///
+  ///     L = L_π + c_v·L_V - c_H·H
+  ///     L_π = mean -min(r·Â, clip(r, 1 - ε, 1 + ε)·Â),  r = exp(ln π(a|s) - ln π_old(a|s))
+  ///           or, without old probabilities, mean -Â·ln π(a|s)
+  ///     L_V = mean (V(s) - R)²;  with value clipping the larger of that and the same of V within V_old ± ε_V
+  ///     H   = mean entropy of π(·|s)
+  ///
+  /// One operation with a gradient of its own (CNablaKernels/policy.c): made of a dozen operations it would cost more
+  /// than the whole network.
+  ///
+  /// - Returns: the scalar loss, recorded, and its parts.
+  func loss(_ batch: PolicyBatch, _ settings: nabla_policy_loss) -> (Tensor, nabla_policy_statistics) {
+    let output = self(batch.observations)
+    var policy = output.distribution
+    var settings = settings
+    var statistics = nabla_policy_statistics()
+    let policyGradient = Tensor(uninitialized: output.policy.shape)
+    let valueGradient = output.isShared ? policyGradient : Tensor(uninitialized: output.value.shape)
+    let deviationGradient = output.logStandardDeviation.map { Tensor(uninitialized: $0.shape) }
+    let actions = Actions(batch.actions)
+    var kernelBatch = nabla_policy_batch(
+      rows: Int64(batch.advantages.count), discrete: actions.discrete, numbers: actions.continuous,
+      old_log_probabilities: batch.oldLogProbabilities.map { UnsafePointer($0.floats) },
+      advantages: batch.advantages.floats, returns: batch.returns.floats, old_values: batch.oldValues.floats,
+      values: output.values, value_stride: Int64(output.valueStride))
+    let loss = nabla_policy_gradient(
+      &policy, &kernelBatch, &settings, policyGradient.floats, deviationGradient?.floats,
+      valueGradient.floats + (output.isShared ? output.actionCount : 0), &statistics, output.scratch.floats)
+    // The gradients were made for an upstream gradient of 1, which is what a loss has.
+    var inputs = [output.policy]
+    var gradients = [policyGradient]
+    if !output.isShared {
+      inputs.append(output.value)
+      gradients.append(valueGradient)
+    }
+    if let deviations = output.logStandardDeviation, let deviationGradient {
+      inputs.append(deviations)
+      gradients.append(deviationGradient)
+    }
+    let result = Tensor(Float(loss)).recorded(inputs) { upstream, nodes in
+      let factor = upstream.item()
+      for (node, gradient) in zip(nodes, gradients) {
+        node?.accumulate(factor == 1 ? gradient : gradient * Tensor(factor))
+      }
+    }
+    return (result, statistics)
+  }
+}
+
+/// The parts of a loss: what `nabla_policy_statistics` holds, and the whole.
+package struct PolicyLossParts {
+  package var loss, policyLoss, valueLoss, entropy, approximateKL, clipFraction: Double
+}
+
+extension ActorCritic {
+  /// The loss of a batch and its gradients by parameter, to be compared with another implementation.
+  package func lossAndGradients(
+    observations: Tensor, actions: Tensor, oldLogProbabilities: Tensor?, advantages: Tensor, returns: Tensor,
+    oldValues: Tensor, clipRange: Float, valueClipRange: Float, valueCoefficient: Float, entropyCoefficient: Float
+  ) -> (PolicyLossParts, Gradients) {
+    let batch = PolicyBatch(
+      observations: observations, actions: actions, oldLogProbabilities: oldLogProbabilities, advantages: advantages,
+      returns: returns, oldValues: oldValues)
+    let settings = nabla_policy_loss(
+      clip_range: clipRange, value_clip_range: valueClipRange, value_coefficient: valueCoefficient,
+      entropy_coefficient: entropyCoefficient)
+    var s = nabla_policy_statistics()
+    let (loss, gradients) = valueAndGradient(of: self) { network in
+      let (loss, parts) = network.loss(batch, settings)
+      s = parts
+      return loss
+    }
+    return (
+      PolicyLossParts(
+        loss: Double(loss.item()), policyLoss: s.policy_loss, valueLoss: s.value_loss, entropy: s.entropy,
+        approximateKL: s.approximate_kl, clipFraction: s.clip_fraction), gradients
+    )
+  }
+}

@@ -1,0 +1,63 @@
+/// Settings that are known to work, by environment.
+public enum Presets {
+  /// Nabla's own settings for an environment; defaults for one that has none.
+  public static func ppo(for environment: String) -> PPOConfiguration {
+    var c = zoo(for: environment)
+    if environment == "CartPole-v1" {
+      // Larger, fewer minibatches at three times the rate: a sixth of the gradient steps a sample.
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (64, 16, 512, 8)
+      (c.learningRate, c.totalSteps) = (3e-3, 140_000)
+    }
+    return c
+  }
+
+  /// The settings of rl-baselines3-zoo (hyperparams/ppo.yml), by which Nabla is compared with Stable-Baselines3.
+  public static func zoo(for environment: String) -> PPOConfiguration {
+    var c = PPOConfiguration()
+    switch environment {
+    case "CartPole-v1":
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (8, 32, 256, 20)
+      (c.discount, c.lambda, c.learningRate, c.clipRange) = (0.98, 0.8, 1e-3, 0.2)
+      (c.annealsLearningRate, c.annealsClipRange, c.totalSteps) = (true, true, 100_000)
+    case "Acrobot-v1":
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (16, 256, 64, 4)
+      (c.discount, c.lambda, c.totalSteps) = (0.99, 0.94, 1_000_000)
+      (c.normalizesObservations, c.normalizesRewards) = (true, true)
+    case "Pendulum-v1":
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (4, 1024, 64, 10)
+      (c.discount, c.lambda, c.learningRate, c.totalSteps) = (0.9, 0.95, 1e-3, 100_000)
+    case "MountainCar-v0":
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (16, 16, 64, 4)
+      (c.discount, c.lambda, c.totalSteps) = (0.99, 0.98, 1_000_000)
+      (c.normalizesObservations, c.normalizesRewards) = (true, true)
+    case "MountainCarContinuous-v0":
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (1, 8, 8, 10)
+      (c.discount, c.lambda, c.learningRate, c.clipRange) = (0.9999, 0.9, 7.77e-5, 0.1)
+      (c.entropyCoefficient, c.valueCoefficient, c.maxGradientNorm) = (0.00429, 0.19, 5)
+      (c.initialLogStandardDeviation, c.totalSteps) = (-3.29, 20_000)
+      (c.normalizesObservations, c.normalizesRewards) = (true, true)
+    default: break
+    }
+    return c
+  }
+
+  /// A2C's settings for an environment: PPO's, where both have them, with short rollouts.
+  public static func a2c(for environment: String) -> A2CConfiguration {
+    let ppo = ppo(for: environment)
+    var c = A2CConfiguration()
+    (c.environmentCount, c.totalSteps, c.discount) = (8, ppo.totalSteps, ppo.discount)
+    (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
+    (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
+    return c
+  }
+
+  /// REINFORCE's settings for an environment.
+  public static func reinforce(for environment: String) -> REINFORCEConfiguration {
+    let ppo = ppo(for: environment)
+    var c = REINFORCEConfiguration()
+    (c.totalSteps, c.discount) = (ppo.totalSteps, ppo.discount)
+    (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
+    (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
+    return c
+  }
+}

@@ -1,0 +1,111 @@
+import NablaNN
+import NablaTensor
+
+/// The policy gradient in its plainest form (Williams 1992): act out whole episodes, then one step on
+///
+///     L = mean -(G_t - b(s_t))·ln π(a_t|s_t),   G_t = r_t + γ·r_{t+1} + γ²·r_{t+2} + …
+///
+/// with b = 0, or with a baseline b = V(s), which leaves the gradient's mean as it is and lowers its variance.
+///
+/// Each update runs one episode in every environment. An episode that a time limit cuts off counts as ended; with a
+/// baseline, the value of its last observation stands for the rewards it would have gone on to.
+public final class REINFORCE: Learner {
+  public let configuration: REINFORCEConfiguration
+  public let session: LearningSession
+
+  /// - Throws: ``LearningError/badSetting(_:)``, or what resetting the environments throws.
+  public init(_ configuration: REINFORCEConfiguration, in environments: VectorEnvironment) throws {
+    self.configuration = configuration
+    session = try LearningSession(configuration, environments, steps: configuration.maximumEpisodeSteps)
+  }
+
+  /// In an environment that comes with Nabla.
+  public convenience init(_ configuration: REINFORCEConfiguration, in environment: String) throws {
+    try self.init(configuration, in: VectorEnvironment(environment, count: configuration.environmentCount))
+  }
+
+  public func update() throws -> UpdateMetrics {
+    try measured {
+      let c = configuration
+      let lengths = try session.collectEpisodes()
+      let n = lengths.count
+      // Environments whose episode is over have waited: what they did meanwhile is not looked at.
+      let rows = (0..<session.rollout.rows).filter { $0 / n < lengths[$0 % n] }
+      session.estimate(lambda: 1, usesValues: c.usesBaseline)
+      var batch = session.rollout.batch(rows[...], withOldPolicy: false)
+      if c.normalizesAdvantages { batch = batch.normalizingAdvantages() }
+      var metrics = session.step(
+        on: batch, valueCoefficient: c.usesBaseline ? c.valueCoefficient : 0,
+        entropyCoefficient: c.entropyCoefficient, maxGradientNorm: c.maxGradientNorm)
+      if !c.usesBaseline { metrics.valueLoss = 0 }
+      return (rows.count, metrics)
+    }
+  }
+}
+
+/// How ``REINFORCE`` trains.
+public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
+  public static let algorithm = "reinforce"
+
+  /// N: episodes of an update, one in each environment.
+  public var environmentCount = 8
+  /// Steps after which an episode is broken off, where the environment has no limit of its own.
+  public var maximumEpisodeSteps = 1000
+  /// Environment steps of the whole training, over all environments.
+  public var totalSteps = 100_000
+  /// Whether V(s) is subtracted from the returns.
+  public var usesBaseline = true
+  /// Adam's.
+  public var learningRate: Float = 1e-3
+  /// Whether the learning rate goes down in a straight line to 0 at the end.
+  public var annealsLearningRate = false
+  /// Adam's ε.
+  public var adamEpsilon: Float = 1e-5
+  /// γ, a step.
+  public var discount: Float = 0.99
+  /// c_v: weight of the value loss, with a baseline.
+  public var valueCoefficient: Float = 0.5
+  /// c_H: weight of the entropy bonus.
+  public var entropyCoefficient: Float = 0
+  /// The largest global norm of the gradient; 0 for no clipping.
+  public var maxGradientNorm: Float = 0.5
+  /// Whether G - b is normalised over an update. Without a baseline this is one too: the mean.
+  public var normalizesAdvantages = false
+  /// Widths of the hidden layers.
+  public var hiddenWidths = [64, 64]
+  /// Between layers.
+  public var activation = Activation.tanh
+  /// Whether policy and value are one network.
+  public var sharesNetwork = false
+  /// Whether continuous actions are squashed by tanh instead of clipped.
+  public var squashesActions = false
+  /// ln σ of continuous actions at the start.
+  public var initialLogStandardDeviation: Float = 0
+  /// Whether observations are normalised by running statistics.
+  public var normalizesObservations = false
+  /// Whether rewards are divided by the running standard deviation of the discounted return.
+  public var normalizesRewards = false
+  /// The source of initial weights, episodes and actions.
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  /// An estimate: an update takes as long as its episodes.
+  public var stepsPerUpdate: Int { environmentCount * maximumEpisodeSteps }
+
+  public func validate() throws(LearningError) {
+    try validateCommon()
+    try require(
+      (1...1 << 20).contains(maximumEpisodeSteps) && stepsPerUpdate <= 1 << 24,
+      "--environments times --maximum-episode-steps must be between 1 and \(1 << 24), not \(stepsPerUpdate)")
+    try require(
+      valueCoefficient >= 0 && valueCoefficient.isFinite,
+      "--value-coefficient must be 0 or more, not \(valueCoefficient)")
+    try require(entropyCoefficient.isFinite, "--entropy-coefficient must be a number, not \(entropyCoefficient)")
+    try require(maxGradientNorm >= 0, "--max-gradient-norm must be 0 or more, not \(maxGradientNorm)")
+  }
+
+  public func makeLearner(_ environments: VectorEnvironment) throws -> any Learner {
+    try REINFORCE(self, in: environments)
+  }
+}

@@ -1,0 +1,100 @@
+import NablaNN
+import NablaTensor
+
+/// A policy π(a|s) and a value function V(s): two multilayer perceptrons, or one with outputs for both.
+///
+/// Discrete actions: the policy's outputs are logits. Continuous ones: they are the means of normal numbers, whose
+/// standard deviations exp(`log_std`) are parameters too, the same in every state.
+///
+/// Weights start orthogonal with gain √2, biases 0; the last layer of the policy has gain 0.01, so that all actions start
+/// about equally likely, that of the value 1 (Huang et al. 2022, "The 37 implementation details of PPO", detail 2).
+public final class ActorCritic: Module {
+  public let architecture: PolicyArchitecture
+  let policy: MultilayerPerceptron?
+  let value: MultilayerPerceptron?
+  /// Outputs [..., A + 1]: the policy's, then the value.
+  let shared: MultilayerPerceptron?
+  @Parameter("log_std") var logStandardDeviation: Tensor? = nil
+
+  public init(_ architecture: PolicyArchitecture, random: inout RandomSource) {
+    self.architecture = architecture
+    let actions = architecture.actionSpace.count
+    let widths = [architecture.observationCount] + architecture.hiddenWidths
+    let gains = architecture.hiddenWidths.map { _ in Float(2).squareRoot() }
+    let activation = architecture.activation
+    if architecture.sharesNetwork {
+      let network = MultilayerPerceptron(
+        widths + [actions + 1], activation: activation, gains: gains + [1], random: &random)
+      // The rows of the last layer are orthonormal: those of the policy get its gain.
+      let last = network.layers.last!
+      last.weight = last.weight * Tensor(Array(repeating: 0.01, count: actions) + [1], [actions + 1, 1])
+      shared = network
+      policy = nil
+      value = nil
+    } else {
+      policy = MultilayerPerceptron(widths + [actions], activation: activation, gains: gains + [0.01], random: &random)
+      value = MultilayerPerceptron(widths + [1], activation: activation, gains: gains + [1], random: &random)
+      shared = nil
+    }
+    logStandardDeviation =
+      architecture.actionSpace.isDiscrete ? nil : .full([actions], architecture.initialLogStandardDeviation)
+  }
+
+  /// What the network says of some observations.
+  struct Output {
+    /// [B, A] or, of a shared network, [B, A + 1].
+    let policy: Tensor
+    /// [B, 1], or the same tensor as `policy` of a shared network.
+    let value: Tensor
+    /// A.
+    let actionCount: Int
+    let isShared: Bool
+    let logStandardDeviation: Tensor?
+
+    /// V of each row, `valueStride` apart.
+    var values: UnsafeMutablePointer<Float> { value.floats + (isShared ? actionCount : 0) }
+    var valueStride: Int { isShared ? actionCount + 1 : 1 }
+  }
+
+  /// observations: [B, O].
+  func callAsFunction(_ observations: Tensor) -> Output {
+    let policy = (shared ?? self.policy!)(observations)
+    return Output(
+      policy: policy, value: value.map { $0(observations) } ?? policy, actionCount: architecture.actionSpace.count,
+      isShared: shared != nil, logStandardDeviation: logStandardDeviation)
+  }
+
+  /// The policy's part alone: what acting needs.
+  func actionOutput(_ observations: Tensor) -> Output {
+    let policy = (shared ?? self.policy!)(observations)
+    return Output(
+      policy: policy, value: policy, actionCount: architecture.actionSpace.count, isShared: shared != nil,
+      logStandardDeviation: logStandardDeviation)
+  }
+
+  /// V of observations [B, O] → [B].
+  public func values(_ observations: Tensor) -> Tensor {
+    withoutGradient {
+      if let value { return value(observations).reshaped([observations.shape[0]]) }
+      let actions = architecture.actionSpace.count
+      let output = shared!(observations)
+      return Tensor((0..<output.shape[0]).map { output.floats[$0 * (actions + 1) + actions] })
+    }
+  }
+
+  /// The probabilities of discrete actions, [B, A], or the means of continuous ones, for observations [B, O].
+  public func actionParameters(_ observations: Tensor) -> Tensor {
+    withoutGradient {
+      let output = actionOutput(observations)
+      let actions = output.actionCount
+      let parameters =
+        output.isShared
+        ? Tensor(
+          (0..<observations.shape[0] * actions).map {
+            output.policy.floats[$0 / actions * (actions + 1) + $0 % actions]
+          }, [observations.shape[0], actions])
+        : output.policy
+      return architecture.actionSpace.isDiscrete ? parameters.softmax() : parameters
+    }
+  }
+}

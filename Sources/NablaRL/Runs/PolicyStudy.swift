@@ -1,0 +1,98 @@
+import NablaFormats
+import NablaTraining
+
+/// The same training from several seeds, or with several algorithms, one after the other: each a run of its own in a
+/// folder within the study's, and a report that compares them.
+public final class PolicyStudy {
+  public struct Setup: Codable, Sendable {
+    public var environment: String
+    public var members: [Member]
+  }
+
+  public struct Member: Codable, Sendable {
+    /// Within the study's folder.
+    public var folder: String
+    public var setup: PolicySetup
+  }
+
+  public let setup: Setup
+  public let run: RunFolder
+
+  /// A new study of every setup with every seed.
+  public init(_ setups: [PolicySetup], seeds: [UInt64], output: String? = nil) throws {
+    let members = setups.flatMap { setup in
+      seeds.map { seed in
+        var setup = setup
+        setup.settings.seed = seed
+        return Member(folder: "\(setup.algorithm)-seed-\(seed)", setup: setup)
+      }
+    }
+    for member in members { try member.setup.validate() }
+    setup = Setup(environment: members[0].setup.environment, members: members)
+    run = try RunFolder.create(at: output, command: "rl", configuration: setup)
+  }
+
+  /// A study to go on with.
+  public init(resuming path: String) throws {
+    run = try RunFolder.openForWriting(path)
+    setup = try run.configuration(as: Setup.self)
+  }
+
+  /// Whether a run folder is a study rather than a single run.
+  public static func isStudy(_ path: String) -> Bool {
+    (try? RunFolder.open(path).configuration(as: Setup.self)) != nil
+  }
+
+  /// The folders of a study's members.
+  public static func members(of path: String) throws -> [String] {
+    try RunFolder.open(path).configuration(as: Setup.self).members.map(\.folder)
+  }
+
+  public func path(of member: Member) -> String { "\(run.path)/\(member.folder)" }
+
+  /// Trains every member that is not finished, until a signal comes; then writes the report.
+  ///
+  /// - Parameters:
+  ///   - progress: makes the display of a member.
+  ///   - message: told what is going on.
+  /// - Returns: whether all are finished.
+  public func train(
+    progress: (_ member: Member, _ number: Int) -> ProgressDisplay, message: (String) -> Void = { _ in }
+  ) throws -> Bool {
+    var finished = 0
+    for (number, member) in setup.members.enumerated() {
+      let path = path(of: member)
+      let training =
+        pathExists("\(path)/config.json")
+        ? try PolicyTraining(resuming: path, message: message) : try PolicyTraining(member.setup, output: path)
+      if training.learner.isFinished {
+        finished += 1
+        continue
+      }
+      if StopSignal.isRequested { break }
+      if try training.train(progress: progress(member, number + 1)) == .finished { finished += 1 }
+      if StopSignal.isRequested { break }
+    }
+    do {
+      try Report.write(for: run)
+    } catch let error as ReportError {
+      message("warning: no report was written: \(error)")
+    }
+    return finished == setup.members.count
+  }
+
+  /// The mean return of the last 100 episodes of each member that has had any, by algorithm in order.
+  public func results() throws -> [(algorithm: String, returns: SeedStatistics)] {
+    var algorithms: [String] = []
+    for member in setup.members where !algorithms.contains(member.setup.algorithm) {
+      algorithms.append(member.setup.algorithm)
+    }
+    return try algorithms.compactMap { algorithm in
+      let values = try setup.members.filter { $0.setup.algorithm == algorithm }.compactMap { member -> Double? in
+        guard pathExists("\(path(of: member))/metrics.jsonl") else { return nil }
+        return try MetricsRecord.readAll(folder: path(of: member)).compactMap { $0["charts/episodic_return"] }.last
+      }.filter(\.isFinite)
+      return values.isEmpty ? nil : (algorithm, SeedStatistics(values))
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import CNablaKernels
+
+/// How a key-value cache stores its numbers.
+public enum CacheType: String, Sendable, Codable, CaseIterable {
+  /// Exactly as computed in float32.
+  case float32 = "f32"
+  case bfloat16 = "bf16"
+  /// 8 bits, with one scale for each position and head.
+  case int8 = "q8"
+
+  fileprivate var kernelType: nabla_cache_type {
+    switch self {
+    case .float32: NABLA_CACHE_FLOAT32
+    case .bfloat16: NABLA_CACHE_BFLOAT16
+    case .int8: NABLA_CACHE_INT8
+    }
+  }
+}
+
+/// The pages of a key-value cache: G key-value heads of size D in each of `layers`, 64 positions a page.
+package struct CachePages: Sendable {
+  package let type: CacheType
+  package let layers, heads, headSize: Int
+
+  package init(type: CacheType, layers: Int, heads: Int, headSize: Int) {
+    (self.type, self.layers, self.heads, self.headSize) = (type, layers, heads, headSize)
+  }
+
+  package static let length = Int(NABLA_CACHE_PAGE)
+  package var bytes: Int { layers * layerBytes }
+  private var layerBytes: Int { heads * Int(nabla_cache_head_bytes(type.kernelType, Int32(headSize))) }
+
+  /// What attends in one pass through a model: `count` new positions after the first `start` of a sequence.
+  package struct Part {
+    package var start: Int
+    package var count: Int
+    /// The first of the part's rows in the matrix that holds the rows of all.
+    package var row: Int
+    /// Where the sequence's pages begin in the table of all pages.
+    package var firstPage: Int
+
+    package init(start: Int, count: Int, row: Int, firstPage: Int) {
+      (self.start, self.count, self.row, self.firstPage) = (start, count, row, firstPage)
+    }
+  }
+
+  /// Stores the new keys and values of one layer, then attends to all so far.
+  ///
+  /// - Parameters:
+  ///   - packed: [1, R, (H + 2G)·D] float32 or bfloat16, positions applied: the rows of all parts.
+  ///   - pages: of every part's sequence, with room for the new positions.
+  /// - Returns: [1, R, H·D] in packed's type.
+  package func attend(
+    _ packed: Tensor, layer: Int, parts: [Part], pages: [UnsafeMutableRawPointer], queryHeads: Int, window: Int?
+  ) -> Tensor {
+    let x = packed.stopGradient().inComputeType
+    write(x, layer: layer, parts: parts, pages: pages)
+    let out = Tensor(uninitialized: [1, x.shape[1], queryHeads * headSize], dtype: x.dtype)
+    // Few queries read the pages as they are; many are worth the tiles of the kernel for whole texts.
+    let few = parts.filter { $0.count <= Self.fewQueries }
+    if !few.isEmpty { decode(x, into: out, layer: layer, few, pages, queryHeads: queryHeads, window: window) }
+    for part in parts where part.count > Self.fewQueries {
+      read(x, into: out, layer: layer, part, pages, queryHeads: queryHeads, window: window)
+    }
+    return out
+  }
+
+  private static let fewQueries = 8
+
+  private func write(_ x: Tensor, layer: Int, parts: [Part], pages: [UnsafeMutableRawPointer]) {
+    let (width, size) = (x.shape[2], x.dtype.size)
+    let keys = width - 2 * heads * headSize
+    var runs: [(page: UnsafeMutableRawPointer, slot: Int, row: Int, count: Int)] = []
+    for part in parts {
+      var position = part.start
+      while position < part.start + part.count {
+        let slot = position % Self.length
+        let count = Swift.min(Self.length - slot, part.start + part.count - position)
+        runs.append(
+          (pages[part.firstPage + position / Self.length], slot, part.row + position - part.start, count))
+        position += count
+      }
+    }
+    // About 32 rows are worth a thread's while.
+    parallelFor(runs.count, grain: Swift.max(1, 32 * runs.count / Swift.max(x.shape[1], 1))) {
+      for run in runs[$0] {
+        let k = x.pointer + (run.row * width + keys) * size
+        nabla_cache_write(
+          type.kernelType, Int32(heads), Int32(headSize), x.dtype == .bfloat16, Int64(run.count), k,
+          k + heads * headSize * size, Int64(width), run.page + layer * layerBytes, Int32(run.slot))
+      }
+    }
+  }
+
+  private func decode(
+    _ x: Tensor, into out: Tensor, layer: Int, _ parts: [Part], _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
+    window: Int?
+  ) {
+    let table = pages.map { Optional(UnsafeRawPointer($0)) }
+    // Runs of parts whose rows lie side by side make one call; they nearly always all do.
+    var next = 0
+    while next < parts.count {
+      let first = parts[next].row
+      var (lengths, firstPages): ([Int32], [Int32]) = ([], [])
+      while next < parts.count, parts[next].row == first + lengths.count {
+        for i in 0..<parts[next].count {
+          lengths.append(Int32(parts[next].start + i + 1))
+          firstPages.append(Int32(parts[next].firstPage))
+        }
+        next += 1
+      }
+      var problem = nabla_decode()
+      problem.type = type.kernelType
+      problem.rows = Int64(lengths.count)
+      (problem.queryHeadCount, problem.keyValueHeadCount) = (Int32(queryHeads), Int32(heads))
+      (problem.headSize, problem.scale) = (Int32(headSize), 1 / Float(headSize).squareRoot())
+      problem.window = Int32(window ?? 0)
+      problem.bfloat16 = x.dtype == .bfloat16
+      problem.q = UnsafeRawPointer(x.pointer + first * x.shape[2] * x.dtype.size)
+      problem.queryStride = Int64(x.shape[2])
+      problem.out = out.pointer + first * out.shape[2] * out.dtype.size
+      problem.outStride = Int64(out.shape[2])
+      problem.layerOffset = Int64(layer * layerBytes)
+      lengths.withUnsafeBufferPointer { lengths in
+        firstPages.withUnsafeBufferPointer { firstPages in
+          table.withUnsafeBufferPointer { table in
+            problem.lengths = lengths.baseAddress
+            problem.firstPage = firstPages.baseAddress
+            problem.pages = table.baseAddress
+            nabla_decode_attention(&problem, Int32(Threads.count))
+          }
+        }
+      }
+    }
+  }
+
+  /// One sequence's new rows by the kernel for whole texts. What the cache holds of the sequence is read back beside them.
+  private func read(
+    _ x: Tensor, into out: Tensor, layer: Int, _ part: Part, _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
+    window: Int?
+  ) {
+    let (width, size) = (x.shape[2], x.dtype.size)
+    let (total, kvWidth) = (part.start + part.count, heads * headSize)
+    func view(_ tensor: Tensor, row: Int, column: Int, _ width: Int) -> HeadsView {
+      HeadsView(tensor, start: row * width + column, batchStride: 0, timeStride: width, headStride: headSize)
+    }
+    var (k, v) = (
+      view(x, row: part.row, column: queryHeads * headSize, width),
+      view(x, row: part.row, column: queryHeads * headSize + kvWidth, width)
+    )
+    if part.start > 0 {
+      let whole = Tensor(uninitialized: [total, 2 * kvWidth], dtype: x.dtype)
+      let rowBytes = 2 * kvWidth * size
+      let pageCount = (part.start + Self.length - 1) / Self.length
+      parallelFor(pageCount, grain: 1) {
+        for page in $0 {
+          let target = whole.pointer + page * Self.length * rowBytes
+          nabla_cache_read(
+            type.kernelType, Int32(heads), Int32(headSize), x.dtype == .bfloat16,
+            Int64(Swift.min(Self.length, part.start - page * Self.length)),
+            pages[part.firstPage + page] + layer * layerBytes, target, target + kvWidth * size, Int64(2 * kvWidth))
+        }
+      }
+      for i in 0..<part.count {
+        (whole.pointer + (part.start + i) * rowBytes).copyMemory(
+          from: x.pointer + ((part.row + i) * width + queryHeads * headSize) * size, byteCount: rowBytes)
+      }
+      (k, v) = (view(whole, row: 0, column: 0, 2 * kvWidth), view(whole, row: 0, column: kvWidth, 2 * kvWidth))
+    }
+    let sizes = AttentionSizes(
+      batch: 1, heads: queryHeads, keyValueHeads: heads, queries: part.count, keys: total, headSize: headSize)
+    attentionForward(
+      sizes, q: view(x, row: part.row, column: 0, width), k: k, v: v,
+      mask: AttentionMask(causal: true, window: window), into: view(out, row: part.row, column: 0, out.shape[2]))
+  }
+}

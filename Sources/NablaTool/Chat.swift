@@ -1,0 +1,130 @@
+import ArgumentParser
+import Glibc
+import Nabla
+
+struct Chat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Talk with a model.",
+    usage: "nabla chat <model> [options]",
+    discussion: """
+      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D ends the program; \
+      /help lists what else can be typed. With --prompt it answers one message and ends.
+      """)
+
+  @OptionGroup(title: "Model") var inference: InferenceOptions
+  @Option(help: ArgumentHelp("A message to answer; '-' reads it from standard input.", valueName: "text"))
+  var prompt: String?
+  @Option(help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
+  var system: String?
+  @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "n")) var maxTokens = 1024
+  @OptionGroup(title: "Choice of tokens") var sampling: SamplingFlags
+  @Flag(help: "Say how long reading and answering took.") var verbose = false
+
+  func validate() throws {
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
+  }
+
+  func run() throws {
+    let message = try prompt.map(readPrompt)
+    let trained = try inference.load()
+    // Before anything is typed: a model without a template cannot chat.
+    _ = try trained.text.render([ChatMessage(role: "user", content: "")])
+    var session = ChatSession(
+      trained, system: system, generator: sampling.generator(trained, cacheType: inference.cacheType))
+    session.maximumTokens = maxTokens
+    if let message { return try answer(message, &session) }
+    StopSignal.install()
+    let isTerminal = isatty(STDIN_FILENO) == 1
+    var lines = LineReader()
+    if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends. /help lists more.") }
+    while true {
+      if isTerminal { try show("> ") }
+      guard let bytes = try lines.next() else { break }
+      guard let line = String(validating: bytes, as: UTF8.self) else {
+        note("that was not UTF-8 text")
+        continue
+      }
+      switch line.trimmingSpaces {
+      case "": continue
+      case "/quit", "/exit": return
+      case "/reset":
+        session.reset()
+        note("The conversation begins anew.")
+      case "/help":
+        note("/reset begins the conversation anew, /quit ends, anything else is a message to the model.")
+      case let command where command.hasPrefix("/"):
+        note("there is no \(command); /help lists what there is")
+      default:
+        do {
+          try answer(line, &session)
+        } catch let error as GenerationError {
+          // The conversation is as it was; a shorter message or /reset may go on.
+          note("\(error)\n/reset begins anew.")
+        } catch let error as ChatTemplateError {
+          note("\(error)")
+        }
+      }
+    }
+    if isTerminal { try show("\n") }
+  }
+
+  private func answer(_ message: String, _ session: inout ChatSession) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    // A Ctrl-C at the prompt was for nothing that runs.
+    StopSignal.reset()
+    let answer = try session.send(message)
+    var first: ContinuousClock.Instant?
+    while !StopSignal.isRequested, let pieces = try answer.next() {
+      first = first ?? clock.now
+      for piece in pieces { try show(shownText(piece.text)) }
+    }
+    StopSignal.reset()
+    session.finish(answer)
+    try show("\n")
+    guard verbose, let first else { return }
+    let tokens = answer.completions[0].tokens.count
+    let (reading, writing) = (seconds(first - start), seconds(clock.now - first))
+    let read = session.generator.tokens.lastReadCount
+    note(
+      "read \(read) tokens in \(rounded(reading)) s (\(rounded(Double(read) / reading)) a second), wrote \(tokens): "
+        + "\(rounded(Double(tokens - 1) / max(writing, 1e-9))) a second; the cache holds "
+        + "\(grouped(session.generator.tokens.cache.bytes)) bytes")
+  }
+
+  private func seconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  }
+}
+
+/// Standard input, a line at a time.
+private struct LineReader {
+  private var buffer: [UInt8] = []
+  private var isAtEnd = false
+
+  /// The next line without its end; nil at the end of the input.
+  mutating func next() throws(FileError) -> [UInt8]? {
+    while true {
+      if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { buffer.removeFirst(end + 1) }
+        return Array(buffer[..<end])
+      }
+      if isAtEnd {
+        defer { buffer = [] }
+        return buffer.isEmpty ? nil : buffer
+      }
+      var part = [UInt8](repeating: 0, count: 4096)
+      let count = retryingInterrupts { read(STDIN_FILENO, &part, part.count) }
+      if count < 0 { throw FileError(path: "standard input", operation: "read", code: errno) }
+      isAtEnd = count == 0
+      buffer += part[..<count]
+    }
+  }
+}
+
+extension String {
+  fileprivate var trimmingSpaces: String {
+    let isSpace: (Character) -> Bool = { $0.isWhitespace }
+    return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+  }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Glibc
+import Nabla
+
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Convert a model between GGUF and Hugging Face form, and quantize or dequantize it.",
+    usage: "nabla convert <input> <output> [--type <type>]",
+    discussion: """
+      An output that ends in .gguf is a GGUF file, for llama.cpp and Nabla; any other is a Hugging Face folder, for \
+      transformers. Tensors pass one at a time: a model larger than memory can be converted.
+
+      Types of weights: f32, f16, bf16; in GGUF files also q8_0, q6_K, q5_1, q5_0, q4_K, q4_1, q4_0 (fewer bits, less \
+      exact). As in llama.cpp, norms and biases stay f32, the output layer takes q6_K, and rows that a type does not \
+      divide take the next larger type that does.
+
+        nabla convert Qwen2.5-0.5B model.gguf --type q4_K
+        nabla convert model.gguf folder --type bf16
+      """)
+
+  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder of 'nabla pretrain'.", completion: .file())
+  var input: String
+  @Argument(help: "A path that does not exist yet.", completion: .file()) var output: String
+  @Option(
+    help: ArgumentHelp("Type of the weights (default: as they are; f32 for a folder from GGUF).", valueName: "type"))
+  var type: String?
+
+  private static var types: [GGMLType] { ModelConversion.types }
+
+  private func chosenType() throws -> GGMLType? {
+    guard let type else { return nil }
+    guard let chosen = Self.types.first(where: { $0.name.lowercased() == type.lowercased() }) else {
+      throw ValidationError(
+        "--type '\(type)' is not one of \(Self.types.map { "\($0)" }.joined(separator: ", "))")
+    }
+    return chosen
+  }
+
+  func validate() throws { _ = try chosenType() }
+
+  func run() throws {
+    let conversion = try ModelConversion(from: input, to: output, type: chosenType())
+    let isTerminal = isatty(STDERR_FILENO) == 1
+    try conversion.run { done, total, name in
+      if isTerminal { noteInPlace("\(done + 1)/\(total) \(printable(name))") }
+    }
+    if isTerminal { noteInPlace("") }
+    let written = try ModelInspection(path: output)
+    note("\(output): \(grouped(written.parameterCount)) parameters, \(byteSize(written.byteCount))")
+    for part in written.types { note("  \(part.type): \(part.tensors) tensors, \(byteSize(part.byteCount))") }
+  }
+
+  /// Replaces the last line of a terminal.
+  private func noteInPlace(_ text: String) {
+    var bytes = Array("\r\u{1B}[K\(text)".utf8)
+    _ = Glibc.write(STDERR_FILENO, &bytes, bytes.count)
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Glibc
+import Nabla
+
+/// The model of a command that uses one, and how it runs.
+struct InferenceOptions: ParsableArguments {
+  @Argument(
+    help: "A run folder of 'nabla pretrain', a Hugging Face folder, or a GGUF file.", completion: .file())
+  var model: String
+  @Option(help: "The type of products: auto is bfloat16 where the CPU computes in it, else float32.")
+  var precision = Precision.automatic
+  @Option(help: ArgumentHelp("How keys and values of earlier tokens are kept: f32, bf16 or q8.", valueName: "type"))
+  var cacheType = CacheType.bfloat16
+  @OptionGroup(title: "Machine") var compute: ComputeOptions
+
+  func load() throws -> TrainedModel {
+    compute.apply()
+    return try TrainedModel(model, precision: precision)
+  }
+}
+
+/// Flags that say how tokens are chosen. What is not given is as the model's makers say, or else plain.
+struct SamplingFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "0 always takes the likeliest token; higher is freer (default: what the model says, or 0.8).", valueName: "x"))
+  var temperature: Float?
+  @Option(help: ArgumentHelp("Choose among the k likeliest tokens; 0 for all.", valueName: "k")) var topK: Int?
+  @Option(help: ArgumentHelp("Choose among the likeliest tokens that make up this probability.", valueName: "p"))
+  var topP: Float?
+  @Option(help: ArgumentHelp("Choose among tokens at least this fraction as likely as the likeliest.", valueName: "p"))
+  var minP: Float?
+  @Option(help: ArgumentHelp("Make tokens seen before less likely; 1 for no penalty.", valueName: "x"))
+  var repetitionPenalty: Float?
+  @Option(help: ArgumentHelp("Take this from a token's score for each time it was generated.", valueName: "x"))
+  var frequencyPenalty: Float?
+  @Option(help: ArgumentHelp("Take this from a token's score once it was generated.", valueName: "x"))
+  var presencePenalty: Float?
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("End before this text; may be given more than once.", valueName: "text"))
+  var stop: [String] = []
+  @Option(help: ArgumentHelp("Seed of the choices: the same seed gives the same text.", valueName: "n"))
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    do { try applied(to: .init()).validate() } catch { throw ValidationError(error.problem) }
+  }
+
+  func applied(to options: SamplingOptions) -> SamplingOptions {
+    var options = options
+    options.temperature = temperature ?? options.temperature
+    options.topK = topK ?? options.topK
+    options.topP = topP ?? options.topP
+    options.minP = minP ?? options.minP
+    options.repetitionPenalty = repetitionPenalty ?? options.repetitionPenalty
+    options.frequencyPenalty = frequencyPenalty ?? options.frequencyPenalty
+    options.presencePenalty = presencePenalty ?? options.presencePenalty
+    return options
+  }
+
+  func generator(_ trained: TrainedModel, cacheType: CacheType) -> Generator {
+    var generator = trained.generator(
+      options: applied(to: trained.generation.sampling ?? .init()), seed: seed, cacheType: cacheType)
+    generator.stopStrings = stop
+    return generator
+  }
+}
+
+extension CacheType: ExpressibleByArgument {}
+
+/// What a terminal may be shown; a file or a pipe gets the text as it is.
+func shownText(_ text: String) -> String { isatty(STDOUT_FILENO) == 1 ? printable(text) : text }
+
+/// A prompt, which may be '-' for standard input.
+func readPrompt(_ prompt: String) throws -> String {
+  guard prompt == "-" else { return prompt }
+  guard let text = String(validating: try readStandardInput(), as: UTF8.self) else {
+    throw ValidationError("--prompt -: standard input is not UTF-8 text; convert it, for example with iconv -t UTF-8")
+  }
+  return text
+}

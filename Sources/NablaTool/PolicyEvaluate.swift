@@ -1,0 +1,48 @@
+import ArgumentParser
+import Nabla
+
+struct PolicyEvaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate", abstract: "Measure how a trained policy does in new episodes.",
+    usage: "nabla rl evaluate <run> [options]")
+
+  @Argument(help: ArgumentHelp("A run folder of 'nabla rl train'.", valueName: "run"), completion: .directory)
+  var runFolder: String
+  @Option(help: ArgumentHelp("Whole episodes, run side by side.", valueName: "n")) var episodes = 100
+  @Option(help: ArgumentHelp("Seed of the episodes.", valueName: "n")) var seed: UInt64 = 1_000_000
+  @Flag(help: "Draw actions from the policy instead of taking the likeliest.") var sample = false
+  @Flag(help: "Print one JSON object: mean_return, standard_deviation, mean_length, returns.") var json = false
+  @OptionGroup(title: "Machine") var compute: ComputeOptions
+
+  func validate() throws {
+    if !(1...100_000).contains(episodes) {
+      throw ValidationError("--episodes must be between 1 and 100000, not \(episodes)")
+    }
+  }
+
+  func run() throws {
+    compute.apply()
+    if PolicyStudy.isStudy(runFolder) {
+      let member = try PolicyStudy.members(of: runFolder)[0]
+      throw ValidationError("\(runFolder) holds several runs: name one of them, such as \(runFolder)/\(member)")
+    }
+    let (agent, setup) = try PolicyTraining.agent(of: runFolder, message: note)
+    let result = try agent.evaluate(.named(setup.environment), episodes: episodes, seed: seed, greedily: !sample)
+    if json {
+      let object: JSONValue = [
+        "environment": .string(setup.environment), "mean_return": .number(result.meanReturn),
+        "standard_deviation": .number(result.standardDeviation), "mean_length": .number(result.meanLength),
+        "returns": .array(result.returns.map { .number($0) }),
+      ]
+      return try show(object.serialized() + "\n")
+    }
+    try show(
+      """
+      return          \(rounded(result.meanReturn)) ± \(rounded(result.standardDeviation))
+      least, most     \(rounded(result.returns.min()!)), \(rounded(result.returns.max()!))
+      length          \(rounded(result.meanLength)) steps
+      episodes        \(episodes) of \(setup.environment)
+
+      """)
+  }
+}

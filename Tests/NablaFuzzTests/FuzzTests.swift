@@ -1,0 +1,96 @@
+import Foundation
+import Nabla
+import Testing
+
+/// Every parser of files from outside on damaged inputs: it may throw, and must never trap.
+///
+/// CI runs 2,000 inputs each. For more: `NABLA_FUZZ_INPUTS=200000 swift test -c release --filter Fuzz`;
+/// `NABLA_FUZZ_FIRST` starts at another number. To add a parser, add a line to `targets`.
+@Suite(.serialized) struct FuzzTests {
+  struct Target: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// Names of files under Tests/Fixtures, or texts.
+    let seeds: [Seed]
+    var words: [String] = []
+    let parse: @Sendable ([UInt8]) throws -> Void
+    var testDescription: String { name }
+  }
+
+  enum Seed: Sendable {
+    case file(String)
+    case text(String)
+
+    func bytes() throws -> [UInt8] {
+      switch self {
+      case .file(let name):
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        return try Array(Data(contentsOf: tests.appendingPathComponent("Fixtures/\(name)")))
+      case .text(let text): return Array(text.utf8)
+      }
+    }
+  }
+
+  static let targets = [
+    Target(
+      name: "GGUF", seeds: [.file("formats/all-types.gguf")], words: ["general.alignment", "GGUF"], parse: parseGGUF),
+    Target(
+      name: "GGUF model", seeds: [.file("hf_models/gguf/llama.gguf"), .file("hf_models/gguf/gpt2.gguf")],
+      words: ["rope_freqs.weight", "blk.0.attn_q.bias", "output.weight"], parse: loadGGUF),
+    Target(
+      name: "safetensors", seeds: [.file("formats/mixed.safetensors")],
+      words: [#""a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#, "[", "]", "{", "}", "\"", ",", "F4", "I64"],
+      parse: { bytes in
+        let header = try bytes.withUnsafeBytes { try SafetensorsHeader($0, file: "fuzz") }
+        for tensor in header.tensors {
+          precondition(tensor.byteRange.lowerBound >= 8 && tensor.byteRange.upperBound <= bytes.count)
+        }
+      }),
+    Target(
+      name: "JSON",
+      seeds: [
+        .file("formats/model.safetensors.index.json"), .file("text/transformers/tokenizer_config.json"),
+        .text(#"{"a":[1,-2.5e3,true,null,"x\u00e9\ud83d\ude00\n",{}],"b":{"c":[[],[[]]]}}"#),
+      ],
+      words: ["[", "]", "{", "}", "\"", ":", ",", "\\", "\\ud83d", "1e999", "-0", "null", "\u{FEFF}", "∇"],
+      parse: { bytes in
+        let value = try JSONValue(parsing: bytes)
+        precondition(try! JSONValue(parsing: value.serialized()) == value, "JSON does not read back")
+      }),
+  ]
+
+  @Test(arguments: targets) func survives(_ target: Target) throws {
+    let environment = ProcessInfo.processInfo.environment
+    let count = environment["NABLA_FUZZ_INPUTS"].flatMap { Int($0) } ?? 2000
+    let first = environment["NABLA_FUZZ_FIRST"].flatMap { Int($0) } ?? 0
+    let fuzzer = Fuzzer(
+      name: target.name, seeds: try target.seeds.map { try $0.bytes() }, words: target.words.map { Array($0.utf8) })
+    // The seeds themselves are right.
+    for seed in fuzzer.seeds { try target.parse(seed) }
+    let accepted = fuzzer.run(count: count, first: first, target.parse)
+    // Neither everything nor nothing passes: the damage reaches the inner checks.
+    if count >= 1000 { #expect(accepted > 0 && accepted < count, "\(accepted) of \(count) accepted") }
+    if count > 2000 { print("\(target.name): \(count) inputs, \(accepted) accepted") }
+  }
+
+  @Sendable private static func parseGGUF(_ bytes: [UInt8]) throws {
+    let header = try bytes.withUnsafeBytes { try GGUFHeader($0, file: "fuzz") }
+    for entry in header.entries {
+      precondition(entry.byteRange.lowerBound >= 24 && entry.byteRange.upperBound <= bytes.count)
+      precondition(entry.type.byteCount(shape: entry.shape) == entry.byteRange.count)
+    }
+    for member in header.metadata.members {
+      _ = member.value.description
+      let array = member.value.array
+      _ = (array?.strings(), array?.integers(), array?.doubles(), array?.bools())
+    }
+  }
+
+  /// A model's metadata and tensors, out of a file.
+  @Sendable private static func loadGGUF(_ bytes: [UInt8]) throws {
+    let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).gguf"
+    defer { unlink(path) }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let model = try GGUFModel(path: path)
+    for (name, tensor) in try model.state() { precondition(tensor.count > 0, name) }
+  }
+}

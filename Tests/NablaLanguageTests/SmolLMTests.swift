@@ -1,0 +1,70 @@
+import Foundation
+import NablaFormats
+import NablaLanguage
+import NablaTensor
+import NablaText
+import Testing
+
+private let path = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
+private let references = packageFolder + "/Tests/Fixtures/smollm.safetensors"
+private let isPresent = [path, references].allSatisfy { FileManager.default.fileExists(atPath: $0) }
+
+/// A real model against transformers and llama.cpp. `make model` fetches it; without it these tests are skipped.
+@Suite(.enabled(if: isPresent, "SmolLM2 or its references are not there: make model fixtures"), .serialized)
+struct SmolLMTests {
+  private let fixture: [String: Tensor]
+
+  init() throws { fixture = try SafetensorsFile(path: references).tensors() }
+
+  /// The model from its packed weights, or from the same weights in float32.
+  private func load(dequantized: Bool) throws -> TrainedModel {
+    let trained = try TrainedModel(path, precision: .float32)
+    if dequantized {
+      for parameter in trained.model.parameters() { parameter.value = parameter.value.cast(.float32) }
+    }
+    return trained
+  }
+
+  @Test func float32LogitsAndGreedyTextAreThoseOfTransformers() throws {
+    let trained = try load(dequantized: true)
+    let prompt = fixture["prompt"]!.array(of: Int32.self)
+    let cache = trained.model.makeCache(.float32)
+    let logits = trained.model.logits(trained.model.read([(cache.add(), prompt)], cache))
+    let columns = fixture["columns"]!.array(of: Int32.self).map(Int.init)
+    let width = logits.shape[1]
+    let chosen = (0..<prompt.count).flatMap { row in columns.map { logits.floats[row * width + $0] } }
+    #expect(largestDifference(Tensor(chosen, [prompt.count, columns.count]), fixture["logits"]!) <= 1e-3)
+
+    var generator = trained.generator(options: .greedy, cacheType: .float32)
+    generator.stopTokens = []
+    let tokens = try generator.run(prompts: [prompt], maximumTokens: 64)[0].tokens
+    #expect(tokens == fixture["greedy"]!.array(of: Int32.self))
+  }
+
+  /// As llama.cpp computes them, packed weights predict a text; half a percent of perplexity is 0.005 nats.
+  @Test func packedWeightsPredictAsInLlamaCpp() throws {
+    let trained = try load(dequantized: false)
+    let data = TokenDataset(
+      fixture["text"]!.array(of: Int32.self), vocabularySize: trained.model.configuration.vocabularySize)
+    let result = try trained.model.evaluate(data, tokenizer: trained.tokenizer, context: 512, batchSize: 1)
+    #expect(abs(result.loss - Double(fixture["llama_cpp"]!.item())) < 0.005)
+  }
+
+  /// The conversation stays in the cache: the second turn reads only what is new.
+  @Test func chatReadsOnlyWhatIsNew() throws {
+    let trained = try load(dequantized: false)
+    var chat = ChatSession(trained, generator: trained.generator(options: .greedy))
+    chat.maximumTokens = 8
+    func turn(_ message: String) throws -> (text: String, read: Int) {
+      let answer = try chat.send(message)
+      while try answer.next() != nil {}
+      chat.finish(answer)
+      return (answer.completions[0].text, chat.generator.tokens.lastReadCount)
+    }
+    let first = try turn("What is the capital of France?")
+    #expect(first.text.contains("Paris"))
+    let second = try turn("And of Italy?")
+    #expect(second.read < 20 && second.read < first.read)
+    #expect(chat.messages.map(\.role) == ["user", "assistant", "user", "assistant"])
+  }
+}
