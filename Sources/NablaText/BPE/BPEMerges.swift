@@ -11,24 +11,27 @@ struct BPEMerges: Sendable {
   }
 
   /// The pairs in the order they were learned.
-  let pairs: [(left: Int32, right: Int32)]
-  private let table: PairTable<Merge>
+  private(set) var pairs: [(left: Int32, right: Int32)] = []
+  private var table: PairTable<Merge>
 
   private static let noRank = UInt32.max
   /// Words up to this many symbols are merged by scanning for the least rank, which beats a heap while the word is
   /// short; longer ones use the heap, so that time stays O(n log n) whatever the text.
   private static let scanLimit = 48
 
-  /// - Parameters:
-  ///   - merges: Each pair and the id of the token it becomes, first learned first.
-  ///   - ranks: The rank of each pair where several may share one; their places otherwise.
-  init(_ merges: [(left: Int32, right: Int32, id: Int32)], ranks: [UInt32]? = nil) {
-    pairs = merges.map { ($0.left, $0.right) }
-    var table = PairTable<Merge>(minimumCapacity: merges.count, placeholder: Merge(rank: Self.noRank, id: -1))
-    for (rank, merge) in merges.enumerated() {
-      table.set(PairTable<Merge>.key(merge.left, merge.right), Merge(rank: ranks?[rank] ?? UInt32(rank), id: merge.id))
-    }
-    self.table = table
+  init(minimumCapacity: Int) {
+    pairs.reserveCapacity(minimumCapacity)
+    table = PairTable<Merge>(minimumCapacity: minimumCapacity, placeholder: Merge(rank: Self.noRank, id: -1))
+  }
+
+  /// Adds a pair and the id of the token it becomes; false when the pair is there already.
+  ///
+  /// - Parameter rank: For pairs that share a rank; else it is the place of the pair.
+  mutating func append(_ left: Int32, _ right: Int32, id: Int32, rank: UInt32? = nil) -> Bool {
+    let merge = Merge(rank: rank ?? UInt32(pairs.count), id: id)
+    guard table.insert(PairTable<Merge>.key(left, right), merge) else { return false }
+    pairs.append((left, right))
+    return true
   }
 
   @inline(__always)

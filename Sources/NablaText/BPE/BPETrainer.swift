@@ -129,9 +129,13 @@ struct TrainingVocabulary {
 
   /// The merges in the order of their ranks. A pair that came up again (its left or right token was made anew by
   /// another merge) has the rank of its last time, as in Hugging Face's trainer.
-  func finalMerges() -> [(left: Int32, right: Int32, id: Int32)] {
+  func finalMerges() -> BPEMerges {
     var last: [SymbolPair: Int] = [:]
     for (rank, merge) in merges.enumerated() { last[merge.pair] = rank }
-    return merges.enumerated().filter { last[$1.pair] == $0 }.map { ($1.pair.left, $1.pair.right, $1.id) }
+    var final = BPEMerges(minimumCapacity: merges.count)
+    for (rank, merge) in merges.enumerated() where last[merge.pair] == rank {
+      _ = final.append(merge.pair.left, merge.pair.right, id: merge.id)
+    }
+    return final
   }
 }

@@ -22,9 +22,8 @@ public struct ByteLevelBPETokenizer: Tokenizer {
 
   /// - Parameters:
   ///   - tokens: The bytes of each ordinary token, indexed by id; empty where the id is a special token's or unused.
-  ///   - merges: Pairs of ids in the order they were learned, with the id of the token each becomes.
   init(
-    tokens: TokenTable, merges: [(left: Int32, right: Int32, id: Int32)], specialTokens: [SpecialToken],
+    tokens: TokenTable, merges: BPEMerges, specialTokens: [SpecialToken],
     normalizer: Normalizer? = nil, preTokenizers: [PreTokenizer], template: TokenTemplate = TokenTemplate(),
     addsPrefixSpace: Bool = false, prefersWholeWords: Bool = false
   ) {
@@ -34,7 +33,7 @@ public struct ByteLevelBPETokenizer: Tokenizer {
     self.preTokenizers = preTokenizers
     self.addsPrefixSpace = addsPrefixSpace
     self.prefersWholeWords = prefersWholeWords
-    self.merges = BPEMerges(merges)
+    self.merges = merges
     self.tokens = tokens
     vocabularySize = max(tokens.count, Int(specialTokens.map(\.id).max() ?? -1) + 1)
     idOfByte = (0..<256).map { tokens.id(of: [UInt8($0)]) ?? -1 }

@@ -58,6 +58,16 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
     slots[index] = Slot(key: key, value: value)
   }
 
+  /// Stores `value` unless the pair has one; false when it has.
+  mutating func insert(_ key: Key, _ value: Value) -> Bool {
+    if 2 * (count + 1) > slots.count { grow() }
+    let index = insertionIndex(key)
+    if slots[index].key == key { return false }
+    count += 1
+    slots[index] = Slot(key: key, value: value)
+    return true
+  }
+
   private func insertionIndex(_ key: Key) -> Int {
     let mask = slots.count - 1
     var index = Self.start(key, mask: mask)

@@ -79,7 +79,7 @@ struct WordCache: ~Copyable {
     return true
   }
 
-  borrowing func remember(_ key: Key, _ ids: [Int32]) {
+  borrowing func remember(_ key: Key, _ ids: some Collection<Int32>) {
     if ids.count > Self.mostIDs { return }
     let entry = place(key)
     entry.pointee.key = key

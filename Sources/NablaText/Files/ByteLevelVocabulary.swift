@@ -1,8 +1,9 @@
 /// A byte-level vocabulary while it is read: tokens by id and merges, as files spell them.
 struct ByteLevelVocabulary {
   private(set) var tokens: TokenTable
-  private(set) var merges: [(left: Int32, right: Int32, id: Int32)] = []
-  private var seen: PairTable<Int32>
+  private(set) var merges: BPEMerges
+  /// The token that the last merge made: the next usually makes the one after it, which saves looking it up.
+  private var lastMade: Int32 = -1
   private var scratch: [UInt8] = []
 
   /// What is wrong with a token or a merge.
@@ -12,19 +13,20 @@ struct ByteLevelVocabulary {
 
   init(tokenCount: Int, mergeCount: Int) {
     tokens = TokenTable(minimumCapacity: tokenCount)
-    seen = PairTable(minimumCapacity: mergeCount, placeholder: -1)
-    merges.reserveCapacity(mergeCount)
+    merges = BPEMerges(minimumCapacity: mergeCount)
   }
 
   /// Adds the token with the next id; nil for an id without an ordinary token.
   mutating func append(_ spelling: UnsafeBufferPointer<UInt8>?) throws(Problem) {
     scratch.removeAll(keepingCapacity: true)
+    var isSpelledInAlphabet = true
     if let spelling {
       if spelling.isEmpty { throw Problem(reason: "the token \(tokens.count) is empty") }
-      // A token outside the alphabet can only be meant as it is spelled.
-      if !ByteLevelAlphabet.append(spelling, to: &scratch) { scratch.append(contentsOf: spelling) }
+      // A token outside the alphabet is printed as it is spelled, and no text becomes it.
+      isSpelledInAlphabet = ByteLevelAlphabet.append(spelling, to: &scratch)
+      if !isSpelledInAlphabet { scratch.append(contentsOf: spelling) }
     }
-    if !(scratch.withUnsafeBufferPointer { tokens.append($0) }) {
+    if !(scratch.withUnsafeBufferPointer { tokens.append($0, findable: isSpelledInAlphabet) }) {
       throw Problem(reason: "the token \(tokens.count - 1) stands for the same bytes as another")
     }
   }
@@ -42,7 +44,7 @@ struct ByteLevelVocabulary {
     let (leftID, rightID, id) = scratch.withUnsafeBufferPointer { bytes in
       (
         tokens.id(of: UnsafeBufferPointer(rebasing: bytes[..<middle])),
-        tokens.id(of: UnsafeBufferPointer(rebasing: bytes[middle...])), tokens.id(of: bytes)
+        tokens.id(of: UnsafeBufferPointer(rebasing: bytes[middle...])), made(bytes)
       )
     }
     guard let leftID, let rightID else {
@@ -53,10 +55,14 @@ struct ByteLevelVocabulary {
       let missing = String(decoding: left, as: UTF8.self) + String(decoding: right, as: UTF8.self)
       throw Problem(reason: "the result \(String(reflecting: missing)) is not in the vocabulary")
     }
-    let key = PairTable<Int32>.key(leftID, rightID)
-    if seen[key] != nil { throw Problem(reason: "the pair occurs twice") }
-    seen.set(key, id)
-    merges.append((leftID, rightID, id))
+    lastMade = id
+    if !merges.append(leftID, rightID, id: id) { throw Problem(reason: "the pair occurs twice") }
+  }
+
+  private func made(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32? {
+    let next = Int(lastMade) + 1
+    if next < tokens.count, tokens.isFindable(next), tokens.bytes(of: next).elementsEqual(bytes) { return Int32(next) }
+    return tokens.id(of: bytes)
   }
 
   /// The merge that `"left right"` spells.

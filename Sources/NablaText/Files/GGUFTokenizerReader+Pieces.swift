@@ -48,7 +48,8 @@ extension GGUFTokenizerReader {
     }
     let marks = Normalizer.replace(" ", with: Metaspace.mark)
     return PieceTokenizer(
-      vocabulary: vocabulary, model: .merges(PieceMerges(merges: BPEMerges(pieces, scores: scores.map { Float($0) }))),
+      vocabulary: vocabulary,
+      model: .merges(PieceMerges(BPEMerges(pieces, scores: scores.map { Float($0) }), vocabulary)),
       specialTokens: special, normalizer: addsSpace ? .sequence([.prepend(Metaspace.mark), marks]) : marks,
       template: try template(count: tokens.count, addsBOS: true), firstPiece: addsSpace ? .dropsSpace : .asItIs)
   }

@@ -123,7 +123,7 @@ struct GGUFTokenizerReader {
     case "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan":
       return Cut(steps: [.qwen2], normalizer: .unicode(.nfc))
     case "stablelm2", "grok-2", "solar-open": return Cut(steps: [.qwen2])
-    case "qwen35": return Cut(steps: [.qwen35], normalizer: .unicode(.nfc))
+    case "qwen35": return Cut(steps: [.qwen35])
     default: return nil
     }
   }

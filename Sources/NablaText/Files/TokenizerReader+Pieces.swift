@@ -17,9 +17,7 @@ extension TokenizerReader {
     let vocabulary = try pieceVocabulary(
       spellings, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
     guard let list = model["merges"]?.array else { throw malformed("model.merges", "expected an array") }
-    var merges: [(left: Int32, right: Int32, id: Int32)] = []
-    merges.reserveCapacity(list.count)
-    var seen: Set<UInt64> = []
+    var merges = BPEMerges(minimumCapacity: list.count)
     for (rank, entry) in list.enumerated() {
       let field = "model.merges[\(rank)]"
       let parts =
@@ -33,12 +31,9 @@ extension TokenizerReader {
           field,
           "\(String(reflecting: parts[0])), \(String(reflecting: parts[1])) or both together are not in model.vocab")
       }
-      guard seen.insert(PairTable<Int32>.key(left, right)).inserted else {
-        throw malformed(field, "the pair occurs twice")
-      }
-      merges.append((left, right, id))
+      if !merges.append(left, right, id: id) { throw malformed(field, "the pair occurs twice") }
     }
-    return try pieceTokenizer(vocabulary, .merges(PieceMerges(merges: BPEMerges(merges))), added)
+    return try pieceTokenizer(vocabulary, .merges(PieceMerges(merges, vocabulary)), added)
   }
 
   func unigramTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {

@@ -1,10 +1,57 @@
 /// BPE over characters: a word starts as its characters, and learned merges join neighbours (Sennrich et al. 2016).
 struct PieceMerges: Sendable {
   let merges: BPEMerges
+  /// Whether no piece goes on into a next word: then words can be merged one by one, and remembered.
+  private let staysInWords: Bool
 
-  /// Appends the ids of a word.
+  init(_ merges: BPEMerges, _ vocabulary: PieceVocabulary) {
+    self.merges = merges
+    let mark = Array(Metaspace.mark.utf8)
+    // A mark that is a piece never is part of a run of unknown characters either.
+    staysInWords =
+      vocabulary.pieces.id(of: mark) != nil
+      && !(0..<vocabulary.pieces.count).contains { id in
+        vocabulary.pieces.bytes(of: id).withUnsafeBufferPointer { piece in
+          Self.endOfWord(in: piece, from: 0) < piece.count
+        }
+      }
+  }
+
+  /// Appends the ids of a text.
   func encode(
-    _ word: UnsafeBufferPointer<UInt8>, _ vocabulary: PieceVocabulary, into ids: inout [Int32]
+    _ text: UnsafeBufferPointer<UInt8>, _ vocabulary: PieceVocabulary, _ cache: borrowing WordCache,
+    into ids: inout [Int32]
+  ) throws {
+    if !staysInWords { return try encode(word: text, vocabulary, into: &ids) }
+    var start = 0
+    while start < text.count {
+      let end = Self.endOfWord(in: text, from: start)
+      let word = UnsafeBufferPointer(rebasing: text[start..<end])
+      start = end
+      let key = WordCache.key(word)
+      if let key, cache.append(key, to: &ids) { continue }
+      let before = ids.count
+      try encode(word: word, vocabulary, into: &ids)
+      if let key { cache.remember(key, ids[before...]) }
+    }
+  }
+
+  /// Where the next word begins: at a mark that follows another character.
+  private static func endOfWord(in text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    var position = start
+    var isInWord = false
+    while position < text.count {
+      let isMark =
+        text[position] == 0xE2 && position + 2 < text.count && text[position + 1] == 0x96 && text[position + 2] == 0x81
+      if isMark, isInWord { return position }
+      isInWord = !isMark
+      position += isMark ? 3 : 1
+    }
+    return position
+  }
+
+  private func encode(
+    word: UnsafeBufferPointer<UInt8>, _ vocabulary: PieceVocabulary, into ids: inout [Int32]
   ) throws {
     var symbols: [Int32] = []
     symbols.reserveCapacity(word.count)
@@ -54,6 +101,7 @@ extension BPEMerges {
     let order = pairs.map { (rank: rank[scores[Int($0.id)]]!, pair: $0) }.sorted {
       ($0.rank, $0.pair.left, $0.pair.right) < ($1.rank, $1.pair.left, $1.pair.right)
     }
-    self.init(order.map(\.pair), ranks: order.map(\.rank))
+    self.init(minimumCapacity: order.count)
+    for (rank, pair) in order { _ = append(pair.left, pair.right, id: pair.id, rank: rank) }
   }
 }

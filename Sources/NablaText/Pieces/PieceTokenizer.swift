@@ -47,9 +47,10 @@ public struct PieceTokenizer: Tokenizer {
     try text.withUTF8Bytes { bytes in
       var ids: [Int32] = []
       ids.reserveCapacity(bytes.count / 3 + 8)
+      let cache = WordCache(textLength: bytes.count)
       try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, isAtStart in
-        guard let metaspace else { return try encode(word: part, into: &ids) }
-        try metaspace.forEachWord(in: part, isAtStart: isAtStart) { try encode(word: $0, into: &ids) }
+        guard let metaspace else { return try encode(word: part, cache, into: &ids) }
+        try metaspace.forEachWord(in: part, isAtStart: isAtStart) { try encode(word: $0, cache, into: &ids) }
       } special: {
         ids.append($0)
       }
@@ -57,10 +58,17 @@ public struct PieceTokenizer: Tokenizer {
     }
   }
 
-  private func encode(word: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]) throws {
+  private func encode(
+    word: UnsafeBufferPointer<UInt8>, _ cache: borrowing WordCache, into ids: inout [Int32]
+  ) throws {
     switch model {
-    case .merges(let merges): try merges.encode(word, vocabulary, into: &ids)
-    case .unigram(let unigram): try unigram.encode(word, vocabulary, into: &ids)
+    case .merges(let merges): try merges.encode(word, vocabulary, cache, into: &ids)
+    case .unigram(let unigram):
+      let key = WordCache.key(word)
+      if let key, cache.append(key, to: &ids) { return }
+      let before = ids.count
+      try unigram.encode(word, vocabulary, into: &ids)
+      if let key { cache.remember(key, ids[before...]) }
     }
   }
 

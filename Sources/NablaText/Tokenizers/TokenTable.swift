@@ -9,6 +9,8 @@ struct TokenTable: Sendable {
   /// Where token `id` begins in `content`; one more entry than there are ids.
   private var starts: [Int32] = [0]
   private var used = 0
+  /// Ids that are never found, though they have bytes; few or none.
+  private var hidden: Set<Int32> = []
 
   /// Hashes differ between runs, so that no file can be made to collide.
   private static let seed = UInt64.random(in: 0...UInt64.max)
@@ -31,12 +33,16 @@ struct TokenTable: Sendable {
 
   func bytes(of id: Int) -> ArraySlice<UInt8> { content[Int(starts[id])..<Int(starts[id + 1])] }
 
-  /// Gives the next id to `token`. An id of no bytes can be looked at but not found. Returns false when another id has
-  /// the same bytes; that one is then found.
-  mutating func append(_ token: UnsafeBufferPointer<UInt8>) -> Bool {
+  /// Whether text can become the token `id`.
+  func isFindable(_ id: Int) -> Bool { !hidden.contains(Int32(id)) && starts[id] < starts[id + 1] }
+
+  /// Gives the next id to `token`. An id of no bytes, and one that is not `findable`, can be looked at but not found.
+  /// Returns false when another id has the same bytes; that one is then found.
+  mutating func append(_ token: UnsafeBufferPointer<UInt8>, findable: Bool = true) -> Bool {
     content.append(contentsOf: token)
     starts.append(Int32(content.count))
-    if token.isEmpty { return true }
+    if !findable { hidden.insert(Int32(count - 1)) }
+    if token.isEmpty || !findable { return true }
     if 2 * (used + 1) > slots.count { grow() }
     let slot = place(token)
     if slots[slot] != 0 { return false }
@@ -81,13 +87,11 @@ struct TokenTable: Sendable {
   }
 
   private mutating func grow() {
-    slots = Array(repeating: 0, count: slots.count * 2)
-    for id in 0..<count {
-      bytes(of: id).withUnsafeBufferPointer { token in
-        if token.isEmpty { return }
-        let slot = place(token)
-        if slots[slot] == 0 { slots[slot] = Int32(id) + 1 }
-      }
+    let old = slots
+    slots = Array(repeating: 0, count: old.count * 2)
+    for entry in old where entry != 0 {
+      let slot = bytes(of: Int(entry) - 1).withUnsafeBufferPointer { place($0) }
+      slots[slot] = entry
     }
   }
 

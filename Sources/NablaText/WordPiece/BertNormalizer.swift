@@ -16,6 +16,7 @@ public struct BertNormalizer: Sendable, Equatable {
   }
 
   func apply(to bytes: inout [UInt8]) {
+    if bytes.allSatisfy({ $0 < 0x80 }) { return applyToASCII(&bytes) }
     var scalars = TemplateText.scalars(bytes)
     if cleansText {
       scalars = scalars.compactMap { scalar in
@@ -32,6 +33,14 @@ public struct BertNormalizer: Sendable, Equatable {
     }
     if lowercases { scalars = scalars.flatMap { Array($0.properties.lowercaseMapping.unicodeScalars) } }
     bytes = TemplateText.encode(scalars)
+  }
+
+  private func applyToASCII(_ bytes: inout [UInt8]) {
+    if cleansText {
+      bytes.removeAll { $0 < 0x20 && !(9...10).contains($0) && $0 != 13 || $0 == 0x7F }
+      for i in bytes.indices where bytes[i] < 0x20 { bytes[i] = UInt8(ascii: " ") }
+    }
+    if lowercases { for i in bytes.indices where bytes[i] &- 0x41 < 26 { bytes[i] |= 0x20 } }
   }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

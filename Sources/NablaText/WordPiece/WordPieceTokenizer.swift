@@ -63,9 +63,9 @@ public struct WordPieceTokenizer: Tokenizer {
     var position = 0
     func end(at end: Int) { if end > start { body(UnsafeBufferPointer(rebasing: text[start..<end])) } }
     while position < text.count {
-      let (scalar, length) = decodeScalar(text, at: position)
-      let isSpace = scalar.properties.isWhitespace
-      if isSpace || isPunctuation(scalar) {
+      let (found, length) = CharacterClassifier.classify(text, at: position)
+      let isSpace = found == .space
+      if isSpace || found == .other && isPunctuation(decodeScalar(text, at: position).scalar) {
         end(at: position)
         if !isSpace { body(UnsafeBufferPointer(rebasing: text[position..<(position + length)])) }
         start = position + length

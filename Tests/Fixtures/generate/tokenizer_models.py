@@ -226,7 +226,7 @@ def main():
         "digit-runs": byte_level(pre_tokenizers.Digits(individual_digits=False)),
         "llama3": byte_level(split(LLAMA3), regex=False, template="<s> $A", ignore_merges=True),
         "qwen2": byte_level(split(QWEN2), normalizers.NFC(), regex=False),
-        "qwen35": byte_level(split(QWEN35), normalizers.NFC(), regex=False),
+        "qwen35": byte_level(split(QWEN35), regex=False),
         "added": byte_level(normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), added=ADDED, template="<s> $A </s>"),
         "nfd": byte_level(normalizer=normalizers.NFD()), "nfkd": byte_level(normalizer=normalizers.NFKD()),
         "llama2": sp_bpe(bpe, "llama2"), "mistral": sp_bpe(bpe, "mistral"), "gemma": sp_bpe(bpe, "gemma"),
