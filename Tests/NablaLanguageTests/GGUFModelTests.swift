@@ -184,7 +184,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
   }
 
   @Test func refusesTypesThatCannotBeComputedWith() throws {
-    let file = try GGUFFile(path: "\(Self.folder)/llama.gguf")
+    let file = try GGUFFile(path: "\(Self.folder)/qwen2.gguf")
     let tensors = file.entries.map { entry in
       let type = entry.name == "token_embd.weight" ? GGMLType.iq4_nl : entry.type
       return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in

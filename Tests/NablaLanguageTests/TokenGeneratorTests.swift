@@ -24,7 +24,9 @@ import Testing
     return result
   }
 
-  private func prompt(_ length: Int, seed: UInt64) -> [Int32] { tokens([length], below: 61, seed: seed).array(of: Int32.self) }
+  private func prompt(_ length: Int, seed: UInt64) -> [Int32] {
+    tokens([length], below: 61, seed: seed).array(of: Int32.self)
+  }
 
   /// Prompts of all lengths together, in any company and order, give what each gives alone.
   @Test func continuationsDoNotDependOnTheirCompany() throws {

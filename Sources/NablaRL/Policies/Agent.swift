@@ -53,9 +53,11 @@ public final class Agent {
       output.likeliest(into: Actions(chosen))
     } else {
       let noise = environments.actionSpace.isDiscrete ? random.uniform([count]) : random.normal([count, width])
+      // Not needed here, but the memory must live until it is written.
+      let logProbabilities = Tensor(uninitialized: [count])
       output.sample(
-        noise: noise.floats, into: Actions(chosen), logProbabilities: Tensor(uninitialized: [count]).floats,
-        scratch: output.scratch)
+        noise: noise.floats, into: Actions(chosen), logProbabilities: logProbabilities.floats, scratch: output.scratch)
+      withExtendedLifetime(logProbabilities) {}
     }
     try take(Actions(chosen), in: environments)
   }

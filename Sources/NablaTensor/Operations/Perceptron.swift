@@ -72,6 +72,7 @@ extension Tensor {
     let constants = weights.map { $0.stopGradient() }
     return y.recorded([self] + weights + biases) { dy, nodes in
       var problem = problem
+      let dy = dy.cast(.float32)
       let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, Int64(rows)))])
       let dx = nodes[0].map { _ in Tensor(uninitialized: inputShape) }
       let dWeights = constants.map { Tensor(uninitialized: $0.shape) }
@@ -80,7 +81,7 @@ extension Tensor {
       let dWeightPointers = dWeights.map { $0.floats as UnsafeMutablePointer<Float>? }
       let dBiasPointers = dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }
       nabla_perceptron_backward(
-        &problem, Int64(rows), weightPointers, scratch.floats, dy.cast(.float32).floats, workspace.floats, dx?.floats,
+        &problem, Int64(rows), weightPointers, scratch.floats, dy.floats, workspace.floats, dx?.floats,
         dWeightPointers, dBiasPointers, Int32(Threads.count))
       if let dx { nodes[0]!.accumulate(dx) }
       for (l, (dWeight, dBias)) in zip(dWeights, dBiases).enumerated() {
