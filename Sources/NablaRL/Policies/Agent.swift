@@ -53,11 +53,14 @@ public final class Agent {
       output.likeliest(into: Actions(chosen))
     } else {
       let noise = environments.actionSpace.isDiscrete ? random.uniform([count]) : random.normal([count, width])
-      output.sample(
-        noise: noise.floats, into: Actions(chosen), logProbabilities: Tensor(uninitialized: [count]).floats,
-        scratch: output.scratch)
+      let logProbabilities = Tensor(uninitialized: [count])
+      withExtendedLifetime((noise, logProbabilities)) {
+        output.sample(
+          noise: noise.floats, into: Actions(chosen), logProbabilities: logProbabilities.floats,
+          scratch: output.scratch)
+      }
     }
-    try take(Actions(chosen), in: environments)
+    try withExtendedLifetime(chosen) { try take(Actions(chosen), in: environments) }
   }
 
   /// Steps the environments with actions as the policy drew them.

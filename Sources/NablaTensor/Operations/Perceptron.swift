@@ -75,11 +75,12 @@ extension Tensor {
       let dx = nodes[0].map { _ in Tensor(uninitialized: inputShape) }
       let dWeights = constants.map { Tensor(uninitialized: $0.shape) }
       let dBiases = constants.map { Tensor(uninitialized: [$0.shape[0]]) }
+      let dy = dy.cast(.float32)  // held while the kernel reads it
       let weightPointers = constants.map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
       let dWeightPointers = dWeights.map { $0.floats as UnsafeMutablePointer<Float>? }
       let dBiasPointers = dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }
       nabla_perceptron_backward(
-        &problem, Int64(rows), weightPointers, scratch.floats, dy.cast(.float32).floats, workspace.floats, dx?.floats,
+        &problem, Int64(rows), weightPointers, scratch.floats, dy.floats, workspace.floats, dx?.floats,
         dWeightPointers, dBiasPointers, Int32(Threads.count))
       if let dx { nodes[0]!.accumulate(dx) }
       for (l, (dWeight, dBias)) in zip(dWeights, dBiases).enumerated() {
