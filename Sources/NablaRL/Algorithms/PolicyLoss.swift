@@ -61,9 +61,13 @@ extension ActorCritic {
       old_log_probabilities: batch.oldLogProbabilities.map { UnsafePointer($0.floats) },
       advantages: batch.advantages.floats, returns: batch.returns.floats, old_values: batch.oldValues.floats,
       values: output.values, value_stride: Int64(output.valueStride))
-    let loss = nabla_policy_gradient(
-      &policy, &kernelBatch, &settings, policyGradient.floats, deviationGradient?.floats,
-      valueGradient.floats + (output.isShared ? output.actionCount : 0), &statistics, output.scratch.floats)
+    let scratch = output.scratch
+    // What the kernel has pointers to must not be given back before it returns.
+    let loss = withExtendedLifetime((output, batch, scratch)) {
+      nabla_policy_gradient(
+        &policy, &kernelBatch, &settings, policyGradient.floats, deviationGradient?.floats,
+        valueGradient.floats + (output.isShared ? output.actionCount : 0), &statistics, scratch.floats)
+    }
     // The gradients were made for an upstream gradient of 1, which is what a loss has.
     var inputs = [output.policy]
     var gradients = [policyGradient]

@@ -22,17 +22,23 @@ extension ActorCritic.Output {
     noise: UnsafePointer<Float>, into actions: Actions, logProbabilities: UnsafeMutablePointer<Float>, scratch: Tensor
   ) {
     var distribution = distribution
-    nabla_policy_sample(
-      &distribution, Int64(policy.shape[0]), noise, actions.discrete, actions.continuous, logProbabilities,
-      scratch.floats)
+    // What the kernel has pointers to must not be given back before it returns.
+    withExtendedLifetime((self, scratch)) {
+      nabla_policy_sample(
+        &distribution, Int64(policy.shape[0]), noise, actions.discrete, actions.continuous, logProbabilities,
+        scratch.floats)
+    }
   }
 
   /// ln π of given actions.
   func logProbabilities(of actions: Actions) -> Tensor {
     let result = Tensor(uninitialized: [policy.shape[0]])
+    let scratch = scratch
     var distribution = distribution
-    nabla_policy_log_probabilities(
-      &distribution, Int64(policy.shape[0]), actions.discrete, actions.continuous, result.floats, scratch.floats)
+    withExtendedLifetime((self, scratch)) {
+      nabla_policy_log_probabilities(
+        &distribution, Int64(policy.shape[0]), actions.discrete, actions.continuous, result.floats, scratch.floats)
+    }
     return result
   }
 

@@ -53,13 +53,14 @@ public final class Agent {
       output.likeliest(into: Actions(chosen))
     } else {
       let noise = environments.actionSpace.isDiscrete ? random.uniform([count]) : random.normal([count, width])
-      // Not needed here, but the memory must live until it is written.
       let logProbabilities = Tensor(uninitialized: [count])
-      output.sample(
-        noise: noise.floats, into: Actions(chosen), logProbabilities: logProbabilities.floats, scratch: output.scratch)
-      withExtendedLifetime(logProbabilities) {}
+      withExtendedLifetime((noise, logProbabilities)) {
+        output.sample(
+          noise: noise.floats, into: Actions(chosen), logProbabilities: logProbabilities.floats,
+          scratch: output.scratch)
+      }
     }
-    try take(Actions(chosen), in: environments)
+    try withExtendedLifetime(chosen) { try take(Actions(chosen), in: environments) }
   }
 
   /// Steps the environments with actions as the policy drew them.

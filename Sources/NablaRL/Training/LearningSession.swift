@@ -147,7 +147,9 @@ public final class LearningSession {
         rollout.finalRows.append(t * n + i)
         let seen = agent.seen(
           UnsafeBufferPointer(rebasing: environments.finalObservations[i * width..<(i + 1) * width]))
-        rollout.finalObservations.append(contentsOf: UnsafeBufferPointer(start: seen.floats, count: width))
+        withExtendedLifetime(seen) {
+          rollout.finalObservations.append(contentsOf: UnsafeBufferPointer(start: seen.floats, count: width))
+        }
       }
     }
   }

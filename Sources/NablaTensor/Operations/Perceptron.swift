@@ -33,8 +33,7 @@ extension Tensor {
       precondition(
         weight.rank == 2 && weight.shape[1] == width && bias.shape == [weight.shape[0]],
         "perceptron: weight \(weight.shape) and bias \(bias.shape) for an input of width \(width)")
-      fits =
-        fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0 && weight.dtype == .float32 && bias.dtype == .float32
+      fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
       width = weight.shape[0]
     }
     fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
@@ -72,11 +71,11 @@ extension Tensor {
     let constants = weights.map { $0.stopGradient() }
     return y.recorded([self] + weights + biases) { dy, nodes in
       var problem = problem
-      let dy = dy.cast(.float32)
       let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, Int64(rows)))])
       let dx = nodes[0].map { _ in Tensor(uninitialized: inputShape) }
       let dWeights = constants.map { Tensor(uninitialized: $0.shape) }
       let dBiases = constants.map { Tensor(uninitialized: [$0.shape[0]]) }
+      let dy = dy.cast(.float32)  // held while the kernel reads it
       let weightPointers = constants.map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
       let dWeightPointers = dWeights.map { $0.floats as UnsafeMutablePointer<Float>? }
       let dBiasPointers = dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }
