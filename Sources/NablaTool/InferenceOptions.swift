@@ -7,7 +7,11 @@ struct InferenceOptions: ParsableArguments {
   @Argument(
     help: "A run folder of 'nabla pretrain', a Hugging Face folder, or a GGUF file.", completion: .file())
   var model: String
-  @Option(help: "The type of products: auto is bfloat16 where the CPU computes in it, else float32.")
+  @Option(
+    help: """
+      The type of products: auto is bfloat16 where the CPU computes in it or the weights are quantized (whose products \
+      then run in 8-bit integers), else float32, which is exact.
+      """)
   var precision = Precision.automatic
   @Option(help: ArgumentHelp("How keys and values of earlier tokens are kept: f32, bf16 or q8.", valueName: "type"))
   var cacheType = CacheType.bfloat16

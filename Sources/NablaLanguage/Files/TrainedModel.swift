@@ -32,13 +32,8 @@ public struct TrainedModel {
     } else {
       try self.init(folder: Self.modelFolder(path))
     }
-    model.computeType = precision.computeType
-    guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
-      throw ModelFolderError(
-        file: self.path,
-        problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the model "
-          + "\(model.configuration.vocabularySize)")
-    }
+    model.computeType = precision.computeType(for: model)
+    try text.checkVocabulary(of: model.configuration, path: self.path)
   }
 
   private init(gguf path: String) throws {
@@ -97,5 +92,15 @@ public struct TrainedModel {
       throw PretrainingError.noCheckpoint(path: path)
     }
     return checkpoint.path
+  }
+}
+
+extension PretrainedTokenizer {
+  /// - Throws: an error if the model has fewer tokens than the tokenizer: they do not belong together.
+  func checkVocabulary(of c: TransformerConfiguration, path: String) throws(ModelFolderError) {
+    guard tokenizer.vocabularySize <= c.vocabularySize else {
+      throw ModelFolderError(
+        file: path, problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the model \(c.vocabularySize)")
+    }
   }
 }

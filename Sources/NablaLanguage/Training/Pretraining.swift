@@ -389,14 +389,3 @@ private struct Rate {
     Double(recent.reduce(0) { $0 + $1.tokens }) / max(recent.reduce(0) { $0 + $1.seconds }, 1e-9)
   }
 }
-
-extension Precision {
-  /// The type this machine's products run in.
-  public var computeType: DType {
-    switch self {
-    case .automatic: hasFastBFloat16 ? .bfloat16 : .float32
-    case .float32: .float32
-    case .bfloat16: .bfloat16
-    }
-  }
-}

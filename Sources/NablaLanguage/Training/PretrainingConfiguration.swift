@@ -8,14 +8,6 @@ public enum TokenizerKind: String, Codable, Sendable, CaseIterable {
   case bpe
 }
 
-/// The type products run in.
-public enum Precision: String, Codable, Sendable, CaseIterable {
-  /// bfloat16 where the CPU computes in it (AMX or AVX512-BF16), else float32.
-  case automatic = "auto"
-  case float32
-  case bfloat16
-}
-
 public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
   case adamw, muon
 }

@@ -92,7 +92,7 @@ public struct ModelConversion {
     var metadata = try architecture.metadata(c)
     metadata["general.name"] = .string(input.split(separator: "/").last.map(String.init) ?? "model")
     rule?.describe(in: &metadata)
-    try GGUFTokenizerWriter(folder: input, vocabularySize: c.vocabularySize).add(to: &metadata)
+    try writeTokenizer(of: c, to: &metadata)
 
     let maps = GGUFTensorMap.all(architecture, c)
     let held = Set(source.parameters)
@@ -126,6 +126,18 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
+  }
+
+  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws {
+    let text = try PretrainedTokenizer.load(input)
+    try text.checkVocabulary(of: c, path: input)
+    try text.write(to: &metadata, vocabularySize: c.vocabularySize)
+    // What the tokenizer's files leave open, the model's may say.
+    let config = try JSONValue(contentsOfFile: "\(input)/config.json")
+    for role in ["bos_token_id", "eos_token_id"] where metadata["tokenizer.ggml.\(role)"] == nil {
+      let id = config[role]?.integer ?? config[role]?.array?.first?.integer
+      if let id, (0..<c.vocabularySize).contains(id) { metadata["tokenizer.ggml.\(role)"] = .uint32(UInt32(id)) }
+    }
   }
 }
 
