@@ -41,9 +41,11 @@ struct SmolLMTests {
     #expect(tokens == fixture["greedy"]!.array(of: Int32.self))
   }
 
-  /// As llama.cpp computes them, packed weights predict a text; half a percent of perplexity is 0.005 nats.
-  @Test func packedWeightsPredictAsInLlamaCpp() throws {
-    let trained = try load(dequantized: false)
+  /// Packed weights predict a text as in llama.cpp, whether exactly or in integers; half a percent of perplexity is
+  /// 0.005 nats.
+  @Test(arguments: [Precision.float32, .automatic]) func packedWeightsPredictAsInLlamaCpp(_ precision: Precision) throws
+  {
+    let trained = try TrainedModel(path, precision: precision)
     let data = TokenDataset(
       fixture["text"]!.array(of: Int32.self), vocabularySize: trained.model.configuration.vocabularySize)
     let result = try trained.model.evaluate(data, tokenizer: trained.tokenizer, context: 512, batchSize: 1)

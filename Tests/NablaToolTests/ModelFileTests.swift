@@ -48,7 +48,7 @@ extension ToolTests {
         let vocabulary = (0..<64).map { "\"t\($0)\":\($0)" }.joined(separator: ",")
         let preTokenizer = #"{"type":"ByteLevel","add_prefix_space":false}"#
         let tokenizer =
-          #"{"model":{"type":"BPE","vocab":{\#(vocabulary)},"merges":[]},"pre_tokenizer":\#(preTokenizer)}"#
+          #"{"model":{"type":"BPE","vocab":{\#(vocabulary)},"merges":[]},"decoder":{"type":"ByteLevel"},"pre_tokenizer":\#(preTokenizer)}"#
         try write(Array(tokenizer.utf8), to: model + "/tokenizer.json")
         let result = try Tool.run(["convert", model, folder + "/m.gguf", "--type", "Q8_0"])
         #expect(result.status == 0 && result.errors.contains("Q8_0"), "\(result.summary)")
