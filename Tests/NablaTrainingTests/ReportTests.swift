@@ -50,6 +50,23 @@ import Testing
     }
   }
 
+  /// The axis of a value that never changes reaches from 0 to twice the value; others are left to their points.
+  @Test func aConstantIsReadable() throws {
+    try withTemporaryFolder { folder in
+      let run = try createRun(folder)
+      let rates = (1...5).map { #"{"step":\#($0),"learning_rate":0.0003,"loss":\#($0)}"# + "\n" }
+      try overwrite(run.metricsPath, Array(rates.joined().utf8))
+      let charts = try #require(try island("curves-data", in: try page(run))?.array)
+      func axis(_ id: String) -> JSONValue? {
+        charts.first { $0["id"]?.string == id }?["configuration"]?["options"]?["scales"]?["y"]
+      }
+      let constant = try #require(axis("chart-rate"))
+      #expect(constant["suggestedMin"]?.double == 0 && abs(constant["suggestedMax"]!.double! - 0.0006) < 1e-12)
+      let changing = try #require(axis("chart-loss"))
+      #expect(changing["suggestedMin"] == nil && changing["suggestedMax"] == nil)
+    }
+  }
+
   /// Each part depends on its own data only.
   @Test(arguments: ["curves", "samples", "attention", "positions", ""])
   func leavesOutWhatHasNoData(present: String) throws {

@@ -45,6 +45,8 @@ struct ChartConfiguration: Encodable {
     var bounds: String
     var min: Double?
     var beginAtZero = false
+    var suggestedMin: Double?
+    var suggestedMax: Double?
   }
 
   /// How the script writes the numbers of an axis.
@@ -102,13 +104,19 @@ struct ChartConfiguration: Encodable {
     let steps = datasets.flatMap { $0.data.map(\.x) }
     // Steps count from 1; an axis that starts there has odd numbers on it.
     let isFromStart = (steps.min() ?? 0) >= 0 && (steps.min() ?? 0) <= 0.05 * (steps.max() ?? 0)
+    var values = Axis(
+      position: "left", title: .init(text: title), format: format, ticks: .init(maxTicksLimit: 7), bounds: "ticks",
+      beginAtZero: startsAtZero)
+    let heights = datasets.flatMap { $0.data.map(\.y) }
+    // Around a value that never changes Chart.js would show one more and one less, so that 0.0003 stood at "0".
+    if let constant = heights.first, constant != 0, heights.allSatisfy({ $0 == constant }) {
+      (values.suggestedMin, values.suggestedMax) = (Swift.min(0, 2 * constant), Swift.max(0, 2 * constant))
+    }
     let scales = [
       "x": Axis(
         position: "bottom", title: .init(text: "step"), format: .scaled, ticks: .init(maxTicksLimit: 8), bounds: "data",
         min: isFromStart ? 0 : nil),
-      "y": Axis(
-        position: "left", title: .init(text: title), format: format, ticks: .init(maxTicksLimit: 7), bounds: "ticks",
-        beginAtZero: startsAtZero),
+      "y": values,
     ]
     options = Options(plugins: .init(legend: .init(display: datasets.count > 1)), scales: scales)
   }
