@@ -28,8 +28,10 @@ test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build --disable-xctest
 
-bench: venv ## Compare speed and memory with PyTorch (BENCH="--only NAME --rounds N" picks rows)
-	"$(VENV)/bin/python" -c 'import torch, numpy, gymnasium' 2>/dev/null || \
+bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" picks rows)
+	@Scripts/setup bench
+	$(SWIFT_BUILD) --product nabla
+	"$(VENV)/bin/python" -c 'import torch, gymnasium, transformers, gguf, llama_cpp' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 
@@ -59,5 +61,5 @@ setup:
 	@Scripts/setup
 
 venv: setup
-	@Scripts/setup bench
+	@Scripts/setup venv
 	@test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"
