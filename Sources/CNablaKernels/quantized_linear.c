@@ -1,5 +1,6 @@
 // Rounds activations to 8 bits and hands panels of weight rows to threads. A panel's result does not depend on who
-// computes it, so panels are taken from one counter.
+// computes it. Each thread begins with an equal run of panels, which it reads in the order of memory, and then takes from
+// the ends of what others have left.
 #include <stdatomic.h>
 #include "quantized_problem.h"
 #include "threads.h"
@@ -74,15 +75,21 @@ DISPATCHED void nabla_quantize_rows_bfloat16(const uint16_t *x, int64_t begin, i
 
 // ---- panels
 
+#define MAX_THREADS 256
+
+// Panels from the first, in the low half, to the end, in the high half; in a cache line of its own.
+struct share { _Alignas(64) _Atomic uint64_t range; };
+
 struct region {
   struct nabla_quantized_rows x;
   const struct nabla_quantized_weight *weights;
-  int64_t count, panels, grain;
+  int64_t count, panels;
   float *y;
   int64_t stride;
   bool accumulate;
   const struct quantized_kernels *kernels;
-  _Atomic int64_t next;
+  int32_t threads;
+  struct share *left;  // each thread's panels still to do
 };
 
 static int64_t panels_of(int64_t rows, int64_t height) { return (rows + height - 1) / height; }
@@ -107,22 +114,48 @@ static void run_panel(const struct region *r, int64_t panel) {
   r->kernels->run(&task);
 }
 
+/// The first or the last of the panels left, taken away from them; -1 if there is none.
+static int64_t take(struct share *left, bool last) {
+  uint64_t range = atomic_load(&left->range);
+  for (;;) {
+    const uint32_t begin = (uint32_t)range, end = (uint32_t)(range >> 32);
+    if (begin >= end) return -1;
+    const uint64_t rest = last ? range - ((uint64_t)1 << 32) : range + 1;
+    if (atomic_compare_exchange_weak(&left->range, &range, rest)) return last ? end - 1 : begin;
+  }
+}
+
 static void run_panels(void *context, int32_t thread, int32_t threads) {
   struct region *r = context;
-  (void)thread, (void)threads;
-  for (int64_t first; (first = atomic_fetch_add(&r->next, r->grain)) < r->panels;)
-    for (int64_t panel = first; panel < first + r->grain && panel < r->panels; panel++) run_panel(r, panel);
+  (void)threads;  // fewer may have come than were asked for
+  for (int32_t i = 0; i < r->threads; i++) {
+    const int32_t owner = (thread + i) % r->threads;
+    for (int64_t panel; (panel = take(&r->left[owner], i > 0)) >= 0;) run_panel(r, panel);
+  }
 }
 
 void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
                             float *y, int64_t stride, bool accumulate, enum nabla_quantized_isa isa,
                             int32_t threadCount) {
   const enum nabla_quantized_isa best = nabla_quantized_best_isa();
+  struct share left[MAX_THREADS];
   struct region r = {
-      x, weights, count, 0, 1, y, stride, accumulate, tables[isa == NABLA_QUANTIZED_BEST || isa > best ? best : isa], 0};
+      .x = x,
+      .weights = weights,
+      .count = count,
+      .y = y,
+      .stride = stride,
+      .accumulate = accumulate,
+      .kernels = tables[isa == NABLA_QUANTIZED_BEST || isa > best ? best : isa],
+      .left = left,
+  };
   for (int64_t i = 0; i < count; i++) r.panels += panels_of(weights[i].rows, r.kernels->height);
   if (r.panels == 0 || x.rows == 0) return;
-  r.grain = r.panels / (16 * threadCount);
-  if (r.grain < 1) r.grain = 1;
-  nabla_parallel(threadCount < r.panels ? threadCount : (int32_t)r.panels, &r, run_panels);
+  r.threads = threadCount < MAX_THREADS ? threadCount : MAX_THREADS;
+  if (r.threads > r.panels) r.threads = (int32_t)r.panels;
+  for (int32_t t = 0; t < r.threads; t++) {
+    const uint64_t begin = (uint64_t)(r.panels * t / r.threads), end = (uint64_t)(r.panels * (t + 1) / r.threads);
+    atomic_init(&r.left[t].range, begin | end << 32);
+  }
+  nabla_parallel(r.threads, &r, run_panels);
 }

@@ -7,9 +7,6 @@
 #define CHUNK 640
 #define CHUNK_GROUPS 40  // of 16 columns
 
-/// How many bytes ahead of their use packed weights are fetched.
-#define PREFETCH 6144
-
 /// Some rows of one weight, times all rows of x.
 struct panel_task {
   struct nabla_quantized_rows x;
