@@ -7,7 +7,7 @@ struct Chat: ParsableCommand {
     abstract: "Talk with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D ends the program; \
+      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; \
       /help lists what else can be typed. With --prompt it answers one message and ends.
       """)
 
@@ -17,7 +17,7 @@ struct Chat: ParsableCommand {
   @Option(help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
   var system: String?
   @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "n")) var maxTokens = 1024
-  @OptionGroup(title: "Choice of tokens") var sampling: SamplingFlags
+  @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(help: "Say how long reading and answering took.") var verbose = false
 
   func validate() throws {
@@ -30,10 +30,9 @@ struct Chat: ParsableCommand {
     // Before anything is typed: a model without a template cannot chat.
     _ = try trained.text.render([ChatMessage(role: "user", content: "")])
     var session = ChatSession(
-      trained, system: system, generator: sampling.generator(trained, cacheType: inference.cacheType))
+      trained, system: system, generator: sampling.generator(trained))
     session.maximumTokens = maxTokens
     if let message { return try answer(message, &session) }
-    StopSignal.install()
     let isTerminal = isatty(STDIN_FILENO) == 1
     var lines = LineReader()
     if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends. /help lists more.") }
@@ -71,15 +70,15 @@ struct Chat: ParsableCommand {
   private func answer(_ message: String, _ session: inout ChatSession) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    // A Ctrl-C at the prompt was for nothing that runs.
-    StopSignal.reset()
+    // While a line is awaited a signal ends the program, as always; it ends the answer only.
+    StopSignal.install()
+    defer { StopSignal.remove() }
     let answer = try session.send(message)
     var first: ContinuousClock.Instant?
     while !StopSignal.isRequested, let pieces = try answer.next() {
       first = first ?? clock.now
       for piece in pieces { try show(shownText(piece.text)) }
     }
-    StopSignal.reset()
     session.finish(answer)
     try show("\n")
     guard verbose, let first else { return }

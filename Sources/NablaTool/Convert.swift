@@ -41,8 +41,16 @@ struct Convert: ParsableCommand {
   func run() throws {
     let conversion = try ModelConversion(from: input, to: output, type: chosenType())
     let isTerminal = isatty(STDERR_FILENO) == 1
-    try conversion.run { done, total, name in
-      if isTerminal { noteInPlace("\(done + 1)/\(total) \(printable(name))") }
+    StopSignal.install()
+    do {
+      try conversion.run { done, total, name in
+        if StopSignal.isRequested { throw CancellationError() }
+        if isTerminal { noteInPlace("\(done + 1)/\(total) \(printable(name))") }
+      }
+    } catch is CancellationError {
+      if isTerminal { noteInPlace("") }
+      note("stopped; nothing was written")
+      throw ExitCode(130)
     }
     if isTerminal { noteInPlace("") }
     let written = try ModelInspection(path: output)

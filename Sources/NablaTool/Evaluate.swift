@@ -27,7 +27,9 @@ struct Evaluate: ParsableCommand {
       "Tokens from one window to the next (default: --context, no overlap). Less gives every prediction more to go by, "
         + "and takes longer.", valueName: "n"))
   var stride: Int?
-  @Option(help: ArgumentHelp("Windows computed at a time.", valueName: "n")) var batchSize = 8
+  @Option(
+    help: ArgumentHelp("Windows computed at a time (default: what holds 8,192 tokens, at most 8).", valueName: "n"))
+  var batchSize: Int?
   @Flag(help: "Print one JSON object: loss, perplexity, bits_per_byte, tokens, bytes; or questions, accuracy, …")
   var json = false
 
@@ -35,13 +37,13 @@ struct Evaluate: ParsableCommand {
     if data.isEmpty == (choices == nil) {
       throw ValidationError("give either the text to predict with --data FILE, or questions with --choices FILE")
     }
-    if !(1...65536).contains(batchSize) {
+    if let batchSize, !(1...65536).contains(batchSize) {
       throw ValidationError("--batch-size must be between 1 and 65536, not \(batchSize)")
     }
     if let context, context < 1 { throw ValidationError("--context must be at least 1, not \(context)") }
     if let stride, stride < 1 { throw ValidationError("--stride must be at least 1, not \(stride)") }
-    if choices != nil, context != nil || stride != nil {
-      throw ValidationError("--context and --stride are for --data")
+    if choices != nil, context != nil || stride != nil || batchSize != nil {
+      throw ValidationError("--context, --stride and --batch-size are for --data")
     }
   }
 

@@ -21,7 +21,7 @@ struct Generate: ParsableCommand {
   @Flag(help: "Put the prompt into the model's chat template, as a user's message.") var chat = false
   @Option(help: ArgumentHelp("Most tokens to make.", valueName: "n")) var maxTokens = 256
   @Option(help: ArgumentHelp("Continuations to make.", valueName: "n")) var count = 1
-  @OptionGroup(title: "Choice of tokens") var sampling: SamplingFlags
+  @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(help: "Print one JSON object a continuation, without the prompt: text, tokens, reason.") var json = false
   @Option(
     help: ArgumentHelp(
@@ -43,7 +43,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     let text = try prompt.map(readPrompt) ?? ""
     let trained = try inference.load()
-    var generator = sampling.generator(trained, cacheType: inference.cacheType)
+    var generator = sampling.generator(trained)
     generator.logProbabilities = logProbabilities
     let generation: TextGeneration
     if chat {

@@ -9,12 +9,10 @@ struct InferenceOptions: ParsableArguments {
   var model: String
   @Option(
     help: """
-      The type of products: auto is bfloat16 where the CPU computes in it or the weights are quantized (whose products \
-      then run in 8-bit integers), else float32, which is exact.
+      How exactly to compute: float32 is exact; auto is faster where it can be, with 8-bit integers for quantized \
+      weights and bfloat16 on CPUs that have it.
       """)
   var precision = Precision.automatic
-  @Option(help: ArgumentHelp("How keys and values of earlier tokens are kept: f32, bf16 or q8.", valueName: "type"))
-  var cacheType = CacheType.bfloat16
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   func load() throws -> TrainedModel {
@@ -29,10 +27,19 @@ struct SamplingFlags: ParsableArguments {
     help: ArgumentHelp(
       "0 always takes the likeliest token; higher is freer (default: what the model says, or 0.8).", valueName: "x"))
   var temperature: Float?
-  @Option(help: ArgumentHelp("Choose among the k likeliest tokens; 0 for all.", valueName: "k")) var topK: Int?
-  @Option(help: ArgumentHelp("Choose among the likeliest tokens that make up this probability.", valueName: "p"))
+  @Option(
+    help: ArgumentHelp(
+      "Choose among the k likeliest tokens, 0 for all (default: what the model says, or 0).", valueName: "k")) var topK:
+    Int?
+  @Option(
+    help: ArgumentHelp(
+      "Choose among the likeliest tokens that make up this probability (default: what the model says, or 1).",
+      valueName: "p"))
   var topP: Float?
-  @Option(help: ArgumentHelp("Choose among tokens at least this fraction as likely as the likeliest.", valueName: "p"))
+  @Option(
+    help: ArgumentHelp(
+      "Choose among tokens at least this fraction as likely as the likeliest (default: what the model says, or 0).",
+      valueName: "p"))
   var minP: Float?
   @Option(help: ArgumentHelp("Make tokens seen before less likely; 1 for no penalty.", valueName: "x"))
   var repetitionPenalty: Float?
@@ -46,6 +53,8 @@ struct SamplingFlags: ParsableArguments {
   var stop: [String] = []
   @Option(help: ArgumentHelp("Seed of the choices: the same seed gives the same text.", valueName: "n"))
   var seed: UInt64 = 1
+  @Option(help: ArgumentHelp("How keys and values of earlier tokens are kept: f32, bf16 or q8.", valueName: "type"))
+  var cacheType = CacheType.bfloat16
 
   func validate() throws {
     do { try applied(to: .init()).validate() } catch { throw ValidationError(error.problem) }
@@ -63,7 +72,7 @@ struct SamplingFlags: ParsableArguments {
     return options
   }
 
-  func generator(_ trained: TrainedModel, cacheType: CacheType) -> Generator {
+  func generator(_ trained: TrainedModel) -> Generator {
     var generator = trained.generator(
       options: applied(to: trained.generation.sampling ?? .init()), seed: seed, cacheType: cacheType)
     generator.stopStrings = stop

@@ -73,6 +73,22 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     #expect(llama3Scaling(dividing: factors, size: size, base: base) == scaling)
   }
 
+  /// Settings nobody publishes: ramps with many, one and no frequencies on them, whose ends are no whole numbers.
+  @Test func findsAScalingThatDoesTheSame() throws {
+    var random = RandomSource(seed: 1)
+    for _ in 0..<500 {
+      let draw = random.uniform([6]).array(of: Double.self)
+      let low = 0.5 + 3 * draw[0]
+      let scaling = RotaryScaling.llama3(
+        factor: 2 + 30 * draw[1], lowFrequencyFactor: low, highFrequencyFactor: low + 0.1 + 6 * draw[2],
+        originalContext: 50 + Int(20_000 * draw[3]))
+      let (size, base) = (8 << Int(5 * draw[4]), 500 * exp(8 * draw[5]))
+      let factors = llama3Factors(scaling, size: size, base: base).map { Double(Float($0)) }
+      let found = try #require(llama3Scaling(dividing: factors, size: size, base: base), "\(scaling), \(size), \(base)")
+      for (a, b) in zip(llama3Factors(found, size: size, base: base), factors) { #expect(abs(a - b) <= 1e-5 * b) }
+    }
+  }
+
   @Test func refusesOtherFactors() {
     #expect(llama3Scaling(dividing: [1, 2, 3, 1], size: 8, base: 10_000) == nil)
     #expect(llama3Scaling(dividing: [1, .nan, 8, 8], size: 8, base: 10_000) == nil)

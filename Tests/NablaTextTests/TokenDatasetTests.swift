@@ -89,7 +89,11 @@ import Testing
       let counted = zip(batch.inputs.array(of: Int32.self), batch.targets.array(of: Int32.self))
         .filter { $0.1 != TokenBatch.ignoredTarget }
       #expect(counted.allSatisfy { $0.1 == $0.0 + 1 } && counted.count == batch.targetCount)
-      #expect(batch.inputs.shape == [batchSize, context] && batch.targets.shape == [batchSize, context])
+      // No row, and no column, without a target.
+      #expect(batch.inputs.shape == batch.targets.shape)
+      #expect(
+        batch.inputs.shape[0] <= batchSize && batch.inputs.shape[0] == (batch.targetCount + context - 1) / context)
+      #expect(batch.inputs.shape[1] == min(context, batch.targetCount))
       targets += counted.map(\.1)
     }
     #expect(targets == Array(1..<Int32(count)))

@@ -25,6 +25,28 @@ extension ToolTests {
       }
     }
 
+    /// A conversion that is stopped leaves nothing, and a chat that waits for a line ends.
+    @Test func signalsEndConversionAndChat() throws {
+      try withFolder { folder in
+        let run = folder + "/run"
+        try Tool.train(
+          folder + "/text.txt", output: run,
+          [
+            "--tokenizer", "bpe", "--vocabulary", "300", "--steps", "1", "--layers", "16", "--width", "256", "--heads",
+            "4",
+          ])
+        let child = try Tool.start(["convert", run, folder + "/out.gguf", "--type", "q4_K"])
+        try child.wait { _ in
+          !((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasPrefix(".out") }
+            .isEmpty
+        }
+        child.signal(SIGINT)
+        let result = try child.finish()
+        #expect(result.status == 130 && result.errors.contains("nothing was written"), "\(result.summary)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["run", "text.txt"])
+      }
+    }
+
     @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
     func secondSignalEndsAtOnce(_ number: Int32, _ status: Int32) throws {
       try withFolder { folder in

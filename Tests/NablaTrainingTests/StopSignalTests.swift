@@ -13,14 +13,27 @@ import Testing
 
   @Test func theFirstSignalOnlySetsTheFlag() async {
     await #expect(processExitsWith: .success) {
-      StopSignal.install()
-      precondition(!StopSignal.isRequested)
       for signal in [SIGINT, SIGTERM] {
+        StopSignal.install()
+        precondition(!StopSignal.isRequested)
         Self.send(signal) { StopSignal.isRequested }
         precondition(StopSignal.isRequested)
-        StopSignal.reset()
+        StopSignal.remove()
         precondition(!StopSignal.isRequested)
       }
+    }
+  }
+
+  @Test func removedItLetsSignalsEndTheProcess() async {
+    await #expect(processExitsWith: .signal(SIGINT)) {
+      StopSignal.install()
+      StopSignal.remove()
+      Self.send(SIGINT) { false }
+    }
+    await #expect(processExitsWith: .signal(SIGTERM)) {
+      StopSignal.install()
+      StopSignal.remove()
+      Self.send(SIGTERM) { false }
     }
   }
 

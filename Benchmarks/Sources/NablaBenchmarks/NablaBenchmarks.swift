@@ -57,7 +57,7 @@ struct NablaBenchmarks: ParsableCommand {
     // Both sides take the OpenMP setting; PyTorch's scripts take the flag too.
     let environment = ["OMP_NUM_THREADS": "\(threads)"]
     let peer = try Peer(
-      name: "\(row.name) (PyTorch)", executable: URL(filePath: python),
+      name: "\(row.name) (peer)", executable: URL(filePath: python),
       arguments: ["\(peers)/\(row.peer.script)", "--serve", "--threads", "\(threads)"] + row.peer.arguments,
       environment: environment)
     defer { peer.finish() }

@@ -3,7 +3,7 @@ import Glibc
 /// A file mapped read-only into memory: its pages are read when touched and shared between processes.
 ///
 /// The length is taken once. A file that another program shortens while it is mapped ends this program with SIGBUS, so
-/// files are replaced by rename (``AtomicFile``), never rewritten in place.
+/// files are replaced by rename (``AtomicFile``), never rewritten in place. A pipe is read to its end instead.
 public final class MappedFile: Sendable {
   public let path: String
   /// The size of the file in bytes.
@@ -27,19 +27,42 @@ public final class MappedFile: Sendable {
 
     var status = stat()
     if fstat(descriptor, &status) != 0 { throw FileError("read", path) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw FileError(path: path, operation: "read", code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
-    }
     self.path = path
-    count = Int(status.st_size)
-    if count == 0 {  // mmap refuses a length of zero
-      base = nil
-      return
+    switch status.st_mode & S_IFMT {
+    case S_IFREG:
+      count = Int(status.st_size)
+      base = try Self.map(count, descriptor, path)
+    case S_IFIFO:
+      let bytes = try Self.readToEnd(descriptor, path)
+      count = bytes.count
+      base = try Self.map(count, -1, path)
+      if let base { bytes.withUnsafeBytes { base.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) } }
+    case let kind: throw FileError(path: path, operation: "read", code: kind == S_IFDIR ? EISDIR : EINVAL)
     }
-    guard let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapping != MAP_FAILED else {
+  }
+
+  /// A mapping of a file, or of new memory for the descriptor -1; nil of nothing, which mmap refuses.
+  private static func map(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError)
+    -> UnsafeMutableRawPointer?
+  {
+    if count == 0 { return nil }
+    let (access, flags) =
+      descriptor < 0 ? (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS) : (PROT_READ, MAP_PRIVATE)
+    guard let mapping = mmap(nil, count, access, flags, descriptor, 0), mapping != MAP_FAILED else {
       throw FileError("map", path)
     }
-    base = mapping
+    return mapping
+  }
+
+  private static func readToEnd(_ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = retryingInterrupts { read(descriptor, &part, part.count) }
+      if count < 0 { throw FileError("read", path) }
+      if count == 0 { return bytes }
+      bytes += part[..<count]
+    }
   }
 
   deinit {

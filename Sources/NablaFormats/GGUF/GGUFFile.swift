@@ -44,8 +44,10 @@ public struct GGUFFile: Sendable {
   }
 
   /// Whether a file begins as GGUF files do.
-  public static func isGGUF(_ path: String) -> Bool {
-    (try? MappedFile(path: path).withBytes { $0.starts(with: "GGUF".utf8) }) ?? false
+  /// - Throws: an error for a file that cannot be read; what is no file is no GGUF file either.
+  public static func isGGUF(_ path: String) throws(FileError) -> Bool {
+    guard FileKind(path, followingLinks: true) == .file else { return false }
+    return try MappedFile(path: path).withBytes { $0.starts(with: "GGUF".utf8) }
   }
 
   public func contains(_ name: String) -> Bool { positions[name] != nil }

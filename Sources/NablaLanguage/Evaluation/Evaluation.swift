@@ -23,13 +23,15 @@ extension TransformerLM {
   ///   - stride: tokens from the start of one window to that of the next; nil for `context`, windows that do not
   ///     overlap. A smaller one gives each prediction at least `context` - `stride` tokens before it (but for the first
   ///     window's) and takes `context` / `stride` times as long.
+  ///   - batchSize: windows computed at a time; nil for as many as hold 8,192 tokens, at most 8.
   ///   - batches: how many batches to read, evenly spread; nil for all.
   public func evaluate(
-    _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, stride: Int? = nil, batchSize: Int = 8,
+    _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, stride: Int? = nil, batchSize: Int? = nil,
     batches: Int? = nil
   ) throws -> Evaluation {
+    let context = context ?? configuration.context
     let windows = try SequentialWindows(
-      data, context: context ?? configuration.context, stride: stride, batchSize: batchSize)
+      data, context: context, stride: stride, batchSize: batchSize ?? Swift.min(Swift.max(8192 / context, 1), 8))
     let chosen = Swift.min(batches ?? windows.batchCount, windows.batchCount)
     let byteCounts = tokenizer.byteCounts()
     var (nats, tokens, bytes) = (0.0, 0, 0)

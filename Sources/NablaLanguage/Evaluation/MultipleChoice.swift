@@ -132,9 +132,14 @@ extension TransformerLM {
     onQuestion: (ChoiceAccuracy) -> Void = { _ in }
   ) throws -> ChoiceAccuracy {
     var result = ChoiceAccuracy()
-    for question in questions {
-      let scores = try logProbabilities(
-        of: question.choices, after: question.prompt, tokenizer: tokenizer, firstToken: firstToken)
+    for (index, question) in questions.enumerated() {
+      let scores: [Double]
+      do {
+        scores = try logProbabilities(
+          of: question.choices, after: question.prompt, tokenizer: tokenizer, firstToken: firstToken)
+      } catch let error as GenerationError {
+        throw ModelFolderError(file: "question \(index + 1)", problem: "\(error)")
+      }
       let normalized = zip(scores, question.choices).map { $0 / Double($1.utf8.count) }
       func best(_ values: [Double]) -> Int { values.indices.max { values[$0] < values[$1] }! }
       result.questions += 1

@@ -27,7 +27,7 @@ extension Architecture {
       ("architectures", .array(["GPT2LMHeadModel"])), ("model_type", "gpt2"), ("activation_function", "gelu_new"),
       ("vocab_size", .integer(c.vocabularySize)), ("n_positions", .integer(c.context)), ("n_embd", .integer(c.width)),
       ("n_layer", .integer(c.layerCount)), ("n_head", .integer(c.headCount)),
-      ("n_inner", .integer(c.feedForwardWidth)), ("layer_norm_epsilon", .number(Double(c.normEpsilon))),
+      ("n_inner", .integer(c.feedForwardWidth)), ("layer_norm_epsilon", .number(shortest: c.normEpsilon)),
       ("tie_word_embeddings", .bool(c.tieEmbeddings)), ("resid_pdrop", .number(Double(c.dropout))),
       ("embd_pdrop", .number(Double(c.dropout))), ("attn_pdrop", 0.0), ("dtype", "float32"),
       ("torch_dtype", "float32"),

@@ -120,7 +120,7 @@ extension Architecture {
       ("hidden_size", .integer(c.width)), ("num_hidden_layers", .integer(c.layerCount)),
       ("num_attention_heads", .integer(c.headCount)), ("num_key_value_heads", .integer(c.keyValueHeadCount)),
       ("head_dim", .integer(c.headSize)), ("intermediate_size", .integer(c.feedForwardWidth)),
-      ("rms_norm_eps", .number(Double(c.normEpsilon))),
+      ("rms_norm_eps", .number(shortest: c.normEpsilon)),
       ("tie_word_embeddings", .bool(c.tieEmbeddings)),
       ("rope_theta", .number(c.rotaryBase)), ("rope_parameters", .object(rope)), ("dtype", "float32"),
       ("torch_dtype", "float32"),

@@ -27,7 +27,7 @@ public struct TrainedModel {
   ///   GGUF file.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
-    if GGUFFile.isGGUF(path) {
+    if try GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {
       try self.init(folder: Self.modelFolder(path))
@@ -78,6 +78,8 @@ public struct TrainedModel {
       run = try RunFolder.open(path)
     } catch let error as RunFolderError where error.kind == .modelFolder {
       return path
+    } catch let error as RunFolderError where error.kind == .missing {
+      throw ModelFolderError(file: path, problem: "there is no file or folder of this name")
     } catch let error as RunFolderError where error.kind == .notARun {
       throw ModelFolderError(
         file: path,

@@ -121,9 +121,9 @@ public final class TokenGenerator {
   }
 
   /// Tokens of one prompt that are read in one pass.
-  private static let chunk = 1024
+  private static let chunk = 512
   /// Rows of a pass, beyond which no more prompts join it.
-  private static let passRows = 2048
+  private static let passRows = 1024
 
   /// Reads the next tokens, and chooses one for each continuation whose prompt has been read. May return none while long
   /// prompts are read.

@@ -14,7 +14,7 @@ extension TextCorpus {
     for path in paths {
       switch FileKind(path, followingLinks: true) {
       case .folder: try readFolder(path, into: &documents, &skipped)
-      case .file: documents.append(try readFile(path))
+      case .file, .pipe: documents.append(try readFile(path))
       case .absent: throw CorpusError.notFound(path: path)
       case .link, .other: throw CorpusError.notAFile(path: path)
       }

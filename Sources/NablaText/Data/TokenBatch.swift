@@ -27,19 +27,20 @@ public struct TokenBatch: Sendable {
     targets = windows(shift: 1)
   }
 
-  /// One row for each of `rows`; rows that are short are padded with token 0 and targets that do not count. Nor do the
-  /// first `skipped` targets of a row.
-  init(_ dataset: TokenDataset, rows: [(range: Range<Int>, skipped: Int)], batchSize: Int, context: Int) {
+  /// One row for each of `rows`, as wide as the longest: shorter ones are padded with token 0 and targets that do not
+  /// count. Nor do the first `skipped` targets of a row.
+  init(_ dataset: TokenDataset, rows: [(range: Range<Int>, skipped: Int)]) {
     targetCount = rows.reduce(0) { $0 + $1.range.count - $1.skipped }
-    var inputs = [Int32](repeating: 0, count: batchSize * context)
-    var targets = [Int32](repeating: Self.ignoredTarget, count: batchSize * context)
+    let context = rows.map(\.range.count).max() ?? 0
+    var inputs = [Int32](repeating: 0, count: rows.count * context)
+    var targets = [Int32](repeating: Self.ignoredTarget, count: rows.count * context)
     for (row, (range, skipped)) in rows.enumerated() {
       for (column, position) in range.enumerated() {
         inputs[row * context + column] = dataset[position]
         if column >= skipped { targets[row * context + column] = dataset[position + 1] }
       }
     }
-    self.inputs = Tensor(inputs, [batchSize, context])
-    self.targets = Tensor(targets, [batchSize, context])
+    self.inputs = Tensor(inputs, [rows.count, context])
+    self.targets = Tensor(targets, [rows.count, context])
   }
 }

@@ -68,7 +68,7 @@ public struct ShuffledWindows: Sendable {
 
 /// Windows in order for evaluation: each token but the first is a target exactly once.
 ///
-/// The last row and the last batch are padded with ``TokenBatch/ignoredTarget``.
+/// The last batch may have fewer rows, and its last row is padded with ``TokenBatch/ignoredTarget``.
 public struct SequentialWindows: Sendable, Sequence {
   public let dataset: TokenDataset
   public let context: Int
@@ -101,7 +101,7 @@ public struct SequentialWindows: Sendable, Sequence {
       let start = row * stride
       return (range: start..<Swift.min(start + context, targetCount), skipped: row == 0 ? 0 : context - stride)
     }
-    return TokenBatch(dataset, rows: rows, batchSize: batchSize, context: context)
+    return TokenBatch(dataset, rows: rows)
   }
 
   public func makeIterator() -> some IteratorProtocol<TokenBatch> {

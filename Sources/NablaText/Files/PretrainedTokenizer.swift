@@ -79,7 +79,7 @@ extension PretrainedTokenizer {
   ///
   /// - Throws: ``TokenizerError``, `GGUFError`, `JSONError` or `FileError`, each naming the file and the field.
   public static func load(_ path: String) throws -> PretrainedTokenizer {
-    if FileKind(path, followingLinks: true) == .file, GGUFFile.isGGUF(path) {
+    if try GGUFFile.isGGUF(path) {
       return try PretrainedTokenizer(try GGUFFile(path: path).metadata)
     }
     return try HuggingFaceTokenizerFiles(path).pretrained()

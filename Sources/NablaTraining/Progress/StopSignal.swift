@@ -37,11 +37,15 @@ public enum StopSignal {
     signal(SIGXFSZ, SIG_IGN)
   }
 
-  /// Whether a signal has come since ``install()`` or ``reset()``.
+  /// Whether a signal has come since ``install()`` or ``remove()``.
   public static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
-  /// Forgets a signal.
-  public static func reset() { requests.store(0, ordering: .relaxed) }
+  /// Lets both signals end the process again, and forgets those that came.
+  public static func remove() {
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+    requests.store(0, ordering: .relaxed)
+  }
 }
 
 private let requests = Atomic<Int>(0)

@@ -14,10 +14,11 @@ extension ModelConversion {
       if let tokenizer {
         try tokenizer.writeFiles(to: folder, context: c.context)
       } else {
-        for name in Self.tokenizerFiles where pathExists("\(input)/\(name)") {
-          try MappedFile(path: "\(input)/\(name)").withBytes { bytes in
-            try AtomicFile.write(Array(bytes), to: "\(folder)/\(name)")
-          }
+        for name in Self.tokenizerFiles where pathExists("\(input)/\(name)") { try copyFile(name, to: folder) }
+        let templates = "additional_chat_templates"
+        if FileKind("\(input)/\(templates)", followingLinks: true) == .folder {
+          try createFolders("\(folder)/\(templates)")
+          for name in try folderEntries("\(input)/\(templates)") { try copyFile("\(templates)/\(name)", to: folder) }
         }
       }
       try AtomicFile.write(
@@ -31,13 +32,19 @@ extension ModelConversion {
         var done = 0
         tensors = source.parameters.map { name in
           SafetensorsTensor(name: name, dtype: SafetensorsDType(dtype), shape: c.shape(of: name)) { writer in
-            progress(done, source.parameters.count, name)
+            try progress(done, source.parameters.count, name)
             done += 1
             try writeRows(of: source.tensor(name), as: dtype, to: writer)
           }
         }
       }
       try SafetensorsFile.write(tensors, metadata: [("format", "pt")], to: "\(folder)/\(ModelFolder.weightsName)")
+    }
+  }
+
+  private func copyFile(_ name: String, to folder: String) throws {
+    try MappedFile(path: "\(input)/\(name)").withBytes { bytes in
+      try AtomicFile.write(Array(bytes), to: "\(folder)/\(name)")
     }
   }
 

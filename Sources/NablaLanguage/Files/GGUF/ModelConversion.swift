@@ -18,8 +18,13 @@ public struct ModelConversion {
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
   /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    self.input = GGUFFile.isGGUF(input) ? input : try TrainedModel.modelFolder(input)
+    self.input = try GGUFFile.isGGUF(input) ? input : TrainedModel.modelFolder(input)
     (self.output, self.type) = (output, type)
+    if output.isEmpty { throw ModelFolderError(file: input, problem: "is to be converted to an output without a name") }
+    if output.lowercased().hasSuffix(".safetensors") {
+      throw ModelFolderError(
+        file: output, problem: "a Hugging Face model is a folder: name that, and the weights in it get their own name")
+    }
     guard !pathExists(output) else {
       throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
     }
@@ -34,11 +39,14 @@ public struct ModelConversion {
   /// The types that weights can be stored in.
   public static var types: [GGMLType] { QuantizationRule.types }
 
-  var writesGGUF: Bool { output.hasSuffix(".gguf") }
+  var writesGGUF: Bool { output.lowercased().hasSuffix(".gguf") }
 
-  /// - Parameter progress: called before each tensor with how many are done, how many there are, and its name.
-  public func run(progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) -> Void = { _, _, _ in }) throws {
-    switch (GGUFFile.isGGUF(input), writesGGUF) {
+  /// - Parameter progress: called before each tensor with how many are done, how many there are, and its name. An error
+  ///   that it throws ends the conversion, and nothing is left of the output.
+  public func run(
+    progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) throws -> Void = { _, _, _ in }
+  ) throws {
+    switch (try GGUFFile.isGGUF(input), writesGGUF) {
     case (true, true): try requantize(try GGUFFile(path: input), progress)
     case (false, true): try writeGGUF(try ModelSource(folder: input), progress)
     case (true, false):
@@ -48,7 +56,7 @@ public struct ModelConversion {
     }
   }
 
-  typealias Progress = (Int, Int, String) -> Void
+  typealias Progress = (Int, Int, String) throws -> Void
 
   private func rule(tiesEmbeddings: Bool) -> QuantizationRule? {
     type.map { QuantizationRule(type: $0, tiesEmbeddings: tiesEmbeddings) }
@@ -66,7 +74,7 @@ public struct ModelConversion {
       // Read now, so that a type that cannot be computed with ends this before anything is written.
       let tensor = type == entry.type ? nil : try file.tensor(entry.name)
       return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in
-        progress(index, file.entries.count, entry.name)
+        try progress(index, file.entries.count, entry.name)
         guard let tensor else { return try file.withBytes(of: entry) { try writer.write($0) } }
         try writeRows(of: tensor, as: DType(type)!, to: writer)
       }
@@ -107,7 +115,7 @@ public struct ModelConversion {
       let kept = shape.count == 1 ? .f32 : stored
       let type = rule?.type(of: map.name, shape: shape) ?? kept
       return GGUFTensor(name: map.name, shape: shape, type: type) { writer in
-        progress(index, maps.count, map.name)
+        try progress(index, maps.count, map.name)
         for parameter in map.parameters {
           // A GPT-2 without biases is one whose biases are 0.
           var tensor =

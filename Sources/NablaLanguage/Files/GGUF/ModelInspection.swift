@@ -44,7 +44,7 @@ public struct ModelInspection {
   /// - Throws: an error that names the file and what is wrong with it.
   public init(path: String) throws {
     self.path = path
-    if GGUFFile.isGGUF(path) {
+    if try GGUFFile.isGGUF(path) {
       let file = try GGUFFile(path: path)
       format = "GGUF version \(file.version)"
       architecture = file.metadata["general.architecture"]?.string

@@ -1,10 +1,10 @@
 import Glibc
 
 /// What is at a path.
-enum FileKind {
-  case file, folder, link, other, absent
+package enum FileKind {
+  case file, folder, link, pipe, other, absent
 
-  init(_ path: String, followingLinks: Bool) {
+  package init(_ path: String, followingLinks: Bool) {
     var status = stat()
     guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else {
       self = .absent
@@ -14,6 +14,7 @@ enum FileKind {
     case S_IFREG: self = .file
     case S_IFDIR: self = .folder
     case S_IFLNK: self = .link
+    case S_IFIFO: self = .pipe
     default: self = .other
     }
   }

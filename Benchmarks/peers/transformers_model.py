@@ -1,0 +1,44 @@
+"""transformers, from the dequantized weights of a GGUF file, reads a prompt of --prompt tokens and writes --count after
+it, greedily; then --streams prompts of an eighth of the length together. Prints tokens per second of each."""
+
+import time
+from pathlib import Path
+
+import rounds
+
+arguments = rounds.parse(__doc__, model="", prompt=421, count=64, streams=16, precision="bfloat16")
+
+import torch
+from transformers import AutoModelForCausalLM
+
+path = Path(arguments.model)
+dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[arguments.precision]
+model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype).eval()
+
+
+@torch.inference_mode()
+def seconds(prompts):
+    """Until the first token of all prompts is there, and from there until --count tokens of each are."""
+    start = time.perf_counter()
+    result = model(torch.tensor(prompts), use_cache=True, logits_to_keep=1)
+    token = result.logits[:, -1].argmax(-1, keepdim=True)
+    middle = time.perf_counter()
+    for _ in range(arguments.count - 1):
+        result = model(token, past_key_values=result.past_key_values, use_cache=True)
+        token = result.logits[:, -1].argmax(-1, keepdim=True)
+    return middle - start, time.perf_counter() - middle
+
+
+def prompt(count, seed=0):
+    return [1000 + (i + seed) * 7919 % 40000 for i in range(count)]
+
+
+def work():
+    read, alone = seconds([prompt(arguments.prompt)])
+    _, together = seconds([prompt(arguments.prompt // 8, seed) for seed in range(arguments.streams)])
+    written = arguments.count - 1
+    return {
+        "prefill": arguments.prompt / read, "decode": written / alone, "streams": arguments.streams * written / together}
+
+
+rounds.run(arguments, work)

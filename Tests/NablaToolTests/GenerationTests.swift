@@ -1,0 +1,118 @@
+import Foundation
+import Nabla
+import Testing
+
+extension ToolTests {
+  /// `nabla chat`, `generate`, `evaluate` and `tokenize` with one small model.
+  @Suite struct Generation {
+    /// Runs `body` in a folder with a model of 300 tokens that has learned the test's text and has a chat template.
+    private func withModel(_ body: (_ folder: String, _ model: String) throws -> Void) throws {
+      try withFolder { folder in
+        try Tool.train(
+          folder + "/text.txt", output: folder + "/run",
+          ["--tokenizer", "bpe", "--vocabulary", "300", "--context", "64", "--steps", "60"])
+        let model = folder + "/run/model"
+        let template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\\n{% endfor %}"
+        let configuration = #"{"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": "\#(template)"}"#
+        try write(Array(configuration.utf8), to: model + "/tokenizer_config.json")
+        try body(folder, model)
+      }
+    }
+
+    /// The same seed writes the same text, alone, beside others, and as an answer to the prompt the template makes.
+    @Test func writes() throws {
+      try withModel { folder, model in
+        let flags = ["--max-tokens", "12", "--temperature", "0"]
+        let plain = try Tool.run(["generate", model, "--prompt", "Line 7: the"] + flags)
+        #expect(plain.status == 0 && plain.output.hasPrefix("Line 7: the"), "\(plain.summary)")
+        #expect(plain.output.contains("quick"), "\(plain.summary)")
+        let many = try Tool.run(["generate", model, "--prompt", "Line 7: the", "--count", "3"] + flags)
+        #expect(many.output.components(separatedBy: plain.output).count == 4, "\(many.summary)")
+        try write(Array(#"[{"role": "user", "content": "Line"}]"#.utf8), to: folder + "/messages.json")
+        let rendered = try Tool.run(["tokenize", model, "--chat", folder + "/messages.json", "--json"])
+        #expect(rendered.status == 0 && rendered.output.contains(#"user: Line\n"#), "\(rendered.summary)")
+        let answer = try Tool.run(["chat", model, "--prompt", "Line"] + flags)
+        let same = try Tool.run(["generate", model, "--prompt", "user: Line\n"] + flags)
+        #expect(answer.status == 0 && same.output == "user: Line\n" + answer.output, "\(answer.summary)\(same.summary)")
+      }
+    }
+
+    /// Lines of standard input are messages; the second answer sees the first exchange.
+    @Test func talks() throws {
+      try withModel { _, model in
+        let flags = ["--max-tokens", "5", "--temperature", "0"]
+        let both = try Tool.run(["chat", model] + flags, input: Array("Line\n/unknown\n\nfox\n/reset\nLine\n".utf8))
+        #expect(both.status == 0 && both.errors.contains("there is no /unknown"), "\(both.summary)")
+        let one = try Tool.run(["chat", model, "--prompt", "Line"] + flags)
+        let first = String(one.output.dropLast())
+        let two = try Tool.run(
+          ["generate", model, "--prompt", "user: Line\nassistant: \(first)\nuser: fox\n"] + flags)
+        let second = two.output.components(separatedBy: "user: fox\n").last!
+        #expect(both.output == one.output + second + one.output, "\(both.summary)")
+      }
+    }
+
+    /// Exponentials of all tokens' log-probabilities add up to 1, and the greedy choice is the likeliest.
+    @Test func logProbabilities() throws {
+      try withModel { _, model in
+        let result = try Tool.run(
+          ["generate", model, "--prompt", "Line", "--max-tokens", "3", "--temperature", "0", "--json"]
+            + ["--log-probabilities", "300"])
+        let object = try JSONValue(parsing: result.output)
+        let steps = try #require(object["log_probabilities"]?.array, "\(result.summary)")
+        #expect(steps.count == 3 && object["reason"]?.string == "length")
+        for (step, token) in zip(steps, object["tokens"]?.array ?? []) {
+          let best = try #require(step["top"]?.array)
+          #expect(abs(best.reduce(0) { $0 + exp($1["log_probability"]!.double!) } - 1) < 1e-4)
+          #expect(
+            best[0]["token"] == token && step["log_probability"] == best[0]["log_probability"], "\(result.summary)")
+        }
+      }
+    }
+
+    /// A text of two tokens takes a moment whatever the model's context, and choices are told apart.
+    @Test func evaluates() throws {
+      try withModel { folder, model in
+        try write(Array("Line 3".utf8), to: folder + "/short.txt")
+        let short = try Tool.run(["evaluate", model, "--data", folder + "/short.txt", "--json"])
+        #expect(short.status == 0, "\(short.summary)")
+        let piped = try Tool.shell(
+          #"cat "$2" | "$nabla" evaluate "$1" --data /dev/stdin --json"#, [model, folder + "/short.txt"])
+        #expect(piped.output == short.output, "\(piped.summary)")
+        let question = #"{"question": "the quick brown", "choices": ["dog", "fox jumps"], "answer": "fox jumps"}"#
+        try write(Array((question + "\n").utf8), to: folder + "/choices.jsonl")
+        let choices = try Tool.run(["evaluate", model, "--choices", folder + "/choices.jsonl", "--json"])
+        #expect(try JSONValue(parsing: choices.output)["normalized_accuracy"]?.double == 1, "\(choices.summary)")
+      }
+    }
+
+    @Test func refuses() throws {
+      try withModel { folder, model in
+        func expect(_ arguments: [String], input: [UInt8]? = nil, says: String) throws {
+          let result = try Tool.run(arguments.map { $0.replacingOccurrences(of: "@", with: folder) }, input: input)
+          #expect(result.status != 0 && result.status < 128, "\(arguments) \(result.summary)")
+          let says = says.replacingOccurrences(of: "@", with: folder)
+          #expect(result.errors.contains(says), "\(arguments) \(result.summary)")
+        }
+        let long = String(repeating: "zq", count: 100)
+        try expect(["generate", model, "--prompt", long], says: "the model reads at most 64")
+        try expect(["generate", model, "--prompt", "-"], input: [0x61, 0xFF], says: "not UTF-8")
+        try expect(["generate", "@/none", "--prompt", "x"], says: "@/none: there is no file or folder of this name")
+        try write(Array("{\"question\": \"a\"}\n".utf8), to: folder + "/bad.jsonl")
+        try expect(["evaluate", model, "--choices", "@/bad.jsonl"], says: "@/bad.jsonl, line 1")
+        try write(
+          Array(#"{"question": "\#(long)", "choices": ["a", "b"], "answer": 0}"#.utf8), to: folder + "/long.jsonl")
+        try expect(["evaluate", model, "--choices", "@/long.jsonl"], says: "question 1")
+        try write([0x61, 0xFF, 0x62], to: folder + "/latin.txt")
+        try expect(["evaluate", model, "--data", "@/latin.txt"], says: "@/latin.txt")
+        try write(Array("[{}]".utf8), to: folder + "/messages.json")
+        try expect(["tokenize", model, "--chat", "@/messages.json"], says: "@/messages.json")
+        // Without its template, then without its tokenizer.
+        try write(Array("{}".utf8), to: model + "/tokenizer_config.json")
+        try expect(["chat", model, "--prompt", "x"], says: "template")
+        unlink(model + "/tokenizer.json")
+        try expect(["generate", model, "--prompt", "x"], says: "tokenizer.json")
+      }
+    }
+  }
+}
