@@ -1,5 +1,6 @@
 // The perceptron for x86-64-v4: 32 registers of 16 floats hold a block of 8 × 32 sums.
 #if defined(__x86_64__)
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 #include "perceptron_problem.h"

@@ -4,8 +4,10 @@
 
 // Rows that go through all layers together: activations of a usual network then stay in the second-level cache.
 #define ROWS 32
-// The backward pass sums gradients over at most so many parts of the rows.
+// The backward pass sums gradients over at most so many parts of the rows, each of at least so many blocks: adding up the
+// parts takes as long as one of its blocks.
 #define MAX_PARTS 8
+#define PART_BLOCKS 2
 
 typedef struct nabla_perceptron perceptron_t;
 
@@ -18,10 +20,10 @@ static inline int64_t widestLayer(const perceptron_t *p) {
   return padded(widest);
 }
 
-// Transposed weights [in, padded(out)] and biases [padded(out)], layer after layer.
-static inline int64_t packedFloats(const perceptron_t *p) {
+// The biases of all layers, padded.
+static inline int64_t biasFloats(const perceptron_t *p) {
   int64_t floats = 0;
-  for (int32_t l = 0; l < p->layerCount; l++) floats += (p->widths[l] + 1) * padded(p->widths[l + 1]);
+  for (int32_t l = 0; l < p->layerCount; l++) floats += padded(p->widths[l + 1]);
   return floats;
 }
 // The activations of one block of rows: [ROWS, padded(width)], from the input to the output, layer after layer.
@@ -34,7 +36,7 @@ static inline int64_t blockFloats(const perceptron_t *p) {
 struct perceptron_forward {
   const perceptron_t *p;
   int64_t rows;
-  const float *x, *packed;
+  const float *x, *biases;
   float *blocks;  // [block count, blockFloats]
   float *y;
 };
@@ -51,7 +53,7 @@ struct perceptron_backward {
 };
 
 struct perceptron_kernels {
-  void (*pack)(const perceptron_t *p, const float *const *weights, const float *const *biases, float *packed);
+  void (*transpose)(int64_t in, int64_t out, const float *weights, float *transposed);
   void (*forward)(const struct perceptron_forward *a, int64_t block);
   // The gradients' sums over one part of the rows.
   void (*backward)(const struct perceptron_backward *a, int64_t part);

@@ -4,12 +4,21 @@
 
 _Static_assert(ROWS % MR == 0 && 16 % MR == 0 && 16 % WIDTH == 0, "blocks and padded widths hold whole tiles");
 
-// tanh as vectormath.h has it; the compiler would vectorise a loop over that at half the width.
+// 1 / x, to the last bit but one: a division would take the divider twice as long as all the rest of a tanh takes.
+INLINE vec reciprocal(vec x) {
+#if WIDTH == 16
+  const vec y = (vec)_mm512_rcp14_ps((__m512)x);
+  return y + y * (splat(1) - x * y);
+#else
+  return splat(1) / x;
+#endif
+}
+
+// tanh by the rational function of vectormath.h. Beyond ±9.2 that is more than 1 in magnitude, which is cut off.
 INLINE vec tanhVector(vec x) {
-  const vec bound = splat(7.90531110763549805f);
-  vec c = choose(x < -bound, -bound, x);
-  c = choose(c > bound, bound, c);
-  vec s = c * c;
+  x = choose(x < splat(-10), splat(-10), x);
+  x = choose(x > splat(10), splat(10), x);
+  const vec s = x * x;
   vec p = splat(-2.76076847742355e-16f);
   p = p * s + splat(2.00018790482477e-13f);
   p = p * s - splat(8.60467152213735e-11f);
@@ -21,33 +30,37 @@ INLINE vec tanhVector(vec x) {
   q = q * s + splat(1.18534705686654e-04f);
   q = q * s + splat(2.26843463243900e-03f);
   q = q * s + splat(4.89352518554385e-03f);
-  vec y = c * p / q;
-  y = choose(x > bound, splat(1), y);
-  return choose(x < -bound, splat(-1), y);
+  vec y = x * p * reciprocal(q);
+  y = choose(y < splat(-1), splat(-1), y);
+  return choose(y > splat(1), splat(1), y);
+}
+
+// y = a(y), a pass of its own: the constants of tanh then stay in registers.
+static void activate(float *y, int64_t count, enum nabla_perceptron_activation activation) {
+  if (activation == NABLA_PERCEPTRON_TANH)
+    for (int64_t i = 0; i < count; i += WIDTH) store(y + i, tanhVector(load(y + i)));
+  else
+    for (int64_t i = 0; i < count; i += WIDTH) {
+      const vec v = load(y + i);
+      store(y + i, choose(v < splat(0), splat(0), v));
+    }
 }
 
 // Loops over registers must vanish, or the compiler keeps the sums in memory.
 #define EACH_REGISTER _Pragma("clang loop unroll(full)")
 
-// One register block of rows of a layer: y = a(bias + x·Wᵀ), with activation -1 for none; weights are [in, padded(out)].
+// One register block of rows of a layer: y = bias + x·Wᵀ; weights are [in, padded(out)].
 #define FORWARD_STRIP(N)                                                                                        \
   {                                                                                                             \
     vec acc[MR][N];                                                                                             \
     EACH_REGISTER for (int m = 0; m < MR; m++)                                                                  \
       EACH_REGISTER for (int n = 0; n < N; n++) acc[m][n] = load(bias + c + n * WIDTH);                         \
     ACCUMULATE(N, acc, x, inStride, 1, weights + c, outStride, in)                                              \
-    if (activation == NABLA_PERCEPTRON_TANH)                                                                    \
-      EACH_REGISTER for (int m = 0; m < MR; m++)                                                                \
-        EACH_REGISTER for (int n = 0; n < N; n++) acc[m][n] = tanhVector(acc[m][n]);                            \
-    if (activation == NABLA_PERCEPTRON_RELU)                                                                    \
-      EACH_REGISTER for (int m = 0; m < MR; m++)                                                                \
-        EACH_REGISTER for (int n = 0; n < N; n++) acc[m][n] = choose(acc[m][n] < splat(0), splat(0), acc[m][n]);\
     EACH_REGISTER for (int m = 0; m < MR; m++)                                                                  \
       EACH_REGISTER for (int n = 0; n < N; n++) store(y + m * outStride + c + n * WIDTH, acc[m][n]);            \
   }
 static void forwardTile(
-    float *y, int64_t outStride, const float *x, int64_t inStride, const float *weights, const float *bias, int64_t in,
-    int32_t activation) {
+    float *y, int64_t outStride, const float *x, int64_t inStride, const float *weights, const float *bias, int64_t in) {
   int64_t c = 0;
   for (; c + STRIP <= outStride; c += STRIP) FORWARD_STRIP(NR)
   for (; c < outStride; c += WIDTH) FORWARD_STRIP(1)
@@ -86,39 +99,33 @@ static void padRows(float *to, const float *from, int64_t rows, int64_t width) {
   memset(to + rows * stride, 0, (size_t)((whole - rows) * stride) * sizeof(float));
 }
 
-static void pack(const perceptron_t *p, const float *const *weights, const float *const *biases, float *packed) {
-  for (int32_t l = 0; l < p->layerCount; l++) {
-    const int64_t in = p->widths[l], out = p->widths[l + 1], stride = padded(out);
-    if (in % 4 == 0 && out % 4 == 0) {
-      transpose(packed, stride, weights[l], in, out, in, 1);
-    } else {
-      for (int64_t i = 0; i < in; i++)
-        for (int64_t o = 0; o < out; o++) packed[i * stride + o] = weights[l][o * in + i];
-    }
-    if (out < stride)
-      for (int64_t i = 0; i < in; i++)
-        memset(packed + i * stride + out, 0, (size_t)(stride - out) * sizeof(float));
-    packed += in * stride;
-    memcpy(packed, biases[l], (size_t)out * sizeof(float));
-    memset(packed + out, 0, (size_t)(stride - out) * sizeof(float));
-    packed += stride;
+static void transposeWeights(int64_t in, int64_t out, const float *weights, float *transposed) {
+  const int64_t stride = padded(out);
+  if (in % 4 == 0 && out % 4 == 0) {
+    transpose(transposed, stride, weights, in, out, in, 1);
+  } else {
+    for (int64_t i = 0; i < in; i++)
+      for (int64_t o = 0; o < out; o++) transposed[i * stride + o] = weights[o * in + i];
   }
+  if (out < stride)
+    for (int64_t i = 0; i < in; i++)
+      memset(transposed + i * stride + out, 0, (size_t)(stride - out) * sizeof(float));
 }
 
 static void forwardBlock(const struct perceptron_forward *a, int64_t block) {
   const perceptron_t *p = a->p;
   const int64_t first = block * ROWS, rows = a->rows - first < ROWS ? a->rows - first : ROWS;
-  const float *packed = a->packed;
+  const float *bias = a->biases;
   float *input = a->blocks + block * blockFloats(p);
   padRows(input, a->x + first * p->widths[0], rows, p->widths[0]);
   for (int32_t l = 0; l < p->layerCount; l++) {
     const int64_t in = p->widths[l], inStride = padded(in), outStride = padded(p->widths[l + 1]);
-    const float *bias = packed + in * outStride;
     float *output = input + ROWS * inStride;
-    const int32_t activation = l + 1 < p->layerCount ? (int32_t)p->activation : -1;
-    for (int64_t r = 0; r < rows; r += MR)
-      forwardTile(output + r * outStride, outStride, input + r * inStride, inStride, packed, bias, in, activation);
-    packed = bias + outStride;
+    int64_t r = 0;
+    for (; r < rows; r += MR)
+      forwardTile(output + r * outStride, outStride, input + r * inStride, inStride, p->transposed[l], bias, in);
+    if (l + 1 < p->layerCount) activate(output, r * outStride, p->activation);
+    bias += outStride;
     input = output;
   }
   const int64_t width = p->widths[p->layerCount];
@@ -140,8 +147,27 @@ static int64_t gradientFloats(const perceptron_t *p) {
   return floats;
 }
 
+// c[MR][stride] = or += A B, with A's columns contiguous: a[r · aStride + m].
+#define OUTER_STRIP(N)                                                                                          \
+  {                                                                                                             \
+    vec acc[MR][N];                                                                                             \
+    EACH_REGISTER for (int m = 0; m < MR; m++)                                                                  \
+      EACH_REGISTER for (int n = 0; n < N; n++)                                                                 \
+        acc[m][n] = adds ? load(c + m * stride + i + n * WIDTH) : splat(0);                                     \
+    ACCUMULATE(N, acc, a, 1, aStride, b + i, stride, depth)                                                     \
+    EACH_REGISTER for (int m = 0; m < MR; m++)                                                                  \
+      EACH_REGISTER for (int n = 0; n < N; n++) store(c + m * stride + i + n * WIDTH, acc[m][n]);               \
+  }
+static void outerProducts(
+    float *c, int64_t stride, const float *a, int64_t aStride, const float *b, int64_t depth, bool adds) {
+  int64_t i = 0;
+  for (; i + STRIP <= stride; i += STRIP) OUTER_STRIP(NR)
+  for (; i < stride; i += WIDTH) OUTER_STRIP(1)
+}
+
+// Adds to the sums, or makes them.
 static void backwardBlock(
-    const struct perceptron_backward *a, int64_t block, float *sums, float *delta, float *nextDelta) {
+    const struct perceptron_backward *a, int64_t block, bool adds, float *sums, float *delta, float *nextDelta) {
   const perceptron_t *p = a->p;
   const int64_t first = block * ROWS, rows = a->rows - first < ROWS ? a->rows - first : ROWS;
   const int64_t outputs = p->widths[p->layerCount];
@@ -154,17 +180,17 @@ static void backwardBlock(
     sums -= layerFloats(in, out);
     // db += Σ_r δ, dW += δᵀ·x.
     for (int64_t c = 0; c < outStride; c += WIDTH) {
-      vec sum = load(sums + c);
+      vec sum = adds ? load(sums + c) : splat(0);
       for (int64_t r = 0; r < rows; r++) sum += load(delta + r * outStride + c);
       store(sums + c, sum);
     }
     float *dW = sums + outStride;
     if (sumsTransposed(in, out)) {
       for (int64_t i = 0; i < in; i += MR)
-        addTransposedProduct(dW + i * outStride, outStride, NULL, activations + i, inStride, delta, rows);
+        outerProducts(dW + i * outStride, outStride, activations + i, inStride, delta, rows, adds);
     } else {
       for (int64_t o = 0; o < out; o += MR)
-        addTransposedProduct(dW + o * inStride, inStride, NULL, delta + o, outStride, activations, rows);
+        outerProducts(dW + o * inStride, inStride, delta + o, outStride, activations, rows, adds);
     }
     if (l == 0 && !a->dx) break;
     // δ of the layer below = (δ·W) · a'.
@@ -184,9 +210,9 @@ static void backwardBlock(
 static void backwardPart(const struct perceptron_backward *a, int64_t part) {
   const int64_t blocks = blockCount(a->rows), floats = gradientFloats(a->p), widest = widestLayer(a->p);
   float *sums = a->sums + part * floats, *deltas = a->deltas + part * 2 * ROWS * widest;
-  memset(sums, 0, (size_t)floats * sizeof(float));
-  for (int64_t b = blocks * part / a->parts; b < blocks * (part + 1) / a->parts; b++)
-    backwardBlock(a, b, sums, deltas, deltas + ROWS * widest);
+  const int64_t first = blocks * part / a->parts;
+  for (int64_t b = first; b < blocks * (part + 1) / a->parts; b++)
+    backwardBlock(a, b, b > first, sums, deltas, deltas + ROWS * widest);
 }
 
 static void reduceLayer(const struct perceptron_backward *a, int32_t layer) {
@@ -228,7 +254,7 @@ static void reduceLayer(const struct perceptron_backward *a, int32_t layer) {
 }
 
 const struct perceptron_kernels TABLE = {
-    .pack = pack,
+    .transpose = transposeWeights,
     .forward = forwardBlock,
     .backward = backwardPart,
     .gradientFloats = gradientFloats,

@@ -52,7 +52,7 @@ public func valueAndGradient<Model: Module>(
   gradients.tensors = [:]
   for parameter in parameters {
     let leaf = parameter.box.tensor!.stopGradient().leaf()
-    leaf.node!.gradient = earlier.removeValue(forKey: parameter.name)
+    if !earlier.isEmpty { leaf.node!.gradient = earlier.removeValue(forKey: parameter.name) }
     parameter.box.tensor = leaf
   }
   defer {
@@ -61,6 +61,7 @@ public func valueAndGradient<Model: Module>(
   let value = try function(model)
   value.backward()
   var result = Gradients()
+  result.tensors.reserveCapacity(parameters.count)
   for parameter in parameters {
     let node = parameter.box.tensor!.node!
     // A parameter the loss does not touch has gradient zero.

@@ -61,7 +61,9 @@ open class Module {
     return result
   }()
 
-  public func trainableParameters() -> [NamedParameter] { parameters().filter(\.isTrainable) }
+  public func trainableParameters() -> [NamedParameter] {
+    named.filter { $0.box.tensor != nil && $0.isTrainable }
+  }
 
   private func collect(prefix: String, into result: inout [NamedParameter], _ seen: inout Set<ObjectIdentifier>) {
     for (name, member) in members {

@@ -44,6 +44,16 @@ import Testing
     }
   }
 
+  @Test(arguments: ["tanh", "tanh_rows", "relu"])
+  func perceptron(_ name: String) throws {
+    let layers = 0..<3
+    let inputs = ["input"] + layers.map { "weight_\($0)" } + layers.map { "bias_\($0)" }
+    try Fixture("perceptron").check(name, inputs: inputs) { inputs in
+      inputs[0].perceptron(
+        Array(inputs[1...3]), Array(inputs[4...6]), activation: name == "relu" ? .relu : .tanh)
+    }
+  }
+
   @Test(arguments: ["", "_large", "_smoothing", "_ignore", "_smoothing_ignore", "_z"])
   func crossEntropy(_ kind: String) throws {
     let fixture = try Fixture("losses")

@@ -65,6 +65,22 @@ private final class Weights: Module {
     }
   }
 
+  /// A perceptron keeps its weights in a form of its own, which a step makes stale.
+  @Test(arguments: ["adamw", "sgd", "muon"]) func perceptronSeesItsSteps(_ kind: String) {
+    var random = RandomSource(seed: 1)
+    let network = MultilayerPerceptron([3, 16, 2], random: &random)
+    let optimizer = Self.make(kind) { _ in 0.1 }
+    let x = random.normal([4, 3])
+    for _ in 0..<3 {
+      _ = network(x)
+      let (_, gradients) = valueAndGradient(of: network) { $0(x).sum() }
+      optimizer.update(network, with: gradients)
+      let copy = MultilayerPerceptron([3, 16, 2], random: &random)
+      try! copy.load(Dictionary(uniqueKeysWithValues: network.parameters().map { ($0.name, $0.value) }))
+      #expect(network(x).array(of: Float.self) == copy(x).array())
+    }
+  }
+
   /// A loaded fixture must not be stepped in place: optimizers write into memory that is theirs alone.
   @Test(arguments: ["adamw", "sgd", "muon"]) func leavesSharedMemoryAlone(_ kind: String) throws {
     let start = Tensor.ones([4, 4])

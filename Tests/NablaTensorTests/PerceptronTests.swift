@@ -84,6 +84,19 @@ struct PerceptronTests {
     #expect(gradients[0].array(of: Float.self) == full[2].array(of: Float.self))
   }
 
+  @Test("weights that share their memory are not mistaken for each other")
+  func views() {
+    let all = Tensor.numbers([8, 6], seed: 3)
+    let x = Tensor.numbers([5, 6], seed: 4)
+    for (weight, inputs) in [
+      (all, x), (all[0..<4], x), (all[4..<8], x), (all.reshaped([6, 8]), .numbers([5, 8], seed: 5)),
+    ] {
+      let y = inputs.perceptron([weight], [.zeros([weight.shape[0]])])
+      #expect(y.array(of: Float.self) == inputs.perceptron([weight.copy()], [.zeros([weight.shape[0]])]).array())
+      expectClose(y, Reference.matmul(Reference(inputs), Reference(weight).transposed))
+    }
+  }
+
   /// Every instruction set this CPU has, through the kernel itself.
   @Test("each instruction set", arguments: AttentionKernelTests.isas)
   func instructionSets(_ isa: nabla_attention_isa) {
@@ -98,15 +111,30 @@ struct PerceptronTests {
     let dy = Tensor.numbers([45, 3], seed: 9)
     let saved = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, 45))])
     let scratch = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, 45))])
-    let weights = inputs[1...3].map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
-    let biases = inputs[4...6].map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
+    let transposed = inputs[1...3].map { weight in
+      let (outputs, inputs) = (Int64(weight.shape[0]), Int64(weight.shape[1]))
+      let transposed = Tensor(uninitialized: [Int(nabla_perceptron_transposed_floats(inputs, outputs))])
+      nabla_perceptron_transpose(inputs, outputs, weight.floats, transposed.floats)
+      return transposed
+    }
+    func point<Field>(_ field: inout Field, _ tensors: [Tensor]) {
+      withUnsafeMutableBytes(of: &field) { bytes in
+        for (l, tensor) in tensors.enumerated() {
+          bytes.bindMemory(to: UnsafePointer<Float>?.self)[l] = UnsafePointer(tensor.floats)
+        }
+      }
+    }
+    point(&problem.weights, Array(inputs[1...3]))
+    point(&problem.transposed, transposed)
+    point(&problem.biases, Array(inputs[4...6]))
     let dWeights = inputs[1...3].map { Tensor(uninitialized: $0.shape) }
     let dBiases = inputs[4...6].map { Tensor(uninitialized: $0.shape) }
-    nabla_perceptron_forward(&problem, 45, inputs[0].floats, weights, biases, saved.floats, y.floats, 1)
+    nabla_perceptron_forward(&problem, 45, inputs[0].floats, saved.floats, y.floats, 1)
     nabla_perceptron_backward(
-      &problem, 45, weights, saved.floats, dy.floats, scratch.floats, dx.floats,
+      &problem, 45, saved.floats, dy.floats, scratch.floats, dx.floats,
       dWeights.map { $0.floats as UnsafeMutablePointer<Float>? },
       dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, 1)
+    withExtendedLifetime(transposed) {}
     expectClose(y, Self.reference(inputs.map(Reference.init), 3, .tanh))
     let (_, expected) = valueAndGradient(at: inputs) { inputs in
       let first = inputs[0].linear(inputs[1], bias: inputs[4]).tanh()

@@ -21,6 +21,7 @@
 #include "reduction.h"
 #include "rotary.h"
 #include "sampling.h"
+#include "sharing.h"
 #include "softmax.h"
 #include "stored_linear.h"
 #include "threads.h"

@@ -17,20 +17,27 @@ struct nabla_perceptron {
   int32_t layerCount;
   enum nabla_perceptron_activation activation;
   int32_t widths[NABLA_PERCEPTRON_MAX_LAYERS + 1];
+  const float *weights[NABLA_PERCEPTRON_MAX_LAYERS];
+  const float *transposed[NABLA_PERCEPTRON_MAX_LAYERS];  // what nabla_perceptron_transpose made of the weights
+  const float *biases[NABLA_PERCEPTRON_MAX_LAYERS];
   enum nabla_attention_isa isa;  // use at most this (for tests); 0 for the best
 };
+
+/// The floats of a layer's weights as the forward pass reads them: [in, out], out padded to whole vectors with zeros.
+int64_t nabla_perceptron_transposed_floats(int64_t in, int64_t out);
+void nabla_perceptron_transpose(int64_t in, int64_t out, const float *weights, float *transposed);
 
 /// The floats of scratch that a forward pass needs.
 int64_t nabla_perceptron_forward_floats(const struct nabla_perceptron *p, int64_t rows);
 /// x: [rows, widths[0]] → y: [rows, widths[layerCount]]. `scratch`, 64-byte aligned, holds the activations afterwards,
 /// which the backward pass takes.
-void nabla_perceptron_forward(const struct nabla_perceptron *p, int64_t rows, const float *x, const float *const *weights,
-                              const float *const *biases, float *scratch, float *y, int32_t threadCount);
+void nabla_perceptron_forward(const struct nabla_perceptron *p, int64_t rows, const float *x, float *scratch, float *y,
+                              int32_t threadCount);
 
 /// The floats of scratch that a backward pass needs.
 int64_t nabla_perceptron_backward_floats(const struct nabla_perceptron *p, int64_t rows);
 /// From dy the gradients of all weights and biases, and of x where dx is not null. `saved` is the scratch of the forward
 /// pass.
-void nabla_perceptron_backward(const struct nabla_perceptron *p, int64_t rows, const float *const *weights,
-                               const float *saved, const float *dy, float *scratch, float *dx, float *const *dWeights,
-                               float *const *dBiases, int32_t threadCount);
+void nabla_perceptron_backward(const struct nabla_perceptron *p, int64_t rows, const float *saved, const float *dy,
+                               float *scratch, float *dx, float *const *dWeights, float *const *dBiases,
+                               int32_t threadCount);

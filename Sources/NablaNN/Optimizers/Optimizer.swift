@@ -57,6 +57,7 @@ extension NamedParameter {
     if !isKnownUniquelyReferenced(&tensor.storage) || tensor.storage.isBorrowed || tensor.dtype != .float32 {
       tensor = tensor.cast(.float32).copy()
     }
+    tensor.storage.transposed = nil
     box.tensor = tensor
   }
 }

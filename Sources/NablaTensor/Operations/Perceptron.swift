@@ -48,45 +48,64 @@ extension Tensor {
   private func fusedPerceptron(
     _ weights: [Tensor], _ biases: [Tensor], _ activation: Activation, _ width: Int
   ) -> Tensor {
-    var problem = nabla_perceptron()
-    problem.layerCount = Int32(weights.count)
-    problem.activation = activation == .tanh ? NABLA_PERCEPTRON_TANH : NABLA_PERCEPTRON_RELU
-    withUnsafeMutableBytes(of: &problem.widths) { bytes in
-      let widths = bytes.bindMemory(to: Int32.self)
-      widths[0] = Int32(shape.last!)
-      for (l, bias) in biases.enumerated() { widths[l + 1] = Int32(bias.count) }
-    }
-    let rows = count / shape.last!
-    let threads = Int32(Threads.count)
+    var problem = nabla_perceptron(weights, biases, activation)
+    let rows = Int64(count / shape.last!)
     let y = Tensor(uninitialized: shape.replacing(rank - 1, with: width))
-    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, Int64(rows)))])
-    let weightPointers = weights.map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
-    let biasPointers = biases.map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
-    nabla_perceptron_forward(
-      &problem, Int64(rows), floats, weightPointers, biasPointers, scratch.floats, y.floats, threads)
+    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, rows))])
+    // The problem has pointers to what these hold.
+    withExtendedLifetime((weights, biases)) {
+      nabla_perceptron_forward(&problem, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
+    }
     guard nabla_recording_disabled() == 0,
       node != nil || weights.contains(where: { $0.node != nil }) || biases.contains(where: { $0.node != nil })
     else { return y }
-    let inputShape = shape
-    let constants = weights.map { $0.stopGradient() }
-    return y.recorded([self] + weights + biases) { dy, nodes in
+    let (inputs, inputShape) = ([self] + weights + biases, shape)
+    let (weights, biases) = (weights.map { $0.stopGradient() }, biases.map { $0.stopGradient() })
+    return y.recorded(inputs) { [problem] dy, nodes in
       var problem = problem
-      let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, Int64(rows)))])
+      let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, rows))])
       let dx = nodes[0].map { _ in Tensor(uninitialized: inputShape) }
-      let dWeights = constants.map { Tensor(uninitialized: $0.shape) }
-      let dBiases = constants.map { Tensor(uninitialized: [$0.shape[0]]) }
-      let dy = dy.cast(.float32)  // held while the kernel reads it
-      let weightPointers = constants.map { UnsafePointer($0.floats) as UnsafePointer<Float>? }
-      let dWeightPointers = dWeights.map { $0.floats as UnsafeMutablePointer<Float>? }
-      let dBiasPointers = dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }
-      nabla_perceptron_backward(
-        &problem, Int64(rows), weightPointers, scratch.floats, dy.floats, workspace.floats, dx?.floats,
-        dWeightPointers, dBiasPointers, Int32(Threads.count))
+      let dWeights = weights.map { Tensor(uninitialized: $0.shape) }
+      let dBiases = biases.map { Tensor(uninitialized: $0.shape) }
+      let dy = dy.cast(.float32)
+      withExtendedLifetime((weights, dy)) {
+        nabla_perceptron_backward(
+          &problem, rows, scratch.floats, dy.floats, workspace.floats, dx?.floats,
+          dWeights.map { $0.floats as UnsafeMutablePointer<Float>? },
+          dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, Int32(Threads.count))
+      }
       if let dx { nodes[0]!.accumulate(dx) }
-      for (l, (dWeight, dBias)) in zip(dWeights, dBiases).enumerated() {
-        nodes[1 + l]?.accumulate(dWeight)
-        nodes[1 + constants.count + l]?.accumulate(dBias)
+      for (node, gradient) in zip(nodes.dropFirst(), dWeights + dBiases) { node?.accumulate(gradient) }
+    }
+  }
+
+  /// The weights [out, in] as the kernels read them going forward: made once, and anew when an optimizer has stepped.
+  fileprivate var transposedWeights: Tensor {
+    if let known = storage.transposed, known.offset == offset, known.shape == shape { return known.weights }
+    let (outputs, inputs) = (Int64(shape[0]), Int64(shape[1]))
+    let transposed = Tensor(uninitialized: [Int(nabla_perceptron_transposed_floats(inputs, outputs))])
+    nabla_perceptron_transpose(inputs, outputs, floats, transposed.floats)
+    storage.transposed = (offset, shape, transposed)
+    return transposed
+  }
+}
+
+extension nabla_perceptron {
+  /// Pointers to layers, which must outlive it.
+  fileprivate init(_ weights: [Tensor], _ biases: [Tensor], _ activation: Activation) {
+    self.init()
+    layerCount = Int32(weights.count)
+    self.activation = activation == .tanh ? NABLA_PERCEPTRON_TANH : NABLA_PERCEPTRON_RELU
+    func fill<Field, Element>(_ field: inout Field, _ count: Int, _ element: (Int) -> Element) {
+      withUnsafeMutableBytes(of: &field) { bytes in
+        let elements = bytes.bindMemory(to: Element.self)
+        for l in 0..<count { elements[l] = element(l) }
       }
     }
+    let layers = weights.count
+    fill(&widths, layers + 1) { l in Int32(l == 0 ? weights[0].shape[1] : weights[l - 1].shape[0]) }
+    fill(&self.weights, layers) { l in UnsafePointer(weights[l].floats) as UnsafePointer<Float>? }
+    fill(&transposed, layers) { l in UnsafePointer(weights[l].transposedWeights.floats) as UnsafePointer<Float>? }
+    fill(&self.biases, layers) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
   }
 }

@@ -33,12 +33,21 @@ struct Target: Environment {
   }
 }
 
-/// Never ends: the reward is 1 a step, and a limit cuts episodes off after 5.
-struct Forever: Environment {
-  var observationSpace: ObservationSpace { ObservationSpace(["nothing"], within: [1]) }
+/// The first step gives 4, each further one 1. The observation says whether it is the first. Ends after `steps`, or never.
+struct Bonus: Environment {
+  var steps: Int?
+  var taken = 0
+  var observationSpace: ObservationSpace { ObservationSpace(["first"], within: [1]) }
   var actionSpace: ActionSpace { .discrete(2) }
-  mutating func reset(seed: UInt64) -> [Float] { [1] }
-  mutating func step(_ action: Int) -> EnvironmentStep { EnvironmentStep([1], reward: 1) }
+  init(steps: Int? = nil) { self.steps = steps }
+  mutating func reset(seed: UInt64) -> [Float] {
+    taken = 0
+    return [1]
+  }
+  mutating func step(_ action: Int) -> EnvironmentStep {
+    taken += 1
+    return EnvironmentStep([0], reward: taken == 1 ? 4 : 1, terminated: taken == steps)
+  }
 }
 
 @Suite struct LearningTests {
@@ -107,21 +116,26 @@ struct Forever: Environment {
     #expect(metrics.allSatisfy { (0...1).contains($0.clipFraction) && $0.epochs == 20 })
     // The clip holds the policy.
     #expect(metrics.map(\.approximateKL).max()! < 0.2)
+    #expect(metrics.contains { $0.clipFraction > 0.02 })
     let (ratios, advantages) = learner.probabilityRatios()
     #expect(ratios.count == 256 && advantages.count == 256)
     #expect(ratios.allSatisfy { $0 > 0.1 && $0 < 10 })
     #expect(ratios.contains { $0 != 1 })
   }
 
-  /// What is cut off is bootstrapped: V goes to r / (1 - γ) = 2, not to the 1.94 of five rewards at most.
-  @Test func truncationBootstraps() throws {
+  /// With γ = ½, what goes on for ever after the first step is worth 2, and the first step 4 + ½·2 = 5. A limit of 5
+  /// steps changes nothing: what is cut off is bootstrapped from where it stopped, not from where the next episode begins
+  /// (5, not 2) and not from nothing. An end after 2 steps does: 1, and 4 + ½·1.
+  @Test(arguments: [nil, 2]) func endsAndLimits(_ steps: Int?) throws {
     let c = Self.ppo {
-      ($0.discount, $0.lambda, $0.totalSteps, $0.learningRate) = (0.5, 0.5, 256 * 60, 1e-2)
+      ($0.discount, $0.lambda, $0.totalSteps, $0.learningRate) = (0.5, 0.5, 256 * 80, 1e-2)
       $0.annealsLearningRate = true
     }
-    let learner = try PPO(c, in: VectorEnvironment(count: 8, timeLimit: 5) { Forever() })
+    let learner = try PPO(c, in: VectorEnvironment(count: 8, timeLimit: 5) { Bonus(steps: steps) })
     try learner.train()
-    #expect(abs(learner.agent.network.values(.ones([1, 1])).item() - 2) < 0.02)
+    let values = learner.agent.network.values([[0], [1]]).array(of: Float.self)
+    let expected: [Float] = steps == nil ? [2, 5] : [1, 4.5]
+    for (value, wanted) in zip(values, expected) { #expect(abs(value - wanted) < 0.05, "\(values), not \(expected)") }
   }
 
   @Test func klStop() throws {
