@@ -207,14 +207,12 @@ static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *blo
   }
 }
 
-/// Rows that are read side by side are more streams than the hardware follows: this fetches block `b` of `blocks`, or
-/// where these end a block of the next WIDTH rows.
-static inline INLINED void prefetch(const uint8_t *x, int64_t stride, int64_t bytes, int64_t b, int64_t blocks,
-                                    int64_t next) {
-  const uint8_t *block = x + (b < blocks ? b * bytes : next + (b - blocks) * bytes);
-  const int64_t offset = b * bytes;
-  for (int64_t line = (64 - offset % 64) % 64; line < bytes; line += 64)
-    for (int l = 0; l < WIDTH; l++) __builtin_prefetch(block + line + l * stride, 0, 3);
+/// Rows that are read side by side are more streams than the hardware follows. The next WIDTH rows stand right behind
+/// these: as each block of these is worked on, as many bytes of those are fetched, in the order of memory.
+static inline INLINED const uint8_t *fetch(const uint8_t *next, int64_t bytes) {
+#pragma clang loop unroll(full)
+  for (int64_t line = 0; line < WIDTH * bytes; line += 64) __builtin_prefetch(next + line, 0, 3);
+  return next + WIDTH * bytes;
 }
 
 /// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, or y +=.
@@ -299,16 +297,16 @@ static void multiply_16(const struct panel *p, int64_t columns, int64_t from, co
   multiply(16, false, p, columns, from, task, start, adds);
 }
 
-/// `columns` columns of a panel whose rows begin at x. What is read next stands `next` bytes on.
+/// `columns` columns of a panel whose rows begin at x, while what stands at `next` is fetched.
 static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
-                                      int64_t next, struct panel *p) {
+                                      const uint8_t *next, struct panel *p) {
   const struct block_format format = block_format(type);
   const int64_t blocks = columns / format.size;
   for (int v = 0; v < 2; v++, x += WIDTH * stride)
     for (int64_t b = 0; b < blocks; b++) {
       struct sink s = {.panel = p, .v = v, .column = b * format.size};
       unpack(type, x + b * format.bytes, stride, &s);
-      prefetch(x, stride, format.bytes, blocks + b, blocks, next);
+      next = fetch(next, format.bytes);
     }
 }
 
@@ -327,10 +325,7 @@ static inline INLINED void multiply_one(enum nabla_block_type type, const struct
       s.x += format.size;
       s.scales += format.size / 32;
       s.sums += format.size / format.group;
-      // The next WIDTH rows stand right behind these: they are fetched in the order of memory.
-#pragma clang loop unroll(full)
-      for (int line = 0; line < WIDTH * format.bytes; line += 64) __builtin_prefetch(next + line, 0, 3);
-      next += WIDTH * format.bytes;
+      next = fetch(next, format.bytes);
     }
     loose_floats *y = (loose_floats *)task->y + v;
     *y = task->accumulate ? *y + s.total : s.total;
@@ -338,7 +333,8 @@ static inline INLINED void multiply_one(enum nabla_block_type type, const struct
 }
 
 #define FOR_TYPE(TYPE)                                                                                            \
-  static void unpack_##TYPE(const uint8_t *x, int64_t stride, int64_t columns, int64_t next, struct panel *p) {  \
+  static void unpack_##TYPE(const uint8_t *x, int64_t stride, int64_t columns, const uint8_t *next,                \
+                            struct panel *p) {                                                                   \
     unpack_all(TYPE, x, stride, columns, next, p);                                                               \
   }                                                                                                              \
   static void multiply_one_##TYPE(const struct panel_task *task, const floats start[2]) {                        \
@@ -370,8 +366,7 @@ static void run(const struct panel_task *task) {
     const int64_t done = from / format.size * format.bytes;
     const uint8_t *x = task->blocks + done;
     int64_t stride = task->rowBytes;
-    // Next come these rows' next columns, then the first columns of the next panel.
-    int64_t next = from + part < columns ? bytes : HEIGHT * stride - done;
+    const uint8_t *next = task->blocks + HEIGHT * (stride + done);  // this part's share of the next panel
     if (task->count < HEIGHT) {
       // Too few rows for a panel: copied beside zeros.
       memset(rest, 0, (size_t)(HEIGHT * bytes));

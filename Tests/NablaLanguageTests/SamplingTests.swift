@@ -67,6 +67,9 @@ import Testing
     expect(.init(temperature: 1, minP: 0.4), gives: [1.0 / 3, 0, 2.0 / 3, 0])
     expect(.init(temperature: 1, minP: 0.25), gives: [0.25 / 0.9, 0, 0.5 / 0.9, 0.15 / 0.9])
     expect(.init(temperature: 1, minP: 1), gives: [0, 0, 1, 0])
+    // After top-k and top-p, which let in what min-p takes out.
+    expect(.init(temperature: 1, topK: 3, minP: 0.4), gives: [1.0 / 3, 0, 2.0 / 3, 0])
+    expect(.init(temperature: 1, topP: 0.9, minP: 0.4), gives: [1.0 / 3, 0, 2.0 / 3, 0])
     // After the temperature: squared, 0.0625 is 0.25 of 0.25.
     expect(.init(temperature: 0.5, minP: 0.24), gives: [0.2, 0, 0.8, 0])
   }
