@@ -31,7 +31,7 @@ test: setup ## Build and run every test
 bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" picks rows)
 	@Scripts/setup bench
 	$(SWIFT_BUILD) --product nabla
-	"$(VENV)/bin/python" -c 'import torch, gymnasium, transformers, gguf, llama_cpp' 2>/dev/null || \
+	"$(VENV)/bin/python" -c 'import torch, gymnasium, accelerate, transformers, gguf, llama_cpp' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 

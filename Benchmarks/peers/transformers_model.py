@@ -9,11 +9,16 @@ import rounds
 arguments = rounds.parse(__doc__, model="", prompt=421, count=64, streams=16, precision="bfloat16")
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GgufConfig
+from transformers.utils import logging
+
+logging.disable_progress_bar()
 
 path = Path(arguments.model)
 dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[arguments.precision]
-model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype).eval()
+# Dense weights, with which torch is faster than from the packed ones.
+model = AutoModelForCausalLM.from_pretrained(
+    path.parent, gguf_file=path.name, dtype=dtype, quantization_config=GgufConfig(dequantize=True)).eval()
 
 
 @torch.inference_mode()

@@ -12,7 +12,8 @@ public enum Threads {
 }
 
 /// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16, within ONEDNN_MAX_CPU_ISA).
-public var hasFastBFloat16: Bool { nabla_has_bfloat16() != 0 }
+public var hasFastBFloat16: Bool { fastBFloat16 }
+private let fastBFloat16 = nabla_has_bfloat16() != 0  // asked once: every product wants to know
 
 /// The instruction set that matrix products use, in words.
 public var instructionSet: String { String(cString: nabla_instruction_set()) }
