@@ -1,11 +1,11 @@
 import ArgumentParser
 import Foundation
 
-/// Measures Nabla and its Python peers alternately, round by round, and prints a Markdown table of the medians.
+/// Measures Nabla and its peers alternately, round by round, and prints a Markdown table of the medians.
 @main
 struct NablaBenchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare Nabla with PyTorch on the same work, alternately in one run.",
+    abstract: "Compare Nabla with the Python stack on the same work, alternately in one run.",
     discussion: "Rows: " + Row.all.map(\.name).joined(separator: ", "))
 
   @Option(help: "Run only the rows whose name starts with this; may be given several times.")
