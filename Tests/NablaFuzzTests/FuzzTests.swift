@@ -56,6 +56,26 @@ import Testing
         let value = try JSONValue(parsing: bytes)
         precondition(try! JSONValue(parsing: value.serialized()) == value, "JSON does not read back")
       }),
+    Target(
+      name: "tokenizer", seeds: [.file("text/transformers/tokenizer.json")],
+      words: ["\"", "{", "}", "[", "]", "null", "-1", "99999999999", "BPE", "Unigram", "WordPiece", "Metaspace"],
+      parse: loadTokenizer),
+    Target(
+      name: "chat template",
+      seeds: [
+        .text("{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] | trim }}{% endfor %}"),
+        .text(
+          "{%- set n = namespace(i=0) -%}{% if messages[0].role == 'user' and not x is defined %}{{ n.i + 1 }}{% endif %}"
+        ),
+        .text(
+          "{% macro f(a, b=2) %}{{ a[1:] ~ b | tojson }}{% endmacro %}{{ f('xyz') }}{% if false %}{{ raise_exception('no') }}{% endif %}"
+        ),
+      ],
+      words: ["{%", "%}", "{{", "}}", "endfor", "| length", "[-1:]", "**", "loop.index0", "'", "is none", "\u{1F600}"],
+      parse: { bytes in
+        let template = try ChatTemplate(String(decoding: bytes, as: UTF8.self))
+        _ = try template.render([ChatMessage(role: "user", content: "é∇ a")])
+      }),
   ]
 
   @Test(arguments: targets) func survives(_ target: Target) throws {
@@ -86,6 +106,15 @@ import Testing
   }
 
   /// A model's metadata and tensors, out of a file.
+  /// A tokenizer that loads must also take any text, and give it back as text.
+  @Sendable private static func loadTokenizer(_ bytes: [UInt8]) throws {
+    let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).json"
+    defer { unlink(path) }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let tokenizer = try PretrainedTokenizer.load(path).tokenizer
+    _ = tokenizer.decode(try tokenizer.encode("The ∇ é 123 \u{1F600}\n"))
+  }
+
   @Sendable private static func loadGGUF(_ bytes: [UInt8]) throws {
     let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).gguf"
     defer { unlink(path) }
