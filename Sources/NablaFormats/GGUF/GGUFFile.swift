@@ -44,6 +44,7 @@ public struct GGUFFile: Sendable {
   }
 
   /// Whether a file begins as GGUF files do.
+  ///
   /// - Throws: an error for a file that cannot be read; what is no file is no GGUF file either.
   public static func isGGUF(_ path: String) throws(FileError) -> Bool {
     guard FileKind(path, followingLinks: true) == .file else { return false }

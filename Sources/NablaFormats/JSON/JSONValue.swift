@@ -52,6 +52,11 @@ extension JSONValue: Equatable {
   }
 }
 
+extension JSONValue {
+  /// The number that reads as x does: 0.1, not 0.10000000149011612.
+  package static func number(shortest x: Float) -> JSONValue { .number(Double("\(x)") ?? Double(x)) }
+}
+
 extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
@@ -59,9 +64,6 @@ extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expre
   public init(booleanLiteral value: Bool) { self = .bool(value) }
   public init(integerLiteral value: Int) { self = .integer(value) }
   public init(floatLiteral value: Double) { self = .number(value) }
-
-  /// The number that reads as x does: 0.1, not 0.10000000149011612.
-  package static func number(shortest x: Float) -> JSONValue { .number(Double("\(x)") ?? Double(x)) }
   public init(stringLiteral value: String) { self = .string(value) }
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
   public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
