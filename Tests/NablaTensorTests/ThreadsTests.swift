@@ -1,7 +1,6 @@
 import NablaTensor
 import Testing
 
-
 @Suite("Threads")
 struct ThreadsTests {
   private func withThreads(_ count: Int, _ body: () -> Void) {
