@@ -35,6 +35,13 @@ struct LinearWeight {
     weight.dtype.multipliesIntegers(of: computeType, rows: rows)
   }
 
+  /// What the integer kernels read, which this and the bias must outlive.
+  fileprivate func blocks(bias: Tensor?, column: Int) -> nabla_quantized_weight {
+    nabla_quantized_weight(
+      blocks: weight.pointer, rows: Int64(outputs), type: weight.dtype.blockType,
+      bias: bias.map { UnsafePointer($0.floats) }, column: Int64(column))
+  }
+
   /// y = x·Wᵀ + bias, or y += : rows `first`..<`first + rows` of x [..., inputs] into columns `startC`... of y, whose
   /// rows are `rowStrideC` apart. A stored weight needs a float32 y.
   func multiply(
@@ -44,8 +51,10 @@ struct LinearWeight {
     let stride = rowStrideC ?? outputs
     let x = x.reshaped([x.count])[first * inputs..<(first + rows) * inputs]
     if multipliesIntegers(rows: rows) {
-      QuantizedRows(x, rows: rows).multiply(
-        [(self, bias, startC)], into: y, rowStrideC: stride, accumulating: accumulating)
+      withExtendedLifetime((self, bias)) {
+        QuantizedRows(x, rows: rows).multiply(
+          [blocks(bias: bias, column: startC)], into: y, rowStrideC: stride, accumulating: accumulating)
+      }
     } else if isStored && rows <= 8 {
       multiplyRows(x.cast(.float32), rows, bias, into: y, startC, stride, accumulating)
     } else {
@@ -132,19 +141,12 @@ private struct QuantizedRows {
     self.rows = target
   }
 
-  /// y[:, startC...] = x·Wᵀ + bias for each weight, or y +=, in one parallel region.
-  func multiply(
-    _ weights: [(weight: LinearWeight, bias: Tensor?, startC: Int)], into y: Tensor, rowStrideC: Int,
-    accumulating: Bool
-  ) {
-    let parts = weights.map { part in
-      nabla_quantized_weight(
-        blocks: part.weight.weight.pointer, rows: Int64(part.weight.outputs), type: part.weight.weight.dtype.blockType,
-        bias: part.bias.map { UnsafePointer($0.floats) }, column: Int64(part.startC))
-    }
-    withExtendedLifetime((memory, weights)) {
+  /// y[:, column...] = x·Wᵀ + bias for each weight, or y +=, in one parallel region. The caller keeps what `weights` point
+  /// to.
+  func multiply(_ weights: [nabla_quantized_weight], into y: Tensor, rowStrideC: Int, accumulating: Bool) {
+    withExtendedLifetime(memory) {
       nabla_quantized_linear(
-        rows, parts, Int64(parts.count), y.floats, Int64(rowStrideC), accumulating, NABLA_QUANTIZED_BEST,
+        rows, weights, Int64(weights.count), y.floats, Int64(rowStrideC), accumulating, NABLA_QUANTIZED_BEST,
         Int32(Threads.count))
     }
   }
@@ -153,20 +155,22 @@ private struct QuantizedRows {
 extension [LinearWeight] {
   /// y = x·Wᵢᵀ + bᵢ side by side, or y +=. x: [..., inputs], y: [rows, Σ outputs].
   func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, into y: Tensor, accumulating: Bool) {
-    var starts: [Int] = []
-    var width = 0
-    for weight in self {
-      starts.append(width)
-      width += weight.outputs
+    let width = reduce(0) { $0 + $1.outputs }
+    var integers: [nabla_quantized_weight] = []
+    integers.reserveCapacity(count)
+    var start = 0
+    for i in indices {
+      if self[i].multipliesIntegers(rows: rows) {
+        integers.append(self[i].blocks(bias: biases?[i], column: start))
+      } else {
+        self[i].multiply(
+          x, rows: rows, bias: biases?[i], into: y, startC: start, rowStrideC: width, accumulating: accumulating)
+      }
+      start += self[i].outputs
     }
-    let integers = indices.filter { self[$0].multipliesIntegers(rows: rows) }
-    if !integers.isEmpty {
-      QuantizedRows(x, rows: rows).multiply(
-        integers.map { (self[$0], biases?[$0], starts[$0]) }, into: y, rowStrideC: width, accumulating: accumulating)
-    }
-    for i in indices where !self[i].multipliesIntegers(rows: rows) {
-      self[i].multiply(
-        x, rows: rows, bias: biases?[i], into: y, startC: starts[i], rowStrideC: width, accumulating: accumulating)
+    guard !integers.isEmpty else { return }
+    withExtendedLifetime((self, biases)) {
+      QuantizedRows(x, rows: rows).multiply(integers, into: y, rowStrideC: width, accumulating: accumulating)
     }
   }
 }
