@@ -75,7 +75,7 @@ struct Chat: ParsableCommand {
     defer { StopSignal.remove() }
     let answer = try session.send(message)
     var first: ContinuousClock.Instant?
-    while !StopSignal.isRequested, let pieces = try answer.next() {
+    while !StopSignal.isRequested, let pieces = try inference.naming({ try answer.next() }) {
       first = first ?? clock.now
       for piece in pieces { try show(shownText(piece.text)) }
     }

@@ -42,8 +42,9 @@ struct Convert: ParsableCommand {
     let conversion = try ModelConversion(from: input, to: output, type: chosenType())
     let isTerminal = isatty(STDERR_FILENO) == 1
     StopSignal.install()
+    let remarks: [String]
     do {
-      try conversion.run { done, total, name in
+      remarks = try conversion.run { done, total, name in
         if StopSignal.isRequested { throw CancellationError() }
         if isTerminal { noteInPlace("\(done + 1)/\(total) \(printable(name))") }
       }
@@ -55,6 +56,7 @@ struct Convert: ParsableCommand {
     if isTerminal { noteInPlace("") }
     let written = try ModelInspection(path: output)
     note("\(output): \(grouped(written.parameterCount)) parameters, \(byteSize(written.byteCount))")
+    for remark in remarks { note("note: \(printable(remark))") }
     for part in written.types { note("  \(part.type): \(part.tensors) tensors, \(byteSize(part.byteCount))") }
   }
 

@@ -22,7 +22,10 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Most tokens to make.", valueName: "n")) var maxTokens = 256
   @Option(help: ArgumentHelp("Continuations to make.", valueName: "n")) var count = 1
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
-  @Flag(help: "Print one JSON object a continuation, without the prompt: text, tokens, reason.") var json = false
+  @Flag(
+    help:
+      "Print one JSON object a continuation, without the prompt: text, tokens, reason (length, end_of_text, stop_string)."
+  ) var json = false
   @Option(
     help: ArgumentHelp(
       "With --json: the log-probability of each token, and those of the k likeliest in its place.", valueName: "k"))
@@ -56,7 +59,7 @@ struct Generate: ParsableCommand {
     let streams = count == 1 && !json
     // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
     var unshown = beginning
-    while let pieces = try generation.next() {
+    while let pieces = try inference.naming({ try generation.next() }) {
       guard streams else { continue }
       for piece in pieces {
         try show(shownText(unshown + piece.text))
@@ -76,7 +79,7 @@ struct Generate: ParsableCommand {
   private func object(_ completion: Completion, _ tokenizer: any Tokenizer) -> JSONValue {
     var object = JSONObject([
       ("text", .string(completion.text)), ("tokens", .array(completion.tokens.map { .integer(Int($0)) })),
-      ("reason", .string(completion.reason.rawValue)),
+      ("reason", .string(completion.reason.name)),
     ])
     guard logProbabilities != nil else { return .object(object) }
     func entry(_ token: Int32, _ logProbability: Float) -> JSONObject {
@@ -92,5 +95,17 @@ struct Generate: ParsableCommand {
         return .object(fields)
       })
     return .object(object)
+  }
+}
+
+extension Completion.Reason {
+  /// As machine-readable output has names.
+  fileprivate var name: String {
+    switch self {
+    case .length: "length"
+    case .endOfText: "end_of_text"
+    case .stopString: "stop_string"
+    case .cancelled: "cancelled"
+    }
   }
 }

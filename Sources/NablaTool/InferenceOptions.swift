@@ -21,6 +21,23 @@ struct InferenceOptions: ParsableArguments {
   }
 }
 
+extension InferenceOptions {
+  /// Runs `body`, and says which model it is whose scores are no numbers.
+  func naming<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as GenerationError {
+      guard case .notFinite = error else { throw error }
+      throw ModelError(model: model, problem: error)
+    }
+  }
+}
+
+/// What is wrong with a model, where the error alone does not say which it is.
+struct ModelError: Error, CustomStringConvertible {
+  let model: String
+  let problem: any Error
+  var description: String { "\(model): \(problem)" }
+}
+
 /// Flags that say how tokens are chosen. What is not given is as the model's makers say, or else plain.
 struct SamplingFlags: ParsableArguments {
   @Option(

@@ -23,13 +23,45 @@ struct NablaCommand: ParsableCommand {
     ])
 
   static func main() {
+    checkArguments()
     do {
       let arguments = try ConfigurationFile.expanded(joiningNegativeNumbers(Array(CommandLine.arguments.dropFirst())))
       var command = try parseAsRoot(arguments)
-      try command.run()
+      do {
+        try command.run()
+      } catch let error as ValidationError {
+        // What flags may be can depend on the model: then it is not the parser that finds them wrong.
+        let name = commandName(arguments)
+        note("Error: \(error.message)\nUsage: \(type(of: command).configuration.usage ?? "\(name) [options]")")
+        note("  See '\(name) --help' for more information.")
+        throw ExitCode.validationFailure
+      }
     } catch {
       exit(withError: error)
     }
+  }
+
+  /// Ends the program when an argument is not UTF-8: Swift would put U+FFFD in its place.
+  private static func checkArguments() {
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else { continue }
+      note(
+        "Error: argument \(index) is not valid UTF-8: \(printable(String(cString: argument)))\n"
+          + "  Give text in UTF-8, or convert it, for example with iconv -t UTF-8.")
+      exit(withError: ExitCode.validationFailure)
+    }
+  }
+
+  /// The words of the command line that name a command, such as "nabla rl train".
+  private static func commandName(_ arguments: [String]) -> String {
+    var command: any ParsableCommand.Type = Self.self
+    var words = ["nabla"]
+    for argument in arguments {
+      guard let next = command.configuration.subcommands.first(where: { $0._commandName == argument }) else { break }
+      command = next
+      words.append(argument)
+    }
+    return words.joined(separator: " ")
   }
 
   /// Writes `--steps -5` as `--steps=-5`: the parser would take -5 for a flag, and say that the value is missing.

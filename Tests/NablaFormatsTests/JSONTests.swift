@@ -32,6 +32,32 @@ import Testing
     #expect(error?.offset == offset, "\(text): \(String(describing: error))")
   }
 
+  /// Strings are read eight bytes at a time: whatever stands at each place of such a group must be seen.
+  @Test func readsStringsOfEveryLength() throws {
+    for length in 0...20 {
+      for place in 0...length {
+        for (spelling, character) in [("\\n", "\n"), ("é", "é"), ("∇", "∇"), ("😀", "😀"), ("\\u00e9", "é")] {
+          let (before, after) = (String(repeating: "a", count: place), String(repeating: "z", count: length - place))
+          let value = try JSONValue(parsing: "[\"\(before)\(spelling)\(after)\"]")
+          #expect(value == [.string(before + character + after)])
+        }
+        let broken = Array("\"".utf8) + Array(repeating: 0x61, count: place)
+        for (bytes, name) in [
+          ([0x1F] as [UInt8], "control"), ([0xC3], "UTF-8"), ([0xE2, 0x88], "UTF-8"), ([], "closed"),
+        ] {
+          let error = #expect(throws: JSONError.self) { try JSONValue(parsing: broken + bytes) }
+          #expect(error?.problem.contains(name) == true, "\(String(describing: error))")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [("not JSON", "\"not JSON\""), ("[maybe, 1]", "\"maybe, 1]\""), ("{\"a\": <html>}", "\"<html>}\"")])
+  func saysWhatItFound(_ text: String, _ found: String) {
+    let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(error?.problem.hasSuffix("found \(found)") == true, "\(String(describing: error))")
+  }
+
   @Test func rejectsInvalidUTF8() {
     for bytes: [UInt8] in [
       [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xE2, 0x88],

@@ -40,6 +40,43 @@ import Testing
     #expect(tokenizer.specialTokens.map(\.content) == fixture.special)
   }
 
+  /// Both ways files have of writing merges, members in another order, and escapes where none are needed.
+  @Test func theFormOfAFileDoesNotMatter() throws {
+    let tokenizer = Self.tokenizers[3]
+    let good = Data(tokenizer.tokenizerJSON().utf8)
+    var root = try #require(JSONSerialization.jsonObject(with: good) as? [String: Any])
+    var model = try #require(root["model"] as? [String: Any])
+    model["merges"] = try #require(model["merges"] as? [[String]]).map { $0.joined(separator: " ") }
+    root["model"] = model
+    let lines = try JSONSerialization.data(withJSONObject: root, options: .sortedKeys)
+    let escaped = String(decoding: lines, as: UTF8.self).unicodeScalars.map { scalar -> String in
+      let digits = String(scalar.value, radix: 16)
+      return scalar.isASCII || scalar.value > 0xFFFF
+        ? String(scalar) : "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }.joined()
+    for text in [Array(lines), Array(escaped.utf8)] {
+      try Fixtures.withTemporaryFolder { folder in
+        try Fixtures.write(text, to: folder + "/tokenizer.json")
+        let loaded = try TokenizerFolder.load(folder)
+        #expect(loaded.tokenizerJSON() == tokenizer.tokenizerJSON())
+      }
+    }
+  }
+
+  /// A key twice in the vocabulary, which the JSON of a tree refuses, is refused by every kind.
+  @Test(arguments: [(0, "\"a\": 97", "\"a\": 300"), (2, "\"a\": ", "\"a\": 300, \"a\": ")])
+  func aTokenTwiceIsRefused(_ index: Int, _ once: String, _ twice: String) throws {
+    let text = Self.tokenizers[index].tokenizerJSON()
+    #expect(text.contains(once))
+    try Fixtures.withTemporaryFolder { folder in
+      let path = folder + "/tokenizer.json"
+      let edited = text.replacing(once, with: index == 0 ? once + ", " + twice : twice, maxReplacements: 1)
+      try Fixtures.write(Array(edited.utf8), to: path)
+      let error = #expect(throws: TokenizerError.self) { try TokenizerFolder.load(path) }
+      #expect(error.map { "\($0)" }?.hasPrefix("\(path): model.vocab[\"a\"]") == true, "\(String(describing: error))")
+    }
+  }
+
   @Test func specialTokensKeepTheirIdsInTheVocabulary() throws {
     let json = try JSONValue(parsing: try CharacterTokenizer(corpus: ["ba"]).tokenizerJSON())
     #expect(json["model"]?["vocab"]?.object?.members.map(\.key) == ["<|endoftext|>", "a", "b"])
@@ -90,6 +127,15 @@ import Testing
     (setting("model", "merges", to: [["zq", "qz"]]), "model.merges[0]"),
     (setting("model", "merges", to: [["q", "Z"]]), "model.merges[0]"),
     (setting("model", "merges", to: [["t", "h"], ["t", "h"]]), "model.merges[1]"),
+    (setting("model", "merges", to: [["t", "h"], ["a", 1]]), "model.merges[1]: expected two tokens"),
+    (setting("model", "merges", to: [["t", "h"], 7]), "model.merges[1]: expected two tokens"),
+    (setting("model", "merges", to: ["t h", "t h x"]), "model.merges[1]: expected two tokens"),
+    (setting("model", "merges", to: ["t h", " t"]), "model.merges[1]: expected two tokens"),
+    (setting("model", "merges", to: [["", "h"]]), "model.merges[0]: expected two tokens"),
+    (setting("model", "merges", to: [["zq", "h"]]), "model.merges[0]: the token \"zq\""),
+    (setting("model", "merges", to: [["h", "zq"]]), "model.merges[0]: the token \"zq\""),
+    (setting("model", "merges", to: [["q", "Z"]]), "model.merges[0]: the result \"qZ\""),
+    (setting("model", "merges", to: "t h"), "model.merges: expected an array"),
     (setting("model", "byte_fallback", to: true), "model.byte_fallback"),
     (setting("model", "dropout", to: 0.1), "model.dropout"),
     (setting("model", "end_of_word_suffix", to: "</w>"), "model.end_of_word_suffix"),

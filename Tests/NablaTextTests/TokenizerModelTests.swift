@@ -76,6 +76,20 @@ import Testing
     }
   }
 
+  /// GGUF has room for two ends beside `eos_token`, and a type for the unknown token.
+  @Test func endsAndTheUnknownTokenSurviveGGUF() throws {
+    let tokenizer = try TokenizerFolder.load(Self.folder + "llama2.json")
+    let roles = ["eos_token": "</s>", "unk_token": "<unk>"]
+    var metadata = GGUFMetadata()
+    try PretrainedTokenizer(tokenizer, roles: roles, endTokens: [2, 10, 11]).write(to: &metadata)
+    #expect(try PretrainedTokenizer(metadata).endTokens == [2, 10, 11])
+    let unknown = try #require(tokenizer.specialTokens.id(of: "<unk>"))
+    #expect(try metadata.integers("tokenizer.ggml.token_type")[Int(unknown)] == 2)
+    var words = GGUFMetadata()
+    try PretrainedTokenizer(try TokenizerFolder.load(Self.folder + "bert.json")).write(to: &words)
+    #expect(try words.integers("tokenizer.ggml.token_type")[words.integer("tokenizer.ggml.unknown_token_id")] == 2)
+  }
+
   @Test func whatGGUFHasNoFormForIsRefused() throws {
     for name in ["added", "digit-runs", "nfd"] {
       let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")

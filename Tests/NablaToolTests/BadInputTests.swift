@@ -82,7 +82,10 @@ extension ToolTests {
         arguments: ["generate", "@/trained", "--prompt", "-"], status: 64, says: ["standard input", "UTF-8"],
         input: [0x61, 0xFF, 0x62]),
       .usage("evaluate @/trained", "--data"),
-      .usage("evaluate @/trained --data @/text.txt --context 17", "--context 17", "16"),
+      .usage("evaluate @/trained --data @/text.txt --context 17", "--context 17", "16", "nabla evaluate --help"),
+      .failure("evaluate @/trained --choices @/text.txt", "@/text.txt, line 1", "byte 0", "\"Line 0: the"),
+      .failure("generate @/trained --chat --prompt hi", "@/trained/model has none"),
+      .failure("chat @/trained --prompt hi", "@/trained/model has none"),
       .failure("evaluate @/trained --data @/absent.txt", "@/absent.txt"),
       .failure("evaluate @/trained --data @/empty.txt", "@/empty.txt", "empty"),
       .failure("evaluate @/trained --data @/latin1.txt", "@/latin1.txt", "byte 4"),
@@ -141,6 +144,26 @@ extension ToolTests {
         #expect(
           try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() == before,
           "nothing may be left behind where nothing was trained")
+      }
+    }
+
+    /// Foundation's `Process` cannot pass such arguments; a shell can.
+    @Test func argumentsThatAreNotUTF8() throws {
+      let result = try Tool.shell(#""$nabla" tokenize model --text "$(printf 'caf\351')""#, [])
+      #expect(result.status == 64 && result.output.isEmpty, "\(result.summary)")
+      for text in ["argument 4", "UTF-8", "caf"] { #expect(result.errors.contains(text), "\(result.summary)") }
+    }
+
+    /// The model is named whose scores are no numbers.
+    @Test func scoresThatAreNoNumbers() throws {
+      try withFolder { folder in
+        let model = folder + "/model"
+        try FileManager.default.copyItem(atPath: Self.trained.get() + "/model", toPath: model)
+        var weights = try readBytes(model + "/model.safetensors")
+        weights.replaceSubrange((weights.count - 64)..., with: [UInt8](repeating: 0xFF, count: 64))
+        try write(weights, to: model + "/model.safetensors")
+        let result = try Tool.run(["generate", model, "--prompt", "a"])
+        #expect(result.status == 1 && result.errors.contains("\(model): the model's scores"), "\(result.summary)")
       }
     }
 

@@ -50,10 +50,27 @@ extension ToolTests {
         let tokenizer =
           #"{"model":{"type":"BPE","vocab":{\#(vocabulary)},"merges":[]},"decoder":{"type":"ByteLevel"},"pre_tokenizer":\#(preTokenizer)}"#
         try write(Array(tokenizer.utf8), to: model + "/tokenizer.json")
+        let generation =
+          #"{"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": [3, 4, 5]}"#
+        try write(Array(generation.utf8), to: model + "/generation_config.json")
         let result = try Tool.run(["convert", model, folder + "/m.gguf", "--type", "Q8_0"])
         #expect(result.status == 0 && result.errors.contains("Q8_0"), "\(result.summary)")
         let again = try Tool.run(["convert", folder + "/m.gguf", folder + "/n.gguf", "--type", "f32"])
         #expect(again.status == 0 && !again.errors.contains("Q8_0"), "\(again.summary)")
+        // What the makers say of sampling, and every end of a text, come back.
+        let back = try Tool.run(["convert", folder + "/n.gguf", folder + "/back"])
+        #expect(back.status == 0, "\(back.summary)")
+        let kept = try JSONValue(contentsOfFile: folder + "/back/generation_config.json")
+        #expect(kept["do_sample"] == true && kept["temperature"] == 0.6 && kept["top_k"] == 20 && kept["top_p"] == 0.95)
+        #expect(kept["eos_token_id"]?.array?.compactMap(\.integer).contains([3, 4, 5]) == true, "\(kept.serialized())")
+        // Rows of 32 do not divide into blocks of 256.
+        let smaller = try Tool.run(["convert", model, folder + "/k.gguf", "--type", "q4_K"])
+        #expect(smaller.status == 0 && smaller.errors.contains("Q5_0 and not Q4_K: rows of 32"), "\(smaller.summary)")
+        try FileManager.default.createSymbolicLink(atPath: folder + "/link.gguf", withDestinationPath: folder + "/no")
+        let linked = try Tool.run(["convert", model, folder + "/link.gguf"])
+        #expect(linked.status == 1 && linked.errors.contains("is there already"), "\(linked.summary)")
+        let bare = try Tool.run(["convert", Self.models + "/llama-tied", folder + "/bare"])
+        #expect(bare.status == 0 && bare.errors.contains("has no tokenizer.json"), "\(bare.summary)")
         let refused = try Tool.run(["convert", model, folder + "/m.gguf"])
         #expect(refused.status == 1 && refused.errors.contains("is there already"), "\(refused.summary)")
       }

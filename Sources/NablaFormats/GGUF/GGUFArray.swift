@@ -44,6 +44,17 @@ public struct GGUFArray: Sendable, Equatable {
     return bytes[starts[index] + 8..<end]
   }
 
+  /// Calls `body` with the bytes of each string of an array of strings, in order.
+  package func withUTF8<Failure: Error>(_ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Void) throws(Failure) {
+    precondition(kind == .string, "GGUFArray.withUTF8: an array of \(kind)")
+    try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      for index in 0..<count {
+        let end = index + 1 < count ? starts[index + 1] : bytes.count
+        try body(UnsafeBufferPointer(rebasing: bytes[starts[index] + 8..<end]))
+      }
+    }
+  }
+
   /// All elements of an array of strings; nil for another type, or when one is not UTF-8.
   public func strings() -> [String]? {
     guard kind == .string else { return nil }

@@ -41,7 +41,7 @@ public struct TrainedModel {
     model = .unset(gguf.configuration)
     try model.load(gguf.state(), keepingTypes: true)
     text = try PretrainedTokenizer(gguf.file.metadata)
-    generation = GenerationDefaults()
+    generation = try GenerationDefaults(gguf.file.metadata)
     self.path = path
   }
 

@@ -34,6 +34,24 @@ struct BPEMerges: Sendable {
     return true
   }
 
+  /// The merges of `results`, learned in this order.
+  ///
+  /// - Parameters:
+  ///   - sides: The left and the right token of each merge.
+  ///   - results: The token that each makes.
+  ///   - repeated: Set to the first merge whose pair has one already.
+  init(sides: [Int32], results: [Int32], repeated: inout Int?) {
+    self.init(minimumCapacity: results.count)
+    pairs = results.indices.map { (sides[2 * $0], sides[2 * $0 + 1]) }
+    let entries = results.indices.map { rank in
+      (
+        key: PairTable<Merge>.key(pairs[rank].left, pairs[rank].right),
+        value: Merge(rank: UInt32(rank), id: results[rank])
+      )
+    }
+    repeated = table.insert(contentsOf: entries)
+  }
+
   @inline(__always)
   private func merge(_ left: Int32, _ right: Int32) -> Merge {
     table[PairTable<Merge>.key(left, right)] ?? Merge(rank: Self.noRank, id: -1)

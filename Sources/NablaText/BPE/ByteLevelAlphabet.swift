@@ -41,25 +41,34 @@ enum ByteLevelAlphabet {
   /// or is not UTF-8.
   static func append(_ spelling: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) -> Bool {
     let before = bytes.count
-    return byteOfScalar.withUnsafeBufferPointer { table in
+    // A character is one or two bytes of UTF-8, and stands for one: the spelling is written over.
+    bytes.append(contentsOf: spelling)
+    let count = bytes.withUnsafeMutableBufferPointer { decode(spelling, to: $0.baseAddress! + before) }
+    bytes.removeLast(spelling.count - (count ?? 0))
+    return count != nil
+  }
+
+  /// Writes the bytes that `spelling` stands for, at most as many as it has, and returns how many; nil when a character
+  /// is not one of the 256.
+  static func decode(_ spelling: UnsafeBufferPointer<UInt8>, to output: UnsafeMutablePointer<UInt8>) -> Int? {
+    byteOfScalar.withUnsafeBufferPointer { table in
       var position = 0
+      var count = 0
       while position < spelling.count {
-        // All of the alphabet is one or two bytes of UTF-8.
-        let first = Int(spelling[position])
-        var scalar = first
+        var scalar = Int(spelling[position])
         position &+= 1
-        if first >= 0x80 {
-          let isPair = first < 0xE0 && position < spelling.count && spelling[position] & 0xC0 == 0x80
-          scalar = isPair ? (first & 0x1F) << 6 | Int(spelling[position]) & 0x3F : table.count
+        if scalar >= 0x80 {
+          guard (0xC2..<0xE0).contains(scalar), position < spelling.count, spelling[position] & 0xC0 == 0x80 else {
+            return nil
+          }
+          scalar = (scalar & 0x1F) << 6 | Int(spelling[position]) & 0x3F
           position &+= 1
         }
-        guard scalar < table.count, table[scalar] >= 0 else {
-          bytes.removeLast(bytes.count - before)
-          return false
-        }
-        bytes.append(UInt8(truncatingIfNeeded: table[scalar]))
+        guard scalar < table.count, table[scalar] >= 0 else { return nil }
+        output[count] = UInt8(truncatingIfNeeded: table[scalar])
+        count &+= 1
       }
-      return true
+      return count
     }
   }
 }

@@ -20,7 +20,7 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
 
   init(minimumCapacity: Int = 16, placeholder: Value) {
     var size = 16
-    while size < minimumCapacity * 2 { size *= 2 }
+    while 2 * size < 3 * minimumCapacity { size *= 2 }
     self.placeholder = placeholder
     slots = Array(repeating: Slot(key: Self.vacant, value: placeholder), count: size)
   }
@@ -52,7 +52,7 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
 
   /// Stores `value`, replacing what the pair had.
   mutating func set(_ key: Key, _ value: Value) {
-    if 2 * (count + 1) > slots.count { grow() }
+    if 3 * (count + 1) > 2 * slots.count { grow() }
     let index = insertionIndex(key)
     if slots[index].key == Self.vacant { count += 1 }
     slots[index] = Slot(key: key, value: value)
@@ -60,12 +60,29 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
 
   /// Stores `value` unless the pair has one; false when it has.
   mutating func insert(_ key: Key, _ value: Value) -> Bool {
-    if 2 * (count + 1) > slots.count { grow() }
+    if 3 * (count + 1) > 2 * slots.count { grow() }
     let index = insertionIndex(key)
     if slots[index].key == key { return false }
     count += 1
     slots[index] = Slot(key: key, value: value)
     return true
+  }
+
+  /// Stores a value for each pair, in order, up to the first that has one already; returns the place of that one.
+  ///
+  /// In rounds: looking at the slots of many pairs at once lets the CPU wait for all their memory at a time.
+  mutating func insert(contentsOf entries: [(key: Key, value: Value)]) -> Int? {
+    for first in stride(from: 0, to: entries.count, by: 256) {
+      let round = first..<min(first + 256, entries.count)
+      let present = slots.withUnsafeBufferPointer { slots in
+        round.map { slots[Self.start(entries[$0].key, mask: slots.count &- 1)].key }
+      }
+      for place in round {
+        let (key, value) = entries[place]
+        if present[place - first] == key || !insert(key, value) { return place }
+      }
+    }
+    return nil
   }
 
   private func insertionIndex(_ key: Key) -> Int {

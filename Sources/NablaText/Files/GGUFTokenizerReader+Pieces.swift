@@ -10,7 +10,7 @@ extension GGUFTokenizerReader {
     guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
       throw malformed("scores", "expected \(tokens.count) finite numbers, one a token")
     }
-    var pieces = TokenTable(minimumCapacity: tokens.count)
+    var content = TokenBytes(minimumCapacity: tokens.count)
     var bytes: [UInt8: Int32] = [:]
     for id in 0..<tokens.count {
       let token = tokens.utf8(at: id)
@@ -28,9 +28,10 @@ extension GGUFTokenizerReader {
         piece = token
       case .unknown, .control, .userDefined, .unused: break
       }
-      // Of equals the first is found, as in llama.cpp.
-      _ = piece.withUnsafeBufferPointer { pieces.append($0) }
+      content.append(piece)
     }
+    // Of equals the first is found, as in llama.cpp.
+    let pieces = TokenTable(content)
     let unknown =
       try identifier("unknown_token_id", count: tokens.count) ?? kinds.firstIndex(of: .unknown).map(Int32.init)
     let vocabulary = PieceVocabulary(
@@ -69,15 +70,18 @@ extension GGUFTokenizerReader {
     let kinds = try kinds(count: stored.count)
     let special = try specialTokens(stored, kinds)
     let mark = Array(Metaspace.mark.utf8)
-    var tokens = [[UInt8]](repeating: [], count: stored.count)
-    var continues = [Bool](repeating: false, count: stored.count)
-    for id in 0..<stored.count where kinds[id] == .normal {
+    var vocabulary = WordPieceVocabulary(minimumCapacity: stored.count)
+    for id in 0..<stored.count {
+      guard kinds[id] == .normal else {
+        vocabulary.append([])
+        continue
+      }
       let token = stored.utf8(at: id)
       guard String(validating: token, as: UTF8.self) != nil else {
         throw malformed("tokens", "the token \(id) is not UTF-8")
       }
-      continues[id] = !token.starts(with: mark)
-      tokens[id] = Array(continues[id] ? token : token.dropFirst(mark.count))
+      let continues = !token.starts(with: mark)
+      vocabulary.append(token.dropFirst(continues ? 0 : mark.count), continues: continues)
     }
     guard let unknown = try identifier("unknown_token_id", count: stored.count) else {
       throw malformed("unknown_token_id", "names no token")
@@ -92,7 +96,7 @@ extension GGUFTokenizerReader {
     normalizer.stripsAccents = try metadata.bool(
       Self.prefix + "normalizer.strip_accents", default: normalizer.lowercases)
     return WordPieceTokenizer(
-      tokens: tokens, continues: continues, unknown: unknown, specialTokens: special,
+      vocabulary: vocabulary, unknown: unknown, specialTokens: special,
       normalizer: .bert(normalizer),
       template: template)
   }

@@ -37,12 +37,19 @@ struct GGUFTokenizerReader {
   // MARK: Parts that all kinds share
 
   func tokens() throws -> GGUFArray {
-    let tokens = try metadata.array(Self.prefix + "tokens")
-    guard tokens.kind == .string else { throw malformed("tokens", "expected an array of strings, not \(tokens)") }
+    let tokens = try strings("tokens")
     guard tokens.count > 0, tokens.count <= TokenizerReader.identifierLimit else {
       throw malformed("tokens", "\(tokens.count) tokens; expected 1 to \(TokenizerReader.identifierLimit)")
     }
     return tokens
+  }
+
+  private func strings(_ key: String) throws -> GGUFArray {
+    let array = try metadata.array(Self.prefix + key)
+    guard array.kind == .string else { throw malformed(key, "expected an array of strings, not \(array)") }
+    // Places in the flat arrays made of them are 32 bits wide.
+    guard array.bytes.count <= Int(Int32.max) else { throw malformed(key, "more than 2 GiB are not supported") }
+    return array
   }
 
   /// The kind of each token; all normal when the file does not say.
@@ -137,26 +144,27 @@ struct GGUFTokenizerReader {
     let tokens = try tokens()
     let kinds = try kinds(count: tokens.count)
     let special = try specialTokens(tokens, kinds)
-    let merges = try metadata.array(Self.prefix + "merges")
-    guard merges.kind == .string else { throw malformed("merges", "expected an array of strings, not \(merges)") }
-    var vocabulary = ByteLevelVocabulary(tokenCount: tokens.count, mergeCount: merges.count)
-    for id in 0..<tokens.count {
-      let isOrdinary = kinds[id] == .normal || kinds[id] == .byte
-      do {
-        try tokens.utf8(at: id).withUnsafeBufferPointer { (bytes) throws(ByteLevelVocabulary.Problem) in
-          try vocabulary.append(isOrdinary ? bytes : nil)
-        }
-      } catch { throw malformed("tokens", error.reason) }
+    let merges = try strings("merges")
+    var vocabulary = ByteLevelVocabulary(minimumCapacity: tokens.count)
+    try tokens.withUTF8 { spelling in
+      let kind = kinds[vocabulary.count]
+      let isOrdinary = kind == .normal || kind == .byte
+      if isOrdinary, spelling.isEmpty { throw malformed("tokens", "the token \(vocabulary.count) is empty") }
+      vocabulary.append(isOrdinary ? spelling : nil)
     }
-    for rank in 0..<merges.count {
-      do {
-        try merges.utf8(at: rank).withUnsafeBufferPointer { (bytes) throws(ByteLevelVocabulary.Problem) in
-          try vocabulary.merge(bytes)
-        }
-      } catch { throw malformed("merges[\(rank)]", error.reason) }
+    let table = vocabulary.table()
+    if let id = table.firstRepeated {
+      throw malformed("tokens", "the token \(id) stands for the same bytes as another")
+    }
+    let stored = StoredMerges(merges)
+    let pairs: BPEMerges
+    do throws(MergeProblem) {
+      pairs = try byteLevelMerges(stored, table)
+    } catch {
+      throw malformed("merges[\(error.rank)]", error.reason(stored))
     }
     return ByteLevelBPETokenizer(
-      tokens: vocabulary.tokens, merges: vocabulary.merges, specialTokens: special, normalizer: cut.normalizer,
+      tokens: table, merges: pairs, specialTokens: special, normalizer: cut.normalizer,
       preTokenizers: cut.steps, template: try template(count: tokens.count, addsBOS: cut.addsBOS),
       prefersWholeWords: cut.prefersWholeWords)
   }

@@ -18,6 +18,7 @@ extension PretrainedTokenizer {
         path: metadata.file, field: prefix + "model", found: "\(type(of: tokenizer))",
         supported: "byte-level BPE, SentencePiece, WordPiece")
     }
+    if !(tokenizer is ByteLevelBPETokenizer), let unknown = id(of: "unk_token") { writer.setUnknown(unknown) }
     metadata[prefix + "tokens"] = .array(GGUFArray(writer.tokens))
     metadata[prefix + "token_type"] = .array(GGUFArray(writer.kinds.map { Int32($0.rawValue) }))
     let roleKeys = [
@@ -32,8 +33,24 @@ extension PretrainedTokenizer {
       metadata[prefix + "add_bos_token"] = .bool(!tokenizer.template.prefix.isEmpty)
       metadata[prefix + "add_eos_token"] = .bool(!tokenizer.template.suffix.isEmpty)
     }
+    writeEndTokens(to: &metadata)
     for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
       metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
+    }
+  }
+}
+
+extension PretrainedTokenizer {
+  /// The tokens that end a text: GGUF has room for three. Those that readers know by their spelling come last.
+  private func writeEndTokens(to metadata: inout GGUFMetadata) {
+    let keys = ["eos_token_id", "eot_token_id", "eom_token_id"].map { GGUFTokenizerReader.prefix + $0 }
+    let ends = endTokens.subtracting(keys.compactMap { metadata[$0]?.integer.map { Int32($0) } })
+    let isKnown = { (id: Int32) in
+      tokenizer.specialTokens.token(id).map { Self.endSpellings.contains($0.content) } ?? false
+    }
+    var rest = ends.sorted { (isKnown($0) ? 1 : 0, $0) < (isKnown($1) ? 1 : 0, $1) }[...]
+    for key in keys where metadata[key] == nil {
+      if let id = rest.popFirst() { metadata[key] = .uint32(UInt32(id)) }
     }
   }
 }
@@ -54,6 +71,9 @@ struct GGUFTokenizerWriter {
     tokens[id] = token
     kinds[id] = kind
   }
+
+  /// Marks the token that stands for what the vocabulary lacks.
+  mutating func setUnknown(_ id: Int32) { kinds[Int(id)] = .unknown }
 
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("gpt2")
@@ -139,10 +159,12 @@ struct GGUFTokenizerWriter {
     }
     metadata[prefix + "normalizer.lowercase"] = .bool(normalizer.lowercases)
     metadata[prefix + "normalizer.strip_accents"] = .bool(normalizer.stripsAccents)
-    for (id, token) in tokenizer.tokens.enumerated() where !token.isEmpty {
-      let text = String(decoding: token, as: UTF8.self)
-      set(id, tokenizer.continues[id] ? text : Metaspace.mark + text, .normal)
+    let words = tokenizer.vocabulary
+    for id in 0..<words.count where !words.tokens.isEmpty(id) {
+      let text = String(decoding: words.tokens[id], as: UTF8.self)
+      set(id, words.continues[id] ? text : Metaspace.mark + text, .normal)
     }
+    setUnknown(tokenizer.unknown)
     metadata[prefix + "unknown_token_id"] = .uint32(UInt32(tokenizer.unknown))
     if let first = tokenizer.template.prefix.first { metadata[prefix + "cls_token_id"] = .uint32(UInt32(first)) }
     if let last = tokenizer.template.suffix.last { metadata[prefix + "seperator_token_id"] = .uint32(UInt32(last)) }

@@ -6,6 +6,8 @@ struct HuggingFaceTokenizerFiles {
   /// The folder, with a slash at its end; empty for the current one.
   private let folder: String
   private let tokenizerPath: String
+  /// As the user named it.
+  private let path: String
 
   static let endRoles = ["eos_token", "eot_token"]
   static let roles = [
@@ -16,6 +18,7 @@ struct HuggingFaceTokenizerFiles {
   ///   A run of `nabla pretrain` has its finished model in `model/`.
   /// - Throws: ``TokenizerError/noTokenizer(path:)``.
   init(_ path: String) throws(TokenizerError) {
+    self.path = path
     if FileKind(path, followingLinks: true) == .folder {
       let folders = [path.hasSuffix("/") ? path : path + "/"].flatMap { [$0, $0 + "model/"] }
       guard
@@ -50,7 +53,7 @@ struct HuggingFaceTokenizerFiles {
     }
     if let end = tokenizer.endOfText, ends.isEmpty { ends.insert(end) }
     return PretrainedTokenizer(
-      tokenizer, roles: roles, endTokens: ends, chatTemplates: try chatTemplates(configuration))
+      tokenizer, roles: roles, endTokens: ends, chatTemplates: try chatTemplates(configuration), path: path)
   }
 
   private func exists(_ name: String) -> Bool { FileKind(folder + name, followingLinks: true) == .file }

@@ -88,8 +88,8 @@ extension WordPieceTokenizer {
   func spellings() -> [String] {
     (0..<vocabularySize).map { id in
       if let token = specialTokens.token(Int32(id)) { return token.content }
-      if id >= tokens.count || tokens[id].isEmpty { return "" }
-      return (continues[id] ? Self.mark : "") + String(decoding: tokens[id], as: UTF8.self)
+      if id >= vocabulary.count || vocabulary.tokens.isEmpty(id) { return "" }
+      return (vocabulary.continues[id] ? Self.mark : "") + String(decoding: vocabulary.tokens[id], as: UTF8.self)
     }
   }
 }

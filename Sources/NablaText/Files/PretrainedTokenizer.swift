@@ -9,6 +9,8 @@ import NablaFormats
 /// ```
 public struct PretrainedTokenizer: Sendable {
   public let tokenizer: any Tokenizer
+  /// The file or folder it is from, for errors.
+  public let path: String
   /// The spellings of special tokens by role: `bos_token`, `eos_token`, `unk_token`, `pad_token`, …
   public let roles: [String: String]
   /// Tokens after which a text has ended.
@@ -18,9 +20,10 @@ public struct PretrainedTokenizer: Sendable {
 
   public init(
     _ tokenizer: any Tokenizer, roles: [String: String] = [:], endTokens: Set<Int32> = [],
-    chatTemplates: [String: String] = [:]
+    chatTemplates: [String: String] = [:], path: String = "the model"
   ) {
     self.tokenizer = tokenizer
+    self.path = path
     self.roles = roles
     self.endTokens = endTokens
     self.chatTemplates = chatTemplates
@@ -40,7 +43,7 @@ public struct PretrainedTokenizer: Sendable {
     guard let source = chatTemplates[wanted] else {
       let names = chatTemplates.keys.sorted().joined(separator: ", ")
       throw ChatTemplateError(
-        kind: .evaluation, problem: "there is no template called '\(wanted)'; the model has \(names)")
+        kind: .evaluation, problem: "there is no template called '\(wanted)'; \(path) has \(names)")
     }
     return try ChatTemplate(source)
   }
@@ -55,7 +58,7 @@ public struct PretrainedTokenizer: Sendable {
     guard let template = try chatTemplate(named: name, hasTools: tools != nil) else {
       throw ChatTemplateError(
         kind: .evaluation,
-        problem: "the model has none; it was not made for chat, or its tokenizer_config.json is missing")
+        problem: "\(path) has none; it was not made for chat, or its tokenizer_config.json is missing")
     }
     return try template.render(
       messages, specialTokens: roles, addGenerationPrompt: addGenerationPrompt, tools: tools, extra: extra)
@@ -116,7 +119,7 @@ extension PretrainedTokenizer {
         templates[String(name.dropFirst())] = try metadata.string(member.key)
       }
     }
-    self.init(tokenizer, roles: roles, endTokens: ends, chatTemplates: templates)
+    self.init(tokenizer, roles: roles, endTokens: ends, chatTemplates: templates, path: metadata.file)
   }
 
   /// Control tokens that end a turn or a text, whatever a file says about them.

@@ -24,7 +24,7 @@ public enum TokenizerFolder {
   /// - Throws: ``TokenizerError`` that names the file and the field, `JSONError` with the byte offset, or `FileError`.
   public static func load(_ path: String) throws -> any Tokenizer {
     let file = FileKind(path, followingLinks: true) == .folder ? path + "/" + fileName : path
-    return try TokenizerReader(path: file, root: JSONValue(contentsOfFile: file)).tokenizer()
+    return try TokenizerReader(path: file).tokenizer()
   }
 
   private static func configuration(of tokenizer: any Tokenizer, _ maximumLength: Int?) -> String {

@@ -11,36 +11,36 @@ extension TokenizerReader {
     guard root["decoder"]?["type"]?.string == "ByteLevel" else {
       throw unsupported("decoder.type", root["decoder"]?["type"]?.string ?? "absent", "for BPE, ByteLevel")
     }
-    let entries = try ordinaryTokens(model, added)
-    var spellings = [String?](repeating: nil, count: 1 + Int(entries.map(\.id).max() ?? -1))
-    for (token, id) in entries { spellings[Int(id)] = token }
-    guard let merges = model["merges"]?.array else { throw malformed("model.merges", "expected an array") }
-    var vocabulary = ByteLevelVocabulary(tokenCount: spellings.count, mergeCount: merges.count)
-    for spelling in spellings {
-      do throws(ByteLevelVocabulary.Problem) {
-        try vocabulary.append(spelling)
-      } catch {
-        throw malformed("model.vocab[\(String(reflecting: spelling ?? ""))]", error.reason)
-      }
+    let ordinary = try ordinaryTokens(added)
+    guard let merges = file.merges else { throw malformed("model.merges", "expected an array") }
+    var vocabulary = ByteLevelVocabulary(minimumCapacity: ordinary.count)
+    try ordinary.forEach { id, spelling in
+      if let spelling, spelling.isEmpty { throw malformed("model.vocab[\"\"]", "the token \(id) is empty") }
+      vocabulary.append(spelling)
     }
-    for (rank, entry) in merges.enumerated() {
-      do throws(ByteLevelVocabulary.Problem) {
-        try vocabulary.merge(entry)
-      } catch {
-        throw malformed("model.merges[\(rank)]", error.reason)
-      }
+    let tokens = vocabulary.table()
+    if let id = tokens.firstRepeated {
+      throw malformed(
+        "model.vocab[\(String(reflecting: ByteLevelAlphabet.spelling(tokens.bytes(of: id))))]",
+        "the token \(id) stands for the same bytes as another")
     }
+    let pairs: BPEMerges
+    do throws(MergeProblem) { pairs = try byteLevelMerges(merges, tokens) } catch { throw malformed(error, merges) }
     let template = try template(added)
-    if merges.isEmpty, cut.steps == [.none], !cut.addsPrefixSpace, normalizer == nil, template == TokenTemplate(),
-      added.allSatisfy({ $0.id >= 256 && $0.matching == SpecialToken.Matching() }), vocabulary.tokens.count == 256,
-      (0..<256).allSatisfy({ vocabulary.tokens.bytes(of: $0).elementsEqual([UInt8($0)]) })
+    if merges.count == 0, cut.steps == [.none], !cut.addsPrefixSpace, normalizer == nil, template == TokenTemplate(),
+      added.allSatisfy({ $0.id >= 256 && $0.matching == SpecialToken.Matching() }), tokens.count == 256,
+      (0..<256).allSatisfy({ tokens.bytes(of: $0).elementsEqual([UInt8($0)]) })
     {
       return ByteTokenizer(added)
     }
     return ByteLevelBPETokenizer(
-      tokens: vocabulary.tokens, merges: vocabulary.merges, specialTokens: added, normalizer: normalizer,
+      tokens: tokens, merges: pairs, specialTokens: added, normalizer: normalizer,
       preTokenizers: cut.steps, template: template, addsPrefixSpace: cut.addsPrefixSpace,
       prefersWholeWords: model["ignore_merges"]?.bool ?? false)
+  }
+
+  func malformed(_ problem: MergeProblem, _ merges: StoredMerges) -> TokenizerError {
+    malformed("model.merges[\(problem.rank)]", problem.reason(merges))
   }
 
   func checkOptions(_ model: JSONValue) throws {
@@ -85,28 +85,6 @@ extension TokenizerReader {
       }
       return scanner
     case let type: throw unsupported(field, type ?? "absent", "Split, Digits and ByteLevel")
-    }
-  }
-}
-
-extension ByteLevelVocabulary {
-  fileprivate mutating func append(_ spelling: String?) throws(Problem) {
-    guard let spelling else { return try append(nil as UnsafeBufferPointer<UInt8>?) }
-    try Array(spelling.utf8).withUnsafeBufferPointer { (bytes) throws(Problem) in try append(bytes) }
-  }
-
-  /// A merge as `["a", "b"]` or, in older files, `"a b"`.
-  fileprivate mutating func merge(_ entry: JSONValue) throws(Problem) {
-    if let line = entry.string {
-      return try Array(line.utf8).withUnsafeBufferPointer { (bytes) throws(Problem) in try merge(bytes) }
-    }
-    guard let pair = entry.array, pair.count == 2, let left = pair[0].string, let right = pair[1].string else {
-      throw Problem(reason: "expected two tokens")
-    }
-    let bytes = Array(left.utf8) + Array(right.utf8)
-    try bytes.withUnsafeBufferPointer { (bytes) throws(Problem) in
-      let middle = left.utf8.count
-      try merge(UnsafeBufferPointer(rebasing: bytes[..<middle]), UnsafeBufferPointer(rebasing: bytes[middle...]))
     }
   }
 }

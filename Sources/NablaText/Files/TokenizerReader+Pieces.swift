@@ -4,82 +4,62 @@ extension TokenizerReader {
   /// BPE over characters (Llama 2, Mistral, Gemma).
   func pieceMergesTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
     if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
-    let entries = try ordinaryTokens(model, added)
+    var ordinary = try ordinaryTokens(added)
     let fallsBack = model["byte_fallback"]?.bool ?? false
-    let count = 1 + Int(entries.map(\.id).max() ?? -1)
-    let unknown = try model["unk_token"]?.string.map { name in
-      guard let id = model["vocab"]?[name] ?? added.first(where: { $0.content == name }).map({ .integer(Int($0.id)) })
-      else { throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab") }
-      return try identifier(id, "model.unk_token")
-    }
-    var spellings = [[UInt8]](repeating: [], count: count)
-    for (token, id) in entries where id != unknown { spellings[Int(id)] = Array(token.utf8) }
-    let vocabulary = try pieceVocabulary(
-      spellings, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
-    guard let list = model["merges"]?.array else { throw malformed("model.merges", "expected an array") }
-    var merges = BPEMerges(minimumCapacity: list.count)
-    for (rank, entry) in list.enumerated() {
-      let field = "model.merges[\(rank)]"
-      let parts =
-        entry.array?.compactMap(\.string)
-        ?? entry.string?.split(separator: " ", omittingEmptySubsequences: false).map(String.init) ?? []
-      guard parts.count == 2, entry.array?.count ?? 2 == 2 else { throw malformed(field, "expected two tokens") }
-      guard let left = vocabulary.pieces.id(of: parts[0].utf8), let right = vocabulary.pieces.id(of: parts[1].utf8),
-        let id = vocabulary.pieces.id(of: Array(parts[0].utf8) + Array(parts[1].utf8))
-      else {
-        throw malformed(
-          field,
-          "\(String(reflecting: parts[0])), \(String(reflecting: parts[1])) or both together are not in model.vocab")
+    var unknown: Int32?
+    if let name = model["unk_token"]?.string {
+      unknown = try identifier(ofToken: name) ?? added.first { $0.content == name }?.id
+      guard let unknown else {
+        throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab")
       }
-      if !merges.append(left, right, id: id) { throw malformed(field, "the pair occurs twice") }
+      ordinary.remove(Int(unknown))
     }
+    let vocabulary = try pieceVocabulary(
+      ordinary, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
+    guard let list = file.merges else { throw malformed("model.merges", "expected an array") }
+    let merges: BPEMerges
+    do throws(MergeProblem) { merges = try BPEMerges(list, vocabulary.pieces) } catch { throw malformed(error, list) }
     return try pieceTokenizer(vocabulary, .merges(PieceMerges(merges, vocabulary)), added)
   }
 
   func unigramTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
-    guard let list = model["vocab"]?.array else { throw malformed("model.vocab", "expected an array") }
+    guard let list = file.vocabulary, list.form == .list else { throw malformed("model.vocab", "expected an array") }
     if list.count > Self.identifierLimit { throw malformed("model.vocab", "more than \(Self.identifierLimit) pieces") }
+    if let entry = list.firstMalformed {
+      throw malformed("model.vocab[\(entry)]", "expected a piece and its score")
+    }
+    var ordinary = OrdinaryTokens(list: list)
+    for token in added { ordinary.remove(Int(token.id)) }
     var unknown: Int32?
     if let value = model["unk_id"], value != .null {
       unknown = try identifier(value, "model.unk_id")
       guard Int(unknown!) < list.count else { throw malformed("model.unk_id", "there is no such piece") }
-    }
-    let special = Set(added.map(\.id))
-    var spellings: [[UInt8]] = []
-    var scores: [Double] = []
-    for (id, entry) in list.enumerated() {
-      guard let pair = entry.array, pair.count == 2, let piece = pair[0].string, let score = pair[1].double else {
-        throw malformed("model.vocab[\(id)]", "expected a piece and its score")
-      }
-      let isOrdinary = Int32(id) != unknown && !special.contains(Int32(id))
-      spellings.append(isOrdinary ? Array(piece.utf8) : [])
-      scores.append(score)
+      ordinary.remove(Int(unknown!))
     }
     let vocabulary = try pieceVocabulary(
-      spellings, unknown: unknown, fusesUnknown: true, fallsBack: model["byte_fallback"]?.bool ?? false)
-    return try pieceTokenizer(vocabulary, .unigram(Unigram(vocabulary.pieces, scores: scores)), added)
+      ordinary, unknown: unknown, fusesUnknown: true, fallsBack: model["byte_fallback"]?.bool ?? false)
+    return try pieceTokenizer(vocabulary, .unigram(Unigram(vocabulary.pieces, scores: list.scores)), added)
   }
 
   private func pieceVocabulary(
-    _ spellings: [[UInt8]], unknown: Int32?, fusesUnknown: Bool, fallsBack: Bool
+    _ tokens: OrdinaryTokens, unknown: Int32?, fusesUnknown: Bool, fallsBack: Bool
   ) throws -> PieceVocabulary {
-    var spellings = spellings
     var bytes: [UInt8: Int32] = [:]
-    if fallsBack {
-      for id in spellings.indices {
-        guard let byte = PieceVocabulary.byte(spelledBy: spellings[id]) else { continue }
+    var pieces = TokenBytes(minimumCapacity: tokens.count)
+    tokens.forEach { id, token in
+      if fallsBack, let token, let byte = PieceVocabulary.byte(spelledBy: token) {
         bytes[byte] = Int32(id)
-        spellings[id] = []
+        pieces.append([])
+      } else if let token {
+        pieces.append(token)
+      } else {
+        pieces.append([])
       }
     }
-    var pieces = TokenTable(minimumCapacity: spellings.count)
-    for (id, spelling) in spellings.enumerated() {
-      if !spelling.withUnsafeBufferPointer({ pieces.append($0) }) {
-        throw malformed("model.vocab", "the piece \(id) is spelled as another one")
-      }
-    }
+    let table = TokenTable(pieces)
+    if let id = table.firstRepeated { throw malformed("model.vocab", "the piece \(id) is spelled as another one") }
     return PieceVocabulary(
-      pieces: pieces, unknown: unknown, fusesUnknown: fusesUnknown, byteTokens: fallsBack ? bytes : nil)
+      pieces: table, unknown: unknown, fusesUnknown: fusesUnknown, byteTokens: fallsBack ? bytes : nil)
   }
 
   private func pieceTokenizer(

@@ -17,19 +17,22 @@ extension TokenizerReader {
         "decoder", root["decoder"]?["type"]?.string ?? "null", "for WordPiece, WordPiece with the prefix ##")
     }
     let name = model["unk_token"]?.string ?? "[UNK]"
-    let unknown = try identifier(model["vocab"]?[name], "model.unk_token")
+    guard let unknown = try identifier(ofToken: name) else {
+      throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab")
+    }
     let longest = model["max_input_chars_per_word"]?.integer ?? 100
     guard longest > 0 else { throw malformed("model.max_input_chars_per_word", "expected a number above 0") }
-    let entries = try ordinaryTokens(model, added)
-    let count = 1 + Int(entries.map(\.id).max() ?? -1)
-    var tokens = [[UInt8]](repeating: [], count: count)
-    var continues = [Bool](repeating: false, count: count)
-    for (token, id) in entries {
-      continues[Int(id)] = token.utf8.starts(with: mark.utf8) && token.utf8.count > mark.utf8.count
-      tokens[Int(id)] = Array(continues[Int(id)] ? token.utf8.dropFirst(mark.utf8.count) : token.utf8[...])
+    let ordinary = try ordinaryTokens(added)
+    try checkSpellings(of: ordinary)
+    var words = WordPieceVocabulary(minimumCapacity: ordinary.count)
+    let markCount = mark.utf8.count
+    ordinary.forEach { _, token in
+      guard let token else { return words.append([]) }
+      let continues = token.count > markCount && token.starts(with: mark.utf8)
+      words.append(token.dropFirst(continues ? markCount : 0), continues: continues)
     }
     return WordPieceTokenizer(
-      tokens: tokens, continues: continues, unknown: unknown, specialTokens: added, normalizer: try normalizer(),
+      vocabulary: words, unknown: unknown, specialTokens: added, normalizer: try normalizer(),
       template: try template(added), longestWord: longest, cleansUp: decoder["cleanup"]?.bool ?? true)
   }
 

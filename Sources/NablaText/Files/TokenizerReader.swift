@@ -6,11 +6,20 @@ import NablaFormats
 /// that is quietly wrong.
 struct TokenizerReader {
   let path: String
-  let root: JSONValue
+  let file: TokenizerFile
 
   /// Ids at or above this are refused: an id decides how much memory its tables take, and the largest vocabularies
   /// have a few hundred thousand.
   static let identifierLimit = 1 << 22
+  static let expectedIdentifier = "expected a token id from 0 to \(identifierLimit - 1)"
+
+  /// - Throws: `FileError` or `JSONError`.
+  init(path: String) throws {
+    self.path = path
+    file = try TokenizerFile(path: path)
+  }
+
+  var root: JSONValue { file.root }
 
   func tokenizer() throws -> any Tokenizer {
     guard root.object != nil else { throw malformed("the file", "expected a JSON object") }
@@ -155,32 +164,9 @@ struct TokenizerReader {
 
   func identifier(_ value: JSONValue?, _ field: @autoclosure () -> String) throws -> Int32 {
     guard let id = value?.integer, (0..<Self.identifierLimit).contains(id) else {
-      throw malformed(field(), "expected a token id from 0 to \(Self.identifierLimit - 1)")
+      throw malformed(field(), Self.expectedIdentifier)
     }
     return Int32(id)
-  }
-
-  /// The tokens of `model.vocab` that are not added tokens too, with their ids, each id once.
-  func ordinaryTokens(_ model: JSONValue, _ added: [SpecialToken]) throws -> [(token: String, id: Int32)] {
-    guard let vocabulary = model["vocab"]?.object else { throw malformed("model.vocab", "expected an object") }
-    var contentOfID: [Int32: String] = [:]
-    for token in added {
-      contentOfID[token.id] = token.content
-      if let id = vocabulary[token.content]?.integer, id != Int(token.id) {
-        throw malformed("added_tokens", "\(token.content) has the id \(token.id) here and \(id) in model.vocab")
-      }
-    }
-    var ids: Set<Int32> = []
-    return try vocabulary.members.compactMap { member in
-      let field = { "model.vocab[\(String(reflecting: member.key))]" }
-      let id = try identifier(member.value, field())
-      guard ids.insert(id).inserted else { throw malformed(field(), "the id \(id) is taken by an earlier token") }
-      guard let content = contentOfID[id] else { return (member.key, id) }
-      guard content.utf8.elementsEqual(member.key.utf8) else {
-        throw malformed(field(), "the id \(id) is the added token \(content)")
-      }
-      return nil
-    }
   }
 
   private func characterTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> CharacterTokenizer {
@@ -195,7 +181,11 @@ struct TokenizerReader {
       throw unsupported("pre_tokenizer", "of another form", "for WordLevel, Split of single characters (\\s\\S)")
     }
     var scalars: [Int32: Unicode.Scalar] = [:]
-    for (token, id) in try ordinaryTokens(model, added) {
+    let ordinary = try ordinaryTokens(added)
+    try checkSpellings(of: ordinary)
+    try ordinary.forEach { id, bytes in
+      guard let bytes else { return }
+      let token = String(decoding: bytes, as: UTF8.self)
       let field = "model.vocab[\(String(reflecting: token))]"
       if token == model["unk_token"]?.string {
         throw unsupported("model.unk_token", "in the vocabulary", "a vocabulary without an unknown token")
@@ -203,7 +193,7 @@ struct TokenizerReader {
       guard token.unicodeScalars.count == 1, let scalar = token.unicodeScalars.first else {
         throw unsupported(field, "a token of \(token.unicodeScalars.count) characters", "single characters")
       }
-      scalars[id] = scalar
+      scalars[Int32(id)] = scalar
     }
     return CharacterTokenizer(scalars: scalars, specialTokens: added)
   }

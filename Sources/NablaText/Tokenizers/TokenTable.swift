@@ -1,98 +1,116 @@
+import Glibc
+
 /// The tokens of a vocabulary as bytes, by id and by content.
 ///
-/// All bytes stand in one array, and looking a token up neither allocates nor builds a string: loading a vocabulary of
-/// 150,000 tokens looks up a million.
+/// Looking a token up neither allocates nor builds a string: loading a vocabulary of 150,000 tokens looks up a million.
+/// What takes time is waiting for memory, so whatever is done for many tokens is done in steps, each for all of them:
+/// the CPU then waits for many at once.
 struct TokenTable: Sendable {
+  /// The first token with the bytes of an earlier one, which is the one that is found.
+  private(set) var firstRepeated: Int?
+  private let tokens: TokenBytes
   /// Open addressing: 1 more than the id of a token, or 0.
   private var slots: [Int32]
-  private var content: [UInt8] = []
-  /// Where token `id` begins in `content`; one more entry than there are ids.
-  private var starts: [Int32] = [0]
-  private var used = 0
   /// Ids that are never found, though they have bytes; few or none.
-  private var hidden: Set<Int32> = []
+  private let hidden: Set<Int32>
 
   /// Hashes differ between runs, so that no file can be made to collide.
   private static let seed = UInt64.random(in: 0...UInt64.max)
 
-  init(minimumCapacity: Int) {
+  /// - Parameter hidden: Ids that can be looked at but not found, as those of no bytes.
+  init(_ tokens: TokenBytes, hidden: Set<Int32> = []) {
+    self.tokens = tokens
+    self.hidden = hidden
     var size = 16
-    while size < 2 * minimumCapacity { size *= 2 }
+    while size < 2 * tokens.count { size *= 2 }
     slots = Array(repeating: 0, count: size)
-    starts.reserveCapacity(minimumCapacity + 1)
+    let hashes = tokens.content.withUnsafeBufferPointer { content in
+      (0..<tokens.count).map { UInt32(truncatingIfNeeded: Self.hash(tokens.bytes(of: $0, in: content))) }
+    }
+    for id in 0..<tokens.count where !tokens.isEmpty(id) && !(hidden.contains(Int32(id))) {
+      var slot = Int(hashes[id]) & (size - 1)
+      while slots[slot] != 0, hashes[Int(slots[slot]) - 1] != hashes[id] || !isEqual(Int(slots[slot]) - 1, id) {
+        slot = (slot + 1) & (size - 1)
+      }
+      if slots[slot] == 0 { slots[slot] = Int32(id + 1) } else if firstRepeated == nil { firstRepeated = id }
+    }
   }
 
   /// The tokens in the order of their ids; empty where an id is not used.
   init(_ tokens: [[UInt8]]) {
-    self.init(minimumCapacity: tokens.count)
-    for token in tokens { token.withUnsafeBufferPointer { _ = append($0) } }
+    var bytes = TokenBytes(minimumCapacity: tokens.count)
+    for token in tokens { bytes.append(token) }
+    self.init(bytes)
   }
 
   /// One more than the largest id.
-  var count: Int { starts.count - 1 }
+  var count: Int { tokens.count }
 
-  func bytes(of id: Int) -> ArraySlice<UInt8> { content[Int(starts[id])..<Int(starts[id + 1])] }
+  func bytes(of id: Int) -> ArraySlice<UInt8> { tokens[id] }
 
-  /// Whether text can become the token `id`.
-  func isFindable(_ id: Int) -> Bool { !hidden.contains(Int32(id)) && starts[id] < starts[id + 1] }
-
-  /// Gives the next id to `token`. An id of no bytes, and one that is not `findable`, can be looked at but not found.
-  /// Returns false when another id has the same bytes; that one is then found.
-  mutating func append(_ token: UnsafeBufferPointer<UInt8>, findable: Bool = true) -> Bool {
-    content.append(contentsOf: token)
-    starts.append(Int32(content.count))
-    if !findable { hidden.insert(Int32(count - 1)) }
-    if token.isEmpty || !findable { return true }
-    if 2 * (used + 1) > slots.count { grow() }
-    let slot = place(token)
-    if slots[slot] != 0 { return false }
-    slots[slot] = Int32(count)
-    used += 1
-    return true
+  /// Whether `token` is what the token `id` is found by; `id` may be any number.
+  @inline(__always)
+  func has(_ id: Int, _ token: UnsafeBufferPointer<UInt8>) -> Bool {
+    id >= 0 && id < count && Self.isEqual(tokens, id, token) && (hidden.isEmpty || !hidden.contains(Int32(id)))
   }
 
   /// The id whose bytes are `token`, which must not be empty.
   @inline(__always)
   func id(of token: UnsafeBufferPointer<UInt8>) -> Int32? {
-    let found = slots[place(token)]
-    return found == 0 ? nil : found - 1
+    let mask = slots.count &- 1
+    return slots.withUnsafeBufferPointer { slots in
+      find(token, from: Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: Self.hash(token))) & mask, slots)
+    }
   }
 
   func id(of token: some Sequence<UInt8>) -> Int32? {
     Array(token).withUnsafeBufferPointer { $0.isEmpty ? nil : id(of: $0) }
   }
 
-  /// The slot that holds `token`, or the vacant one where it belongs.
-  @inline(__always)
-  private func place(_ token: UnsafeBufferPointer<UInt8>) -> Int {
-    slots.withUnsafeBufferPointer { slots in
-      content.withUnsafeBufferPointer { content in
-        starts.withUnsafeBufferPointer { starts in
-          let mask = slots.count &- 1
-          var index = Int(truncatingIfNeeded: Self.hash(token)) & mask
-          while slots[index] != 0 {
-            let id = Int(slots[index]) &- 1
-            let start = Int(starts[id])
-            if Int(starts[id &+ 1]) &- start == token.count,
-              UnsafeBufferPointer(rebasing: content[start..<start &+ token.count]).elementsEqual(token)
-            {
-              break
-            }
-            index = (index &+ 1) & mask
-          }
-          return index
+  /// The ids of tokens that stand one after the other, each up to its end; -1 for what is no token.
+  func ids(of bytes: [UInt8], ends: [Int32]) -> [Int32] {
+    let mask = slots.count &- 1
+    return bytes.withUnsafeBufferPointer { bytes in
+      func token(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(rebasing: bytes[(index == 0 ? 0 : Int(ends[index &- 1]))..<Int(ends[index])])
+      }
+      let first = ends.indices.map {
+        Int32(truncatingIfNeeded: Int(UInt32(truncatingIfNeeded: Self.hash(token($0)))) & mask)
+      }
+      return slots.withUnsafeBufferPointer { slots in
+        let candidates = first.map { slots[Int($0)] }
+        return ends.indices.map { index in
+          let candidate = Int(candidates[index]) &- 1
+          if candidate >= 0, Self.isEqual(tokens, candidate, token(index)) { return Int32(candidate) }
+          return find(token(index), from: Int(first[index]), slots) ?? -1
         }
       }
     }
   }
 
-  private mutating func grow() {
-    let old = slots
-    slots = Array(repeating: 0, count: old.count * 2)
-    for entry in old where entry != 0 {
-      let slot = bytes(of: Int(entry) - 1).withUnsafeBufferPointer { place($0) }
-      slots[slot] = entry
+  @inline(__always)
+  private func find(_ token: UnsafeBufferPointer<UInt8>, from first: Int, _ slots: UnsafeBufferPointer<Int32>) -> Int32?
+  {
+    let mask = slots.count &- 1
+    var slot = first
+    while slots[slot] != 0 {
+      if Self.isEqual(tokens, Int(slots[slot]) &- 1, token) { return slots[slot] &- 1 }
+      slot = (slot &+ 1) & mask
     }
+    return nil
+  }
+
+  @inline(__always)
+  private static func isEqual(_ tokens: TokenBytes, _ id: Int, _ token: UnsafeBufferPointer<UInt8>) -> Bool {
+    tokens.content.withUnsafeBufferPointer { content in
+      let other = tokens.bytes(of: id, in: content)
+      return other.count == token.count
+        && (token.isEmpty || memcmp(other.baseAddress!, token.baseAddress!, token.count) == 0)
+    }
+  }
+
+  private func isEqual(_ a: Int, _ b: Int) -> Bool {
+    tokens.content.withUnsafeBufferPointer { Self.isEqual(tokens, a, tokens.bytes(of: b, in: $0)) }
   }
 
   /// Eight bytes at a time, multiplied and folded.

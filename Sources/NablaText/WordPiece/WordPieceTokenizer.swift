@@ -11,38 +11,26 @@ public struct WordPieceTokenizer: Tokenizer {
   /// Whether decoding takes away the spaces before punctuation and contractions.
   public let cleansUp: Bool
   let unknown: Int32
-  /// Tokens without their mark; empty where an id has none.
-  let tokens: [[UInt8]]
-  let continues: [Bool]
+  let vocabulary: WordPieceVocabulary
   private let beginnings: ByteTrie
   private let continuations: ByteTrie
 
   /// How files mark a token that continues a word.
   static let mark = "##"
 
-  /// - Parameters:
-  ///   - tokens: By id, without the mark; empty where an id is a special token's or unused.
-  ///   - continues: By id, whether the token continues a word.
   init(
-    tokens: [[UInt8]], continues: [Bool], unknown: Int32, specialTokens: [SpecialToken], normalizer: Normalizer?,
+    vocabulary: WordPieceVocabulary, unknown: Int32, specialTokens: [SpecialToken], normalizer: Normalizer?,
     template: TokenTemplate = TokenTemplate(), longestWord: Int = 100, cleansUp: Bool = true
   ) {
-    self.tokens = tokens
-    self.continues = continues
+    self.vocabulary = vocabulary
     self.unknown = unknown
     self.specialTokens = SpecialTokens(specialTokens, normalizer: normalizer)
     self.normalizer = normalizer
     self.template = template
     self.longestWord = longestWord
     self.cleansUp = cleansUp
-    vocabularySize = max(tokens.count, Int(specialTokens.map(\.id).max() ?? -1) + 1)
-    var beginnings = ByteTrie(byteCount: tokens.count * 4)
-    var continuations = ByteTrie(byteCount: tokens.count)
-    for (id, token) in tokens.enumerated() where !token.isEmpty {
-      if continues[id] { continuations.insert(token, Int32(id)) } else { beginnings.insert(token, Int32(id)) }
-    }
-    self.beginnings = beginnings
-    self.continuations = continuations
+    vocabularySize = max(vocabulary.count, Int(specialTokens.map(\.id).max() ?? -1) + 1)
+    (beginnings, continuations) = vocabulary.tries()
   }
 
   public func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32] {
@@ -108,14 +96,14 @@ public struct WordPieceTokenizer: Tokenizer {
   public func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
     if let token = specialTokens.token(id) {
       bytes.append(contentsOf: token.content.utf8)
-    } else if id >= 0, Int(id) < tokens.count {
-      bytes.append(contentsOf: tokens[Int(id)])
+    } else if id >= 0, Int(id) < vocabulary.count {
+      bytes.append(contentsOf: vocabulary.tokens[Int(id)])
     }
   }
 
   public func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) {
     var token = self.bytes(of: id)
-    let isContinuation = id >= 0 && Int(id) < tokens.count && continues[Int(id)]
+    let isContinuation = id >= 0 && Int(id) < vocabulary.count && vocabulary.continues[Int(id)]
     if isFirst && isContinuation {
       token = Array(Self.mark.utf8) + token
     } else if !isFirst && !isContinuation {

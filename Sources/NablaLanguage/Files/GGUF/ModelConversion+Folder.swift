@@ -4,15 +4,18 @@ import NablaTensor
 import NablaText
 
 extension ModelConversion {
-  /// - Parameter tokenizer: nil to copy the files that the input folder has.
+  /// - Parameters:
+  ///   - tokenizer: nil to copy the files that the input folder has.
+  ///   - generation: nil as well.
   func writeFolder(
-    _ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ progress: @escaping Progress
+    _ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ generation: GenerationDefaults?,
+    _ progress: @escaping Progress
   ) throws {
     let type = type ?? .f32
     let (c, dtype) = (source.configuration, DType(type)!)
     try AtomicFolder.write(to: output) { folder in
       if let tokenizer {
-        try tokenizer.writeFiles(to: folder, context: c.context)
+        try tokenizer.writeFiles(to: folder, context: c.context, generation ?? GenerationDefaults())
       } else {
         for name in Self.tokenizerFiles where pathExists("\(input)/\(name)") { try copyFile(name, to: folder) }
         let templates = "additional_chat_templates"
@@ -70,7 +73,7 @@ extension ModelConversion {
 
 extension PretrainedTokenizer {
   /// `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
-  func writeFiles(to folder: String, context: Int) throws {
+  func writeFiles(to folder: String, context: Int, _ defaults: GenerationDefaults) throws {
     try AtomicFile.write(tokenizer.tokenizerJSON(), to: "\(folder)/tokenizer.json")
     // The class that takes tokenizer.json as it is, whatever model stands beside it.
     var configuration = JSONObject([
@@ -90,6 +93,7 @@ extension PretrainedTokenizer {
     if let id = id(of: "bos_token") { generation["bos_token_id"] = .integer(Int(id)) }
     let ends = endTokens.sorted().map { JSONValue.integer(Int($0)) }
     if !ends.isEmpty { generation["eos_token_id"] = ends.count == 1 ? ends[0] : .array(ends) }
+    defaults.write(to: &generation)
     try AtomicFile.write(
       JSONValue.object(generation).serialized(.indented) + "\n", to: "\(folder)/generation_config.json")
   }

@@ -25,7 +25,8 @@ public struct ModelConversion {
       throw ModelFolderError(
         file: output, problem: "a Hugging Face model is a folder: name that, and the weights in it get their own name")
     }
-    guard !pathExists(output) else {
+    // A link to nowhere is there, too.
+    guard FileKind(output, followingLinks: false) == .absent else {
       throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
     }
     if let type, !writesGGUF, ![.f32, .f16, .bf16].contains(type) {
@@ -43,16 +44,23 @@ public struct ModelConversion {
 
   /// - Parameter progress: called before each tensor with how many are done, how many there are, and its name. An error
   ///   that it throws ends the conversion, and nothing is left of the output.
+  /// - Returns: What is not as one might expect: tensors in another type than asked for, a tokenizer that is not there.
+  @discardableResult
   public func run(
     progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) throws -> Void = { _, _, _ in }
-  ) throws {
+  ) throws -> [String] {
     switch (try GGUFFile.isGGUF(input), writesGGUF) {
-    case (true, true): try requantize(try GGUFFile(path: input), progress)
-    case (false, true): try writeGGUF(try ModelSource(folder: input), progress)
+    case (true, true): return try requantize(try GGUFFile(path: input), progress)
+    case (false, true): return try writeGGUF(try ModelSource(folder: input), progress)
     case (true, false):
       let gguf = try GGUFModel(path: input)
-      try writeFolder(ModelSource(gguf), PretrainedTokenizer(gguf.file.metadata), progress)
-    case (false, false): try writeFolder(try ModelSource(folder: input), nil, progress)
+      try writeFolder(
+        ModelSource(gguf), PretrainedTokenizer(gguf.file.metadata), GenerationDefaults(gguf.file.metadata), progress)
+      return []
+    case (false, false):
+      try writeFolder(try ModelSource(folder: input), nil, nil, progress)
+      let hasTokenizer = pathExists("\(input)/\(TokenizerFolder.fileName)")
+      return hasTokenizer ? [] : ["\(input) has no \(TokenizerFolder.fileName), so \(output) has no tokenizer either"]
     }
   }
 
@@ -64,7 +72,7 @@ public struct ModelConversion {
 
   // MARK: GGUF to GGUF: any architecture, as nothing but types changes
 
-  private func requantize(_ file: GGUFFile, _ progress: @escaping Progress) throws {
+  private func requantize(_ file: GGUFFile, _ progress: @escaping Progress) throws -> [String] {
     let rule = rule(tiesEmbeddings: !file.contains("output.weight"))
     var metadata = file.metadata
     rule?.describe(in: &metadata)
@@ -80,11 +88,12 @@ public struct ModelConversion {
       }
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
+    return rule?.notes(on: tensors) ?? []
   }
 
   // MARK: To GGUF
 
-  private func writeGGUF(_ source: ModelSource, _ progress: @escaping Progress) throws {
+  private func writeGGUF(_ source: ModelSource, _ progress: @escaping Progress) throws -> [String] {
     let c = source.configuration
     guard let architecture = GGUFArchitecture(source.architecture) else {
       throw ModelFolderError(
@@ -101,6 +110,7 @@ public struct ModelConversion {
     metadata["general.name"] = .string(input.split(separator: "/").last.map(String.init) ?? "model")
     rule?.describe(in: &metadata)
     try writeTokenizer(of: c, to: &metadata)
+    try GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).write(to: &metadata)
 
     let maps = GGUFTensorMap.all(architecture, c)
     let held = Set(source.parameters)
@@ -134,6 +144,7 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
+    return rule?.notes(on: tensors) ?? []
   }
 
   private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws {

@@ -18,27 +18,50 @@ package struct QuantizationRule {
 
   /// - Parameter name: the tensor's name in the file.
   package func type(of name: String, shape: [Int]) -> GGMLType {
+    let wanted = wantedType(of: name, shape: shape)
+    func fits(_ type: GGMLType) -> Bool { shape.last.map { $0 % type.block.elements == 0 } ?? true }
+    if fits(wanted) { return wanted }
+    // Rows that are no multiple of 256 take the nearest type with blocks of 32.
+    let smaller: GGMLType =
+      switch wanted {
+      case .q4_K: .q5_0
+      case .q5_K: .q5_1
+      case .q6_K: .q8_0
+      default: wanted
+      }
+    return fits(smaller) ? smaller : .f16
+  }
+
+  /// The type of a tensor whose rows every type divides.
+  private func wantedType(of name: String, shape: [Int]) -> GGMLType {
     // Vectors and positions are small, and precision matters there.
     guard shape.count >= 2, name.hasSuffix(".weight"), !name.contains("_norm."), name != "position_embd.weight" else {
       return .f32
     }
-    guard type.block.elements > 1 else { return type }
-    let columns = shape[shape.count - 1]
-    func fits(_ type: GGMLType) -> Bool { columns % type.block.elements == 0 }
-    var chosen = type
+    guard type.block.elements > 1, type != .q8_0 else { return type }
     // The output layer decides between tokens: it gets more bits.
-    if name == "output.weight" || (tiesEmbeddings && name == "token_embd.weight"), type != .q8_0 {
-      chosen = fits(type) ? .q6_K : .q8_0
+    let isOutput = name == "output.weight" || (tiesEmbeddings && name == "token_embd.weight")
+    return isOutput ? .q6_K : type
+  }
+
+  /// Which tensors have another type than they should, as their rows do not divide into its blocks.
+  func notes(on tensors: [GGUFTensor]) -> [String] {
+    var groups: [(wanted: GGMLType, used: GGMLType, columns: Int, count: Int)] = []
+    for tensor in tensors {
+      let wanted = wantedType(of: tensor.name, shape: tensor.shape)
+      // Tables that are no weights keep their type, whatever the rule.
+      guard tensor.type == type(of: tensor.name, shape: tensor.shape), tensor.type != wanted else { continue }
+      let columns = tensor.shape.last ?? 0
+      if let i = groups.firstIndex(where: { ($0.wanted, $0.used, $0.columns) == (wanted, tensor.type, columns) }) {
+        groups[i].count += 1
+      } else {
+        groups.append((wanted, tensor.type, columns, 1))
+      }
     }
-    if fits(chosen) { return chosen }
-    // Rows that are no multiple of 256 take the nearest type with blocks of 32.
-    switch chosen {
-    case .q4_K: chosen = .q5_0
-    case .q5_K: chosen = .q5_1
-    case .q6_K: chosen = .q8_0
-    default: break
+    return groups.map { group in
+      "\(group.count) tensor\(group.count == 1 ? " is" : "s are") \(group.used.name) and not \(group.wanted.name): rows of "
+        + "\(group.columns) numbers do not divide into its blocks of \(group.wanted.block.elements)"
     }
-    return fits(chosen) ? chosen : .f16
   }
 
   /// The number in `general.file_type`: `enum llama_ftype` of llama.cpp.

@@ -1,0 +1,35 @@
+/// The bytes of tokens by id, one after the other in one array: a vocabulary is two allocations.
+struct TokenBytes: Sendable {
+  private(set) var content: [UInt8] = []
+  /// Where token `id` begins in `content`; one more entry than there are ids.
+  private var starts: [Int32] = [0]
+
+  init(minimumCapacity: Int) { starts.reserveCapacity(minimumCapacity + 1) }
+
+  /// One more than the largest id.
+  var count: Int { starts.count - 1 }
+
+  subscript(id: Int) -> ArraySlice<UInt8> { content[Int(starts[id])..<Int(starts[id + 1])] }
+
+  /// As the subscript, without the cost of an array slice.
+  @inline(__always)
+  func bytes(of id: Int, in content: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: content[Int(starts[id])..<Int(starts[id + 1])])
+  }
+
+  func isEmpty(_ id: Int) -> Bool { starts[id] == starts[id + 1] }
+
+  /// Gives the next id to `token`.
+  mutating func append(_ token: some Collection<UInt8>) {
+    content.append(contentsOf: token)
+    starts.append(Int32(content.count))
+  }
+
+  /// Gives the next id to the bytes that `spelling` stands for; false, and nothing done, when it has a character that
+  /// is not in ``ByteLevelAlphabet``.
+  mutating func append(spelledInAlphabet spelling: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard ByteLevelAlphabet.append(spelling, to: &content) else { return false }
+    starts.append(Int32(content.count))
+    return true
+  }
+}

@@ -1,0 +1,31 @@
+/// The tokens of a WordPiece vocabulary: their bytes, and whether they begin a word or continue one.
+struct WordPieceVocabulary: Sendable {
+  /// By id, without the mark; empty where an id is a special token's or unused.
+  private(set) var tokens: TokenBytes
+  /// By id, whether the token continues a word.
+  private(set) var continues: [Bool] = []
+
+  init(minimumCapacity: Int) { tokens = TokenBytes(minimumCapacity: minimumCapacity) }
+
+  var count: Int { tokens.count }
+
+  /// Gives the next id to a token; one of no bytes holds its place.
+  mutating func append(_ token: some Collection<UInt8>, continues: Bool = false) {
+    tokens.append(token)
+    self.continues.append(continues)
+  }
+
+  /// The tokens that begin words, and those that continue them.
+  func tries() -> (beginnings: ByteTrie, continuations: ByteTrie) {
+    var beginnings = ByteTrie(byteCount: count * 4)
+    var continuations = ByteTrie(byteCount: count)
+    for id in 0..<count where !tokens.isEmpty(id) {
+      if continues[id] {
+        continuations.insert(tokens[id], Int32(id))
+      } else {
+        beginnings.insert(tokens[id], Int32(id))
+      }
+    }
+    return (beginnings, continuations)
+  }
+}
