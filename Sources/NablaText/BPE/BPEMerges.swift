@@ -43,13 +43,10 @@ struct BPEMerges: Sendable {
   init(sides: [Int32], results: [Int32], repeated: inout Int?) {
     self.init(minimumCapacity: results.count)
     pairs = results.indices.map { (sides[2 * $0], sides[2 * $0 + 1]) }
-    let entries = results.indices.map { rank in
-      (
-        key: PairTable<Merge>.key(pairs[rank].left, pairs[rank].right),
-        value: Merge(rank: UInt32(rank), id: results[rank])
-      )
+    repeated = table.insert(results.count) { rank in
+      let key = PairTable<Merge>.key(sides[2 * rank], sides[2 * rank + 1])
+      return (key, Merge(rank: UInt32(rank), id: results[rank]))
     }
-    repeated = table.insert(contentsOf: entries)
   }
 
   @inline(__always)

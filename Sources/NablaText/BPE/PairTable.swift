@@ -68,18 +68,18 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
     return true
   }
 
-  /// Stores a value for each pair, in order, up to the first that has one already; returns the place of that one.
+  /// Stores the value of each of `count` pairs, in order, up to the first that has one already; returns the place of
+  /// that one.
   ///
   /// In rounds: looking at the slots of many pairs at once lets the CPU wait for all their memory at a time.
-  mutating func insert(contentsOf entries: [(key: Key, value: Value)]) -> Int? {
-    for first in stride(from: 0, to: entries.count, by: 256) {
-      let round = first..<min(first + 256, entries.count)
+  mutating func insert(_ count: Int, _ entry: (Int) -> (key: Key, value: Value)) -> Int? {
+    for first in stride(from: 0, to: count, by: 256) {
+      let entries = (first..<min(first + 256, count)).map(entry)
       let present = slots.withUnsafeBufferPointer { slots in
-        round.map { slots[Self.start(entries[$0].key, mask: slots.count &- 1)].key }
+        entries.map { slots[Self.start($0.key, mask: slots.count &- 1)].key }
       }
-      for place in round {
-        let (key, value) = entries[place]
-        if present[place - first] == key || !insert(key, value) { return place }
+      for (place, (key, value)) in entries.enumerated() {
+        if present[place] == key || !insert(key, value) { return first + place }
       }
     }
     return nil

@@ -70,22 +70,30 @@ struct TokenTable: Sendable {
   /// The ids of tokens that stand one after the other, each up to its end; -1 for what is no token.
   func ids(of bytes: [UInt8], ends: [Int32]) -> [Int32] {
     let mask = slots.count &- 1
-    return bytes.withUnsafeBufferPointer { bytes in
+    let round = 512
+    var ids = [Int32](repeating: -1, count: ends.count)
+    var first = [Int](repeating: 0, count: round)
+    var candidates = [Int32](repeating: 0, count: round)
+    bytes.withUnsafeBufferPointer { bytes in
       func token(_ index: Int) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: bytes[(index == 0 ? 0 : Int(ends[index &- 1]))..<Int(ends[index])])
       }
-      let first = ends.indices.map {
-        Int32(truncatingIfNeeded: Int(UInt32(truncatingIfNeeded: Self.hash(token($0)))) & mask)
-      }
-      return slots.withUnsafeBufferPointer { slots in
-        let candidates = first.map { slots[Int($0)] }
-        return ends.indices.map { index in
-          let candidate = Int(candidates[index]) &- 1
-          if candidate >= 0, Self.isEqual(tokens, candidate, token(index)) { return Int32(candidate) }
-          return find(token(index), from: Int(first[index]), slots) ?? -1
+      slots.withUnsafeBufferPointer { slots in
+        for start in stride(from: 0, to: ends.count, by: round) {
+          let places = 0..<min(round, ends.count - start)
+          for place in places {
+            first[place] = Int(UInt32(truncatingIfNeeded: Self.hash(token(start + place)))) & mask
+          }
+          for place in places { candidates[place] = slots[first[place]] }
+          for place in places {
+            let (token, candidate) = (token(start + place), candidates[place] - 1)
+            let isFound = candidate >= 0 && Self.isEqual(tokens, Int(candidate), token)
+            ids[start + place] = isFound ? candidate : find(token, from: first[place], slots) ?? -1
+          }
         }
       }
     }
+    return ids
   }
 
   @inline(__always)
