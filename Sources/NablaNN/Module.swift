@@ -151,6 +151,8 @@ protocol ParameterBox: AnyObject {
   /// Makes the tensor a leaf, which gradients come to.
   func record() -> Node
   func endRecord()
+  /// The tensor, in float32 and in memory that no other tensor shares: optimizers write to it.
+  func ownTensor() -> Tensor
 }
 
 /// What `@Parameter` may hold: a tensor, or one that may be absent (a bias).
@@ -197,6 +199,13 @@ public final class Parameter<Value: ParameterValue>: ParameterBox {
     return leaf
   }
   func endRecord() { tensor?.node = nil }
+  func ownTensor() -> Tensor {
+    if !isKnownUniquelyReferenced(&tensor!.storage) || tensor!.storage.isBorrowed || tensor!.dtype != .float32 {
+      tensor = tensor!.cast(.float32).copy()
+    }
+    tensor!.storage.transposed = nil
+    return tensor!
+  }
 }
 
 protocol NamedPart {

@@ -23,14 +23,16 @@ enum ConfigurationFile {
     let context: (_ flag: String) -> [String]
   }
 
-  private static let commands = [
-    Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
-      flag == "allow-other-data" ? ["--resume=x"] : []
-    },
-    Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
-      ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
-    },
-  ]
+  private static var commands: [Command] {
+    [
+      Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
+        flag == "allow-other-data" ? ["--resume=x"] : []
+      },
+      Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
+        ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
+      },
+    ]
+  }
 
   /// Replaces `--config FILE` by what the file says, before the user's own arguments, which therefore win.
   ///

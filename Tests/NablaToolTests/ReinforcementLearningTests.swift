@@ -16,9 +16,9 @@ extension ToolTests {
         let yaml = """
           environment: CartPole-v1
           algorithm: [ppo, a2c]
-          environments: 4
+          environments: 16
           rollout_steps: 16
-          total-steps: 256
+          total-steps: 512
           learning-rate: 2e-3
           hidden-widths: 8,8
           normalize-observations: true
@@ -32,10 +32,11 @@ extension ToolTests {
           try #require(result.status == 0, "\(result.summary)")
           return folder + "/" + run
         }
-        let one = try RunFolder.open(train(["--algorithm", "ppo", "--total-steps=128", "--hidden-widths", "16"], "one"))
+        let one = try RunFolder.open(
+          train(["--algorithm", "ppo", "--total-steps=256", "--hidden-widths", "16"], "one"))
         let setup = try one.configuration(as: PolicySetup.self)
         let settings = try #require(setup.settings as? PPOConfiguration)
-        #expect(settings.totalSteps == 128 && settings.hiddenWidths == [16] && settings.environmentCount == 4)
+        #expect(settings.totalSteps == 256 && settings.hiddenWidths == [16] && settings.environmentCount == 16)
         #expect(settings.rolloutSteps == 16 && settings.learningRate == 2e-3)
         #expect(settings.normalizesObservations && !settings.annealsLearningRate)
         #expect(PolicyStudy.isStudy(try train([], "both")), "two algorithms")

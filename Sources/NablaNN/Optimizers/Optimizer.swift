@@ -47,21 +47,7 @@ extension Module {
     var next = 0
     for parameter in trainableParameters() {
       guard let gradient = gradients.tensor(of: parameter.name, next: &next) else { continue }
-      step(parameter, parameter.ownStorage(), gradient.cast(.float32))
+      step(parameter, parameter.box.ownTensor(), gradient.cast(.float32))
     }
-  }
-}
-
-extension NamedParameter {
-  /// Optimizers write in place: a parameter that shares its memory with another tensor is copied first.
-  func ownStorage() -> Tensor {
-    var tensor = box.tensor!
-    box.tensor = nil
-    if !isKnownUniquelyReferenced(&tensor.storage) || tensor.storage.isBorrowed || tensor.dtype != .float32 {
-      tensor = tensor.cast(.float32).copy()
-    }
-    tensor.storage.transposed = nil
-    box.tensor = tensor
-    return tensor
   }
 }
