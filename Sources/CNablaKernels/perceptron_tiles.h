@@ -237,7 +237,8 @@ static void reduceLayer(const struct perceptron_backward *a, int32_t layer) {
   float *sums = a->sums;
   for (int32_t l = 0; l < layer; l++) sums += layerFloats(p->widths[l], p->widths[l + 1]);
   for (int64_t part = 1; part < a->parts; part++)
-    for (int64_t i = 0; i < layerFloats(in, out); i += WIDTH) store(sums + i, load(sums + i) + load(sums + part * floats + i));
+    for (int64_t i = 0; i < layerFloats(in, out); i += WIDTH)
+      store(sums + i, load(sums + i) + load(sums + part * floats + i));
   memcpy(a->dBiases[layer], sums, (size_t)out * sizeof(float));
   sums += padded(out);
   if (sumsTransposed(in, out)) {
