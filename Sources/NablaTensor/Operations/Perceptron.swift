@@ -20,7 +20,10 @@ package struct PerceptronLayers {
 
   package init(_ weights: [Tensor], _ biases: [Tensor]) { (self.weights, self.biases) = (weights, biases) }
 
-  fileprivate var outputs: Int { weights.last!.shape[0] }
+  fileprivate var outputs: Int { weights[weights.count - 1].shape[0] }
+  fileprivate var isRecorded: Bool {
+    weights.contains { $0.node != nil } || biases.contains { $0.node != nil }
+  }
 
   /// Whether the kernels take these layers; stops the program if they do not fit each other.
   fileprivate func fit(inputs: Int) -> Bool {
@@ -80,7 +83,7 @@ extension Tensor {
       nabla_perceptron_forward(
         problem, networkCount, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
     }
-    guard nabla_recording_disabled() == 0 else { return y }
+    guard nabla_recording_disabled() == 0, node != nil || networks.contains(where: \.isRecorded) else { return y }
     // First that of x, then of each network those of its weights and those of its biases.
     var nodes = [node]
     var memory: [Storage] = []
