@@ -211,7 +211,7 @@ static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *blo
 /// these: as each block of these is worked on, as many bytes of those are fetched, in the order of memory.
 static inline INLINED const uint8_t *fetch(const uint8_t *next, int64_t bytes) {
 #pragma clang loop unroll(full)
-  for (int64_t line = 0; line < WIDTH * bytes; line += 64) __builtin_prefetch(next + line, 0, 3);
+  for (int64_t line = 0; line < WIDTH * bytes; line += 64) __builtin_prefetch(next + line, 0, 2);
   return next + WIDTH * bytes;
 }
 

@@ -1,4 +1,7 @@
 #include "threads.h"
+#include <sched.h>
+#include <stdatomic.h>
+#include <stddef.h>
 
 // libgomp's entry points, declared here because the toolchain's clang has no OpenMP header.
 extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threadCount, unsigned flags);
@@ -18,13 +21,87 @@ static void run(void *data) {
   r->body(r->context, omp_get_thread_num(), omp_get_num_threads());
 }
 
-void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *, int32_t, int32_t)) {
-  if (threadCount <= 1) {
-    body(context, 0, 1);
+// Looks at memory before a thread that waits lets others run, which it then does each time.
+#define SPINS 2000
+
+static void wait_a_little(int64_t *spins) {
+  if (++*spins > SPINS)
+    sched_yield();
+  else
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+struct hold {
+  void *context;
+  void (*body)(void *);
+  struct region region;  // the one at hand; without a body there will be no more
+  int32_t threads;       // that take part in it
+  int32_t granted;
+  // Each in a cache line of its own: helpers look at the first all the time, and the caller at the second.
+  _Alignas(64) _Atomic uint32_t number;  // of the region
+  _Alignas(64) _Atomic int32_t working;
+};
+
+static _Thread_local struct hold *held;
+
+bool nabla_holds_threads(void) { return held != NULL; }
+
+static void help(struct hold *h, int32_t thread) {
+  for (uint32_t seen = 0;; seen++) {
+    int64_t spins = 0;
+    while (atomic_load_explicit(&h->number, memory_order_acquire) == seen) wait_a_little(&spins);
+    if (!h->region.body) return;
+    if (thread < h->threads) h->region.body(h->region.context, thread, h->threads);
+    atomic_fetch_sub_explicit(&h->working, 1, memory_order_release);
+  }
+}
+
+static void run_held(struct hold *h, int32_t threads, struct region region) {
+  h->region = region;
+  h->threads = threads < h->granted ? threads : h->granted;
+  atomic_store_explicit(&h->working, h->granted - 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&h->number, 1, memory_order_release);
+  if (!region.body) return;
+  held = NULL;  // what the region opens itself runs alone, as always
+  region.body(region.context, 0, h->threads);
+  held = h;
+  for (int64_t spins = 0; atomic_load_explicit(&h->working, memory_order_acquire) > 0;) wait_a_little(&spins);
+}
+
+static void hold(void *data) {
+  struct hold *h = data;
+  if (omp_get_thread_num() > 0) {
+    help(h, omp_get_thread_num());
     return;
   }
+  h->granted = omp_get_num_threads();
+  held = h;
+  h->body(h->context);
+  run_held(h, 1, (struct region){NULL, NULL});
+  held = NULL;
+}
+
+void nabla_hold_threads(int32_t threadCount, void *context, void (*body)(void *)) {
+  if (threadCount <= 1 || held) {
+    body(context);
+    return;
+  }
+  struct hold h = {.context = context, .body = body};
+  GOMP_parallel(hold, &h, (unsigned)threadCount, 0);
+}
+
+void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *, int32_t, int32_t)) {
   struct region r = {context, body};
-  GOMP_parallel(run, &r, (unsigned)threadCount, 0);
+  if (threadCount <= 1)
+    body(context, 0, 1);
+  else if (held)
+    run_held(held, threadCount, r);
+  else
+    GOMP_parallel(run, &r, (unsigned)threadCount, 0);
 }
 
 void nabla_set_thread_count(int32_t count) { omp_set_num_threads(count); }

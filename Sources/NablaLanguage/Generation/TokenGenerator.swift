@@ -61,6 +61,8 @@ public final class TokenGenerator {
   private var active: [Continuation] = []
   private var kept: (tokens: ArraySlice<Int32>, sequence: KeyValueCache.Sequence)?
   private var requestCount = 0
+  /// Of the model's products.
+  private var weightTypes: Set<DType> = []
 
   public init(_ model: TransformerLM, cacheType: CacheType = .bfloat16) {
     self.model = model
@@ -139,6 +141,18 @@ public final class TokenGenerator {
       if continuation.read < continuation.promptCount { lastReadCount += tokens.count }
     }
     guard !parts.isEmpty else { return [] }
+    // A step of few rows is hundreds of short regions, for which threads that wait are quicker than those that are called.
+    func compute() -> Result<[Step], GenerationError> {
+      Result { () throws(GenerationError) in try read(parts, for: readers) }
+    }
+    let isHeld = weightTypes.allSatisfy { $0.multipliesIntegers(of: model.computeType, rows: rows) }
+    return try (isHeld ? Threads.whileHeld(compute) : compute()).get()
+  }
+
+  /// Reads the next tokens of each, and chooses one for those whose prompt has been read.
+  private func read(
+    _ parts: [(sequence: KeyValueCache.Sequence, tokens: [Int32])], for readers: [Continuation]
+  ) throws(GenerationError) -> [Step] {
     let hidden = model.read(parts, cache)
     var (choosers, lastRows): ([Continuation], [Int32]) = ([], [])
     var row = 0
@@ -164,6 +178,7 @@ public final class TokenGenerator {
 
   /// Lets waiting requests in while there is room.
   private func admit() {
+    if active.isEmpty { weightTypes = model.weightTypes }
     var count = active.reduce(0) { $0 + 1 + $1.followers.count }
     var admitted = 0
     for continuation in waiting.prefix(Swift.max(0, maximumBatch - count)) {

@@ -124,6 +124,12 @@ public final class TransformerLM: Module {
   /// The output layer's weight: [V, C].
   public var outputWeight: Tensor { untiedOutput?.weight ?? embedding.weight }
 
+  /// The types of the weights that rows are multiplied with.
+  var weightTypes: Set<DType> {
+    let matrices = blocks.flatMap { $0.parameters().map(\.value) }.filter { $0.rank == 2 } + [outputWeight]
+    return Set(matrices.map(\.dtype))
+  }
+
   /// Scores of every token at each position. hidden: [..., C] → [..., V] float32.
   public func logits(_ hidden: Tensor) -> Tensor { hidden.linear(outputWeight, output: .float32) }
 

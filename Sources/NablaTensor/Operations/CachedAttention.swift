@@ -81,8 +81,8 @@ package struct CachePages: Sendable {
         position += count
       }
     }
-    // About 32 rows are worth a thread's while.
-    parallelFor(runs.count, grain: Swift.max(1, 32 * runs.count / Swift.max(x.shape[1], 1))) {
+    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the caches.
+    parallelFor(runs.count, grain: Swift.max(1, 4 * runs.count / Swift.max(x.shape[1], 1))) {
       for run in runs[$0] {
         let k = x.pointer + (run.row * width + keys) * size
         nabla_cache_write(

@@ -31,11 +31,8 @@ struct LinearWeight {
   /// The type that tiles of a stored weight are widened to: where the CPU has no bfloat16 products, they run in float32.
   private var tileType: DType { !isStored || hasFastBFloat16 ? computeType : .float32 }
 
-  /// Rows of x from which bfloat16 hardware is faster than integer products.
-  private static let manyRows = 64
-
   fileprivate func multipliesIntegers(rows: Int) -> Bool {
-    weight.dtype.isQuantized && computeType == .bfloat16 && !(hasFastBFloat16 && rows >= LinearWeight.manyRows)
+    weight.dtype.multipliesIntegers(of: computeType, rows: rows)
   }
 
   /// y = x·Wᵀ + bias, or y += : rows `first`..<`first + rows` of x [..., inputs] into columns `startC`... of y, whose
@@ -102,6 +99,17 @@ struct LinearWeight {
   }
 }
 
+extension DType {
+  /// Rows of x from which bfloat16 hardware is faster than integer products.
+  private static let manyRows = 64
+
+  /// Whether linear layers with weights of this type multiply integers, in kernels of our own, when `rows` rows of x
+  /// come in the given type.
+  package func multipliesIntegers(of x: DType, rows: Int) -> Bool {
+    isQuantized && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows)
+  }
+}
+
 /// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights they meet.
 private struct QuantizedRows {
   private let memory: Tensor
@@ -113,7 +121,7 @@ private struct QuantizedRows {
     memory = Tensor(
       uninitialized: [Int(nabla_quantized_rows_bytes(Int64(rows), Int64(columns)))], dtype: .uint8)
     let target = nabla_quantized_rows_in(memory.pointer, Int64(rows), Int64(columns))
-    parallelFor(rows, grain: Swift.max(elementGrain / 2 / Swift.max(columns, 1), 1)) { part in
+    parallelFor(rows, grain: Swift.max(elementGrain / 8 / Swift.max(columns, 1), 1)) { part in
       let (first, last) = (Int64(part.lowerBound), Int64(part.upperBound))
       if x.dtype == .bfloat16 {
         nabla_quantize_rows_bfloat16(x.halves, first, last, target)

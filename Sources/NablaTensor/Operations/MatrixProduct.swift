@@ -84,6 +84,7 @@ package struct MatrixProduct {
     if k == 0 {
       return writeEmptySums(bias: bias, into: c, startC: startC, rowStrideC: rowStrideC ?? n, accumulating)
     }
+    precondition(!nabla_holds_threads(), "a matrix product of oneDNN's while its threads are held")
     var problem = nabla_matmul()
     (problem.batch, problem.m, problem.n, problem.k) = (Int64(batch), Int64(m), Int64(n), Int64(k))
     let rowA = Int64(a.rowStride ?? (a.transposed ? m : k))
