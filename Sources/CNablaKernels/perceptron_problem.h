@@ -7,7 +7,7 @@
 // The backward pass sums gradients over at most so many parts of the rows, each of at least so many blocks: adding up the
 // parts takes as long as one of its blocks.
 #define MAX_PARTS 8
-#define PART_BLOCKS 2
+#define PART_BLOCKS 4
 
 typedef struct nabla_perceptron perceptron_t;
 
@@ -38,14 +38,16 @@ struct perceptron_forward {
   int64_t rows;
   const float *x, *biases;
   float *blocks;  // [block count, blockFloats]
-  float *y;
+  float *y;       // rows yStride apart
+  int64_t yStride;
 };
 
 struct perceptron_backward {
   const perceptron_t *p;
   int64_t rows, parts;
   const float *const *weights;  // rows padded to whole vectors
-  const float *blocks, *dy;
+  const float *blocks, *dy;     // rows of dy dyStride apart
+  int64_t dyStride;
   float *sums;     // [parts, gradientFloats]
   float *deltas;   // [parts, 2, ROWS, widest layer]
   float *dx;       // may be null

@@ -89,24 +89,29 @@ static void backwardTile(
   for (; c < inStride; c += WIDTH) BACKWARD_STRIP(1)
 }
 
-// Copies rows [rows, width] into [≥ rows, padded(width)]: zeros beside them, and below up to whole register blocks.
-static void padRows(float *to, const float *from, int64_t rows, int64_t width) {
+// Copies rows of `width` floats, `fromStride` apart, into [≥ rows, padded(width)]: zeros beside them, and below up to
+// whole register blocks.
+static void padRows(float *to, const float *from, int64_t fromStride, int64_t rows, int64_t width) {
   const int64_t stride = padded(width), whole = (rows + MR - 1) / MR * MR;
-  for (int64_t r = 0; r < rows; r++) {
-    memcpy(to + r * stride, from + r * width, (size_t)width * sizeof(float));
-    memset(to + r * stride + width, 0, (size_t)(stride - width) * sizeof(float));
-  }
-  memset(to + rows * stride, 0, (size_t)((whole - rows) * stride) * sizeof(float));
+  // Most are narrow: a call for each row would take longer than the row.
+  memset(to, 0, (size_t)(whole * stride) * sizeof(float));
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < width; i++) to[r * stride + i] = from[r * fromStride + i];
 }
 
+// to[c][r] = from[r][c].
+static void transposeMatrix(
+    float *to, int64_t toStride, const float *from, int64_t fromStride, int64_t rows, int64_t columns) {
+  if (rows % 4 == 0 && columns % 4 == 0) {
+    transpose(to, toStride, from, fromStride, rows, columns, 1);
+  } else {
+    for (int64_t r = 0; r < rows; r++)
+      for (int64_t c = 0; c < columns; c++) to[c * toStride + r] = from[r * fromStride + c];
+  }
+}
 static void transposeWeights(int64_t in, int64_t out, const float *weights, float *transposed) {
   const int64_t stride = padded(out);
-  if (in % 4 == 0 && out % 4 == 0) {
-    transpose(transposed, stride, weights, in, out, in, 1);
-  } else {
-    for (int64_t i = 0; i < in; i++)
-      for (int64_t o = 0; o < out; o++) transposed[i * stride + o] = weights[o * in + i];
-  }
+  transposeMatrix(transposed, stride, weights, in, out, in);
   if (out < stride)
     for (int64_t i = 0; i < in; i++)
       memset(transposed + i * stride + out, 0, (size_t)(stride - out) * sizeof(float));
@@ -117,7 +122,7 @@ static void forwardBlock(const struct perceptron_forward *a, int64_t block) {
   const int64_t first = block * ROWS, rows = a->rows - first < ROWS ? a->rows - first : ROWS;
   const float *bias = a->biases;
   float *input = a->blocks + block * blockFloats(p);
-  padRows(input, a->x + first * p->widths[0], rows, p->widths[0]);
+  padRows(input, a->x + first * p->widths[0], p->widths[0], rows, p->widths[0]);
   for (int32_t l = 0; l < p->layerCount; l++) {
     const int64_t in = p->widths[l], inStride = padded(in), outStride = padded(p->widths[l + 1]);
     float *output = input + ROWS * inStride;
@@ -130,7 +135,7 @@ static void forwardBlock(const struct perceptron_forward *a, int64_t block) {
   }
   const int64_t width = p->widths[p->layerCount];
   for (int64_t r = 0; r < rows; r++)
-    memcpy(a->y + (first + r) * width, input + r * padded(width), (size_t)width * sizeof(float));
+    for (int64_t o = 0; o < width; o++) a->y[(first + r) * a->yStride + o] = input[r * padded(width) + o];
 }
 
 // A layer's dW is summed as [out, in] or, where that wastes less on padding, as [in, out].
@@ -165,6 +170,21 @@ static void outerProducts(
   for (; i < stride; i += WIDTH) OUTER_STRIP(1)
 }
 
+// sums[columns] = or += Σ_r δ, several columns at once so that they need not wait for each other's additions.
+#define BIAS_STRIP(N)                                                                                           \
+  {                                                                                                             \
+    vec sum[N];                                                                                                 \
+    EACH_REGISTER for (int n = 0; n < N; n++) sum[n] = adds ? load(sums + c + n * WIDTH) : splat(0);            \
+    for (int64_t r = 0; r < rows; r++)                                                                          \
+      EACH_REGISTER for (int n = 0; n < N; n++) sum[n] += load(delta + r * stride + c + n * WIDTH);             \
+    EACH_REGISTER for (int n = 0; n < N; n++) store(sums + c + n * WIDTH, sum[n]);                              \
+  }
+static void addRows(float *sums, const float *delta, int64_t stride, int64_t rows, bool adds) {
+  int64_t c = 0;
+  for (; c + 4 * WIDTH <= stride; c += 4 * WIDTH) BIAS_STRIP(4)
+  for (; c < stride; c += WIDTH) BIAS_STRIP(1)
+}
+
 // Adds to the sums, or makes them.
 static void backwardBlock(
     const struct perceptron_backward *a, int64_t block, bool adds, float *sums, float *delta, float *nextDelta) {
@@ -173,17 +193,13 @@ static void backwardBlock(
   const int64_t outputs = p->widths[p->layerCount];
   const float *activations = a->blocks + (block + 1) * blockFloats(p) - ROWS * padded(outputs);
   sums += gradientFloats(p);
-  padRows(delta, a->dy + first * outputs, rows, outputs);
+  padRows(delta, a->dy + first * a->dyStride, a->dyStride, rows, outputs);
   for (int32_t l = p->layerCount - 1; l >= 0; l--) {
     const int64_t in = p->widths[l], out = p->widths[l + 1], inStride = padded(in), outStride = padded(out);
     activations -= ROWS * inStride;
     sums -= layerFloats(in, out);
     // db += Σ_r δ, dW += δᵀ·x.
-    for (int64_t c = 0; c < outStride; c += WIDTH) {
-      vec sum = adds ? load(sums + c) : splat(0);
-      for (int64_t r = 0; r < rows; r++) sum += load(delta + r * outStride + c);
-      store(sums + c, sum);
-    }
+    addRows(sums, delta, outStride, rows, adds);
     float *dW = sums + outStride;
     if (sumsTransposed(in, out)) {
       for (int64_t i = 0; i < in; i += MR)
@@ -218,38 +234,18 @@ static void backwardPart(const struct perceptron_backward *a, int64_t part) {
 static void reduceLayer(const struct perceptron_backward *a, int32_t layer) {
   const perceptron_t *p = a->p;
   const int64_t floats = gradientFloats(p), in = p->widths[layer], out = p->widths[layer + 1];
-  const float *sums = a->sums;
+  float *sums = a->sums;
   for (int32_t l = 0; l < layer; l++) sums += layerFloats(p->widths[l], p->widths[l + 1]);
-  for (int64_t o = 0; o < out; o++) {
-    float sum = sums[o];
-    for (int64_t part = 1; part < a->parts; part++) sum += sums[part * floats + o];
-    a->dBiases[layer][o] = sum;
-  }
+  for (int64_t part = 1; part < a->parts; part++)
+    for (int64_t i = 0; i < layerFloats(in, out); i += WIDTH)
+      store(sums + i, load(sums + i) + load(sums + part * floats + i));
+  memcpy(a->dBiases[layer], sums, (size_t)out * sizeof(float));
   sums += padded(out);
-  float *dW = a->dWeights[layer];
   if (sumsTransposed(in, out)) {
+    transposeMatrix(a->dWeights[layer], in, sums, padded(out), in, out);
+  } else {
     for (int64_t o = 0; o < out; o++)
-      for (int64_t i = 0; i < in; i++) {
-        float sum = sums[i * padded(out) + o];
-        for (int64_t part = 1; part < a->parts; part++) sum += sums[part * floats + i * padded(out) + o];
-        dW[o * in + i] = sum;
-      }
-    return;
-  }
-  for (int64_t o = 0; o < out; o++) {
-    const float *row = sums + o * padded(in);
-    float *to = dW + o * in;
-    int64_t i = 0;
-    for (; i + WIDTH <= in; i += WIDTH) {
-      vec sum = load(row + i);
-      for (int64_t part = 1; part < a->parts; part++) sum += load(row + part * floats + i);
-      store(to + i, sum);
-    }
-    for (; i < in; i++) {
-      float sum = row[i];
-      for (int64_t part = 1; part < a->parts; part++) sum += row[part * floats + i];
-      to[i] = sum;
-    }
+      memcpy(a->dWeights[layer] + o * in, sums + o * padded(in), (size_t)in * sizeof(float));
   }
 }
 

@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-// How long a helper looks for more work before it sleeps: longer than the gaps within a training step. Waking takes as
-// long as a whole piece of work.
-#define SPIN_NANOSECONDS 100000
+// How long a helper looks for more work before it sleeps: longer than the gaps within a training step, also on a core
+// that others slow down. Waking takes as long as a whole piece of work.
+#define SPIN_NANOSECONDS 400000
 #define MAX_HELPERS 255
 #define MAX_PIECES 65535
 

@@ -2,21 +2,38 @@ import NablaTensor
 
 /// The gradients of a model's trainable parameters, by name.
 public struct Gradients {
-  package var tensors: [String: Tensor]
-
-  public init() { tensors = [:] }
-
-  public subscript(name: String) -> Tensor? { tensors[name].map { scale == 1 ? $0 : $0 * Tensor(scale) } }
-  public var names: [String] { tensors.keys.sorted() }
-
-  /// √Σ g², over all parameters together. Infinite or NaN if any gradient is.
-  public var norm: Float {
-    // In the order of names, so that the sum has the same bits every time.
-    abs(scale) * Float(names.reduce(0.0) { $0 + tensors[$1]!.sumOfSquares() }.squareRoot())
+  struct Part {
+    let name: String
+    let tensor: Tensor
   }
 
+  /// In the model's order.
+  private(set) var parts: [Part] = []
+
+  public init() {}
+
+  public subscript(name: String) -> Tensor? {
+    parts.first { $0.name == name }.map { scale == 1 ? $0.tensor : $0.tensor * Tensor(scale) }
+  }
+  public var names: [String] { parts.map(\.name).sorted() }
+
+  mutating func append(_ name: String, _ tensor: Tensor) { parts.append(Part(name: name, tensor: tensor)) }
+  mutating func remove(_ name: String) { parts.removeAll { $0.name == name } }
+
+  /// A parameter's gradient, not scaled. Who asks in the model's order finds each at `next`, which moves on.
+  func tensor(of name: String, next: inout Int) -> Tensor? {
+    guard next < parts.count, parts[next].name == name else { return parts.first { $0.name == name }?.tensor }
+    next += 1
+    return parts[next - 1].tensor
+  }
+
+  /// √Σ g², over all parameters together. Infinite or NaN if any gradient is.
+  public var norm: Float { abs(scale) * Float(parts.reduce(0.0) { $0 + $1.tensor.sumOfSquares() }.squareRoot()) }
+
   /// The first parameter, in the order of names, whose gradient is not finite.
-  public var firstNonFinite: String? { names.first { !tensors[$0]!.sumOfSquares().isFinite } }
+  public var firstNonFinite: String? {
+    parts.filter { !$0.tensor.sumOfSquares().isFinite }.map(\.name).min()
+  }
 
   /// All gradients scaled so that their common norm is at most `limit` (Pascanu et al. 2013).
   ///
@@ -46,27 +63,24 @@ public func valueAndGradient<Model: Module>(
   of model: Model, accumulating gradients: consuming Gradients = Gradients(),
   _ function: (Model) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: Gradients) {
-  let parameters = model.trainableParameters()
-  var earlier = gradients.tensors
   precondition(gradients.scale == 1, "valueAndGradient: clip after the last part of a step, not before")
-  gradients.tensors = [:]
-  for parameter in parameters {
-    let leaf = parameter.box.tensor!.stopGradient().leaf()
-    if !earlier.isEmpty { leaf.node!.gradient = earlier.removeValue(forKey: parameter.name) }
-    parameter.box.tensor = leaf
-  }
-  defer {
-    for parameter in parameters { parameter.box.tensor = parameter.box.tensor!.stopGradient() }
+  let parameters = model.trainableParameters()
+  let leaves = parameters.map { $0.box.record() }
+  defer { for parameter in parameters { parameter.box.endRecord() } }
+  if !gradients.parts.isEmpty {
+    var next = 0
+    for (parameter, leaf) in zip(parameters, leaves) {
+      leaf.gradient = gradients.tensor(of: parameter.name, next: &next)
+    }
+    gradients = Gradients()  // so that each leaf may own its sum alone
   }
   let value = try function(model)
   value.backward()
   var result = Gradients()
-  result.tensors.reserveCapacity(parameters.count)
-  for parameter in parameters {
-    let node = parameter.box.tensor!.node!
+  for (parameter, leaf) in zip(parameters, leaves) {
     // A parameter the loss does not touch has gradient zero.
-    result.tensors[parameter.name] = node.gradient ?? .zeros(parameter.box.tensor!.shape)
-    node.gradient = nil
+    result.append(parameter.name, leaf.gradient ?? .zeros(leaf.shape))
+    leaf.gradient = nil
   }
   return (value.stopGradient(), result)
 }

@@ -50,7 +50,7 @@ open class Module {
   }
 
   /// Every parameter once, with its name; a tensor shared by two parts (tied weights) appears under the first name.
-  public func parameters() -> [NamedParameter] { named.filter { $0.box.tensor != nil } }
+  public func parameters() -> [NamedParameter] { named.filter { $0.box.dtype != nil } }
 
   /// The places of parameters, with or without one in them. Found once, as the members are: a training step asks for
   /// them several times.
@@ -62,7 +62,7 @@ open class Module {
   }()
 
   public func trainableParameters() -> [NamedParameter] {
-    named.filter { $0.box.tensor != nil && $0.isTrainable }
+    named.filter { $0.box.dtype != nil && $0.isTrainable }
   }
 
   private func collect(prefix: String, into result: inout [NamedParameter], _ seen: inout Set<ObjectIdentifier>) {
@@ -137,7 +137,7 @@ public struct NamedParameter {
   }
   /// Whether gradients are made for it. A parameter kept in a smaller type than float32 is constant.
   public var isTrainable: Bool {
-    get { box.isTrainable && (box.tensor!.dtype == .float32 || box.tensor!.dtype == .float64) }
+    get { box.isTrainable && (box.dtype == .float32 || box.dtype == .float64) }
     nonmutating set { box.isTrainable = newValue }
   }
 }
@@ -145,7 +145,14 @@ public struct NamedParameter {
 protocol ParameterBox: AnyObject {
   var name: String? { get }
   var tensor: Tensor? { get set }
+  /// nil where there is no tensor.
+  var dtype: DType? { get }
   var isTrainable: Bool { get set }
+  /// Makes the tensor a leaf, which gradients come to.
+  func record() -> Node
+  func endRecord()
+  /// The tensor, in float32 and in memory that no other tensor shares: optimizers write to it.
+  func ownTensor() -> Tensor
 }
 
 /// What `@Parameter` may hold: a tensor, or one that may be absent (a bias).
@@ -182,6 +189,22 @@ public final class Parameter<Value: ParameterValue>: ParameterBox {
   public var wrappedValue: Value {
     get { Value.from(tensor) }
     set { tensor = newValue.parameterTensor }
+  }
+
+  // In place: every training step asks these of every parameter.
+  var dtype: DType? { tensor?.dtype }
+  func record() -> Node {
+    let leaf = Node(shape: tensor!.shape, dtype: tensor!.dtype)
+    tensor!.node = leaf
+    return leaf
+  }
+  func endRecord() { tensor?.node = nil }
+  func ownTensor() -> Tensor {
+    if !isKnownUniquelyReferenced(&tensor!.storage) || tensor!.storage.isBorrowed || tensor!.dtype != .float32 {
+      tensor = tensor!.cast(.float32).copy()
+    }
+    tensor!.storage.transposed = nil
+    return tensor!
   }
 }
 

@@ -13,7 +13,7 @@ package final class Node: @unchecked Sendable {
   package typealias Backward = (_ gradient: Tensor, _ inputs: [Node?]) -> Void
 
   let number: Int
-  let shape: Shape
+  package let shape: Shape
   let dtype: DType
   fileprivate(set) var inputs: [Node?]
   fileprivate var backward: Backward?
@@ -37,7 +37,7 @@ package final class Node: @unchecked Sendable {
   /// Adds `part` to the gradient.
   package func accumulate(_ part: Tensor) {
     precondition(part.shape == shape, "gradient of shape \(part.shape) for a value of shape \(shape)")
-    let part = part.stopGradient().cast(dtype)
+    let part = part.node == nil && part.dtype == dtype ? part : part.stopGradient().cast(dtype)
     guard let sum = gradient else {
       gradient = part
       return
@@ -122,8 +122,14 @@ extension Tensor {
 
   package func recorded(_ inputs: [Tensor], backward: @escaping Node.Backward) -> Tensor {
     guard nabla_recording_disabled() == 0, inputs.contains(where: { $0.node != nil }) else { return self }
+    return recorded(nodes: inputs.map(\.node), backward: backward)
+  }
+
+  /// The same for an operation that has collected the records of its inputs itself.
+  package func recorded(nodes: [Node?], backward: @escaping Node.Backward) -> Tensor {
+    guard nabla_recording_disabled() == 0, nodes.contains(where: { $0 != nil }) else { return self }
     var result = self
-    result.node = Node(shape: shape, dtype: dtype, inputs: inputs.map(\.node), backward: backward)
+    result.node = Node(shape: shape, dtype: dtype, inputs: nodes, backward: backward)
     return result
   }
 

@@ -113,7 +113,7 @@ package final class Storage: @unchecked Sendable {
   /// The same elements in bfloat16, which optimizers refresh as they step (see `Tensor.computeCopy`).
   package var bfloat16Copy: Storage?
   /// A matrix in this memory as `Tensor.perceptron` reads it; optimizers drop it as they step.
-  package var transposed: (offset: Int, shape: Shape, weights: Tensor)?
+  package var transposed: (offset: Int, shape: Shape, weights: Storage)?
 
   package init(bytes: Int) {
     self.bytes = bytes

@@ -3,7 +3,8 @@ import FoundationEssentials
 import Nabla
 import Yams
 
-/// `--config FILE` of `nabla pretrain`: a YAML file whose keys are the names of flags, and `files` for the text.
+/// `--config FILE` of `nabla pretrain` and `nabla rl train`: a YAML file whose keys are the names of flags, and `files`
+/// for the text to train on.
 ///
 /// ```yaml
 /// files: [corpus.txt]
@@ -12,11 +13,32 @@ import Yams
 /// tie-embeddings: false
 /// ```
 enum ConfigurationFile {
+  /// A command that takes one.
+  private struct Command {
+    let words: [String]
+    let options: any ParsableArguments.Type
+    /// The key that may hold several values.
+    let list: String
+    /// What has to stand beside a flag, so that it can be tried on its own.
+    let context: (_ flag: String) -> [String]
+  }
+
+  private static var commands: [Command] {
+    [
+      Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
+        flag == "allow-other-data" ? ["--resume=x"] : []
+      },
+      Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
+        ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
+      },
+    ]
+  }
+
   /// Replaces `--config FILE` by what the file says, before the user's own arguments, which therefore win.
   ///
   /// - Throws: `ValidationError` that names the file, and the line that cannot be used.
   static func expanded(_ arguments: [String]) throws -> [String] {
-    guard arguments.first == "pretrain" else { return arguments }
+    guard let command = commands.first(where: { arguments.starts(with: $0.words) }) else { return arguments }
     let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
     guard let place = arguments[..<end].firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) else {
       return arguments
@@ -31,13 +53,19 @@ enum ConfigurationFile {
       path = String(rest[place].dropFirst("--config=".count))
       rest.remove(at: place)
     }
-    var (flags, files) = try contents(of: path)
-    // Text named by the user, or a run to go on with, replaces the file's. What is no flag's value is such text.
-    if let own = try? PretrainFiles.parse(Array(rest.dropFirst())), !own.files.isEmpty { files = [] }
-    return [rest[0]] + flags + rest.dropFirst() + files
+    let (flags, list) = try contents(of: path, command)
+    let own = Array(rest.dropFirst(command.words.count))
+    // Several values that the user gives replace the file's.
+    if command.list == "files" {
+      // Text, or a run to go on with. What is no flag's value is text.
+      let named = (try? PretrainFiles.parse(own))?.files ?? []
+      return command.words + flags + own + (named.isEmpty ? list : [])
+    }
+    let isNamed = own.contains { $0 == "--\(command.list)" || $0.hasPrefix("--\(command.list)=") }
+    return command.words + flags + (isNamed || list.isEmpty ? [] : ["--\(command.list)"] + list) + own
   }
 
-  private static func contents(of path: String) throws -> (flags: [String], files: [String]) {
+  private static func contents(of path: String, _ command: Command) throws -> (flags: [String], list: [String]) {
     let text: String
     do {
       let bytes = try MappedFile(path: path).withBytes { Array($0) }
@@ -59,21 +87,23 @@ enum ConfigurationFile {
       throw ValidationError("--config \(path): the file should hold 'flag: value' lines")
     }
     var flags: [String] = []
-    var files: [String] = []
+    var values: [String] = []
     for (key, value) in mapping {
       let place = "--config \(path)" + (key.mark.map { ", line \($0.line)" } ?? "")
       guard let name = key.string else { throw ValidationError("\(place): a key is not a name") }
-      if name == "files" {
-        files += try list(value, place)
+      if name == command.list {
+        values += try list(name, value, place)
       } else {
-        flags += try flag(name.replacing("_", with: "-"), value, place)
+        flags += try flag(name.replacing("_", with: "-"), value, place, command)
       }
     }
-    return (flags, files)
+    return (flags, values)
   }
 
   /// The arguments that one line stands for, tried on their own so that an error names the line.
-  private static func flag(_ name: String, _ value: Yams.Node, _ place: String) throws -> [String] {
+  private static func flag(
+    _ name: String, _ value: Yams.Node, _ place: String, _ command: Command
+  ) throws -> [String] {
     if name == "config" { throw ValidationError("\(place): a configuration file cannot name another") }
     guard case .scalar(let scalar) = value, value.null == nil || !scalar.string.isEmpty else {
       throw ValidationError("\(place): '\(name)' should have one value")
@@ -88,23 +118,22 @@ enum ConfigurationFile {
     var problem = ""
     for (i, arguments) in candidates.enumerated() {
       do {
-        let known = ["resume", "allow-other-data"].contains(name) ? ["--resume=x"] : []
-        _ = try PretrainOptions.parse(name == "resume" ? arguments : known + arguments)
+        _ = try command.options.parse(command.context(name) + arguments)
         return i == 0 ? arguments : []
       } catch {
-        problem = PretrainOptions.message(for: error)
+        problem = command.options.message(for: error)
       }
     }
     throw ValidationError("\(place): \(problem)")
   }
 
-  private static func list(_ value: Yams.Node, _ place: String) throws -> [String] {
+  private static func list(_ name: String, _ value: Yams.Node, _ place: String) throws -> [String] {
     if let text = value.scalar?.string { return [text] }
     guard case .sequence(let items) = value else {
-      throw ValidationError("\(place): 'files' should be a path or a list of paths")
+      throw ValidationError("\(place): '\(name)' should be a value or a list of them")
     }
     return try items.map { item in
-      guard let text = item.scalar?.string else { throw ValidationError("\(place): 'files' holds something else") }
+      guard let text = item.scalar?.string else { throw ValidationError("\(place): '\(name)' holds something else") }
       return text
     }
   }

@@ -26,6 +26,11 @@ struct PolicyOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Environment steps between checkpoints; 0 for the last only (default: 100000).", valueName: "n"))
   var checkpointEvery: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Read flags from a YAML file of 'flag: value' lines; what is given here wins.", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var config: String?
   @Flag(help: "Print progress and messages on standard output, one JSON object a line, for programs to read.")
   var json = false
 

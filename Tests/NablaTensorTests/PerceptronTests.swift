@@ -97,6 +97,31 @@ struct PerceptronTests {
     }
   }
 
+  @Test(
+    "networks side by side give what each gives alone, and add up their input's gradients",
+    arguments: [([300, 4], [64, 64, 2], [40, 1]), ([7, 3], [5, 1], [9, 4, 3]), ([5, 4], [520, 2], [8, 1])]
+      as [(Shape, [Int], [Int])])
+  func sideBySide(_ shape: Shape, _ first: [Int], _ second: [Int]) {
+    let (a, b) = (Self.inputs(shape, first), Self.inputs(shape, second, seed: 30))
+    let factor = Tensor.numbers([shape[0], first.last! + second.last!], seed: 4)
+    func layers(_ tensors: ArraySlice<Tensor>) -> PerceptronLayers {
+      let middle = tensors.startIndex + tensors.count / 2
+      return PerceptronLayers(Array(tensors[..<middle]), Array(tensors[middle...]))
+    }
+    let inputs = a + b.dropFirst()
+    let together = valueAndGradient(at: inputs) { inputs in
+      let y = inputs[0].perceptrons([layers(inputs[1..<a.count]), layers(inputs[a.count...])], activation: .tanh)
+      return (y * factor).sum()
+    }
+    let alone = valueAndGradient(at: inputs) { inputs in
+      let parts = [Array(inputs[..<a.count]), [inputs[0]] + inputs[a.count...]]
+      let outputs = parts.map { Self.perceptron($0, $0.count / 2, .tanh) }
+      return (Tensor.concatenate(outputs, axis: 1) * factor).sum()
+    }
+    expectClose(together.value, Reference(alone.value))
+    for (mine, expected) in zip(together.gradients, alone.gradients) { expectClose(mine, Reference(expected)) }
+  }
+
   /// Every instruction set this CPU has, through the kernel itself.
   @Test("each instruction set", arguments: AttentionKernelTests.isas)
   func instructionSets(_ isa: nabla_attention_isa) {
@@ -109,8 +134,8 @@ struct PerceptronTests {
     }
     let (y, dx) = (Tensor(uninitialized: [45, 3]), Tensor(uninitialized: [45, 5]))
     let dy = Tensor.numbers([45, 3], seed: 9)
-    let saved = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, 45))])
-    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, 45))])
+    let saved = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, 1, 45))])
+    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, 1, 45))])
     let transposed = inputs[1...3].map { weight in
       let (outputs, inputs) = (Int64(weight.shape[0]), Int64(weight.shape[1]))
       let transposed = Tensor(uninitialized: [Int(nabla_perceptron_transposed_floats(inputs, outputs))])
@@ -129,9 +154,9 @@ struct PerceptronTests {
     point(&problem.biases, Array(inputs[4...6]))
     let dWeights = inputs[1...3].map { Tensor(uninitialized: $0.shape) }
     let dBiases = inputs[4...6].map { Tensor(uninitialized: $0.shape) }
-    nabla_perceptron_forward(&problem, 45, inputs[0].floats, saved.floats, y.floats, 1)
+    nabla_perceptron_forward(&problem, 1, 45, inputs[0].floats, saved.floats, y.floats, 1)
     nabla_perceptron_backward(
-      &problem, 45, saved.floats, dy.floats, scratch.floats, dx.floats,
+      &problem, 1, 45, saved.floats, dy.floats, scratch.floats, dx.floats,
       dWeights.map { $0.floats as UnsafeMutablePointer<Float>? },
       dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, 1)
     withExtendedLifetime(transposed) {}

@@ -183,6 +183,23 @@ extension ToolTests {
       }
     }
 
+    @Test(arguments: [
+      ("epocs: 2", ["line 1", "--epocs", "--epochs"]), ("seed: 1\nepochs: many", ["line 2", "--epochs", "many"]),
+      ("epochs: [1, 2]", ["line 1", "'epochs'", "one value"]), ("seeds: 0", ["line 1", "--seeds", "not 0"]),
+      ("algorithm: {a: b}", ["line 1", "'algorithm'"]), ("files: [text.txt]", ["line 1", "'files'", "one value"]),
+      ("- epochs", ["'flag: value'"]),
+    ])
+    func policyConfigurationNamesFileAndLine(_ yaml: String, _ says: [String]) throws {
+      try withFolder { folder in
+        try write(Array(yaml.utf8), to: folder + "/rl.yaml")
+        let result = try Tool.run(
+          ["rl", "train", "--environment", "CartPole-v1", "--config", folder + "/rl.yaml", "--output", folder + "/run"])
+        #expect(result.status == 64, "\(result.summary)")
+        for text in says + [folder + "/rl.yaml"] { #expect(result.errors.contains(text), "\(result.summary)") }
+        #expect(!FileManager.default.fileExists(atPath: folder + "/run"))
+      }
+    }
+
     @Test func absentConfiguration() throws {
       let result = try Tool.run(["pretrain", "--config", "/no/such.yaml"])
       #expect(result.status == 64, "\(result.summary)")

@@ -11,6 +11,38 @@ extension ToolTests {
       "4096", "--minibatch-size", "128", "--epochs", "4", "--learning-rate", "1e-3",
     ]
 
+    @Test func flagsOverrideTheConfiguration() throws {
+      try withFolder { folder in
+        let yaml = """
+          environment: CartPole-v1
+          algorithm: [ppo, a2c]
+          environments: 16
+          rollout_steps: 16
+          total-steps: 512
+          learning-rate: 2e-3
+          hidden-widths: 8,8
+          normalize-observations: true
+          anneal-learning-rate: false
+          json: false
+          """
+        try write(Array(yaml.utf8), to: folder + "/rl.yaml")
+        func train(_ flags: [String], _ run: String) throws -> String {
+          let result = try Tool.run(
+            ["rl", "train", "--config", folder + "/rl.yaml", "--output", folder + "/" + run] + flags)
+          try #require(result.status == 0, "\(result.summary)")
+          return folder + "/" + run
+        }
+        let one = try RunFolder.open(
+          train(["--algorithm", "ppo", "--total-steps=256", "--hidden-widths", "16"], "one"))
+        let setup = try one.configuration(as: PolicySetup.self)
+        let settings = try #require(setup.settings as? PPOConfiguration)
+        #expect(settings.totalSteps == 256 && settings.hiddenWidths == [16] && settings.environmentCount == 16)
+        #expect(settings.rolloutSteps == 16 && settings.learningRate == 2e-3)
+        #expect(settings.normalizesObservations && !settings.annealsLearningRate)
+        #expect(PolicyStudy.isStudy(try train([], "both")), "two algorithms")
+      }
+    }
+
     @Test func trainsEvaluatesAndReports() throws {
       try withFolder { folder in
         let run = folder + "/run"

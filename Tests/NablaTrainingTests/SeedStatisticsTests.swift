@@ -10,6 +10,15 @@ import Testing
     #expect(four.interquartileRange == 1.75...4.75 && four.median == 2.5)
   }
 
+  @Test func interquartileMeanIsSciPys() {
+    // scipy.stats.trim_mean(values, 0.25).
+    let ten = SeedStatistics([500, 500, 437.9, 500, 480.1, 500, 500, 499, 20, 500])
+    #expect(abs(ten.interquartileMean - 496.5166666666667) < 1e-9)
+    #expect(abs(SeedStatistics([3, 1, 4, 1, 5]).interquartileMean - 8.0 / 3) < 1e-12)
+    #expect(SeedStatistics([1, 2, 3, 10]).interquartileMean == 2.5)
+    #expect(SeedStatistics([7]).interquartileMean == 7)
+  }
+
   /// Of many values the bootstrap interval is that of the normal approximation: mean ± 1.96 σ/√n.
   @Test func intervalIsAboutTwoStandardErrors() throws {
     let values = (0..<100).map { Double(($0 * 37) % 100) }

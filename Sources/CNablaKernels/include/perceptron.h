@@ -9,8 +9,8 @@
 
 enum nabla_perceptron_activation { NABLA_PERCEPTRON_TANH = 0, NABLA_PERCEPTRON_RELU = 1 };
 
-/// The most layers, and the widest layer, that these kernels take.
-enum { NABLA_PERCEPTRON_MAX_LAYERS = 8, NABLA_PERCEPTRON_MAX_WIDTH = 512 };
+/// The most layers, the widest layer, and the most networks side by side, that these kernels take.
+enum { NABLA_PERCEPTRON_MAX_LAYERS = 8, NABLA_PERCEPTRON_MAX_WIDTH = 512, NABLA_PERCEPTRON_MAX_NETWORKS = 4 };
 
 /// Layer l has weights [widths[l + 1], widths[l]] and biases [widths[l + 1]], all float32.
 struct nabla_perceptron {
@@ -28,16 +28,16 @@ int64_t nabla_perceptron_transposed_floats(int64_t in, int64_t out);
 void nabla_perceptron_transpose(int64_t in, int64_t out, const float *weights, float *transposed);
 
 /// The floats of scratch that a forward pass needs.
-int64_t nabla_perceptron_forward_floats(const struct nabla_perceptron *p, int64_t rows);
-/// x: [rows, widths[0]] → y: [rows, widths[layerCount]]. `scratch`, 64-byte aligned, holds the activations afterwards,
-/// which the backward pass takes.
-void nabla_perceptron_forward(const struct nabla_perceptron *p, int64_t rows, const float *x, float *scratch, float *y,
-                              int32_t threadCount);
+int64_t nabla_perceptron_forward_floats(const struct nabla_perceptron *networks, int32_t count, int64_t rows);
+/// Networks that read the same x: [rows, inputs]; their outputs stand side by side, y: [rows, Σ outputs]. `scratch`,
+/// 64-byte aligned, holds the activations afterwards, which the backward pass takes.
+void nabla_perceptron_forward(const struct nabla_perceptron *networks, int32_t count, int64_t rows, const float *x,
+                              float *scratch, float *y, int32_t threadCount);
 
 /// The floats of scratch that a backward pass needs.
-int64_t nabla_perceptron_backward_floats(const struct nabla_perceptron *p, int64_t rows);
-/// From dy the gradients of all weights and biases, and of x where dx is not null. `saved` is the scratch of the forward
-/// pass.
-void nabla_perceptron_backward(const struct nabla_perceptron *p, int64_t rows, const float *saved, const float *dy,
-                               float *scratch, float *dx, float *const *dWeights, float *const *dBiases,
-                               int32_t threadCount);
+int64_t nabla_perceptron_backward_floats(const struct nabla_perceptron *networks, int32_t count, int64_t rows);
+/// From dy: [rows, Σ outputs] the gradients of all weights and biases, network after network, and of x, where dx is not
+/// null: [count, rows, inputs], to be added up. `saved` is the scratch of the forward pass.
+void nabla_perceptron_backward(const struct nabla_perceptron *networks, int32_t count, int64_t rows, const float *saved,
+                               const float *dy, float *scratch, float *dx, float *const *dWeights,
+                               float *const *dBiases, int32_t threadCount);

@@ -33,7 +33,14 @@ public final class MultilayerPerceptron: Module {
 
   /// x: [..., inputs] → [..., outputs].
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.perceptron(layers.map(\.weight), layers.map { $0.bias! }, activation: activation)
+    MultilayerPerceptron.sideBySide([self], x)
+  }
+
+  /// The outputs of several networks with one activation side by side, [..., Σ outputs], in one operation.
+  package static func sideBySide(_ networks: [MultilayerPerceptron], _ x: Tensor) -> Tensor {
+    x.perceptrons(
+      networks.map { PerceptronLayers($0.layers.map { $0.weight }, $0.layers.map { $0.bias! }) },
+      activation: networks[0].activation)
   }
 }
 

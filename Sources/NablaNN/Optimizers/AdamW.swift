@@ -17,7 +17,13 @@ public final class AdamW: Optimizer {
   public let weightDecay: Float
   private let decays: (String, Tensor) -> Bool
   public private(set) var step = 0
-  private var moments: [String: (m: Tensor, v: Tensor)] = [:]
+  private var moments: [String: Moments] = [:]
+
+  private final class Moments {
+    let m: Tensor
+    let v: Tensor
+    init(_ m: Tensor, _ v: Tensor) { (self.m, self.v) = (m, v) }
+  }
 
   public init(
     learningRate: @escaping Schedule, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8,
@@ -36,24 +42,23 @@ public final class AdamW: Optimizer {
     settings.correction1 = Float(1 - pow(Double(beta1), Double(step + 1)))
     settings.correction2 = Float(1 - pow(Double(beta2), Double(step + 1)))
     settings.gradient_scale = gradients.scale
-    model.forEachStepped(gradients) { parameter, gradient in
-      let weight = parameter.value
-      settings.weight_decay = decays(parameter.name, weight) ? weightDecay : 0
-      let (first, second) = moments(of: parameter.name, weight.shape)
+    model.forEachStepped(gradients) { parameter, weight, gradient in
+      settings.weight_decay = weightDecay != 0 && decays(parameter.name, weight) ? weightDecay : 0
+      let moments = moments(of: parameter.name, weight.shape)
       let copy = weight.storage.bfloat16Copy?.pointer.assumingMemoryBound(to: UInt16.self)
       parallelFor(weight.count, grain: elementGrain) { part in
         let i = part.lowerBound
         nabla_adamw_step(
-          Int64(part.count), settings, weight.floats + i, gradient.floats + i, first.floats + i, second.floats + i,
-          copy.map { $0 + i })
+          Int64(part.count), settings, weight.floats + i, gradient.floats + i, moments.m.floats + i,
+          moments.v.floats + i, copy.map { $0 + i })
       }
     }
     step += 1
   }
 
-  private func moments(of name: String, _ shape: Shape) -> (m: Tensor, v: Tensor) {
+  private func moments(of name: String, _ shape: Shape) -> Moments {
     if let known = moments[name] { return known }
-    let new = (m: Tensor.zeros(shape), v: Tensor.zeros(shape))
+    let new = Moments(.zeros(shape), .zeros(shape))
     moments[name] = new
     return new
   }
@@ -72,7 +77,7 @@ public final class AdamW: Optimizer {
     moments = [:]
     for name in Set(tables[0].keys).union(tables[1].keys) {
       let shape = (tables[0][name] ?? tables[1][name]!).shape
-      moments[name] = (tables[0][name] ?? .zeros(shape), tables[1][name] ?? .zeros(shape))
+      moments[name] = Moments(tables[0][name] ?? .zeros(shape), tables[1][name] ?? .zeros(shape))
     }
     self.step = step
   }

@@ -37,10 +37,9 @@ public final class Muon: Optimizer {
   public func update(_ model: Module, with gradients: Gradients) {
     let rate = learningRate(step)
     var others = gradients
-    model.forEachStepped(gradients) { parameter, gradient in
-      let weight = parameter.value
+    model.forEachStepped(gradients) { parameter, weight, gradient in
       guard isMatrix(parameter.name, weight) else { return }
-      others.tensors[parameter.name] = nil
+      others.remove(parameter.name)
       let g = gradient.scaledShifted(gradients.scale, 0)
       let u = (velocity[parameter.name] ?? .zeros(weight.shape)).mixed(momentum, g, 1 - momentum)
       velocity[parameter.name] = u

@@ -39,25 +39,15 @@ extension Optimizer {
 }
 
 extension Module {
-  /// Hands each parameter that has a gradient to `step`, with its float32 gradient.
-  func forEachStepped(_ gradients: Gradients, _ step: (NamedParameter, _ gradient: Tensor) -> Void) {
+  /// Hands each parameter that has a gradient to `step`, with its value, whose memory may be written to, and its float32
+  /// gradient.
+  func forEachStepped(
+    _ gradients: Gradients, _ step: (_ parameter: NamedParameter, _ value: Tensor, _ gradient: Tensor) -> Void
+  ) {
+    var next = 0
     for parameter in trainableParameters() {
-      guard let gradient = gradients.tensors[parameter.name] else { continue }
-      parameter.ownStorage()
-      step(parameter, gradient.cast(.float32))
+      guard let gradient = gradients.tensor(of: parameter.name, next: &next) else { continue }
+      step(parameter, parameter.box.ownTensor(), gradient.cast(.float32))
     }
-  }
-}
-
-extension NamedParameter {
-  /// Optimizers write in place: a parameter that shares its memory with another tensor is copied first.
-  func ownStorage() {
-    var tensor = box.tensor!
-    box.tensor = nil
-    if !isKnownUniquelyReferenced(&tensor.storage) || tensor.storage.isBorrowed || tensor.dtype != .float32 {
-      tensor = tensor.cast(.float32).copy()
-    }
-    tensor.storage.transposed = nil
-    box.tensor = tensor
   }
 }

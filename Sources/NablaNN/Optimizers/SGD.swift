@@ -25,8 +25,7 @@ public final class SGD: Optimizer {
     var settings = nabla_sgd_settings()
     (settings.learning_rate, settings.momentum) = (learningRate(step), momentum)
     (settings.gradient_scale, settings.nesterov) = (gradients.scale, nesterov ? 1 : 0)
-    model.forEachStepped(gradients) { parameter, gradient in
-      let weight = parameter.value
+    model.forEachStepped(gradients) { parameter, weight, gradient in
       settings.weight_decay = decays(parameter.name, weight) ? weightDecay : 0
       settings.first = velocity[parameter.name] == nil ? 1 : 0
       let u = velocity[parameter.name] ?? Tensor(uninitialized: weight.shape)

@@ -38,13 +38,17 @@ public final class PPO: Learner {
       // Learn: epochs over shuffled minibatches.
       var sums = UpdateSums()
       var metrics = UpdateMetrics()
+      func minibatch(_ rows: ArraySlice<Int>?) -> PolicyBatch {
+        let batch = rollout.batch(rows)
+        return c.normalizesAdvantages ? batch.normalizingAdvantages() : batch
+      }
+      let whole = c.minibatchSize == rollout.rows ? minibatch(nil) : nil
       epochs: for _ in 0..<c.epochs {
         let order = rollout.order(&session.shuffles, minibatchSize: c.minibatchSize)
         sums.beginEpoch()
         for start in stride(from: 0, to: rollout.rows, by: c.minibatchSize) {
           let size = min(c.minibatchSize, rollout.rows - start)
-          var batch = rollout.batch(order.map { $0[start..<start + size] })
-          if c.normalizesAdvantages { batch = batch.normalizingAdvantages() }
+          let batch = whole ?? minibatch(order.map { $0[start..<start + size] })
 
           // L = mean -min(r·Â, clip(r, 1 ± ε)·Â) + c_v·mean (V - R)² - c_H·H; see `ActorCritic.loss`.
           var statistics = nabla_policy_statistics()

@@ -52,34 +52,28 @@ extension ActorCritic {
     var policy = output.distribution
     var settings = settings
     var statistics = nabla_policy_statistics()
-    let policyGradient = Tensor(uninitialized: output.policy.shape)
-    let valueGradient = output.isShared ? policyGradient : Tensor(uninitialized: output.value.shape)
+    let outputGradient = Tensor(uninitialized: output.tensor.shape)
     let deviationGradient = output.logStandardDeviation.map { Tensor(uninitialized: $0.shape) }
     let actions = Actions(batch.actions)
     var kernelBatch = nabla_policy_batch(
       rows: Int64(batch.advantages.count), discrete: actions.discrete, numbers: actions.continuous,
       old_log_probabilities: batch.oldLogProbabilities.map { UnsafePointer($0.floats) },
       advantages: batch.advantages.floats, returns: batch.returns.floats, old_values: batch.oldValues.floats,
-      values: output.values, value_stride: Int64(output.valueStride))
+      values: output.tensor.floats + output.actionCount, value_stride: Int64(output.stride))
     let scratch = output.scratch
     // What the kernel has pointers to must not be given back before it returns.
     let loss = withExtendedLifetime((output, batch, scratch)) {
       nabla_policy_gradient(
-        &policy, &kernelBatch, &settings, policyGradient.floats, deviationGradient?.floats,
-        valueGradient.floats + (output.isShared ? output.actionCount : 0), &statistics, scratch.floats)
+        &policy, &kernelBatch, &settings, outputGradient.floats, deviationGradient?.floats,
+        outputGradient.floats + output.actionCount, &statistics, scratch.floats)
     }
     // The gradients were made for an upstream gradient of 1, which is what a loss has.
-    var inputs = [output.policy]
-    var gradients = [policyGradient]
-    if !output.isShared {
-      inputs.append(output.value)
-      gradients.append(valueGradient)
-    }
+    var (inputs, gradients) = ([output.tensor], [outputGradient])
     if let deviations = output.logStandardDeviation, let deviationGradient {
       inputs.append(deviations)
       gradients.append(deviationGradient)
     }
-    let result = Tensor(Float(loss)).recorded(inputs) { upstream, nodes in
+    let result = Tensor(Float(loss)).recorded(inputs) { [gradients] upstream, nodes in
       let factor = upstream.item()
       for (node, gradient) in zip(nodes, gradients) {
         node?.accumulate(factor == 1 ? gradient : gradient * Tensor(factor))

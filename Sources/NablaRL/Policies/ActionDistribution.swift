@@ -5,8 +5,8 @@ extension ActorCritic.Output {
   /// The distributions over actions, for the kernels. The pointers live as long as the output.
   var distribution: nabla_policy {
     nabla_policy(
-      n: Int64(actionCount), stride: Int64(isShared ? actionCount + 1 : actionCount),
-      continuous: logStandardDeviation == nil ? 0 : 1, parameters: policy.floats,
+      n: Int64(actionCount), stride: Int64(stride), continuous: logStandardDeviation == nil ? 0 : 1,
+      parameters: tensor.floats,
       log_deviations: logStandardDeviation.map { UnsafePointer($0.floats) })
   }
 
@@ -25,28 +25,27 @@ extension ActorCritic.Output {
     // What the kernel has pointers to must not be given back before it returns.
     withExtendedLifetime((self, scratch)) {
       nabla_policy_sample(
-        &distribution, Int64(policy.shape[0]), noise, actions.discrete, actions.continuous, logProbabilities,
+        &distribution, Int64(tensor.shape[0]), noise, actions.discrete, actions.continuous, logProbabilities,
         scratch.floats)
     }
   }
 
   /// ln π of given actions.
   func logProbabilities(of actions: Actions) -> Tensor {
-    let result = Tensor(uninitialized: [policy.shape[0]])
+    let result = Tensor(uninitialized: [tensor.shape[0]])
     let scratch = scratch
     var distribution = distribution
     withExtendedLifetime((self, scratch)) {
       nabla_policy_log_probabilities(
-        &distribution, Int64(policy.shape[0]), actions.discrete, actions.continuous, result.floats, scratch.floats)
+        &distribution, Int64(tensor.shape[0]), actions.discrete, actions.continuous, result.floats, scratch.floats)
     }
     return result
   }
 
   /// The most likely action of each row.
   func likeliest(into actions: Actions) {
-    let stride = isShared ? actionCount + 1 : actionCount
-    for row in 0..<policy.shape[0] {
-      let parameters = policy.floats + row * stride
+    for row in 0..<tensor.shape[0] {
+      let parameters = tensor.floats + row * stride
       if let numbers = actions.continuous {
         (numbers + row * actionCount).update(from: parameters, count: actionCount)
       } else {

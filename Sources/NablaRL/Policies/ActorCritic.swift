@@ -42,34 +42,27 @@ public final class ActorCritic: Module {
 
   /// What the network says of some observations.
   struct Output {
-    /// [B, A] or, of a shared network, [B, A + 1].
-    let policy: Tensor
-    /// [B, 1], or the same tensor as `policy` of a shared network.
-    let value: Tensor
+    /// [B, A + 1]: the policy's outputs, then V; or [B, A] without V.
+    let tensor: Tensor
     /// A.
     let actionCount: Int
-    let isShared: Bool
     let logStandardDeviation: Tensor?
 
-    /// V of each row, `valueStride` apart.
-    var values: UnsafeMutablePointer<Float> { value.floats + (isShared ? actionCount : 0) }
-    var valueStride: Int { isShared ? actionCount + 1 : 1 }
+    /// From one row to the next.
+    var stride: Int { tensor.shape[1] }
   }
 
   /// observations: [B, O].
   func callAsFunction(_ observations: Tensor) -> Output {
-    let policy = (shared ?? self.policy!)(observations)
-    return Output(
-      policy: policy, value: value.map { $0(observations) } ?? policy, actionCount: architecture.actionSpace.count,
-      isShared: shared != nil, logStandardDeviation: logStandardDeviation)
+    output(shared.map { $0(observations) } ?? MultilayerPerceptron.sideBySide([policy!, value!], observations))
   }
 
-  /// The policy's part alone: what acting needs.
-  func actionOutput(_ observations: Tensor) -> Output {
-    let policy = (shared ?? self.policy!)(observations)
-    return Output(
-      policy: policy, value: policy, actionCount: architecture.actionSpace.count, isShared: shared != nil,
-      logStandardDeviation: logStandardDeviation)
+  /// Without V, unless one network gives both: what acting needs.
+  func actionOutput(_ observations: Tensor) -> Output { output((shared ?? policy!)(observations)) }
+
+  private func output(_ tensor: Tensor) -> Output {
+    Output(
+      tensor: tensor, actionCount: architecture.actionSpace.count, logStandardDeviation: logStandardDeviation)
   }
 
   /// V of observations [B, O] → [B].
@@ -88,12 +81,7 @@ public final class ActorCritic: Module {
       let output = actionOutput(observations)
       let actions = output.actionCount
       let parameters =
-        output.isShared
-        ? Tensor(
-          (0..<observations.shape[0] * actions).map {
-            output.policy.floats[$0 / actions * (actions + 1) + $0 % actions]
-          }, [observations.shape[0], actions])
-        : output.policy
+        output.stride == actions ? output.tensor : output.tensor.split([actions, 1], axis: 1)[0]
       return architecture.actionSpace.isDiscrete ? parameters.softmax() : parameters
     }
   }

@@ -12,6 +12,43 @@ public enum Activation: String, Sendable, Codable, CaseIterable {
   }
 }
 
+/// The layers of a multilayer perceptron: weights W_l: [out_l, in_l] and biases b_l: [out_l], float32, where in_l is out
+/// of the layer before.
+package struct PerceptronLayers {
+  fileprivate let weights: [Tensor]
+  fileprivate let biases: [Tensor]
+
+  package init(_ weights: [Tensor], _ biases: [Tensor]) { (self.weights, self.biases) = (weights, biases) }
+
+  fileprivate var outputs: Int { weights[weights.count - 1].shape[0] }
+  fileprivate var isRecorded: Bool {
+    weights.contains { $0.node != nil } || biases.contains { $0.node != nil }
+  }
+
+  /// Whether the kernels take these layers; stops the program if they do not fit each other.
+  fileprivate func fit(inputs: Int) -> Bool {
+    precondition(
+      weights.count == biases.count && !weights.isEmpty,
+      "perceptron: \(weights.count) weights and \(biases.count) biases")
+    var (width, fits) = (inputs, weights.count <= NABLA_PERCEPTRON_MAX_LAYERS)
+    for l in weights.indices {
+      let (weight, bias) = (weights[l].shape, biases[l].shape)
+      precondition(
+        weight.count == 2 && weight[1] == width && bias.count == 1 && bias[0] == weight[0],
+        "perceptron: weight \(weight) and bias \(bias) for an input of width \(width)")
+      fits = fits && width > 0 && width <= NABLA_PERCEPTRON_MAX_WIDTH
+      width = weight[0]
+    }
+    return fits && width > 0 && width <= NABLA_PERCEPTRON_MAX_WIDTH
+  }
+
+  fileprivate func callAsFunction(_ x: Tensor, _ activation: Activation) -> Tensor {
+    var y = x.linear(weights[0], bias: biases[0])
+    for l in weights.indices.dropFirst() { y = activation(y).linear(weights[l], bias: biases[l]) }
+    return y
+  }
+}
+
 extension Tensor {
   /// A multilayer perceptron: linear layers with an activation between them, y = W_L·a(… a(W₁·x + b₁) …) + b_L.
   ///
@@ -24,77 +61,94 @@ extension Tensor {
   ///   - biases: b_l: [out_l].
   /// - Returns: [..., out_L] for self [..., in_1].
   public func perceptron(_ weights: [Tensor], _ biases: [Tensor], activation: Activation = .tanh) -> Tensor {
-    precondition(
-      weights.count == biases.count && !weights.isEmpty,
-      "perceptron: \(weights.count) weights and \(biases.count) biases")
-    var width = shape.last!
-    var fits = weights.count <= NABLA_PERCEPTRON_MAX_LAYERS && dtype == .float32
-    for (weight, bias) in zip(weights, biases) {
-      precondition(
-        weight.rank == 2 && weight.shape[1] == width && bias.shape == [weight.shape[0]],
-        "perceptron: weight \(weight.shape) and bias \(bias.shape) for an input of width \(width)")
-      fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
-      width = weight.shape[0]
-    }
-    fits = fits && width <= NABLA_PERCEPTRON_MAX_WIDTH && width > 0
-    guard fits else {
-      var y = linear(weights[0], bias: biases[0])
-      for (weight, bias) in zip(weights, biases).dropFirst() { y = activation(y).linear(weight, bias: bias) }
-      return y
-    }
-    return fusedPerceptron(weights, biases, activation, width)
+    perceptrons([PerceptronLayers(weights, biases)], activation: activation)
   }
 
-  private func fusedPerceptron(
-    _ weights: [Tensor], _ biases: [Tensor], _ activation: Activation, _ width: Int
-  ) -> Tensor {
-    var problem = nabla_perceptron(weights, biases, activation)
-    let rows = Int64(count / shape.last!)
-    let y = Tensor(uninitialized: shape.replacing(rank - 1, with: width))
-    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(&problem, rows))])
-    // The problem has pointers to what these hold.
-    withExtendedLifetime((weights, biases)) {
-      nabla_perceptron_forward(&problem, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
+  /// Several perceptrons of the same input, their outputs side by side: [..., Σ out_L]. One record and one kernel call,
+  /// in which the threads share the rows of all networks.
+  package func perceptrons(_ networks: [PerceptronLayers], activation: Activation) -> Tensor {
+    let inputs = shape.last!
+    var fits = dtype == .float32 && networks.count <= NABLA_PERCEPTRON_MAX_NETWORKS
+    for network in networks { fits = network.fit(inputs: inputs) && fits }
+    guard fits else {
+      let outputs = networks.map { $0(self, activation) }
+      return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
     }
-    guard nabla_recording_disabled() == 0,
-      node != nil || weights.contains(where: { $0.node != nil }) || biases.contains(where: { $0.node != nil })
-    else { return y }
-    let (inputs, inputShape) = ([self] + weights + biases, shape)
-    let (weights, biases) = (weights.map { $0.stopGradient() }, biases.map { $0.stopGradient() })
-    return y.recorded(inputs) { [problem] dy, nodes in
-      var problem = problem
-      let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(&problem, rows))])
-      let dx = nodes[0].map { _ in Tensor(uninitialized: inputShape) }
-      let dWeights = weights.map { Tensor(uninitialized: $0.shape) }
-      let dBiases = biases.map { Tensor(uninitialized: $0.shape) }
+    let problem = networks.map { nabla_perceptron($0, activation) }
+    let (rows, networkCount) = (Int64(count / inputs), Int32(networks.count))
+    let y = Tensor(uninitialized: shape.replacing(rank - 1, with: networks.reduce(0) { $0 + $1.outputs }))
+    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(problem, networkCount, rows))])
+    // The problem has pointers to what the networks hold.
+    withExtendedLifetime(networks) {
+      nabla_perceptron_forward(
+        problem, networkCount, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
+    }
+    guard nabla_recording_disabled() == 0, node != nil || networks.contains(where: \.isRecorded) else { return y }
+    // First that of x, then of each network those of its weights and those of its biases.
+    var nodes = [node]
+    var memory: [Storage] = []
+    for network in networks {
+      for weight in network.weights {
+        nodes.append(weight.node)
+        memory.append(weight.storage)
+      }
+      for bias in network.biases { nodes.append(bias.node) }
+    }
+    return y.recorded(nodes: nodes) { [shape] dy, nodes in
+      let elements = shape.elementCount
+      let dx = nodes[0].map { _ in Tensor(uninitialized: [problem.count, elements]) }
+      var dWeights: [Tensor] = []
+      var dBiases: [Tensor] = []
+      for network in problem {
+        for l in 0..<Int(network.layerCount) {
+          let (inputs, outputs) = network.size(ofLayer: l)
+          dWeights.append(Tensor(uninitialized: [outputs, inputs]))
+          dBiases.append(Tensor(uninitialized: [outputs]))
+        }
+      }
+      let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(problem, networkCount, rows))])
       let dy = dy.cast(.float32)
-      withExtendedLifetime((weights, dy)) {
+      withExtendedLifetime((memory, dy)) {
         nabla_perceptron_backward(
-          &problem, rows, scratch.floats, dy.floats, workspace.floats, dx?.floats,
+          problem, networkCount, rows, scratch.floats, dy.floats, workspace.floats, dx?.floats,
           dWeights.map { $0.floats as UnsafeMutablePointer<Float>? },
           dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, Int32(Threads.count))
       }
-      if let dx { nodes[0]!.accumulate(dx) }
-      for (node, gradient) in zip(nodes.dropFirst(), dWeights + dBiases) { node?.accumulate(gradient) }
+      if let dx {
+        for network in problem.indices { nodes[0]!.accumulate(dx[network].reshaped(shape)) }
+      }
+      var (place, first) = (1, 0)
+      for network in problem {
+        let layers = first..<first + Int(network.layerCount)
+        for gradients in [dWeights, dBiases] {
+          for l in layers {
+            nodes[place]?.accumulate(gradients[l])
+            place += 1
+          }
+        }
+        first = layers.upperBound
+      }
     }
   }
 
   /// The weights [out, in] as the kernels read them going forward: made once, and anew when an optimizer has stepped.
-  fileprivate var transposedWeights: Tensor {
-    if let known = storage.transposed, known.offset == offset, known.shape == shape { return known.weights }
+  fileprivate var transposedWeights: UnsafePointer<Float> {
+    if let known = storage.transposed, known.offset == offset, known.shape == shape {
+      return UnsafePointer(known.weights.pointer.assumingMemoryBound(to: Float.self))
+    }
     let (outputs, inputs) = (Int64(shape[0]), Int64(shape[1]))
     let transposed = Tensor(uninitialized: [Int(nabla_perceptron_transposed_floats(inputs, outputs))])
     nabla_perceptron_transpose(inputs, outputs, floats, transposed.floats)
-    storage.transposed = (offset, shape, transposed)
-    return transposed
+    storage.transposed = (offset, shape, transposed.storage)
+    return UnsafePointer(transposed.floats)
   }
 }
 
 extension nabla_perceptron {
   /// Pointers to layers, which must outlive it.
-  fileprivate init(_ weights: [Tensor], _ biases: [Tensor], _ activation: Activation) {
+  fileprivate init(_ layers: PerceptronLayers, _ activation: Activation) {
     self.init()
-    layerCount = Int32(weights.count)
+    layerCount = Int32(layers.weights.count)
     self.activation = activation == .tanh ? NABLA_PERCEPTRON_TANH : NABLA_PERCEPTRON_RELU
     func fill<Field, Element>(_ field: inout Field, _ count: Int, _ element: (Int) -> Element) {
       withUnsafeMutableBytes(of: &field) { bytes in
@@ -102,10 +156,17 @@ extension nabla_perceptron {
         for l in 0..<count { elements[l] = element(l) }
       }
     }
-    let layers = weights.count
-    fill(&widths, layers + 1) { l in Int32(l == 0 ? weights[0].shape[1] : weights[l - 1].shape[0]) }
-    fill(&self.weights, layers) { l in UnsafePointer(weights[l].floats) as UnsafePointer<Float>? }
-    fill(&transposed, layers) { l in UnsafePointer(weights[l].transposedWeights.floats) as UnsafePointer<Float>? }
-    fill(&self.biases, layers) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
+    let (weights, biases, count) = (layers.weights, layers.biases, layers.weights.count)
+    fill(&widths, count + 1) { l in Int32(l == 0 ? weights[0].shape[1] : weights[l - 1].shape[0]) }
+    fill(&self.weights, count) { l in UnsafePointer(weights[l].floats) as UnsafePointer<Float>? }
+    fill(&transposed, count) { l in weights[l].transposedWeights as UnsafePointer<Float>? }
+    fill(&self.biases, count) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
+  }
+
+  fileprivate func size(ofLayer l: Int) -> (inputs: Int, outputs: Int) {
+    withUnsafeBytes(of: widths) { bytes in
+      let widths = bytes.bindMemory(to: Int32.self)
+      return (Int(widths[l]), Int(widths[l + 1]))
+    }
   }
 }

@@ -10,7 +10,7 @@ func seedsSection(_ source: ReportSource) throws -> ReportSection? {
     let interval = s.meanInterval.map { "\(digits($0.lowerBound)) to \(digits($0.upperBound))" } ?? "–"
     return """
       <tr><td>\(escapedHTML(group.algorithm))</td><td>\(results.count)</td><td>\(digits(s.mean))</td>
-      <td>\(interval)</td><td>\(digits(quartiles.lowerBound)) to \(digits(quartiles.upperBound))</td>
+      <td>\(interval)</td><td>\(digits(s.interquartileMean))</td><td>\(digits(quartiles.lowerBound)) to \(digits(quartiles.upperBound))</td>
       <td>\(digits(s.values[0]))</td><td>\(digits(s.values[s.values.count - 1]))</td></tr>
       """
   }
@@ -25,10 +25,11 @@ func seedsSection(_ source: ReportSource) throws -> ReportSection? {
       <div class="chart"><canvas id="chart-seeds" role="img" aria-label="Return over environment steps"></canvas></div>
       </figure>
       <div class="card wide"><table class="results"><thead><tr><th>algorithm</th><th>seeds</th><th>mean return</th>
-      <th>95 % interval of the mean</th><th>middle half of the seeds</th><th>worst</th><th>best</th></tr></thead>
+      <th>95 % interval of the mean</th><th>interquartile mean</th><th>middle half of the seeds</th><th>worst</th><th>best</th></tr></thead>
       <tbody>\(rows.joined(separator: "\n"))</tbody></table></div>
       <p class="note">At the end of training. The interval is a bootstrap over seeds (10,000 samples, percentiles): with
-      few seeds it is too narrow rather than too wide.</p>
+      few seeds it is too narrow rather than too wide. The interquartile mean leaves out the lowest and the highest
+      quarter of the seeds.</p>
       \(try jsonIsland(id: "seeds-data", [chart]))
       """,
     script: "const chartsData = \"seeds-data\";\n" + curvesScript, needsCharts: true)
