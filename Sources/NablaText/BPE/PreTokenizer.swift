@@ -13,6 +13,10 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   case qwen2
   /// Qwen 3.5: as Qwen 2 with combining marks among the letters.
   case qwen35
+  /// Tekken (Mistral Nemo and later): cuts at changes from small to capital letters; every digit on its own.
+  case tekken
+  /// GPT-4o: as Tekken with digits in groups of three, and contractions at the ends of words.
+  case gpt4o = "gpt-4o"
   /// Every digit on its own; all else stays together (SmolLM and StarCoder, before ``gpt2``).
   case digits
   /// Runs of digits; all else stays together.
@@ -28,7 +32,16 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case .qwen35:
       #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"#
         + #"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .tekken: Self.caseAware(digits: #"\p{N}"#)
+    case .gpt4o: Self.caseAware(digits: #"\p{N}{1,3}"#, contractions: "(?i:'s|'t|'re|'ve|'m|'ll|'d)?")
     }
+  }
+
+  private static func caseAware(digits: String, contractions: String = "") -> String {
+    let (upper, lower) = (#"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#, #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#)
+    return #"[^\r\n\p{L}\p{N}]?"# + upper + "*" + lower + "+" + contractions
+      + #"|[^\r\n\p{L}\p{N}]?"# + upper + "+" + lower + "*" + contractions
+      + "|" + digits + #"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
   }
 
   private static func lineAware(digits: String) -> String {
@@ -93,6 +106,8 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case .llama3: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3)
     case .qwen2: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 1)
     case .qwen35: MarkAwareScanner.endOfWord(in: bytes, from: start)
+    case .tekken: CaseAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 1, contractions: false)
+    case .gpt4o: CaseAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3, contractions: true)
     case .digits: WordScan.endOfDigits(in: bytes, from: start, isolated: true)
     case .digitRuns: WordScan.endOfDigits(in: bytes, from: start, isolated: false)
     }
@@ -121,6 +136,17 @@ enum WordScan {
     while position < bytes.count {
       let (found, length) = CharacterClassifier.classify(bytes, at: position)
       if found == .number { break }
+      position += length
+    }
+    return position
+  }
+
+  /// The end of the run of at most `limit` digits at `start`.
+  static func endOfGroup(ofDigits limit: Int, in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    var position = start
+    for _ in 0..<limit where position < bytes.count {
+      let (found, length) = CharacterClassifier.classify(bytes, at: position)
+      if found != .number { break }
       position += length
     }
     return position

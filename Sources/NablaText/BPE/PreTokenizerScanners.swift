@@ -22,7 +22,7 @@ enum LineAwareScanner {
     let next = start + firstLength
     switch first {
     case .letter: return WordScan.endOfRun(.letter, in: bytes, from: next)
-    case .number: return endOfDigits(in: bytes, from: start, limit: digitsInGroup)
+    case .number: return WordScan.endOfGroup(ofDigits: digitsInGroup, in: bytes, from: start)
     case .other, .space: break
     }
     let second = next < bytes.count ? CharacterClassifier.classify(bytes, at: next).class : nil
@@ -33,16 +33,6 @@ enum LineAwareScanner {
     let spaces = WordScan.endOfRun(.space, in: bytes, from: start)
     if let lineEnd = bytes[start..<spaces].lastIndex(where: isLineEnd) { return lineEnd + 1 }
     return WordScan.endOfSpaces(in: bytes, from: start)
-  }
-
-  private static func endOfDigits(in bytes: UnsafeBufferPointer<UInt8>, from start: Int, limit: Int) -> Int {
-    var position = start
-    for _ in 0..<limit where position < bytes.count {
-      let (found, length) = CharacterClassifier.classify(bytes, at: position)
-      if found != .number { break }
-      position += length
-    }
-    return position
   }
 
   static func endOfLineEnds(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {

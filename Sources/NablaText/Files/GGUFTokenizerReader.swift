@@ -131,6 +131,8 @@ struct GGUFTokenizerReader {
       return Cut(steps: [.qwen2], normalizer: .unicode(.nfc))
     case "stablelm2", "grok-2", "solar-open": return Cut(steps: [.qwen2])
     case "qwen35": return Cut(steps: [.qwen35])
+    case "tekken": return Cut(steps: [.tekken], prefersWholeWords: true, addsBOS: true)
+    case "gpt-4o", "llama4": return Cut(steps: [.gpt4o])
     default: return nil
     }
   }
@@ -139,7 +141,7 @@ struct GGUFTokenizerReader {
     let name = try metadata.string(Self.prefix + "pre", default: "gpt-2")
     guard let cut = Self.cut(name) else {
       throw unsupported(
-        "pre", String(reflecting: name), "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35 and their kin")
+        "pre", String(reflecting: name), "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and their kin")
     }
     let tokens = try tokens()
     let kinds = try kinds(count: tokens.count)

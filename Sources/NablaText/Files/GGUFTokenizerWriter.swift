@@ -77,7 +77,7 @@ struct GGUFTokenizerWriter {
 
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("gpt2")
-    let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35"]
+    let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35", "tekken", "gpt-4o"]
     guard
       let name = names.first(where: {
         let cut = GGUFTokenizerReader.cut($0)!

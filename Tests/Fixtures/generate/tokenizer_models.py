@@ -28,6 +28,11 @@ QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{
 QWEN35 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 LLAMA3 = QWEN2.replace(r"\p{N}|", r"\p{N}{1,3}|")
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+TEKKEN = (rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*|\p{{N}}"
+          r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+GPT4O = (TEKKEN.replace(f"{LOWER}+|", f"{LOWER}+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|")
+         .replace(f"{LOWER}*|", f"{LOWER}*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|").replace(r"|\p{N}|", r"|\p{N}{1,3}|"))
 MARK = "\u2581"
 
 
@@ -42,8 +47,10 @@ def texts():
         "a <tool> b", "atoolb a tool b  tool  ", "x<left>y   <left>  z", "x<right>   y", "word wordy sword WORD", "CAF\u00c9 caf\u00e9 Stra\u00dfe \u0130",
         "http://a.b/c?d=e&f#g", "(a)[b]{c}<d>", "....", "!!!???", "a" * 60, "ab" * 55, "^" * 70, " " * 70, "\n" * 20, "\u00e9" * 40, "<0x41><0x0A>",
         "\ufffd \ue000 \U000e0001 \U00010ffff"[:6], "The quick brown fox.\nJumps!", "x = {'a': [1, 2.5e-3], \"b\": None}",
+        "HTMLParser parseHTML XMLHttpRequest iPhone McDonald's WE'LL 'Sa", "\u0391\u0392\u0393\u03b1\u03b2 \u01c5\u01c5a \u02b0A\u02b0 \u65e5A\u672c \u65e5a \u0301ABC \u0301\u0301 .\u0301A",
+        "//a/b\n/ (/\r\n/) \u0301/\n", "A\u0301B\u0301c\u0301 \u65e5\u672c\u8a9eABCabc's\u00d1and\u00fa",
     ]
-    alphabet = list("abcdefgT'. \n\t09,!") + list("\u00e9\u0301\u4e16\u0661\u00a0\u3000\u2581\U0001f642\u0928\u094d") + ["  ", "ing", " the", "\r\n", "</s>", " tool "]
+    alphabet = list("abcdefgTAB/'. \n\t09,!") + list("\u00e9\u0301\u4e16\u0661\u00a0\u3000\u2581\U0001f642\u0928\u094d") + ["  ", "ing", " the", "\r\n", "</s>", " tool "]
     source = random.Random(11)
     return fixed + ["".join(source.choices(alphabet, k=source.randrange(1, 50))) for _ in range(60)]
 
@@ -227,6 +234,7 @@ def main():
         "llama3": byte_level(split(LLAMA3), regex=False, template="<s> $A", ignore_merges=True),
         "qwen2": byte_level(split(QWEN2), normalizers.NFC(), regex=False),
         "qwen35": byte_level(split(QWEN35), regex=False),
+        "tekken": byte_level(split(TEKKEN), regex=False), "gpt-4o": byte_level(split(GPT4O), regex=False),
         "added": byte_level(normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), added=ADDED, template="<s> $A </s>"),
         "nfd": byte_level(normalizer=normalizers.NFD()), "nfkd": byte_level(normalizer=normalizers.NFKD()),
         "llama2": sp_bpe(bpe, "llama2"), "mistral": sp_bpe(bpe, "mistral"), "gemma": sp_bpe(bpe, "gemma"),
