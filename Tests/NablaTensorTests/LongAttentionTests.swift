@@ -5,7 +5,8 @@ import Testing
 /// The longest texts: too long for a whole reference, so that some rows of each result are computed in float64.
 @Suite("Attention over 32,768 positions")
 struct LongAttentionTests {
-  private let (time, size) = (32_768, 16)
+  private let time = 32_768
+  private let size = 16
 
   private func numbers(_ seed: Int) -> Tensor { .numbers([1, time, 1, size], seed: seed, in: -2...2) }
 
@@ -41,11 +42,13 @@ struct LongAttentionTests {
       let weights = scores.map { exp($0 - highest) / sum }
       let inner = (0...i).map { product(row(rows[3], i), row(rows[2], $0)) }  // dy · v_j
       let mean = product(weights, inner)
+      // Rounding errors of float32 sums grow as the root of the number of terms.
+      let bound = max(2e-6, 3e-7 * Double(i + 1).squareRoot())
       for c in 0..<size {
         let y = (0...i).reduce(0) { $0 + weights[$1] * rows[2][$1 * size + c] }
         let dq = (0...i).reduce(0) { $0 + scale * weights[$1] * (inner[$1] - mean) * rows[1][$1 * size + c] }
-        #expect(abs(found[0][i * size + c] - y) < 1e-5)
-        #expect(abs(found[1][i * size + c] - dq) < 1e-5)
+        #expect(abs(found[0][i * size + c] - y) < bound)
+        #expect(abs(found[1][i * size + c] - dq) < bound)
       }
       for j in last where i >= last.lowerBound && j <= i {
         for c in 0..<size {
