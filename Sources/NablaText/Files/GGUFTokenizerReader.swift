@@ -141,7 +141,8 @@ struct GGUFTokenizerReader {
     let name = try metadata.string(Self.prefix + "pre", default: "gpt-2")
     guard let cut = Self.cut(name) else {
       throw unsupported(
-        "pre", String(reflecting: name), "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and their kin")
+        "pre", String(reflecting: name),
+        "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and their kin")
     }
     let tokens = try tokens()
     let kinds = try kinds(count: tokens.count)

@@ -81,7 +81,9 @@ extension TokenizerReader {
         let scanner = PreTokenizer.allCases.first(where: { $0.pattern == pattern })
       else {
         let found = value["pattern"]?["Regex"]?.string ?? value["pattern"]?.serialized() ?? "absent"
-        throw unsupported(field + ".pattern", String(reflecting: found), "those of GPT-2, Llama 3, Qwen 2, Qwen 3.5, Tekken and GPT-4o")
+        throw unsupported(
+          field + ".pattern", String(reflecting: found),
+          "those of GPT-2, Llama 3, Qwen 2, Qwen 3.5, Tekken and GPT-4o")
       }
       return scanner
     case let type: throw unsupported(field, type ?? "absent", "Split, Digits and ByteLevel")
