@@ -23,7 +23,7 @@ let reportScript = #"""
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", action);
       },
       formats: {
-        plain: value => plain.format(value),
+        plain: value => plain.format(value + 0),  // charts mark the zero of a negative axis as -0
         scaled: value => withSuffix(value, ["", " k", " M", " G", " T"]),
         bytes: value => withSuffix(value, [" B", " kB", " MB", " GB", " TB"]),
         exponential: value => value === 0 ? "0" : value.toExponential(1),
