@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "kernel.h"
+#include "threads.h"
 
 #if !__has_include(<oneapi/dnnl/dnnl.h>)
 #error "oneDNN is missing: install it with 'apt-get install libdnnl-dev' (or run 'make setup')"
@@ -36,7 +37,8 @@ struct operand {
 };
 struct key {
   struct nabla_convolution problem;
-  int64_t pass;
+  int32_t pass;
+  int32_t threads;  // that oneDNN divides the primitive among, now or later
 };
 struct entry {
   struct key key;
@@ -193,7 +195,7 @@ static struct entry *lookup(const struct key *key, dnnl_status_t *status) {
     used = 0;
     slot = hash(key) % TABLE;
   }
-  *status = create(&key->problem, (int32_t)key->pass, &table[slot]);
+  *status = create(&key->problem, key->pass, &table[slot]);
   if (*status) return NULL;
   table[slot].key = *key;
   used++;
@@ -222,6 +224,7 @@ int32_t nabla_convolution_run(const struct nabla_convolution *problem, int32_t p
   memset(&key, 0, sizeof key);
   key.problem = *problem;
   key.pass = pass;
+  key.threads = nabla_thread_count();
   dnnl_status_t status = dnnl_success;
   struct entry *e = lookup(&key, &status);
   if (!e) return (int32_t)status;

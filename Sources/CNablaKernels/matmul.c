@@ -5,14 +5,20 @@
 #include <stdlib.h>
 #include "conversion.h"
 #include "kernel.h"
+#include "threads.h"
 
 #if !__has_include(<oneapi/dnnl/dnnl.h>)
 #error "oneDNN is missing: install it with 'apt-get install libdnnl-dev' (or run 'make setup')"
 #endif
 #include <oneapi/dnnl/dnnl.h>
 
-struct entry {
+// oneDNN divides a primitive among as many threads as there were when it was made.
+struct key {
   struct nabla_matmul problem;
+  int64_t threads;
+};
+struct entry {
+  struct key key;
   dnnl_primitive_t primitive;
   dnnl_memory_t a, b, bias, c;
 };
@@ -96,7 +102,6 @@ static dnnl_status_t create(const struct nabla_matmul *p, struct entry *e) {
     dnnl_primitive_desc_destroy(description);
   }
   if (!status) {
-    e->problem = *p;
     dnnl_memory_create(&e->a, REFERENCE(a), engine, DNNL_MEMORY_NONE);
     dnnl_memory_create(&e->b, REFERENCE(b), engine, DNNL_MEMORY_NONE);
     dnnl_memory_create(&e->c, REFERENCE(c), engine, DNNL_MEMORY_NONE);
@@ -109,9 +114,9 @@ static dnnl_status_t create(const struct nabla_matmul *p, struct entry *e) {
   return status;
 }
 
-static uint64_t hash(const struct nabla_matmul *p) {
-  uint64_t words[sizeof *p / 8], h = 1469598103934665603u;
-  memcpy(words, p, sizeof words);
+static uint64_t hash(const struct key *key) {
+  uint64_t words[sizeof *key / 8], h = 1469598103934665603u;
+  memcpy(words, key, sizeof words);
   for (unsigned i = 0; i < sizeof words / 8; i++) h = (h ^ words[i]) * 1099511628211u, h ^= h >> 29;
   return h;
 }
@@ -125,17 +130,19 @@ static struct entry *lookup(const struct nabla_matmul *p, dnnl_status_t *status)
     table = calloc(TABLE, sizeof *table);
     dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
   }
-  uint64_t slot = hash(p) % TABLE;
+  const struct key key = {*p, nabla_thread_count()};
+  uint64_t slot = hash(&key) % TABLE;
   for (; table[slot].primitive; slot = (slot + 1) % TABLE)
-    if (!memcmp(&table[slot].problem, p, sizeof *p)) return &table[slot];
+    if (!memcmp(&table[slot].key, &key, sizeof key)) return &table[slot];
   if (used == TABLE * 3 / 4) {
     for (int i = 0; i < TABLE; i++)
       if (table[i].primitive) destroy(&table[i]);
     used = 0;
-    slot = hash(p) % TABLE;
+    slot = hash(&key) % TABLE;
   }
   *status = create(p, &table[slot]);
   if (*status) return NULL;
+  table[slot].key = key;
   used++;
   return &table[slot];
 }

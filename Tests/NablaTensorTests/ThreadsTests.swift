@@ -1,3 +1,4 @@
+import Glibc
 import NablaTensor
 import Testing
 
@@ -49,5 +50,29 @@ struct ThreadsTests {
     let before = a.matmul(b).array(of: Float.self)
     #expect(Threads.whileHeld { a.sum(axis: 1).count } == 300)
     #expect(a.matmul(b).array(of: Float.self) == before)
+  }
+
+  @Test("a product divided among one thread is divided among two when there are two")
+  func moreThreads() async {
+    // In a process of its own, where only these products take time.
+    await #expect(processExitsWith: .success) {
+      func seconds(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+      }
+      let (a, b) = (Tensor.full([512, 512], 1), Tensor.full([512, 512], 1))
+      /// Processor time that other threads take, for each second that this one takes.
+      func shareOfOthers() -> Double {
+        let (all, mine) = (seconds(CLOCK_PROCESS_CPUTIME_ID), seconds(CLOCK_THREAD_CPUTIME_ID))
+        for _ in 0..<50 { _ = a.matmul(b) }
+        let here = seconds(CLOCK_THREAD_CPUTIME_ID) - mine
+        return (seconds(CLOCK_PROCESS_CPUTIME_ID) - all - here) / here
+      }
+      Threads.count = 1
+      precondition(shareOfOthers() < 0.1)
+      Threads.count = 2
+      precondition(shareOfOthers() > 0.5)
+    }
   }
 }
