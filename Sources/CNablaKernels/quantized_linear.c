@@ -85,8 +85,8 @@ struct region {
   const struct nabla_quantized_weight *weights;
   int64_t count, panels;
   float *y;
+  const float *addend;
   int64_t stride;
-  bool accumulate;
   const struct quantized_kernels *kernels;
   int32_t threads;
   struct share *left;  // each thread's panels still to do
@@ -112,8 +112,8 @@ static void run_panel(const struct region *r, int64_t panel) {
       .type = w->type,
       .bias = w->bias ? w->bias + row : NULL,
       .y = r->y + w->column + row,
+      .addend = r->addend ? r->addend + w->column + row : NULL,
       .stride = r->stride,
-      .accumulate = r->accumulate,
   };
   r->kernels->run(&task);
 }
@@ -139,7 +139,7 @@ static void run_panels(void *context, int32_t thread, int32_t threads) {
 }
 
 void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
-                            float *y, int64_t stride, bool accumulate, enum nabla_quantized_isa isa,
+                            float *y, const float *addend, int64_t stride, enum nabla_quantized_isa isa,
                             int32_t threadCount) {
   const enum nabla_quantized_isa best = nabla_quantized_best_isa();
   struct share left[MAX_THREADS];
@@ -148,8 +148,8 @@ void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_qu
       .weights = weights,
       .count = count,
       .y = y,
+      .addend = addend,
       .stride = stride,
-      .accumulate = accumulate,
       .kernels = tables[isa == NABLA_QUANTIZED_BEST || isa > best ? best : isa],
       .left = left,
   };

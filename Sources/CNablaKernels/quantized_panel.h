@@ -215,9 +215,9 @@ static inline INLINED const uint8_t *fetch(const uint8_t *next, int64_t bytes) {
   return next + WIDTH * bytes;
 }
 
-/// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, or y +=.
+/// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, plus the addend.
 static inline INLINED void tile(int rows, int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
-                                const struct panel_task *task, int64_t row, const floats start[2], bool adds) {
+                                const struct panel_task *task, int64_t row, const floats start[2], const float *addend) {
   const struct nabla_quantized_rows x = task->x;
   const int8_t *q = x.q + row * x.columns + from;
   const float *scales = x.scales + (row * x.columns + from) / 32;
@@ -246,30 +246,33 @@ static inline INLINED void tile(int rows, int group, bool wide, const struct pan
       total[r][1] += to_floats(sum[r][1]) * d * p->scale[g][1] + p->minimum[g][1] * s;
     }
   }
-  float *y = task->y + row * task->stride;
 #pragma clang loop unroll(full)
-  for (int r = 0; r < rows; r++, y += task->stride) {
+  for (int r = 0; r < rows; r++) {
+    float *y = task->y + (row + r) * task->stride;
+    const float *more = addend ? addend + (row + r) * task->stride : NULL;
     if (task->count == HEIGHT) {
       loose_floats *to = (loose_floats *)y;
-      to[0] = adds ? to[0] + total[r][0] : total[r][0];
-      to[1] = adds ? to[1] + total[r][1] : total[r][1];
+      const loose_floats *other = (const loose_floats *)more;
+      to[0] = more ? other[0] + total[r][0] : total[r][0];
+      to[1] = more ? other[1] + total[r][1] : total[r][1];
     } else {
       float values[HEIGHT];
       memcpy(values, total[r], sizeof values);
-      for (int64_t i = 0; i < task->count; i++) y[i] = adds ? y[i] + values[i] : values[i];
+      for (int64_t i = 0; i < task->count; i++) y[i] = more ? more[i] + values[i] : values[i];
     }
   }
 }
 
 #define TILE(R) \
-  case R: tile(R, group, wide, p, columns, from, task, row, start, adds); break;
+  case R: tile(R, group, wide, p, columns, from, task, row, start, addend); break;
 
 /// All rows of x over the panel.
 static inline INLINED void multiply(int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
-                                    const struct panel_task *task, const floats start[2], bool adds) {
+                                    const struct panel_task *task, const floats start[2],
+                                    const float *addend) {
   int64_t row = 0;
   for (; row + ROWS <= task->x.rows; row += ROWS)
-    tile(ROWS, group, wide, p, columns, from, task, row, start, adds);
+    tile(ROWS, group, wide, p, columns, from, task, row, start, addend);
   switch (task->x.rows - row) {
     TILE(1)
 #if ROWS > 2
@@ -285,16 +288,16 @@ static inline INLINED void multiply(int group, bool wide, const struct panel *p,
 }
 
 static void multiply_32(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                        const floats start[2], bool adds) {
-  multiply(32, false, p, columns, from, task, start, adds);
+                        const floats start[2], const float *addend) {
+  multiply(32, false, p, columns, from, task, start, addend);
 }
 static void multiply_32_wide(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                             const floats start[2], bool adds) {
-  multiply(32, true, p, columns, from, task, start, adds);
+                             const floats start[2], const float *addend) {
+  multiply(32, true, p, columns, from, task, start, addend);
 }
 static void multiply_16(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                        const floats start[2], bool adds) {
-  multiply(16, false, p, columns, from, task, start, adds);
+                        const floats start[2], const float *addend) {
+  multiply(16, false, p, columns, from, task, start, addend);
 }
 
 /// `columns` columns of a panel whose rows begin at x, while what stands at `next` is fetched.
@@ -327,8 +330,8 @@ static inline INLINED void multiply_one(enum nabla_block_type type, const struct
       s.sums += format.size / format.group;
       next = fetch(next, format.bytes);
     }
-    loose_floats *y = (loose_floats *)task->y + v;
-    *y = task->accumulate ? *y + s.total : s.total;
+    const loose_floats *addend = (const loose_floats *)task->addend;
+    ((loose_floats *)task->y)[v] = addend ? addend[v] + s.total : s.total;
   }
 }
 
@@ -381,7 +384,7 @@ static void run(const struct panel_task *task) {
 #undef CASE
     }
     (format.group == 16 ? multiply_16 : task->type == NABLA_Q8_0 ? multiply_32_wide : multiply_32)(
-        &p, n, from, task, start, task->accumulate || from > 0);
+        &p, n, from, task, start, from > 0 ? task->y : task->addend);
     start[0] = start[1] = (floats){0};
   }
 }

@@ -16,8 +16,8 @@ struct panel_task {
   enum nabla_block_type type;
   const float *bias;      // of the first row, or NULL
   float *y;               // the first row's column
-  int64_t stride;
-  bool accumulate;
+  const float *addend;    // the same of what is added to the products; y itself, perhaps, or NULL
+  int64_t stride;         // of both
 };
 
 struct quantized_kernels {

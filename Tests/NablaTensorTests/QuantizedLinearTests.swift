@@ -6,6 +6,13 @@ import Testing
 /// rounded numbers.
 @Suite("Quantized products")
 struct QuantizedLinearTests {
+  /// What is added to the products, and the number of which it consists.
+  enum Addend: Double, CaseIterable {
+    case none = 0
+    case result = 7
+    case another = 11
+  }
+
   static let sets = [NABLA_QUANTIZED_BASELINE, NABLA_QUANTIZED_AVX2, NABLA_QUANTIZED_VNNI]
     .filter { $0.rawValue <= nabla_quantized_best_isa().rawValue }.map(\.rawValue)
 
@@ -87,14 +94,16 @@ struct QuantizedLinearTests {
       let wide = weight.array(of: Double.self)
       let bias = Tensor.numbers([size.outputs], seed: 9)
       let (stride, column) = (size.outputs + 5, 3)
-      for accumulates in [false, true] {
+      for addend in Addend.allCases {
         let y = Tensor.full([size.rows, stride], 7)
+        let other = Tensor.full([size.rows, stride], 11)
         var part = nabla_quantized_weight(
           blocks: weight.pointer, rows: Int64(size.outputs), type: nabla_block_type(type.ggml), bias: bias.floats,
           column: Int64(column))
         withExtendedLifetime((weight, bias)) {
           nabla_quantized_linear(
-            rows, &part, 1, y.floats, Int64(stride), accumulates, nabla_quantized_isa(set), Int32(Threads.count))
+            rows, &part, 1, y.floats, addend == .none ? nil : (addend == .result ? y : other).floats, Int64(stride),
+            nabla_quantized_isa(set), Int32(Threads.count))
         }
         var worst = 0.0
         for r in 0..<size.rows {
@@ -103,7 +112,7 @@ struct QuantizedLinearTests {
               #expect(y.floats[r * stride + j] == 7, "outside the result")
               continue
             }
-            var sum = Double(bias.floats[j - column]) + (accumulates ? 7 : 0)
+            var sum = Double(bias.floats[j - column]) + addend.rawValue
             var magnitude = abs(sum)
             for k in 0..<columns {
               let scale = Double(rows.scales[(r * columns + k) / 32])

@@ -41,10 +41,10 @@ struct nabla_quantized_weight {
   int64_t column;     // of y, where this weight's outputs begin
 };
 
-/// y[:, column + j] = x·Wⱼ + bⱼ for each weight; added to y if `accumulate`. Rows of y are `stride` apart. Splits the work
-/// among threads; the bits do not depend on how many.
+/// y[:, column + j] = x·Wⱼ + bⱼ for each weight, plus the addend where there is one: it lies as y does, and may be y. Rows
+/// of both are `stride` apart. Splits the work among threads; the bits do not depend on how many.
 void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
-                            float *y, int64_t stride, bool accumulate, enum nabla_quantized_isa isa,
+                            float *y, const float *addend, int64_t stride, enum nabla_quantized_isa isa,
                             int32_t threadCount);
 
 /// The best instruction set that this CPU and these kernels have in common.

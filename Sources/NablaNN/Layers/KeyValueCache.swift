@@ -18,16 +18,36 @@ public final class KeyValueCache {
     fileprivate let number: Int
   }
 
+  /// Memory for several pages, large enough for the system to put it on huge pages of its own: attention looks at
+  /// every page of every sequence in each layer, and would miss the TLB all the time.
+  fileprivate final class Slab {
+    private static let bytes = 8 << 20
+    private let storage: Storage
+    private let count: Int
+    /// Where the pages begin that nobody has.
+    var free: [UnsafeMutableRawPointer]
+    var isUnused: Bool { free.count == count }
+
+    init(pageBytes: Int) {
+      let size = (pageBytes + 63) / 64 * 64
+      count = max(Slab.bytes / size, 1)
+      let storage = Storage(bytes: count * size)
+      self.storage = storage
+      free = (0..<count).reversed().map { storage.pointer + $0 * size }
+    }
+  }
+
   /// Memory for 64 positions of one sequence. Shared by forks; written only while it has one owner.
   fileprivate final class Page {
-    let storage: Storage
-    init(bytes: Int) { storage = Storage(bytes: bytes) }
+    let pointer: UnsafeMutableRawPointer
+    private let slab: Slab
 
-    func copy() -> Page {
-      let copy = Page(bytes: storage.bytes)
-      copy.storage.pointer.copyMemory(from: storage.pointer, byteCount: storage.bytes)
-      return copy
+    init(in slab: Slab) {
+      self.slab = slab
+      pointer = slab.free.removeLast()
     }
+
+    deinit { slab.free.append(pointer) }
   }
 
   fileprivate struct Content {
@@ -37,6 +57,7 @@ public final class KeyValueCache {
 
   let layout: CachePages
   private var contents: [Sequence: Content] = [:]
+  private var slabs: [Slab] = []
   private var next = 0
 
   public init(_ configuration: AttentionConfiguration, layers: Int, type: CacheType = .bfloat16) {
@@ -53,7 +74,10 @@ public final class KeyValueCache {
   /// A new sequence with the same positions so far.
   public func fork(_ sequence: Sequence) -> Sequence { insert(content(sequence)) }
 
-  public func remove(_ sequence: Sequence) { contents[sequence] = nil }
+  public func remove(_ sequence: Sequence) {
+    contents[sequence] = nil
+    slabs.removeAll(where: \.isUnused)
+  }
 
   /// Positions that a sequence holds.
   public func length(_ sequence: Sequence) -> Int { content(sequence).length }
@@ -77,6 +101,12 @@ public final class KeyValueCache {
     case .bfloat16: return heads * c.headSize * 2
     case .int8: return heads * (c.headSize + 4)
     }
+  }
+
+  private func newPage() -> Page {
+    if let slab = slabs.first(where: { !$0.free.isEmpty }) { return Page(in: slab) }
+    slabs.append(Slab(pageBytes: layout.bytes))
+    return Page(in: slabs.last!)
   }
 
   private func insert(_ content: Content) -> Sequence {
@@ -104,7 +134,7 @@ public final class KeyValueCache {
 
     fileprivate init(_ layout: CachePages, _ parts: [CachePages.Part], _ owners: [Page]) {
       (self.layout, self.parts, self.owners) = (layout, parts, owners)
-      pages = owners.map(\.storage.pointer)
+      pages = owners.map(\.pointer)
       positions = Tensor(parts.flatMap { part in (0..<part.count).map { Int32(part.start + $0) } })
     }
 
@@ -138,9 +168,11 @@ public final class KeyValueCache {
       contents[sequence] = nil  // so that pages of this sequence alone have one owner
       let (start, end) = (content.length, content.length + count)
       if start % CachePages.length != 0, !isKnownUniquelyReferenced(&content.pages[content.pages.count - 1]) {
-        content.pages[content.pages.count - 1] = content.pages[content.pages.count - 1].copy()
+        let copy = newPage()
+        copy.pointer.copyMemory(from: content.pages.last!.pointer, byteCount: layout.bytes)
+        content.pages[content.pages.count - 1] = copy
       }
-      while content.pages.count * CachePages.length < end { content.pages.append(Page(bytes: layout.bytes)) }
+      while content.pages.count * CachePages.length < end { content.pages.append(newPage()) }
       content.length = end
       parts.append(.init(start: start, count: count, row: row, firstPage: owners.count))
       owners += content.pages

@@ -25,17 +25,13 @@ extension Tensor {
     let constants = weights.map { LinearWeight($0, for: x.dtype) }
     let resultShape = shape.replacing(rank - 1, with: width)
     let resultType = residual == nil ? output ?? x.dtype : .float32
-    var y: Tensor
     if let residual {
       precondition(residual.shape == resultShape, "linear: residual \(residual.shape) for a result of \(resultShape)")
-      y = residual.stopGradient().cast(.float32).copy()
-    } else {
-      let isStored = constants.contains(where: \.isStored)
-      y = Tensor(uninitialized: resultShape, dtype: isStored ? .float32 : resultType)
     }
-    constants.multiply(
-      x, rows: rows, biases: biases?.map { $0.stopGradient().cast(.float32) }, into: y, accumulating: residual != nil)
-    y = y.cast(resultType)
+    let y = constants.multiply(
+      x, rows: rows, biases: biases?.map { $0.stopGradient().cast(.float32) },
+      residual: residual?.stopGradient().cast(.float32), shape: resultShape, type: resultType
+    ).cast(resultType)
     guard nabla_recording_disabled() == 0,
       node != nil || residual?.node != nil || weights.contains(where: { $0.node != nil })
         || biases?.contains(where: { $0.node != nil }) == true

@@ -53,7 +53,7 @@ struct LinearWeight {
     if multipliesIntegers(rows: rows) {
       withExtendedLifetime((self, bias)) {
         QuantizedRows(x, rows: rows).multiply(
-          [blocks(bias: bias, column: startC)], into: y, rowStrideC: stride, accumulating: accumulating)
+          [blocks(bias: bias, column: startC)], into: y, addend: accumulating ? y : nil, rowStrideC: stride)
       }
     } else if isStored && rows <= 8 {
       multiplyRows(x.cast(.float32), rows, bias, into: y, startC, stride, accumulating)
@@ -141,21 +141,29 @@ private struct QuantizedRows {
     self.rows = target
   }
 
-  /// y[:, column...] = x·Wᵀ + bias for each weight, or y +=, in one parallel region. The caller keeps what `weights` point
-  /// to.
-  func multiply(_ weights: [nabla_quantized_weight], into y: Tensor, rowStrideC: Int, accumulating: Bool) {
-    withExtendedLifetime(memory) {
+  /// y[:, column...] = x·Wᵀ + bias for each weight, plus the addend, in one parallel region. The caller keeps what
+  /// `weights` point to.
+  func multiply(_ weights: [nabla_quantized_weight], into y: Tensor, addend: Tensor?, rowStrideC: Int) {
+    withExtendedLifetime((memory, addend)) {
       nabla_quantized_linear(
-        rows, weights, Int64(weights.count), y.floats, Int64(rowStrideC), accumulating, NABLA_QUANTIZED_BEST,
+        rows, weights, Int64(weights.count), y.floats, addend?.floats, Int64(rowStrideC), NABLA_QUANTIZED_BEST,
         Int32(Threads.count))
     }
   }
 }
 
 extension [LinearWeight] {
-  /// y = x·Wᵢᵀ + bᵢ side by side, or y +=. x: [..., inputs], y: [rows, Σ outputs].
-  func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, into y: Tensor, accumulating: Bool) {
+  /// y = x·Wᵢᵀ + bᵢ side by side, plus a residual, for x [..., inputs].
+  ///
+  /// - Parameters:
+  ///   - shape: of y and of the float32 residual: [..., Σ outputs].
+  ///   - type: of y where all weights allow it. Stored weights, and a residual, need float32.
+  func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, residual: Tensor?, shape: Shape, type: DType) -> Tensor {
     let width = reduce(0) { $0 + $1.outputs }
+    // Products that write all of y at once add the residual as they do; the others add to a copy of it.
+    let addend = allSatisfy { $0.multipliesIntegers(rows: rows) } ? residual : nil
+    let accumulating = residual != nil && addend == nil
+    let y = accumulating ? residual!.copy() : Tensor(uninitialized: shape, dtype: contains(where: \.isStored) ? .float32 : type)
     var integers: [nabla_quantized_weight] = []
     integers.reserveCapacity(count)
     var start = 0
@@ -168,9 +176,11 @@ extension [LinearWeight] {
       }
       start += self[i].outputs
     }
-    guard !integers.isEmpty else { return }
+    guard !integers.isEmpty else { return y }
     withExtendedLifetime((self, biases)) {
-      QuantizedRows(x, rows: rows).multiply(integers, into: y, rowStrideC: width, accumulating: accumulating)
+      QuantizedRows(x, rows: rows).multiply(
+        integers, into: y, addend: accumulating ? y : addend, rowStrideC: width)
     }
+    return y
   }
 }
