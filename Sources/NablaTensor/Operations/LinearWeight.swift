@@ -163,7 +163,8 @@ extension [LinearWeight] {
     // Products that write all of y at once add the residual as they do; the others add to a copy of it.
     let addend = allSatisfy { $0.multipliesIntegers(rows: rows) } ? residual : nil
     let accumulating = residual != nil && addend == nil
-    let y = accumulating ? residual!.copy() : Tensor(uninitialized: shape, dtype: contains(where: \.isStored) ? .float32 : type)
+    let type = contains(where: \.isStored) ? .float32 : type
+    let y = accumulating ? residual!.copy() : Tensor(uninitialized: shape, dtype: type)
     var integers: [nabla_quantized_weight] = []
     integers.reserveCapacity(count)
     var start = 0
