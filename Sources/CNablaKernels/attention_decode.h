@@ -175,11 +175,12 @@ static void decodeChunk(
 // The sum over the chunks of one row and key-value head, in their order. partial: [chunks][group][2 + dp].
 static void decodeMerge(const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial) {
   const int64_t dp = paddedSize(p->headSize), group = p->queryHeadCount / p->keyValueHeadCount;
-  for (int64_t m = 0; chunks == 1 && m < group; m++) {
-    const float *state = partial + m * (2 + dp);
-    storeOutput(p, row, g * group + m, state + 2, state[1] == 0 ? 0 : 1 / state[1]);
-  }
-  for (int64_t m = 0; chunks > 1 && m < group; m++) {
+  for (int64_t m = 0; m < group; m++) {
+    if (chunks == 1) {
+      const float *state = partial + m * (2 + dp);
+      storeOutput(p, row, g * group + m, state + 2, state[1] == 0 ? 0 : 1 / state[1]);
+      continue;
+    }
     float highest = -INFINITY, sum = 0, o[NABLA_ATTENTION_MAX_HEAD_SIZE] = {0};
     for (int64_t t = 0; t < chunks; t++) {
       const float *state = partial + (t * group + m) * (2 + dp);

@@ -105,7 +105,6 @@ import Testing
     }
   }
 
-  /// A model's metadata and tensors, out of a file.
   /// A tokenizer that loads must also take any text, and give it back as text.
   @Sendable private static func loadTokenizer(_ bytes: [UInt8]) throws {
     let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).json"
@@ -115,6 +114,7 @@ import Testing
     _ = tokenizer.decode(try tokenizer.encode("The ∇ é 123 \u{1F600}\n"))
   }
 
+  /// A model's metadata and tensors, out of a file.
   @Sendable private static func loadGGUF(_ bytes: [UInt8]) throws {
     let path = NSTemporaryDirectory() + "nabla-fuzz-\(getpid()).gguf"
     defer { unlink(path) }
