@@ -2,8 +2,7 @@ import CNablaKernels
 
 /// How many threads operations use: those of oneDNN's pool, which our own kernels share.
 public enum Threads {
-  ///
-  /// It belongs to the calling thread: what other threads run keeps its own number, at first that of the cores.
+  /// The number of threads for what the calling thread runs; other threads have their own, at first that of the cores.
   public static var count: Int {
     get { Int(nabla_thread_count()) }
     set {

@@ -145,4 +145,27 @@ import Testing
     #expect(KeyValueCache.bytesPerPosition(c, layers: 28, type: .float32) == 57_344)
     #expect(KeyValueCache.bytesPerPosition(c, layers: 28, type: .int8) == 14_784)
   }
+
+  /// Pages are used again, and all memory goes back with the last sequence.
+  @Test func memoryGoesBack() async {
+    // In a process of its own: the statistics are of all tensors there are.
+    await #expect(processExitsWith: .success) {
+      let layer = AttentionConfiguration(width: 64, headCount: 4)
+      let cache = KeyValueCache(layer, layers: 40, type: .float32)
+      func read(_ count: Int) -> [KeyValueCache.Sequence] {
+        let sequences = (0..<count).map { _ in cache.add() }
+        _ = cache.extend(sequences.map { ($0, 150) })
+        return sequences
+      }
+      let before = Memory.statistics.current
+      let first = read(30)
+      let held = Memory.statistics.current
+      precondition(held - before >= cache.bytes && held - before < cache.bytes + (10 << 20))
+      for sequence in first[..<20] { cache.remove(sequence) }
+      let rest = read(20)
+      precondition(Memory.statistics.current == held, "the pages of removed sequences are used again")
+      for sequence in first[20...] + rest { cache.remove(sequence) }
+      withExtendedLifetime(cache) { precondition(Memory.statistics.current == before) }  // it keeps no empty slab
+    }
+  }
 }

@@ -14,7 +14,7 @@ void nabla_hold_threads(int32_t threadCount, void *context, void (*body)(void *c
 /// Whether this thread holds the others.
 bool nabla_holds_threads(void);
 
-/// The number of threads that `nabla_parallel` and oneDNN use: set once from `--threads`.
+/// The number of threads that oneDNN uses, and whoever calls `nabla_parallel` should: one number for each calling thread.
 void nabla_set_thread_count(int32_t count);
 int32_t nabla_thread_count(void);
 
