@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import Testing
 
@@ -49,6 +50,24 @@ import Testing
           #expect(error?.problem.contains(name) == true, "\(String(describing: error))")
         }
       }
+    }
+  }
+
+  /// Against the C library, which reads decimals exactly.
+  @Test func readsTheNearestDouble() throws {
+    var generator = SystemRandomNumberGenerator()
+    var texts = ["0.0", "-0.0", "0.1", "1.0", "-13.25", "9007199254740993.0", "0.000000000000000001", "4.35", "1.005"]
+    texts += ["9007199254740992.5", "9007199254740991.5", "4503599627370496.5", "4503599627370497.5", "0.30000000000000004"]
+    for _ in 0..<20_000 {
+      let digits = String(UInt64.random(in: 0..<1_000_000_000_000_000_000, using: &generator) >> UInt64.random(in: 0..<60))
+      let places = Int.random(in: 1...18, using: &generator)
+      let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+      texts.append((Bool.random() ? "-" : "") + padded.dropLast(places) + "." + padded.suffix(places))
+      texts.append("\(Float.random(in: -20...20, using: &generator))")
+    }
+    for text in texts {
+      let value = try #require(try JSONValue(parsing: text).double)
+      #expect(value.bitPattern == strtod(text, nil).bitPattern, "\(text)")
     }
   }
 

@@ -77,6 +77,19 @@ import Testing
     }
   }
 
+  /// Training on text in which a control token is spelled gives merges that no text needs.
+  @Test func mergesOfControlTokensAreLeftOut() throws {
+    let tokenizer = Self.tokenizers[3]
+    let text = tokenizer.tokenizerJSON()
+    try Fixtures.withTemporaryFolder { folder in
+      let path = folder + "/tokenizer.json"
+      let edited = text.replacing("\"merges\": [", with: "\"merges\": [[\"h\", \"<|endoftext|>\"],", maxReplacements: 1)
+      #expect(edited != text)
+      try Fixtures.write(Array(edited.utf8), to: path)
+      #expect(try TokenizerFolder.load(path).tokenizerJSON() == text)
+    }
+  }
+
   @Test func specialTokensKeepTheirIdsInTheVocabulary() throws {
     let json = try JSONValue(parsing: try CharacterTokenizer(corpus: ["ba"]).tokenizerJSON())
     #expect(json["model"]?["vocab"]?.object?.members.map(\.key) == ["<|endoftext|>", "a", "b"])
@@ -127,6 +140,7 @@ import Testing
     (setting("model", "merges", to: [["zq", "qz"]]), "model.merges[0]"),
     (setting("model", "merges", to: [["q", "Z"]]), "model.merges[0]"),
     (setting("model", "merges", to: [["t", "h"], ["t", "h"]]), "model.merges[1]"),
+    (setting("model", "merges", to: [["<|endoftext|>", "h"], ["t", "h"], ["t", "h"]]), "model.merges[2]: the pair"),
     (setting("model", "merges", to: [["t", "h"], ["a", 1]]), "model.merges[1]: expected two tokens"),
     (setting("model", "merges", to: [["t", "h"], 7]), "model.merges[1]: expected two tokens"),
     (setting("model", "merges", to: ["t h", "t h x"]), "model.merges[1]: expected two tokens"),

@@ -9,13 +9,16 @@ import Testing
   static let cases = try! JSONValue(contentsOfFile: folder + "cases.json")
   static let texts = cases["texts"]!.array!.map { $0.string! }
   static let names = cases["tokenizers"]!.object!.keys
-  static let ggufNames = ["smollm", "llama3", "qwen2", "llama2", "gemma", "t5", "bert"]
+  static let ggufNames = ["smollm", "llama3", "qwen2", "llama2", "gemma", "gemma-runs", "t5", "bert"]
 
   static func ids(_ value: JSONValue) -> [Int32] { value.array!.map { Int32($0.integer!) } }
 
   /// Checks the ids and the decoded text of every case, streamed too.
-  static func check(_ tokenizer: any Tokenizer, _ expected: JSONValue, _ texts: [String], _ name: String) throws {
-    for (i, text) in texts.enumerated() {
+  static func check(
+    _ tokenizer: any Tokenizer, _ expected: JSONValue, _ texts: [String], _ name: String,
+    where isSame: (String) -> Bool = { _ in true }
+  ) throws {
+    for (i, text) in texts.enumerated() where isSame(text) {
       // Hugging Face takes a byte token that is spelled out in a text for that token; SentencePiece does not.
       if name == "unigram", text.contains("<0x") { continue }
       let place: Comment = "\(name): \(String(reflecting: text))"
@@ -53,7 +56,9 @@ import Testing
   @Test(arguments: ggufNames)
   func aGGUFFileGivesTheSameIds(_ name: String) throws {
     let pretrained = try PretrainedTokenizer.load(Self.folder + name + ".gguf")
-    try Self.check(pretrained.tokenizer, Self.cases["tokenizers"]![name]!, Self.texts, name)
+    // GGUF files have runs as spaces, which the mark itself is not part of.
+    let isSame = { (text: String) in name != "gemma-runs" || !text.contains("\u{2581}") }
+    try Self.check(pretrained.tokenizer, Self.cases["tokenizers"]![name]!, Self.texts, name, where: isSame)
   }
 
   @Test(arguments: ["gpt2"] + ggufNames + ["mistral"])

@@ -57,7 +57,11 @@ package struct JSONReader {
       guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
       position &+= 1
       // Indented files are mostly spaces.
-      while position &+ 8 <= bytes.count, eightBytes(at: position) == 0x2020_2020_2020_2020 { position &+= 8 }
+      while position &+ 8 <= bytes.count {
+        let spaces = (eightBytes(at: position) ^ 0x2020_2020_2020_2020).trailingZeroBitCount / 8
+        position &+= spaces
+        if spaces < 8 { break }
+      }
     }
   }
 

@@ -1,11 +1,13 @@
 /// The merges of a byte-level vocabulary, from how files spell them.
 ///
 /// - Throws: What is wrong, and with which merge.
-func byteLevelMerges(_ stored: StoredMerges, _ tokens: TokenTable) throws(MergeProblem) -> BPEMerges {
+func byteLevelMerges(
+  _ stored: StoredMerges, _ tokens: TokenTable, _ added: [SpecialToken]
+) throws(MergeProblem) -> BPEMerges {
   var malformed = stored.firstMalformed
   let merges = stored.decoded(firstMalformed: &malformed)
   if let malformed { throw MergeProblem(rank: malformed, kind: .malformed) }
-  return try BPEMerges(merges, tokens)
+  return try BPEMerges(merges, tokens, without: Set(added.map { Array($0.content.utf8) }))
 }
 
 /// What is wrong with a merge in a file.
@@ -31,15 +33,15 @@ struct MergeProblem: Error {
 
 extension BPEMerges {
   /// The merges of a file, whose tokens are those of `tokens`.
-  init(_ stored: StoredMerges, _ tokens: TokenTable) throws(MergeProblem) {
+  ///
+  /// - Parameter absent: Tokens that `tokens` lacks because no text may become them. Merges from or to these are left
+  ///   out: vocabularies trained on text in which a control token was spelled have such.
+  init(_ stored: StoredMerges, _ tokens: TokenTable, without absent: Set<[UInt8]> = []) throws(MergeProblem) {
     if let rank = stored.firstMalformed { throw MergeProblem(rank: rank, kind: .malformed) }
-    let ids = tokens.ids(of: stored.bytes, ends: stored.ends)
-    if let token = ids.firstIndex(of: -1) {
-      throw MergeProblem(rank: token / 2, kind: token % 2 == 0 ? .left : .right)
-    }
+    var sides = tokens.ids(of: stored.bytes, ends: stored.ends)
     // One merge usually makes the token that the last one made, or the one after it, which saves looking it up.
     var made = -1
-    let results = stored.bytes.withUnsafeBufferPointer { bytes in
+    var results = stored.bytes.withUnsafeBufferPointer { bytes in
       (0..<stored.count).map { rank in
         let result = UnsafeBufferPointer(rebasing: bytes[stored.start(rank)..<Int(stored.ends[2 * rank + 1])])
         let next = tokens.has(made, result) ? made : made + 1
@@ -48,9 +50,27 @@ extension BPEMerges {
         return Int32(found ?? -1)
       }
     }
-    if let rank = results.firstIndex(of: -1) { throw MergeProblem(rank: rank, kind: .result) }
+    var ranks: [Int]?
+    if sides.contains(-1) || results.contains(-1) {
+      func missing(_ rank: Int) -> (MergeProblem.Kind, ArraySlice<UInt8>)? {
+        if sides[2 * rank] < 0 { return (.left, stored.left(rank)) }
+        if sides[2 * rank + 1] < 0 { return (.right, stored.right(rank)) }
+        return results[rank] < 0 ? (.result, stored.left(rank) + stored.right(rank)) : nil
+      }
+      var kept: [Int] = []
+      for rank in 0..<stored.count {
+        if let (kind, token) = missing(rank) {
+          if !absent.contains(Array(token)) { throw MergeProblem(rank: rank, kind: kind) }
+        } else {
+          kept.append(rank)
+        }
+      }
+      sides = kept.flatMap { [sides[2 * $0], sides[2 * $0 + 1]] }
+      results = kept.map { results[$0] }
+      ranks = kept
+    }
     var repeated: Int?
-    self.init(sides: ids, results: results, repeated: &repeated)
-    if let repeated { throw MergeProblem(rank: repeated, kind: .repeated) }
+    self.init(sides: sides, results: results, repeated: &repeated)
+    if let repeated { throw MergeProblem(rank: ranks?[repeated] ?? repeated, kind: .repeated) }
   }
 }

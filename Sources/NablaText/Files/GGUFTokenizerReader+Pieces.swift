@@ -21,12 +21,12 @@ extension GGUFTokenizerReader {
           throw malformed("tokens", "the byte token \(id) is not spelled <0xHH>")
         }
         bytes[byte] = Int32(id)
-      case .normal:
+      case .normal, .userDefined:
         guard String(validating: token, as: UTF8.self) != nil else {
           throw malformed("tokens", "the token \(id) is not UTF-8")
         }
         piece = token
-      case .unknown, .control, .userDefined, .unused: break
+      case .unknown, .control, .unused: break
       }
       content.append(piece)
     }

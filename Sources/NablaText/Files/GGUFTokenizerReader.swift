@@ -162,7 +162,7 @@ struct GGUFTokenizerReader {
     let stored = StoredMerges(merges)
     let pairs: BPEMerges
     do throws(MergeProblem) {
-      pairs = try byteLevelMerges(stored, table)
+      pairs = try byteLevelMerges(stored, table, special)
     } catch {
       throw malformed("merges[\(error.rank)]", error.reason(stored))
     }

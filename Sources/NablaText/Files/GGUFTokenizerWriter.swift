@@ -101,7 +101,9 @@ struct GGUFTokenizerWriter {
   mutating func add(_ tokenizer: PieceTokenizer, to metadata: inout GGUFMetadata) throws {
     let spellings = tokenizer.spellings()
     let pieces = tokenizer.vocabulary.pieces
-    for id in 0..<pieces.count where !pieces.bytes(of: id).isEmpty { set(id, spellings[id], .normal) }
+    for id in 0..<pieces.count where !pieces.bytes(of: id).isEmpty && kinds[id] == .unused {
+      set(id, spellings[id], .normal)
+    }
     for id in tokenizer.vocabulary.byteTokens.values { set(Int(id), spellings[Int(id)], .byte) }
     if let unknown = tokenizer.vocabulary.unknown { set(Int(unknown), spellings[Int(unknown)], .unknown) }
     var scores = [Float](repeating: 0, count: tokens.count)

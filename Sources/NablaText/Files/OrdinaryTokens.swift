@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// The tokens of `model.vocab` that are not added tokens too, in the order of their ids.
+/// The tokens of `model.vocab` that text may become by the model, in the order of their ids.
 struct OrdinaryTokens {
   private let vocabulary: StoredVocabulary
   /// The entry of each id; -1 where an id has none.
@@ -30,8 +30,11 @@ struct OrdinaryTokens {
 }
 
 extension TokenizerReader {
+  /// Those that are not among `added`.
+  ///
+  /// - Parameter keepsText: Whether added tokens that are text stay.
   /// - Throws: ``TokenizerError`` when an id is none, occurs twice, or is another token's among the added ones.
-  func ordinaryTokens(_ added: [SpecialToken]) throws -> OrdinaryTokens {
+  func ordinaryTokens(_ added: [SpecialToken], keepingText keepsText: Bool = false) throws -> OrdinaryTokens {
     guard let vocabulary = file.vocabulary, vocabulary.form == .object else {
       throw malformed("model.vocab", "expected an object")
     }
@@ -62,7 +65,7 @@ extension TokenizerReader {
         guard stored.elementsEqual(special.content.utf8) else {
           throw malformed(field(stored), "the id \(special.id) is the added token \(special.content)")
         }
-        entries[Int(special.id)] = -1
+        if special.isControl || !keepsText { entries[Int(special.id)] = -1 }
       }
     }
     while entries.last == -1 { entries.removeLast() }

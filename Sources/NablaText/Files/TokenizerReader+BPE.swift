@@ -25,7 +25,11 @@ extension TokenizerReader {
         "the token \(id) stands for the same bytes as another")
     }
     let pairs: BPEMerges
-    do throws(MergeProblem) { pairs = try byteLevelMerges(merges, tokens) } catch { throw malformed(error, merges) }
+    do throws(MergeProblem) {
+      pairs = try byteLevelMerges(merges, tokens, added)
+    } catch {
+      throw malformed(error, merges)
+    }
     let template = try template(added)
     if merges.count == 0, cut.steps == [.none], !cut.addsPrefixSpace, normalizer == nil, template == TokenTemplate(),
       added.allSatisfy({ $0.id >= 256 && $0.matching == SpecialToken.Matching() }), tokens.count == 256,

@@ -4,7 +4,9 @@ extension TokenizerReader {
   /// BPE over characters (Llama 2, Mistral, Gemma).
   func pieceMergesTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
     if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
-    var ordinary = try ordinaryTokens(added)
+    // Gemma's merges go through added tokens: runs of spaces and of line feeds.
+    var ordinary = try ordinaryTokens(added, keepingText: true)
+    var control = Set(added.filter(\.isControl).map { Array($0.content.utf8) })
     let fallsBack = model["byte_fallback"]?.bool ?? false
     var unknown: Int32?
     if let name = model["unk_token"]?.string {
@@ -13,12 +15,17 @@ extension TokenizerReader {
         throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab")
       }
       ordinary.remove(Int(unknown))
+      control.insert(Array(name.utf8))
     }
     let vocabulary = try pieceVocabulary(
       ordinary, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
     guard let list = file.merges else { throw malformed("model.merges", "expected an array") }
     let merges: BPEMerges
-    do throws(MergeProblem) { merges = try BPEMerges(list, vocabulary.pieces) } catch { throw malformed(error, list) }
+    do throws(MergeProblem) {
+      merges = try BPEMerges(list, vocabulary.pieces, without: control)
+    } catch {
+      throw malformed(error, list)
+    }
     return try pieceTokenizer(vocabulary, .merges(PieceMerges(merges, vocabulary)), added)
   }
 
@@ -29,7 +36,7 @@ extension TokenizerReader {
       throw malformed("model.vocab[\(entry)]", "expected a piece and its score")
     }
     var ordinary = OrdinaryTokens(list: list)
-    for token in added { ordinary.remove(Int(token.id)) }
+    for token in added where token.isControl { ordinary.remove(Int(token.id)) }
     var unknown: Int32?
     if let value = model["unk_id"], value != .null {
       unknown = try identifier(value, "model.unk_id")

@@ -73,11 +73,13 @@ public struct PieceTokenizer: Tokenizer {
   }
 
   public func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
-    if let token = specialTokens.token(id) {
+    let isPiece = id >= 0 && Int(id) < vocabulary.pieces.count && !vocabulary.pieces.bytes(of: Int(id)).isEmpty
+    // An added token that is a piece too, such as Gemma's runs of spaces, is decoded as that.
+    if !isPiece, let token = specialTokens.token(id) {
       bytes.append(contentsOf: token.content.utf8)
     } else if let byte = vocabulary.byte(of: id) {
       bytes.append(byte)
-    } else if id >= 0, Int(id) < vocabulary.pieces.count {
+    } else if isPiece {
       let mark = Array(Metaspace.mark.utf8)
       var piece = vocabulary.pieces.bytes(of: Int(id))
       while let first = piece.first {

@@ -13,14 +13,8 @@ struct Unigram: Sendable {
 
   init(_ pieces: TokenTable, scores: [Double]) {
     self.scores = scores
-    var trie = ByteTrie(byteCount: pieces.count * 5)
-    var least = Double.infinity
-    for id in 0..<pieces.count where !pieces.bytes(of: id).isEmpty {
-      trie.insert(pieces.bytes(of: id), Int32(id))
-      least = min(least, scores[id])
-    }
-    self.trie = trie
-    unknownScore = (scores.min() ?? least) - Self.unknownPenalty
+    trie = pieces.trie()
+    unknownScore = (scores.min() ?? .infinity) - Self.unknownPenalty
   }
 
   private struct Node: BitwiseCopyable {

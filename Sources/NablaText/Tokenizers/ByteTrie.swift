@@ -1,50 +1,91 @@
 /// Byte strings with a number each, found by walking along a text: all that begin at a place, or the longest.
+///
+/// Nodes stand in breadth-first order, so that a node is three numbers: its children follow one another, in the order
+/// of their bytes. Where only one string goes on, there are no more nodes, and the rest of the string is compared.
 struct ByteTrie: Sendable {
-  /// From a node and a byte to the next node.
-  private var edges: PairTable<Int32>
-  /// The number of the string that ends at each node, -1 where none does.
-  private var values: [Int32] = [-1]
+  private let strings: TokenBytes
+  /// The byte that leads to each node; the first node is the root.
+  private var bytes: [UInt8] = [0]
+  /// The first child of each node, and at the end the number of nodes.
+  private var firstChildren: [Int32] = []
+  /// The string that ends at each node, or the only one that goes through it; -1 where there is neither.
+  private var values: [Int32] = []
   private var isFirstByte = [Bool](repeating: false, count: 256)
 
-  /// - Parameter byteCount: About how many bytes the strings have.
-  init(byteCount: Int = 0) {
-    edges = PairTable(minimumCapacity: byteCount, placeholder: -1)
+  /// - Parameters:
+  ///   - strings: The number of a string is its place. Those without bytes are not there, and of equals the first is.
+  ///   - isIncluded: Whether the string of this number is there.
+  init(_ strings: TokenBytes = TokenBytes(), where isIncluded: (Int) -> Bool = { _ in true }) {
+    self.strings = strings
+    let included = (0..<strings.count).filter { !strings.isEmpty($0) && isIncluded($0) }.map(Int32.init)
+    var sorter = PrefixSorter(included)
+    var depth = 0
+    var endOfLevel = 1
+    var node = 0
+    // The strings that go through each node, as a range of those that the sorter has.
+    var ranges = [0..<included.count]
+    while node < ranges.count {
+      if node == endOfLevel { (depth, endOfLevel) = (depth + 1, ranges.count) }
+      let range = ranges[node]
+      firstChildren.append(Int32(ranges.count))
+      var value: Int32 = -1
+      if range.count == 1, node > 0 {
+        value = sorter.ids[range.lowerBound]
+      } else if !range.isEmpty {
+        sorter.sort(range, byByte: depth, of: strings)
+        var start = range.lowerBound
+        while start < range.upperBound {
+          let key = sorter.keys[start]
+          var end = start + 1
+          while end < range.upperBound, sorter.keys[end] == key { end += 1 }
+          if key < 0 {
+            value = sorter.ids[start]
+          } else {
+            bytes.append(UInt8(key))
+            ranges.append(start..<end)
+          }
+          start = end
+        }
+      }
+      values.append(value)
+      node += 1
+    }
+    firstChildren.append(Int32(ranges.count))
+    for child in 1..<Int(firstChildren[1]) { isFirstByte[Int(bytes[child])] = true }
   }
 
   var isEmpty: Bool { values.count == 1 }
-
-  /// Adds `string`, which must not be empty. A string that is there already keeps its number.
-  mutating func insert(_ string: some Sequence<UInt8>, _ value: Int32) {
-    var node: Int32 = 0
-    for byte in string {
-      if node == 0 { isFirstByte[Int(byte)] = true }
-      let key = PairTable<Int32>.key(node, Int32(byte))
-      if let next = edges[key] {
-        node = next
-      } else {
-        let next = Int32(values.count)
-        values.append(-1)
-        edges.set(key, next)
-        node = next
-      }
-    }
-    precondition(node != 0, "ByteTrie: an empty string")
-    if values[Int(node)] < 0 { values[Int(node)] = value }
-  }
 
   /// Calls `body` with the length and the number of every string that begins at `start`, the shortest first.
   @inline(__always)
   func forEachPrefix(
     of text: UnsafeBufferPointer<UInt8>, from start: Int, _ body: (_ length: Int, _ value: Int32) -> Void
   ) {
-    var node: Int32 = 0
+    var node = 0
     var position = start
-    while position < text.count, let next = edges[PairTable<Int32>.key(node, Int32(text[position]))] {
+    while position < text.count, let next = child(of: node, by: text[position]) {
       node = next
       position &+= 1
-      let value = values[Int(node)]
-      if value >= 0 { body(position &- start, value) }
+      let value = values[node]
+      if value < 0 { continue }
+      let length = strings.length(of: Int(value))
+      if length == position &- start {
+        body(length, value)
+      } else {
+        if strings.isPrefix(Int(value), of: text, from: start) { body(length, value) }
+        return
+      }
     }
+  }
+
+  @inline(__always)
+  private func child(of node: Int, by byte: UInt8) -> Int? {
+    var (low, high) = (Int(firstChildren[node]), Int(firstChildren[node &+ 1]))
+    while low < high {
+      let middle = (low &+ high) >> 1
+      if bytes[middle] < byte { low = middle &+ 1 } else { high = middle }
+    }
+    return low < Int(firstChildren[node &+ 1]) && bytes[low] == byte ? low : nil
   }
 
   func longestPrefix(of text: UnsafeBufferPointer<UInt8>, from start: Int) -> (length: Int, value: Int32)? {
@@ -65,6 +106,80 @@ struct ByteTrie: Sendable {
         }
       }
       return nil
+    }
+  }
+}
+
+/// Sorts strings by one byte after another: a radix sort from the front.
+private struct PrefixSorter {
+  private(set) var ids: [Int32]
+  /// By place in `ids`: the byte that the last sort of this place was by; -1, the least, for a string that had ended.
+  private(set) var keys: [Int16]
+  private var copy: [Int32]
+
+  init(_ ids: [Int32]) {
+    self.ids = ids
+    copy = ids
+    keys = Array(repeating: -1, count: ids.count)
+  }
+
+  /// Sorts a range of `ids` by the byte at `place`, and keeps the order of equals.
+  mutating func sort(_ range: Range<Int>, byByte place: Int, of strings: TokenBytes) {
+    strings.content.withUnsafeBufferPointer { content in
+      ids.withUnsafeMutableBufferPointer { ids in
+        keys.withUnsafeMutableBufferPointer { keys in
+          for index in range {
+            let id = Int(ids[index])
+            keys[index] = place < strings.length(of: id) ? Int16(content[strings.start(of: id) &+ place]) : -1
+          }
+          if range.count <= 32 {
+            Self.insertionSort(ids, keys, range)
+          } else {
+            copy.withUnsafeMutableBufferPointer { Self.countingSort(ids, keys, $0, range) }
+          }
+        }
+      }
+    }
+  }
+
+  private static func insertionSort(
+    _ ids: UnsafeMutableBufferPointer<Int32>, _ keys: UnsafeMutableBufferPointer<Int16>, _ range: Range<Int>
+  ) {
+    for index in range {
+      let (id, key) = (ids[index], keys[index])
+      var hole = index
+      while hole > range.lowerBound, keys[hole &- 1] > key {
+        (ids[hole], keys[hole]) = (ids[hole &- 1], keys[hole &- 1])
+        hole &-= 1
+      }
+      (ids[hole], keys[hole]) = (id, key)
+    }
+  }
+
+  private static func countingSort(
+    _ ids: UnsafeMutableBufferPointer<Int32>, _ keys: UnsafeMutableBufferPointer<Int16>,
+    _ copy: UnsafeMutableBufferPointer<Int32>, _ range: Range<Int>
+  ) {
+    // At 1 more than a key: how many have it.
+    var counts = [Int](repeating: 0, count: 257)
+    for index in range { counts[Int(keys[index]) + 1] += 1 }
+    // Where the next string of each key goes.
+    var places = counts
+    var start = range.lowerBound
+    for key in places.indices {
+      places[key] = start
+      start += counts[key]
+    }
+    for index in range {
+      let key = Int(keys[index]) + 1
+      copy[places[key]] = ids[index]
+      places[key] += 1
+    }
+    for index in range { ids[index] = copy[index] }
+    start = range.lowerBound
+    for (key, count) in counts.enumerated() {
+      for index in start..<(start + count) { keys[index] = Int16(key - 1) }
+      start += count
     }
   }
 }

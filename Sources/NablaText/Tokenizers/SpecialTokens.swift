@@ -13,20 +13,16 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
   init(_ tokens: [SpecialToken], normalizer: Normalizer?) {
     self.tokens = tokens
     indexOfID = Dictionary(tokens.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-    var asWritten = ByteTrie()
-    var normalized = ByteTrie()
-    for (index, token) in tokens.enumerated() {
-      if token.matching.isNormalized, let normalizer {
-        let content = Array(token.content.utf8).withUnsafeBufferPointer { normalizer.normalized($0) }
-        if !content.isEmpty { normalized.insert(content, Int32(index)) }
-      } else if token.matching.isNormalized {
-        normalized.insert(token.content.utf8, Int32(index))
-      } else {
-        asWritten.insert(token.content.utf8, Int32(index))
-      }
+    var asWritten = TokenBytes()
+    var normalized = TokenBytes()
+    for token in tokens {
+      let content = Array(token.content.utf8)
+      let isNormalized = token.matching.isNormalized
+      asWritten.append(isNormalized ? [] : content)
+      normalized.append(isNormalized ? content.withUnsafeBufferPointer { normalizer?.normalized($0) ?? content } : [])
     }
-    self.asWritten = asWritten
-    self.normalized = normalized
+    self.asWritten = ByteTrie(asWritten)
+    self.normalized = ByteTrie(normalized)
   }
 
   public var startIndex: Int { 0 }

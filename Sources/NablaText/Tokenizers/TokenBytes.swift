@@ -4,7 +4,7 @@ struct TokenBytes: Sendable {
   /// Where token `id` begins in `content`; one more entry than there are ids.
   private var starts: [Int32] = [0]
 
-  init(minimumCapacity: Int) { starts.reserveCapacity(minimumCapacity + 1) }
+  init(minimumCapacity: Int = 0) { starts.reserveCapacity(minimumCapacity + 1) }
 
   /// One more than the largest id.
   var count: Int { starts.count - 1 }
@@ -17,7 +17,18 @@ struct TokenBytes: Sendable {
     UnsafeBufferPointer(rebasing: content[Int(starts[id])..<Int(starts[id + 1])])
   }
 
-  func isEmpty(_ id: Int) -> Bool { starts[id] == starts[id + 1] }
+  @inline(__always)
+  func start(of id: Int) -> Int { Int(starts[id]) }
+
+  @inline(__always)
+  func length(of id: Int) -> Int { Int(starts[id &+ 1] &- starts[id]) }
+
+  func isEmpty(_ id: Int) -> Bool { length(of: id) == 0 }
+
+  /// Whether the bytes of `text` from `start` on begin with those of a token.
+  func isPrefix(_ id: Int, of text: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+    text.count - start >= length(of: id) && text[start..<(start + length(of: id))].elementsEqual(self[id])
+  }
 
   /// Gives the next id to `token`.
   mutating func append(_ token: some Collection<UInt8>) {

@@ -1,5 +1,3 @@
-import Glibc
-
 /// The tokens of a vocabulary as bytes, by id and by content.
 ///
 /// Looking a token up neither allocates nor builds a string: loading a vocabulary of 150,000 tokens looks up a million.
@@ -47,6 +45,9 @@ struct TokenTable: Sendable {
   var count: Int { tokens.count }
 
   func bytes(of id: Int) -> ArraySlice<UInt8> { tokens[id] }
+
+  /// The tokens for finding those that a text begins with.
+  func trie() -> ByteTrie { ByteTrie(tokens) }
 
   /// Whether `token` is what the token `id` is found by; `id` may be any number.
   @inline(__always)
@@ -111,9 +112,14 @@ struct TokenTable: Sendable {
   @inline(__always)
   private static func isEqual(_ tokens: TokenBytes, _ id: Int, _ token: UnsafeBufferPointer<UInt8>) -> Bool {
     tokens.content.withUnsafeBufferPointer { content in
-      let other = tokens.bytes(of: id, in: content)
-      return other.count == token.count
-        && (token.isEmpty || memcmp(other.baseAddress!, token.baseAddress!, token.count) == 0)
+      let (a, b) = (UnsafeRawBufferPointer(tokens.bytes(of: id, in: content)), UnsafeRawBufferPointer(token))
+      if a.count != b.count { return false }
+      var position = 0
+      while a.count &- position > 8 {
+        if word(a, at: position) != word(b, at: position) { return false }
+        position &+= 8
+      }
+      return lastWord(a) == lastWord(b)
     }
   }
 
@@ -121,22 +127,36 @@ struct TokenTable: Sendable {
     tokens.content.withUnsafeBufferPointer { Self.isEqual(tokens, a, tokens.bytes(of: b, in: $0)) }
   }
 
-  /// Eight bytes at a time, multiplied and folded.
+  /// Eight bytes at a time, multiplied and folded, as in wyhash.
   @inline(__always)
   private static func hash(_ token: UnsafeBufferPointer<UInt8>) -> UInt64 {
     let raw = UnsafeRawBufferPointer(token)
-    var hash = seed ^ UInt64(truncatingIfNeeded: token.count)
+    var hash = seed ^ UInt64(truncatingIfNeeded: raw.count)
     var position = 0
-    while position &+ 8 <= raw.count {
-      hash = mixed(hash ^ raw.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+    while raw.count &- position > 8 {
+      hash = mixed(hash ^ word(raw, at: position))
       position &+= 8
     }
-    var rest: UInt64 = 0
-    while position < raw.count {
-      rest = rest << 8 | UInt64(raw[position])
-      position &+= 1
+    return mixed(hash ^ lastWord(raw))
+  }
+
+  @inline(__always)
+  private static func word(_ raw: UnsafeRawBufferPointer, at position: Int) -> UInt64 {
+    raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+  }
+
+  /// The last eight bytes, or all there are, some of them twice: no loop over bytes.
+  @inline(__always)
+  private static func lastWord(_ raw: UnsafeRawBufferPointer) -> UInt64 {
+    let count = raw.count
+    if count >= 8 { return word(raw, at: count &- 8) }
+    if count >= 4 {
+      let first = raw.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
+      let last = raw.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+      return UInt64(first) << 32 | UInt64(last)
     }
-    return mixed(hash ^ rest)
+    if count == 0 { return 0 }
+    return UInt64(raw[0]) << 16 | UInt64(raw[count >> 1]) << 8 | UInt64(raw[count &- 1])
   }
 
   @inline(__always)

@@ -17,15 +17,6 @@ struct WordPieceVocabulary: Sendable {
 
   /// The tokens that begin words, and those that continue them.
   func tries() -> (beginnings: ByteTrie, continuations: ByteTrie) {
-    var beginnings = ByteTrie(byteCount: count * 4)
-    var continuations = ByteTrie(byteCount: count)
-    for id in 0..<count where !tokens.isEmpty(id) {
-      if continues[id] {
-        continuations.insert(tokens[id], Int32(id))
-      } else {
-        beginnings.insert(tokens[id], Int32(id))
-      }
-    }
-    return (beginnings, continuations)
+    (ByteTrie(tokens) { !continues[$0] }, ByteTrie(tokens) { continues[$0] })
   }
 }

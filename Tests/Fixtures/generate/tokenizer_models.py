@@ -102,6 +102,13 @@ def merges_by_score(vocab, scores):
     return [(m[0], m[1]) for m in sorted(merges, key=lambda m: m[2], reverse=True)]
 
 
+# Runs that Gemma has as tokens of their own, through which its merges go; some are looked for before normalization.
+RUNS = [
+    AddedToken("\n\n", normalized=False), AddedToken("\n\n\n", normalized=False), AddedToken(MARK * 2, normalized=False),
+    AddedToken(MARK * 3, normalized=False), AddedToken(MARK * 4, normalized=True),
+]
+
+
 def special_pieces(tokenizer, names=("<unk>", "<s>", "</s>")):
     tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in names])
 
@@ -120,9 +127,11 @@ def sp_bpe(processor, style):
         tokenizer.normalizer = normalizers.Replace(" ", MARK)
         tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     steps = [marks, decoders.ByteFallback(), decoders.Fuse()]
-    tokenizer.decoder = decoders.Sequence(steps + ([decoders.Strip(" ", 1, 0)] if style != "gemma" else []))
+    tokenizer.decoder = decoders.Sequence(steps + ([decoders.Strip(" ", 1, 0)] if "gemma" not in style else []))
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     special_pieces(tokenizer)
+    if style == "gemma-runs":
+        tokenizer.add_tokens(RUNS)
     return tokenizer
 
 
@@ -184,8 +193,12 @@ def byte_level_gguf(name, tokenizer, pre, **fields):
 def piece_gguf(name, model, processor, **fields):
     size = processor.get_piece_size()
     kind = lambda i: UNKNOWN if processor.is_unknown(i) else CONTROL if processor.is_control(i) else BYTE if processor.is_byte(i) else NORMAL
+    runs = [run.content for run in RUNS]
+    pieces = [processor.id_to_piece(i) for i in range(size)]
+    # As llama.cpp converts them.
+    spelled = [piece.replace(MARK, " ") if piece in runs else piece for piece in pieces]
     write_gguf(
-        name, model, [processor.id_to_piece(i) for i in range(size)], [kind(i) for i in range(size)],
+        name, model, spelled, [USER if pieces[i] in runs else kind(i) for i in range(size)],
         token_scores=[processor.get_score(i) for i in range(size)], bos_token_id=processor.bos_id(), eos_token_id=processor.eos_id(),
         unk_token_id=processor.unk_id(), **fields)
 
@@ -217,6 +230,7 @@ def main():
     for old in MODELS.iterdir():
         old.unlink()
     bpe, _ = sentence_piece("bpe")
+    runs, _ = sentence_piece("bpe", user_defined_symbols=[run.content for run in RUNS] + ["\n"])
     byte_unigram, _ = sentence_piece("unigram")
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
         # Full width and ligatures; a sequence; something that goes.
@@ -238,6 +252,7 @@ def main():
         "added": byte_level(normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), added=ADDED, template="<s> $A </s>"),
         "nfd": byte_level(normalizer=normalizers.NFD()), "nfkd": byte_level(normalizer=normalizers.NFKD()),
         "llama2": sp_bpe(bpe, "llama2"), "mistral": sp_bpe(bpe, "mistral"), "gemma": sp_bpe(bpe, "gemma"),
+        "gemma-runs": sp_bpe(runs, "gemma-runs"),
         "unigram": unigram(byte_unigram, "bytes", None), "t5": unigram(plain_unigram, "t5", charsmap),
         "bert": word_piece(True), "bert-cased": word_piece(False),
     }
@@ -246,6 +261,7 @@ def main():
     byte_level_gguf("qwen2", tokenizers["qwen2"], "qwen2", chat_template="{{ messages[0].content }}", eos_token_id=2)
     piece_gguf("llama2", "llama", bpe, add_bos_token=True, add_eos_token=False)
     piece_gguf("gemma", "llama", bpe, add_space_prefix=False)
+    piece_gguf("gemma-runs", "llama", runs, add_space_prefix=False)
     piece_gguf("t5", "t5", plain_unigram, precompiled_charsmap=charsmap, remove_extra_whitespaces=True)
     bert = tokenizers["bert"]
     tokens = [bert.id_to_token(i) for i in range(bert.get_vocab_size())]
