@@ -57,9 +57,10 @@ import Testing
   @Test func readsTheNearestDouble() throws {
     var generator = SystemRandomNumberGenerator()
     var texts = ["0.0", "-0.0", "0.1", "1.0", "-13.25", "9007199254740993.0", "0.000000000000000001", "4.35", "1.005"]
-    texts += ["9007199254740992.5", "9007199254740991.5", "4503599627370496.5", "4503599627370497.5", "0.30000000000000004"]
+    texts += ["9007199254740992.5", "9007199254740991.5", "4503599627370496.5", "4503599627370497.5"]
     for _ in 0..<20_000 {
-      let digits = String(UInt64.random(in: 0..<1_000_000_000_000_000_000, using: &generator) >> UInt64.random(in: 0..<60))
+      let number = UInt64.random(in: 0..<1_000_000_000_000_000_000, using: &generator)
+      let digits = String(number >> UInt64.random(in: 0..<60, using: &generator))
       let places = Int.random(in: 1...18, using: &generator)
       let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
       texts.append((Bool.random() ? "-" : "") + padded.dropLast(places) + "." + padded.suffix(places))

@@ -58,7 +58,9 @@ extension JSONReader {
     return Double(sign: .plus, exponent: divisorUp - up - 63, significand: Double(quotient | (rest == 0 ? 0 : 1)))
   }
 
-  private static let powersOfTen: [UInt64] = (0..<19).reduce(into: [1]) { powers, _ in powers.append(powers.last! * 10) }
+  private static let powersOfTen: [UInt64] = (0..<19).reduce(into: [1]) { powers, _ in
+    powers.append(powers.last! * 10)
+  }
 
   @inline(__always)
   private mutating func skipDigits() throws(JSONError) {
