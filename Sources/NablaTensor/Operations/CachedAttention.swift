@@ -149,7 +149,9 @@ package struct CachePages: Sendable {
       view(x, row: part.row, column: queryHeads * headSize + kvWidth, width)
     )
     if part.start > 0 {
-      let whole = Tensor(uninitialized: [total, 2 * kvWidth], dtype: x.dtype)
+      // Room for twice as many at a time: each size that a growing text asks for stays with the allocator.
+      let room = 1 << (Int.bitWidth - (total - 1).leadingZeroBitCount)
+      let whole = Tensor(uninitialized: [room, 2 * kvWidth], dtype: x.dtype)
       let rowBytes = 2 * kvWidth * size
       let pageCount = (part.start + Self.length - 1) / Self.length
       parallelFor(pageCount, grain: 1) {
