@@ -110,10 +110,25 @@ package final class Storage: @unchecked Sendable {
   private let owner: AnyObject?
   /// Whether the memory is someone else's, and not to be written to.
   package var isBorrowed: Bool { owner != nil }
+  /// What is made of the elements for those who read them often. Several threads may be the first to do so.
+  private let copies = Mutex(Copies())
+
+  private struct Copies {
+    var bfloat16: Storage?
+    var transposed: (offset: Int, shape: Shape, weights: Storage)?
+  }
+
   /// The same elements in bfloat16, which optimizers refresh as they step (see `Tensor.computeCopy`).
-  package var bfloat16Copy: Storage?
+  package var bfloat16Copy: Storage? {
+    get { copies.withLock(\.bfloat16) }
+    set { copies.withLock { $0.bfloat16 = newValue } }
+  }
+
   /// A matrix in this memory as `Tensor.perceptron` reads it; optimizers drop it as they step.
-  package var transposed: (offset: Int, shape: Shape, weights: Storage)?
+  package var transposed: (offset: Int, shape: Shape, weights: Storage)? {
+    get { copies.withLock(\.transposed) }
+    set { copies.withLock { $0.transposed = newValue } }
+  }
 
   package init(bytes: Int) {
     self.bytes = bytes

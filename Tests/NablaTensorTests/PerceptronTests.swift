@@ -1,6 +1,8 @@
 import CNablaKernels
+import Dispatch
 import Glibc
 import NablaTensor
+import Synchronization
 import Testing
 
 @Suite("Multilayer perceptron")
@@ -44,6 +46,28 @@ struct PerceptronTests {
       reference: { Self.reference($0, problem.widths.count, activation) },
       // A central difference may straddle a corner of relu.
       gradientTolerance: activation == .relu ? 2e-3 : 1e-4, step: activation == .relu ? 1e-6 : 1e-4)
+  }
+
+  @Test("weights that are parts of one tensor")
+  func partsOfOneTensor() {
+    let inputs = Self.inputs([33, 24], [24, 24, 24])
+    let whole = Tensor.concatenate(Array(inputs[1...3]))
+    let parts = [inputs[0]] + (0..<3).map { whole[(24 * $0)..<(24 * $0 + 24)] } + inputs[4...]
+    for _ in 0..<3 { #expect(Self.perceptron(parts, 3, .tanh).array(of: Float.self) == Self.perceptron(inputs, 3, .tanh).array(of: Float.self)) }
+  }
+
+  @Test("weights that several threads use for the first time")
+  func firstUseByThreads() {
+    for seed in 0..<200 {
+      let inputs = Self.inputs([5, 24], [40, 24], seed: seed)
+      let expected = Self.perceptron(inputs.map { $0.copy() }, 2, .tanh).array(of: Float.self)
+      let results = Mutex<[[Float]]>([])
+      DispatchQueue.concurrentPerform(iterations: 4) { _ in
+        let y = Self.perceptron(inputs, 2, .tanh).array(of: Float.self)
+        results.withLock { $0.append(y) }
+      }
+      #expect(results.withLock { $0 } == Array(repeating: expected, count: 4))
+    }
   }
 
   @Test("the layers one by one give the same, bfloat16 and more than 8 layers too")

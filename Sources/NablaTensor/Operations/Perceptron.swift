@@ -74,12 +74,13 @@ extension Tensor {
       let outputs = networks.map { $0(self, activation) }
       return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
     }
-    let problem = networks.map { nabla_perceptron($0, activation) }
+    let transposed = networks.map { $0.weights.map(\.transposedWeights) }
+    let problem = zip(networks, transposed).map { nabla_perceptron($0, transposed: $1, activation) }
     let (rows, networkCount) = (Int64(count / inputs), Int32(networks.count))
     let y = Tensor(uninitialized: shape.replacing(rank - 1, with: networks.reduce(0) { $0 + $1.outputs }))
     let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(problem, networkCount, rows))])
-    // The problem has pointers to what the networks hold.
-    withExtendedLifetime(networks) {
+    // The problem has pointers to what these hold.
+    withExtendedLifetime((networks, transposed)) {
       nabla_perceptron_forward(
         problem, networkCount, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
     }
@@ -132,21 +133,19 @@ extension Tensor {
   }
 
   /// The weights [out, in] as the kernels read them going forward: made once, and anew when an optimizer has stepped.
-  fileprivate var transposedWeights: UnsafePointer<Float> {
-    if let known = storage.transposed, known.offset == offset, known.shape == shape {
-      return UnsafePointer(known.weights.pointer.assumingMemoryBound(to: Float.self))
-    }
+  fileprivate var transposedWeights: Storage {
+    if let known = storage.transposed, known.offset == offset, known.shape == shape { return known.weights }
     let (outputs, inputs) = (Int64(shape[0]), Int64(shape[1]))
     let transposed = Tensor(uninitialized: [Int(nabla_perceptron_transposed_floats(inputs, outputs))])
     nabla_perceptron_transpose(inputs, outputs, floats, transposed.floats)
     storage.transposed = (offset, shape, transposed.storage)
-    return UnsafePointer(transposed.floats)
+    return transposed.storage
   }
 }
 
 extension nabla_perceptron {
   /// Pointers to layers, which must outlive it.
-  fileprivate init(_ layers: PerceptronLayers, _ activation: Activation) {
+  fileprivate init(_ layers: PerceptronLayers, transposed: [Storage], _ activation: Activation) {
     self.init()
     layerCount = Int32(layers.weights.count)
     self.activation = activation == .tanh ? NABLA_PERCEPTRON_TANH : NABLA_PERCEPTRON_RELU
@@ -159,7 +158,9 @@ extension nabla_perceptron {
     let (weights, biases, count) = (layers.weights, layers.biases, layers.weights.count)
     fill(&widths, count + 1) { l in Int32(l == 0 ? weights[0].shape[1] : weights[l - 1].shape[0]) }
     fill(&self.weights, count) { l in UnsafePointer(weights[l].floats) as UnsafePointer<Float>? }
-    fill(&transposed, count) { l in weights[l].transposedWeights as UnsafePointer<Float>? }
+    fill(&self.transposed, count) { l in
+      UnsafePointer(transposed[l].pointer.assumingMemoryBound(to: Float.self)) as UnsafePointer<Float>?
+    }
     fill(&self.biases, count) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
   }
 
