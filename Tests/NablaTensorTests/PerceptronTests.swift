@@ -53,7 +53,8 @@ struct PerceptronTests {
     let inputs = Self.inputs([33, 24], [24, 24, 24])
     let whole = Tensor.concatenate(Array(inputs[1...3]))
     let parts = [inputs[0]] + (0..<3).map { whole[(24 * $0)..<(24 * $0 + 24)] } + inputs[4...]
-    for _ in 0..<3 { #expect(Self.perceptron(parts, 3, .tanh).array(of: Float.self) == Self.perceptron(inputs, 3, .tanh).array(of: Float.self)) }
+    let expected = Self.perceptron(inputs, 3, .tanh).array(of: Float.self)
+    for _ in 0..<3 { #expect(Self.perceptron(parts, 3, .tanh).array(of: Float.self) == expected) }
   }
 
   @Test("weights that several threads use for the first time")
