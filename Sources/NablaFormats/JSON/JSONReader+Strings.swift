@@ -27,6 +27,12 @@ extension JSONReader {
           count &+= 1
         }
       case 0x00...0x1F: throw failure("a control character in a string must be escaped", at: place)
+      case 0xC2...0xDF where place &+ 1 < bytes.count && bytes[place &+ 1] & 0xC0 == 0x80:
+        // Common in byte-level vocabularies, which spell most bytes so.
+        output[count] = byte
+        output[count &+ 1] = bytes[place &+ 1]
+        count &+= 2
+        place &+= 2
       default:
         let length = byte < 0x80 ? 1 : lengthOfScalar(at: place)
         if length == 0 { throw failure("the string is not valid UTF-8", at: place) }

@@ -74,8 +74,8 @@ extension Tensor {
       let outputs = networks.map { $0(self, activation) }
       return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
     }
-    let transposed = networks.map { $0.weights.map(\.transposedWeights) }
-    let problem = zip(networks, transposed).map { nabla_perceptron($0, transposed: $1, activation) }
+    var transposed: [Storage] = []
+    let problem = networks.map { nabla_perceptron($0, activation, transposed: &transposed) }
     let (rows, networkCount) = (Int64(count / inputs), Int32(networks.count))
     let y = Tensor(uninitialized: shape.replacing(rank - 1, with: networks.reduce(0) { $0 + $1.outputs }))
     let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(problem, networkCount, rows))])
@@ -144,8 +144,8 @@ extension Tensor {
 }
 
 extension nabla_perceptron {
-  /// Pointers to layers, which must outlive it.
-  fileprivate init(_ layers: PerceptronLayers, transposed: [Storage], _ activation: Activation) {
+  /// Pointers to layers and to their transposed weights, which are appended; both must outlive it.
+  fileprivate init(_ layers: PerceptronLayers, _ activation: Activation, transposed storages: inout [Storage]) {
     self.init()
     layerCount = Int32(layers.weights.count)
     self.activation = activation == .tanh ? NABLA_PERCEPTRON_TANH : NABLA_PERCEPTRON_RELU
@@ -158,8 +158,9 @@ extension nabla_perceptron {
     let (weights, biases, count) = (layers.weights, layers.biases, layers.weights.count)
     fill(&widths, count + 1) { l in Int32(l == 0 ? weights[0].shape[1] : weights[l - 1].shape[0]) }
     fill(&self.weights, count) { l in UnsafePointer(weights[l].floats) as UnsafePointer<Float>? }
-    fill(&self.transposed, count) { l in
-      UnsafePointer(transposed[l].pointer.assumingMemoryBound(to: Float.self)) as UnsafePointer<Float>?
+    fill(&transposed, count) { l in
+      storages.append(weights[l].transposedWeights)
+      return UnsafePointer(storages.last!.pointer.assumingMemoryBound(to: Float.self)) as UnsafePointer<Float>?
     }
     fill(&self.biases, count) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
   }
