@@ -235,23 +235,39 @@ static inline INLINED const uint8_t *fetch(const uint8_t *next, int64_t bytes) {
   return next + WIDTH * bytes;
 }
 
-/// The next of `left` blocks, or more where that is faster; returns how many, and moves `next` on as far.
+/// The next of `left` blocks, or more where that is faster; returns how many, and moves `next` on as far unless it is
+/// NULL.
 static inline INLINED int64_t unpack_some(enum nabla_block_type type, const uint8_t *blocks, int64_t left,
                                           int64_t stride, const uint8_t **next, struct sink *s) {
   const int64_t bytes = block_format(type).bytes;
   if (type == NABLA_Q4_1 && left >= 4) {
     unpack_four(blocks, stride, s);
-    *next = fetch(*next, 4 * bytes);
+    if (*next) *next = fetch(*next, 4 * bytes);
     return 4;
   }
   unpack(type, blocks, stride, s);
-  *next = fetch(*next, bytes);
+  if (*next) *next = fetch(*next, bytes);
   return 1;
+}
+
+/// What is to be fetched while tiles are worked on: a few lines with each group.
+struct ahead {
+  const uint8_t *next, *end;
+};
+
+static inline INLINED void fetch_some(struct ahead *ahead, int group, bool wide) {
+  // Three tiles fetch a panel.
+  const int lines = wide ? 6 : group == 16 ? 2 : 4;
+  if (ahead->next >= ahead->end) return;
+#pragma clang loop unroll(full)
+  for (int line = 0; line < lines; line++) __builtin_prefetch(ahead->next + 64 * line, 0, 2);
+  ahead->next += 64 * lines;
 }
 
 /// `rows` rows of x, from `row` on, over a panel of columns `from`...: y = its sums plus `start`, plus the addend.
 static inline INLINED void tile(int rows, int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
-                                const struct panel_task *task, int64_t row, const floats start[2], const float *addend) {
+                                const struct panel_task *task, int64_t row, const floats start[2], const float *addend,
+                                struct ahead *ahead) {
   const struct nabla_quantized_rows x = task->x;
   const int8_t *q = x.q + row * x.columns + from;
   const float *scales = x.scales + (row * x.columns + from) / 32;
@@ -260,6 +276,7 @@ static inline INLINED void tile(int rows, int group, bool wide, const struct pan
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; r++) total[r][0] = start[0], total[r][1] = start[1];
   for (int64_t g = 0; g < columns / group; g++) {
+    fetch_some(ahead, group, wide);
     integers sum[ROWS][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (integers){0};
@@ -298,15 +315,15 @@ static inline INLINED void tile(int rows, int group, bool wide, const struct pan
 }
 
 #define TILE(R) \
-  case R: tile(R, group, wide, p, columns, from, task, row, start, addend); break;
+  case R: tile(R, group, wide, p, columns, from, task, row, start, addend, &ahead); break;
 
 /// All rows of x over the panel.
 static inline INLINED void multiply(int group, bool wide, const struct panel *p, int64_t columns, int64_t from,
                                     const struct panel_task *task, const floats start[2],
-                                    const float *addend) {
+                                    const float *addend, struct ahead ahead) {
   int64_t row = 0;
   for (; row + ROWS <= task->x.rows; row += ROWS)
-    tile(ROWS, group, wide, p, columns, from, task, row, start, addend);
+    tile(ROWS, group, wide, p, columns, from, task, row, start, addend, &ahead);
   switch (task->x.rows - row) {
     TILE(1)
 #if ROWS > 2
@@ -322,16 +339,16 @@ static inline INLINED void multiply(int group, bool wide, const struct panel *p,
 }
 
 static void multiply_32(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                        const floats start[2], const float *addend) {
-  multiply(32, false, p, columns, from, task, start, addend);
+                        const floats start[2], const float *addend, struct ahead ahead) {
+  multiply(32, false, p, columns, from, task, start, addend, ahead);
 }
 static void multiply_32_wide(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                             const floats start[2], const float *addend) {
-  multiply(32, true, p, columns, from, task, start, addend);
+                             const floats start[2], const float *addend, struct ahead ahead) {
+  multiply(32, true, p, columns, from, task, start, addend, ahead);
 }
 static void multiply_16(const struct panel *p, int64_t columns, int64_t from, const struct panel_task *task,
-                        const floats start[2], const float *addend) {
-  multiply(16, false, p, columns, from, task, start, addend);
+                        const floats start[2], const float *addend, struct ahead ahead) {
+  multiply(16, false, p, columns, from, task, start, addend, ahead);
 }
 
 /// `columns` columns of a panel whose rows begin at x, while what stands at `next` is fetched.
@@ -402,7 +419,13 @@ static void run(const struct panel_task *task) {
     const int64_t done = from / format.size * format.bytes;
     const uint8_t *x = task->blocks + done;
     int64_t stride = task->rowBytes;
-    const uint8_t *next = task->blocks + HEIGHT * (stride + done);  // this part's share of the next panel
+    // This part's share of the next panel. Unpacking fetches it where few tiles follow.
+    const uint8_t *next = task->blocks + HEIGHT * (stride + done);
+    struct ahead ahead = {next, next};
+    if (task->x.rows > 2 * ROWS) {
+      ahead.end += HEIGHT * bytes;
+      next = NULL;
+    }
     if (task->count < HEIGHT) {
       // Too few rows for a panel: copied beside zeros.
       memset(rest, 0, (size_t)(HEIGHT * bytes));
@@ -417,7 +440,7 @@ static void run(const struct panel_task *task) {
 #undef CASE
     }
     (format.group == 16 ? multiply_16 : task->type == NABLA_Q8_0 ? multiply_32_wide : multiply_32)(
-        &p, n, from, task, start, from > 0 ? task->y : task->addend);
+        &p, n, from, task, start, from > 0 ? task->y : task->addend, ahead);
     start[0] = start[1] = (floats){0};
   }
 }
