@@ -351,7 +351,7 @@ static void multiply_16(const struct panel *p, int64_t columns, int64_t from, co
   multiply(16, false, p, columns, from, task, start, addend, ahead);
 }
 
-/// `columns` columns of a panel whose rows begin at x, while what stands at `next` is fetched.
+/// `columns` columns of a panel whose rows begin at x, while what stands at `next`, if not NULL, is fetched.
 static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
                                       const uint8_t *next, struct panel *p) {
   const struct block_format format = block_format(type);

@@ -141,6 +141,13 @@ import Testing
     (setting("model", "merges", to: [["q", "Z"]]), "model.merges[0]"),
     (setting("model", "merges", to: [["t", "h"], ["t", "h"]]), "model.merges[1]"),
     (setting("model", "merges", to: [["<|endoftext|>", "h"], ["t", "h"], ["t", "h"]]), "model.merges[2]: the pair"),
+    (
+      {
+        // Inside of words such a token is not found first: its merges count.
+        $0["added_tokens"] = [["id": 0, "content": "<|endoftext|>", "special": true, "single_word": true]]
+        setting("model", "merges", to: [["<|endoftext|>", "h"]])(&$0)
+      }, "model.merges[0]: the token \"<|endoftext|>\""
+    ),
     (setting("model", "merges", to: [["t", "h"], ["a", 1]]), "model.merges[1]: expected two tokens"),
     (setting("model", "merges", to: [["t", "h"], 7]), "model.merges[1]: expected two tokens"),
     (setting("model", "merges", to: ["t h", "t h x"]), "model.merges[1]: expected two tokens"),

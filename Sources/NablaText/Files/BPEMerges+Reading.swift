@@ -7,7 +7,7 @@ func byteLevelMerges(
   var malformed = stored.firstMalformed
   let merges = stored.decoded(firstMalformed: &malformed)
   if let malformed { throw MergeProblem(rank: malformed, kind: .malformed) }
-  return try BPEMerges(merges, tokens, without: Set(added.map { Array($0.content.utf8) }))
+  return try BPEMerges(merges, tokens, without: added.foundBeforeMerging)
 }
 
 /// What is wrong with a merge in a file.
@@ -31,11 +31,19 @@ struct MergeProblem: Error {
   }
 }
 
+extension [SpecialToken] {
+  /// The control tokens whose spelling never reaches the merges. One that is found as a whole word only does, inside
+  /// of words.
+  var foundBeforeMerging: Set<[UInt8]> {
+    Set(filter { $0.isControl && !$0.matching.isWholeWord }.map { [UInt8]($0.content.utf8) })
+  }
+}
+
 extension BPEMerges {
   /// The merges of a file, whose tokens are those of `tokens`.
   ///
-  /// - Parameter absent: Tokens that `tokens` lacks because no text may become them. Merges from or to these are left
-  ///   out: vocabularies trained on text in which a control token was spelled have such.
+  /// - Parameter absent: Tokens that `tokens` lacks because no text becomes them. Merges from or to these are left out:
+  ///   vocabularies trained on text in which a control token was spelled have such.
   init(_ stored: StoredMerges, _ tokens: TokenTable, without absent: Set<[UInt8]> = []) throws(MergeProblem) {
     if let rank = stored.firstMalformed { throw MergeProblem(rank: rank, kind: .malformed) }
     var sides = tokens.ids(of: stored.bytes, ends: stored.ends)

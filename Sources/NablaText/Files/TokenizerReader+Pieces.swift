@@ -6,7 +6,7 @@ extension TokenizerReader {
     if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
     // Gemma's merges go through added tokens: runs of spaces and of line feeds.
     var ordinary = try ordinaryTokens(added, keepingText: true)
-    var control = Set(added.filter(\.isControl).map { Array($0.content.utf8) })
+    var absent = added.foundBeforeMerging
     let fallsBack = model["byte_fallback"]?.bool ?? false
     var unknown: Int32?
     if let name = model["unk_token"]?.string {
@@ -15,14 +15,14 @@ extension TokenizerReader {
         throw malformed("model.unk_token", "\(String(reflecting: name)) is not in model.vocab")
       }
       ordinary.remove(Int(unknown))
-      control.insert(Array(name.utf8))
+      absent.insert(Array(name.utf8))
     }
     let vocabulary = try pieceVocabulary(
       ordinary, unknown: unknown, fusesUnknown: model["fuse_unk"]?.bool ?? false, fallsBack: fallsBack)
     guard let list = file.merges else { throw malformed("model.merges", "expected an array") }
     let merges: BPEMerges
     do throws(MergeProblem) {
-      merges = try BPEMerges(list, vocabulary.pieces, without: control)
+      merges = try BPEMerges(list, vocabulary.pieces, without: absent)
     } catch {
       throw malformed(error, list)
     }
