@@ -138,53 +138,66 @@ void nabla_attention_backward(
 struct decode_region {
   const struct nabla_decode *p;
   const struct attention_kernels *kernels;
-  const int64_t *taskStart;  // [rows + 1]: tasks before each row; a row has G for each of its chunks
-  float *partial;            // each task's result: [group][2 + padded D]
+  int64_t perTask;           // rows
+  int64_t rowBlocks, tasks;
+  const int64_t *start;      // [rows]: chunks of all rows before each
+  float *partial;            // each chunk's results: [G][group][2 + padded D]
   atomic_int *finished;      // [rows · G]: chunks done
   _Atomic int64_t next;
 };
-
-static int64_t firstChunk(const struct nabla_decode *p, int64_t row) {
-  const int64_t first = p->window > 0 && p->lengths[row] > p->window ? p->lengths[row] - p->window : 0;
-  return first / DECODE_KEYS;
-}
 
 static void decodeTasks(void *context, int32_t thread, int32_t threads) {
   struct decode_region *r = context;
   const struct nabla_decode *p = r->p;
   const int64_t heads = p->keyValueHeadCount;
-  const int64_t floats = p->queryHeadCount / heads * (2 + paddedSize(p->headSize));
+  const int64_t floats = p->queryHeadCount / heads * (2 + paddedSize(p->headSize)), stride = heads * floats;
   float *workspace = nabla_attention_workspace(0, r->kernels->decodeFloats(p) * sizeof(float));
-  int64_t row = 0;
-  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->taskStart[p->rows];) {
-    while (t >= r->taskStart[row + 1]) row++;
-    // All chunks of a head together, since they are summed together.
-    const int64_t chunks = (r->taskStart[row + 1] - r->taskStart[row]) / heads;
-    const int64_t g = (t - r->taskStart[row]) / chunks, chunk = (t - r->taskStart[row]) % chunks;
-    r->kernels->decode(p, row, g, firstChunk(p, row) + chunk, r->partial + t * floats, workspace);
-    // Whoever finishes last sums the chunks, in their order.
-    if (chunks == 1 || atomic_fetch_add(&r->finished[row * heads + g], 1) == chunks - 1)
-      r->kernels->decodeMerge(p, row, g, chunks, r->partial + (t - chunk) * floats);
+  for (int64_t t; (t = atomic_fetch_add(&r->next, 1)) < r->tasks;) {
+    struct decode_task task = {.p = p, .g = t % heads, .chunk = t / heads / r->rowBlocks};
+    const int64_t first = t / heads % r->rowBlocks * r->perTask;
+    for (int64_t row = first; row < first + r->perTask && row < p->rows; row++) {
+      if (task.chunk < decodeFirstChunk(p, row) || task.chunk >= decodeEndChunk(p, row)) continue;
+      task.partial[task.rows] =
+          r->partial + (r->start[row] + task.chunk - decodeFirstChunk(p, row)) * stride + task.g * floats;
+      task.row[task.rows++] = row;
+    }
+    if (task.rows == 0) continue;
+    r->kernels->decode(&task, workspace);
+    for (int64_t i = 0; i < task.rows; i++) {
+      const int64_t row = task.row[i], chunks = decodeEndChunk(p, row) - decodeFirstChunk(p, row);
+      // Whoever finishes last sums the chunks, in their order.
+      if (chunks == 1 || atomic_fetch_add(&r->finished[row * heads + task.g], 1) == chunks - 1)
+        r->kernels->decodeMerge(
+            p, row, task.g, chunks, r->partial + r->start[row] * stride + task.g * floats, stride);
+    }
   }
 }
 
 void nabla_decode_attention(const struct nabla_decode *p, int32_t threadCount) {
   if (p->rows == 0) return;
   const int64_t heads = p->keyValueHeadCount;
-  const size_t floats = (size_t)(p->queryHeadCount / heads * (2 + paddedSize(p->headSize)));
-  int64_t tasks = 0;
-  for (int64_t row = 0; row < p->rows; row++)
-    tasks += heads * (blocks(p->lengths[row], DECODE_KEYS) - firstChunk(p, row));
-  const size_t startBytes = (size_t)(p->rows + 1) * sizeof(int64_t);
+  const size_t floats = (size_t)(p->queryHeadCount * (2 + paddedSize(p->headSize)));
+  int64_t chunks = 0, mostChunks = 0;
+  for (int64_t row = 0; row < p->rows; row++) {
+    chunks += decodeEndChunk(p, row) - decodeFirstChunk(p, row);
+    if (decodeEndChunk(p, row) > mostChunks) mostChunks = decodeEndChunk(p, row);
+  }
+  const size_t startBytes = (size_t)p->rows * sizeof(int64_t);
   const size_t finishedBytes = (size_t)(p->rows * heads) * sizeof(atomic_int);
   const size_t partialAt = (startBytes + finishedBytes + 63) & ~(size_t)63;
-  char *memory = nabla_attention_workspace(1, partialAt + (size_t)tasks * floats * sizeof(float));
+  char *memory = nabla_attention_workspace(1, partialAt + (size_t)chunks * floats * sizeof(float));
   int64_t *start = (int64_t *)(void *)memory;
   atomic_int *finished = (atomic_int *)(void *)(memory + startBytes);
   start[0] = 0;
-  for (int64_t row = 0; row < p->rows; row++)
-    start[row + 1] = start[row] + heads * (blocks(p->lengths[row], DECODE_KEYS) - firstChunk(p, row));
+  for (int64_t row = 0; row + 1 < p->rows; row++)
+    start[row + 1] = start[row] + decodeEndChunk(p, row) - decodeFirstChunk(p, row);
   for (int64_t i = 0; i < p->rows * heads; i++) atomic_init(&finished[i], 0);
-  struct decode_region r = {p, kernelsFor(p->isa), start, (float *)(void *)(memory + partialAt), finished, 0};
-  nabla_parallel(threadCount < tasks ? threadCount : (int32_t)tasks, &r, decodeTasks);
+  // Rows of one task read the pages that they share once; fewer of them give every thread work.
+  int64_t perTask = DECODE_ROWS;
+  while (perTask > 1 && chunks * heads < 4 * perTask * threadCount) perTask /= 2;
+  const int64_t rowBlocks = blocks(p->rows, perTask);
+  struct decode_region r = {
+      p, kernelsFor(p->isa), perTask, rowBlocks, mostChunks * rowBlocks * heads, start,
+      (float *)(void *)(memory + partialAt), finished, 0};
+  nabla_parallel(threadCount < r.tasks ? threadCount : (int32_t)r.tasks, &r, decodeTasks);
 }

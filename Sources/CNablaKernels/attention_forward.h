@@ -130,7 +130,8 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
 
   char *out = (char *)headOfOutput(p, a->out, b, h) + q0 * a->out.timeStride * bytes;
   for (int64_t r = 0; r < rows; r++) {
-    storeRow(p, out + r * a->out.timeStride * bytes, o + r * dp, sum[r] == 0 ? 0 : 1 / sum[r]);
+    storeRow(p->dtype == NABLA_ATTENTION_BFLOAT16, p->headSize, out + r * a->out.timeStride * bytes, o + r * dp,
+             sum[r] == 0 ? 0 : 1 / sum[r]);
     if (a->lse)
       a->lse[((int64_t)b * p->queryHeadCount + h) * tq + q0 + r] =
           sum[r] == 0 ? -INFINITY : (maximum[r] + log2f(sum[r])) * ln2;

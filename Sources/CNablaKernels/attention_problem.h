@@ -10,7 +10,7 @@ typedef struct nabla_attention_view view_t;
 typedef struct nabla_attention_output output_t;
 
 // Rows of a tile. 64 keys of D = 64 in float32 are 16 KB; the tiles of one task stay in L2.
-enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_KEYS = 256 };
+enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_KEYS = 256, DECODE_ROWS = 16 };
 
 // A head size padded to whole vectors.
 static inline int64_t paddedSize(int64_t headSize) { return (headSize + 15) & ~15; }
@@ -21,8 +21,11 @@ static inline int64_t paddedHead(const problem_t *p) { return paddedSize(p->head
 struct cache_head_layout {
   int64_t keys, values, bytes;
 };
+static inline int64_t cachedSize(enum nabla_cache_type type) {
+  return type == NABLA_CACHE_FLOAT32 ? 4 : type == NABLA_CACHE_BFLOAT16 ? 2 : 1;
+}
 static inline struct cache_head_layout cacheHeadLayout(enum nabla_cache_type type, int64_t headSize) {
-  const int64_t size = type == NABLA_CACHE_FLOAT32 ? 4 : type == NABLA_CACHE_BFLOAT16 ? 2 : 1;
+  const int64_t size = cachedSize(type);
   const int64_t scales = type == NABLA_CACHE_INT8 ? 2 * NABLA_CACHE_PAGE * (int64_t)sizeof(float) : 0;
   const int64_t values = scales + headSize * NABLA_CACHE_PAGE * size;
   return (struct cache_head_layout){scales, values, values + NABLA_CACHE_PAGE * paddedSize(headSize) * size};
@@ -72,6 +75,23 @@ struct backward_arguments {
   atomic_int *ticket;      // [B, H, query blocks]: key blocks already added to dq; NULL when one thread owns the head
 };
 
+// Chunk c of a row: keys DECODE_KEYS · c and on.
+static inline int64_t decodeFirstChunk(const struct nabla_decode *p, int64_t row) {
+  return p->window > 0 && p->lengths[row] > p->window ? (p->lengths[row] - p->window) / DECODE_KEYS : 0;
+}
+static inline int64_t decodeEndChunk(const struct nabla_decode *p, int64_t row) {
+  return (p->lengths[row] + DECODE_KEYS - 1) / DECODE_KEYS;
+}
+
+// One key-value head, one chunk of keys, and some rows, each of which sees keys of the chunk.
+struct decode_task {
+  const struct nabla_decode *p;
+  int64_t g, chunk;
+  int64_t rows;                // at most DECODE_ROWS
+  int64_t row[DECODE_ROWS];
+  float *partial[DECODE_ROWS];  // [group][2 + padded D]: maximum (log2 units), sum, unnormalised output
+};
+
 // One instruction set's kernels. An instruction set with another tile format (AMX: bfloat16 pairs) brings its own
 // table: a task's tiles are private to it, and only these calls are shared.
 struct attention_kernels {
@@ -86,10 +106,10 @@ struct attention_kernels {
       const struct backward_arguments *a, int32_t b, int32_t g, int32_t keyBlock, float *dqSum, float *workspace);
   size_t (*backwardFloats)(const problem_t *p);
 
-  // At most DECODE_KEYS keys of one key-value head for one row; and the sum over a row's chunks.
-  void (*decode)(
-      const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunk, float *partial, float *workspace);
-  void (*decodeMerge)(const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial);
+  // What some rows make of one chunk of their keys and values; and the sum over one row's chunks.
+  void (*decode)(const struct decode_task *task, float *workspace);
+  void (*decodeMerge)(
+      const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial, int64_t stride);
   size_t (*decodeFloats)(const struct nabla_decode *p);
 };
 

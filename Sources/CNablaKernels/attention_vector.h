@@ -51,24 +51,28 @@ INLINE void storeBFloat16(uint16_t *x, vec v) {
   *(hvec_unaligned *)x = __builtin_convertvector(y, hvec);
 }
 
+// row[d] = float(x[d]), zero up to dp.
+INLINE void loadRow(float *row, int64_t dp, bool bfloat16, int64_t d, const void *x) {
+  const int64_t whole = d & ~(int64_t)(WIDTH - 1);
+  if (bfloat16) {
+    const uint16_t *from = x;
+    _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH)
+        store(row + c, loadBFloat16(from + c));
+    for (int64_t c = whole; c < d; c++) row[c] = fromBFloat16(from[c]);
+  } else {
+    const float *from = x;
+    _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH) store(row + c, load(from + c));
+    for (int64_t c = whole; c < d; c++) row[c] = from[c];
+  }
+  for (int64_t c = d; c < dp; c++) row[c] = 0;
+}
+
 // tile[r][d] = float(x[r][d]) for r < rows, zero up to paddedRows and dp.
 static void loadTile(
     float *tile, int64_t dp, int64_t paddedRows, const problem_t *p, const void *x, int64_t timeStride, int64_t rows) {
-  const int64_t d = p->headSize, whole = d & ~(int64_t)(WIDTH - 1);
-  for (int64_t r = 0; r < rows; r++) {
-    float *to = tile + r * dp;
-    if (p->dtype == NABLA_ATTENTION_BFLOAT16) {
-      const uint16_t *from = (const uint16_t *)x + r * timeStride;
-      _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH)
-          store(to + c, loadBFloat16(from + c));
-      for (int64_t c = whole; c < d; c++) to[c] = fromBFloat16(from[c]);
-    } else {
-      const float *from = (const float *)x + r * timeStride;
-      _Pragma("clang loop unroll_count(4)") for (int64_t c = 0; c < whole; c += WIDTH) store(to + c, load(from + c));
-      for (int64_t c = whole; c < d; c++) to[c] = from[c];
-    }
-    for (int64_t c = d; c < dp; c++) to[c] = 0;
-  }
+  for (int64_t r = 0; r < rows; r++)
+    loadRow(tile + r * dp, dp, p->dtype == NABLA_ATTENTION_BFLOAT16, p->headSize,
+            (const char *)x + r * timeStride * (int64_t)elementSize(p));
   if (paddedRows > rows) memset(tile + rows * dp, 0, (size_t)((paddedRows - rows) * dp) * sizeof(float));
 }
 
@@ -79,10 +83,10 @@ INLINE void prefetchRows(const problem_t *p, const char *x, int64_t timeStride, 
     for (int64_t c = 0; c < p->headSize * bytes; c += 64) __builtin_prefetch(x + r * timeStride * bytes + c);
 }
 
-// x[r][d] = factor · tile[r][d] in the problem's dtype.
-INLINE void storeRow(const problem_t *p, void *x, const float *row, float factor) {
-  const int64_t d = p->headSize, whole = d & ~(int64_t)(WIDTH - 1);
-  if (p->dtype == NABLA_ATTENTION_BFLOAT16) {
+// x[r][d] = factor · tile[r][d], as bfloat16 or float32.
+INLINE void storeRow(bool bfloat16, int64_t d, void *x, const float *row, float factor) {
+  const int64_t whole = d & ~(int64_t)(WIDTH - 1);
+  if (bfloat16) {
     uint16_t *to = x;
     for (int64_t c = 0; c < whole; c += WIDTH) storeBFloat16(to + c, load(row + c) * splat(factor));
     for (int64_t c = whole; c < d; c++) to[c] = toBFloat16(row[c] * factor);
@@ -95,7 +99,8 @@ INLINE void storeRow(const problem_t *p, void *x, const float *row, float factor
 static void storeTile(
     const problem_t *p, void *x, int64_t timeStride, const float *tile, int64_t dp, int64_t rows, float factor) {
   for (int64_t r = 0; r < rows; r++)
-    storeRow(p, (char *)x + r * timeStride * (int64_t)elementSize(p), tile + r * dp, factor);
+    storeRow(p->dtype == NABLA_ATTENTION_BFLOAT16, p->headSize, (char *)x + r * timeStride * (int64_t)elementSize(p),
+             tile + r * dp, factor);
 }
 
 // c[MR][dp] = (add ? c : 0) + A B with A's rows contiguous: a[m · aStride + p].

@@ -26,6 +26,9 @@ import Testing
     ]
   }
   static let lengths = [1, 2, 63, 64, 65, 130, 256, 257, 700]
+  /// A row for each sequence, then some that share the pages of the last but one or the last, more than a task takes.
+  static let rows: [(sequence: Int, length: Int)] =
+    lengths.enumerated().map { ($0, $1) } + (0..<5).map { (7, 257 - $0) } + (0..<21).map { (8, 700 - $0 % 4 * 45) }
 
   /// Pages of sequences, written in runs of uneven lengths.
   final class Pages {
@@ -74,7 +77,11 @@ import Testing
     }
   }
 
-  private func decode(_ c: Case, _ pages: Pages, _ q: Tensor, _ isa: nabla_attention_isa, threads: Int32) -> Tensor {
+  /// q: [rows, H · D], a row of it for each of `rows`.
+  private func decode(
+    _ c: Case, _ pages: Pages, _ rows: ArraySlice<(sequence: Int, length: Int)>, _ q: Tensor,
+    _ isa: nabla_attention_isa, threads: Int32
+  ) -> Tensor {
     let out = Tensor(uninitialized: q.shape, dtype: q.dtype)
     var p = nabla_decode()
     (p.type, p.rows, p.isa, p.window) = (c.type, Int64(q.shape[0]), isa, Int32(c.window))
@@ -82,10 +89,11 @@ import Testing
     (p.headSize, p.scale, p.bfloat16) = (Int32(c.headSize), 1 / Float(c.headSize).squareRoot(), c.bfloat16)
     (p.q, p.out) = (UnsafeRawPointer(q.pointer), out.pointer)
     (p.queryStride, p.outStride) = (Int64(q.shape[1]), Int64(q.shape[1]))
-    let lengths = Self.lengths.map(Int32.init)
+    let lengths = rows.map { Int32($0.length) }
+    let firstPages = rows.map { pages.first[$0.sequence] }
     let table = pages.memory.map { Optional(UnsafeRawPointer($0)) }
     lengths.withUnsafeBufferPointer { lengths in
-      pages.first.withUnsafeBufferPointer { first in
+      firstPages.withUnsafeBufferPointer { first in
         table.withUnsafeBufferPointer { table in
           (p.lengths, p.firstPage, p.pages) = (lengths.baseAddress, first.baseAddress, table.baseAddress)
           nabla_decode_attention(&p, threads)
@@ -110,30 +118,37 @@ import Testing
       #expect(maximumError(back.values.array(of: Double.self), values.array(of: Double.self)) <= bound)
       stored.append((back.keys.array(of: Double.self), back.values.array(of: Double.self)))
     }
-    let q = random.normal([Self.lengths.count, c.group * width]).cast(c.bfloat16 ? .bfloat16 : .float32)
+    let rows = Self.rows
+    let q = random.normal([rows.count, c.group * width]).cast(c.bfloat16 ? .bfloat16 : .float32)
     let queries = q.array(of: Double.self)
     var expected: [Double] = []
-    for (i, length) in Self.lengths.enumerated() {
+    for (i, (sequence, length)) in rows.enumerated() {
       for h in 0..<c.heads * c.group {
         let g = h / c.group
         let from = c.window > 0 ? max(0, length - c.window) : 0
         let weights = (from..<length).map { t in
           exp(
             (0..<d).reduce(0.0) {
-              $0 + queries[(i * c.heads * c.group + h) * d + $1] * stored[i].keys[t * width + g * d + $1]
+              $0 + queries[(i * c.heads * c.group + h) * d + $1] * stored[sequence].keys[t * width + g * d + $1]
             } / Double(d).squareRoot())
         }
         let total = weights.reduce(0, +)
         expected += (0..<d).map { e in
-          zip(from..<length, weights).reduce(0.0) { $0 + $1.1 / total * stored[i].values[$1.0 * width + g * d + e] }
+          zip(from..<length, weights).reduce(0.0) {
+            $0 + $1.1 / total * stored[sequence].values[$1.0 * width + g * d + e]
+          }
         }
       }
     }
     for isa in AttentionKernelTests.isas {
-      let result = decode(c, pages, q, isa, threads: 2)
+      let result = decode(c, pages, rows[...], q, isa, threads: 2)
       #expect(maximumError(result.array(of: Double.self), expected) < (c.bfloat16 ? 1e-2 : 1e-5), "\(isa)")
-      let alone = decode(c, pages, q, isa, threads: 1)
-      #expect(result.array() == alone.array(), "the same bits for any number of threads")
+      let slow = decode(c, pages, rows[...], q, isa, threads: 1)
+      #expect(result.array() == slow.array(), "the same bits for any number of threads")
+      let alone = rows.indices.flatMap {
+        decode(c, pages, rows[$0...$0], q[$0..<$0 + 1], isa, threads: 1).array()
+      }
+      #expect(result.array() == alone, "the same bits whatever the other rows")
     }
   }
 
