@@ -1,5 +1,6 @@
 """transformers, from the dequantized weights of a GGUF file, reads a prompt of --prompt tokens and writes --count after
-it, greedily; then --streams prompts of an eighth of the length together. Prints tokens per second of each."""
+it, greedily; then --streams answers to it together, and --streams prompts of an eighth of its length. Prints tokens per
+second of each."""
 
 import time
 from pathlib import Path
@@ -22,11 +23,14 @@ model = AutoModelForCausalLM.from_pretrained(
 
 
 @torch.inference_mode()
-def seconds(prompts):
-    """Until the first token of all prompts is there, and from there until --count tokens of each are."""
+def seconds(prompts, answers=1):
+    """Until the first token of all prompts is there, and from there until --count tokens of each answer are."""
     start = time.perf_counter()
     result = model(torch.tensor(prompts), use_cache=True, logits_to_keep=1)
     token = result.logits[:, -1].argmax(-1, keepdim=True)
+    if answers > 1:
+        result.past_key_values.batch_repeat_interleave(answers)
+        token = token.repeat_interleave(answers, 0)
     middle = time.perf_counter()
     for _ in range(arguments.count - 1):
         result = model(token, past_key_values=result.past_key_values, use_cache=True)
@@ -39,11 +43,13 @@ def prompt(count, seed=0):
 
 
 def work():
+    streams, written = arguments.streams, arguments.count - 1
     read, alone = seconds([prompt(arguments.prompt)])
-    _, together = seconds([prompt(arguments.prompt // 8, seed) for seed in range(arguments.streams)])
-    written = arguments.count - 1
+    _, samples = seconds([prompt(arguments.prompt)], streams)
+    _, together = seconds([prompt(arguments.prompt // 8, seed) for seed in range(streams)])
     return {
-        "prefill": arguments.prompt / read, "decode": written / alone, "streams": arguments.streams * written / together}
+        "prefill": arguments.prompt / read, "decode": written / alone, "samples": streams * written / samples,
+        "streams": streams * written / together}
 
 
 rounds.run(arguments, work)

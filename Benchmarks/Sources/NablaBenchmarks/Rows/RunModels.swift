@@ -38,8 +38,13 @@ enum RunModels {
         Metric(key: "bandwidth", label: "of the bandwidth of memory, written alone", higherIsBetter: true),
         .peakMemory,
       ]
-        + (streams.map { [Metric(key: "streams", label: "write \($0) at a time, tokens/s", higherIsBetter: true)] }
-          ?? []))
+        + (streams.map {
+          [
+            Metric(key: "samples", label: "write \($0) answers to it, tokens/s", higherIsBetter: true),
+            Metric(
+              key: "streams", label: "write after \($0) prompts of \(promptCount / 8), tokens/s", higherIsBetter: true),
+          ]
+        } ?? []))
   }
 
   /// The prompt of both sides: what stands in it plays no part in the time.
@@ -59,8 +64,10 @@ enum RunModels {
         "prefill": Double(promptCount) / read, "decode": Double(count - 1) / alone, "peak_rss_mib": memory!,
       ]
       if let streams {
+        let written = Double(streams * (count - 1))
+        let answers = try seconds(model, Array(repeating: prompt(promptCount), count: streams), count).write
         let together = try seconds(model, (0..<streams).map { prompt(promptCount / 8, seed: $0) }, count).write
-        figures["streams"] = Double(streams * (count - 1)) / together
+        (figures["samples"], figures["streams"]) = (written / answers, written / together)
       }
       let bytes = try FileManager.default.attributesOfItem(atPath: path)[.size] as! NSNumber
       figures["bandwidth"] = bytes.doubleValue * Double(count - 1) / alone / readBandwidth
