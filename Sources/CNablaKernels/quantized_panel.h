@@ -36,6 +36,17 @@ struct sink {
 
 static inline INLINED floats to_floats(integers x) { return __builtin_convertvector((signed_integers)x, floats); }
 
+/// One group's part of a sum of products. However many rows there are, their groups are added in this order, part by
+/// part of the columns: a row gets the same bits whoever shares the batch.
+static inline INLINED floats add_group(floats total, integers sum, float d, floats scale, float xSum, floats minimum) {
+#pragma clang fp reassociate(off)
+  // Clang takes registers to registers in the loop over groups if `scale` is the second factor.
+  const floats product = to_floats(sum) * d;
+  total += minimum * xSum;
+  total += scale * product;
+  return total;
+}
+
 static inline INLINED integers broadcast(const int8_t *x) {
   uint32_t bits;
   memcpy(&bits, x, 4);
@@ -58,7 +69,7 @@ static inline INLINED void put_scale(enum nabla_block_type type, struct sink *s,
     s->panel->scale[s->column / group + g][s->v] = scale;
     s->panel->minimum[s->column / group + g][s->v] = minimum;
   } else {
-    s->total += to_floats(s->sum[g]) * s->scales[g * group / 32] * scale + minimum * s->sums[g];
+    s->total = add_group(s->total, s->sum[g], s->scales[g * group / 32], scale, s->sums[g], minimum);
   }
 }
 
@@ -293,8 +304,8 @@ static inline INLINED void tile(int rows, int group, bool wide, const struct pan
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
       const float d = scales[r * (x.columns / 32) + g * group / 32], s = sums[r * (x.columns / group) + g];
-      total[r][0] += to_floats(sum[r][0]) * d * p->scale[g][0] + p->minimum[g][0] * s;
-      total[r][1] += to_floats(sum[r][1]) * d * p->scale[g][1] + p->minimum[g][1] * s;
+      total[r][0] = add_group(total[r][0], sum[r][0], d, p->scale[g][0], s, p->minimum[g][0]);
+      total[r][1] = add_group(total[r][1], sum[r][1], d, p->scale[g][1], s, p->minimum[g][1]);
     }
   }
 #pragma clang loop unroll(full)
@@ -364,24 +375,30 @@ static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t 
 }
 
 /// One row of x: nothing is worth keeping unpacked.
-static inline INLINED void multiply_one(enum nabla_block_type type, const struct panel_task *task,
+static inline INLINED void multiply_one(enum nabla_block_type type, const struct panel_task *task, int64_t part,
                                         const floats start[2]) {
   const struct block_format format = block_format(type);
-  const int64_t blocks = task->x.columns / format.size, stride = task->rowBytes;
+  const int64_t blocks = task->x.columns / format.size, stride = task->rowBytes, whole = part / format.size;
   const uint8_t *x = task->blocks;
   for (int v = 0; v < 2; v++, x += WIDTH * stride) {
     struct sink s = {.x = task->x.q, .scales = task->x.scales, .total = start[v]};
     s.sums = format.group == 32 ? task->x.sums32 : task->x.sums16;
     const uint8_t *next = x + WIDTH * stride;
-    for (int64_t b = 0; b < blocks;) {
-      const int64_t n = unpack_some(type, x + b * format.bytes, blocks - b, stride, &next, &s);
-      s.x += n * format.size;
-      s.scales += n * format.size / 32;
-      s.sums += n * format.size / format.group;
-      b += n;
+    loose_floats *y = (loose_floats *)task->y + v;
+    const loose_floats *addend = task->addend ? (const loose_floats *)task->addend + v : NULL;
+    for (int64_t from = 0; from < blocks; from += whole) {
+      const int64_t end = from + whole < blocks ? from + whole : blocks;
+      for (int64_t b = from; b < end;) {
+        const int64_t n = unpack_some(type, x + b * format.bytes, end - b, stride, &next, &s);
+        s.x += n * format.size;
+        s.scales += n * format.size / 32;
+        s.sums += n * format.size / format.group;
+        b += n;
+      }
+      *y = addend ? *addend + s.total : s.total;
+      addend = y;
+      s.total = (floats){0};
     }
-    const loose_floats *addend = (const loose_floats *)task->addend;
-    ((loose_floats *)task->y)[v] = addend ? addend[v] + s.total : s.total;
   }
 }
 
@@ -390,8 +407,8 @@ static inline INLINED void multiply_one(enum nabla_block_type type, const struct
                             struct panel *p) {                                                                   \
     unpack_all(TYPE, x, stride, columns, next, p);                                                               \
   }                                                                                                              \
-  static void multiply_one_##TYPE(const struct panel_task *task, const floats start[2]) {                        \
-    multiply_one(TYPE, task, start);                                                                             \
+  static void multiply_one_##TYPE(const struct panel_task *task, int64_t part, const floats start[2]) {          \
+    multiply_one(TYPE, task, part, start);                                                                       \
   }
 FOR_EACH_BLOCK_TYPE(FOR_TYPE)
 
@@ -399,19 +416,19 @@ static void run(const struct panel_task *task) {
   const struct block_format format = block_format(task->type);
   floats start[2] = {{0}, {0}};
   if (task->bias) memcpy(start, task->bias, (size_t)task->count * sizeof(float));
+  // Parts of about the same size, in whole blocks.
+  const int64_t columns = task->x.columns, parts = (columns + CHUNK - 1) / CHUNK;
+  int64_t part = ((columns + parts - 1) / parts + format.size - 1) / format.size * format.size;
+  if (part > CHUNK) part = CHUNK / format.size * format.size;
   if (task->x.rows == 1 && task->count == HEIGHT) {
     switch (task->type) {
 #define CASE(TYPE) \
-  case TYPE: multiply_one_##TYPE(task, start); break;
+  case TYPE: multiply_one_##TYPE(task, part, start); break;
       FOR_EACH_BLOCK_TYPE(CASE)
 #undef CASE
     }
     return;
   }
-  // Parts of about the same size, in whole blocks.
-  const int64_t columns = task->x.columns, parts = (columns + CHUNK - 1) / CHUNK;
-  int64_t part = ((columns + parts - 1) / parts + format.size - 1) / format.size * format.size;
-  if (part > CHUNK) part = CHUNK / format.size * format.size;
   struct panel p;
   uint8_t rest[HEIGHT * CHUNK / 32 * sizeof(struct q8_0)];
   for (int64_t from = 0; from < columns; from += part) {

@@ -130,6 +130,29 @@ struct QuantizedLinearTests {
     }
   }
 
+  @Test("a row has the same bits whoever shares the batch", arguments: DType.quantizedTypes, Self.sets)
+  func alone(_ type: DType, _ set: UInt32) {
+    // Columns of several parts; panels that are full, and one that is not.
+    let (count, outputs, columns) = (27, 72, 1536)
+    let weight = Self.weight([outputs, columns], type)
+    let (x, residual) = (Tensor.numbers([count, columns], seed: 8), Tensor.numbers([count, outputs], seed: 7))
+    func product(_ range: Range<Int>) -> [Float] {
+      let (rows, memory) = Self.rounded(x[range])
+      let (y, addend) = (Tensor.zeros([range.count, outputs]), residual[range])
+      var part = nabla_quantized_weight(
+        blocks: weight.pointer, rows: Int64(outputs), type: nabla_block_type(type.ggml), bias: nil, column: 0)
+      withExtendedLifetime((weight, memory)) {
+        nabla_quantized_linear(
+          rows, &part, 1, y.floats, addend.floats, Int64(outputs), nabla_quantized_isa(set), Int32(Threads.count))
+      }
+      return y.array()
+    }
+    let alone = (0..<count).flatMap { product($0..<$0 + 1) }
+    for together in [2, 3, 4, 5, 6, 7, 16, count] {
+      #expect(product(0..<together) == Array(alone[..<(together * outputs)]), "\(together) rows")
+    }
+  }
+
   @Test("several weights of several types in one call, with the same bits for any number of threads")
   func several() {
     let types: [DType] = [.q4_1, .q8_0, .q4_K, .q6_K]
