@@ -7,14 +7,19 @@ struct Chat: ParsableCommand {
     abstract: "Talk with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; \
-      /help lists what else can be typed. With --prompt it answers one message and ends.
+      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D or another \
+      Ctrl-C ends the program; /help lists what else can be typed. With --prompt it answers one message and ends.
+
+      Lines may also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions
-  @Option(help: ArgumentHelp("A message to answer; '-' reads it from standard input.", valueName: "text"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("A message to answer; '-' reads it from standard input.", valueName: "text"))
   var prompt: String?
-  @Option(help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
   var system: String?
   @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "n")) var maxTokens = 1024
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
@@ -32,15 +37,17 @@ struct Chat: ParsableCommand {
     var session = ChatSession(
       trained, system: system, generator: sampling.generator(trained))
     session.maximumTokens = maxTokens
-    if let message { return try answer(message, &session) }
-    let isTerminal = isatty(STDIN_FILENO) == 1
+    let isTerminal = message == nil && isatty(STDIN_FILENO) == 1
+    if let message { return try answer(message, &session, isTerminal) }
     var lines = LineReader()
+    var unanswered = 0
     if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends. /help lists more.") }
     while true {
       if isTerminal { try show("> ") }
       guard let bytes = try lines.next() else { break }
       guard let line = String(validating: bytes, as: UTF8.self) else {
         note("that was not UTF-8 text")
+        unanswered += 1
         continue
       }
       switch line.trimmingSpaces {
@@ -55,19 +62,22 @@ struct Chat: ParsableCommand {
         note("there is no \(command); /help lists what there is")
       default:
         do {
-          try answer(line, &session)
+          try answer(line, &session, isTerminal)
         } catch let error as GenerationError {
           // The conversation is as it was; a shorter message or /reset may go on.
           note("\(error)\n/reset begins anew.")
+          unanswered += 1
         } catch let error as ChatTemplateError {
           note("\(error)")
+          unanswered += 1
         }
       }
     }
-    if isTerminal { try show("\n") }
+    if isTerminal { return try show("\n") }
+    if unanswered > 0 { throw ExitCode.failure }
   }
 
-  private func answer(_ message: String, _ session: inout ChatSession) throws {
+  private func answer(_ message: String, _ session: inout ChatSession, _ isTerminal: Bool) throws {
     let clock = ContinuousClock()
     let start = clock.now
     // While a line is awaited a signal ends the program, as always; it ends the answer only.
@@ -81,6 +91,8 @@ struct Chat: ParsableCommand {
     }
     session.finish(answer)
     try show("\n")
+    // At a terminal Ctrl-C stops the answer, and the conversation goes on.
+    if let signal = StopSignal.received, !(isTerminal && signal == SIGINT) { throw ExitCode(128 + signal) }
     guard verbose, let first else { return }
     let tokens = answer.completions[0].tokens.count
     let (reading, writing) = (seconds(first - start), seconds(clock.now - first))

@@ -22,7 +22,8 @@ struct Convert: ParsableCommand {
   var input: String
   @Argument(help: "A path that does not exist yet.", completion: .file()) var output: String
   @Option(
-    help: ArgumentHelp("Type of the weights (default: as they are; f32 for a folder from GGUF).", valueName: "type"))
+    help: ArgumentHelp(
+      "Type of the weights (default: as they are in a GGUF file, f32 in a folder).", valueName: "type"))
   var type: String?
 
   private static var types: [GGMLType] { ModelConversion.types }

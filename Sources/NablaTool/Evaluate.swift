@@ -7,7 +7,8 @@ struct Evaluate: ParsableCommand {
     usage: "nabla evaluate <model> --data <file> ... [options]\nnabla evaluate <model> --choices <file> [options]",
     discussion: """
       --data: every token but the first is predicted once, from those before it in its window of --context tokens; a \
-      new window begins every --stride tokens. Bits per byte compare models whatever their tokenizers.
+      new window begins every --stride tokens. The first is the model's beginning of a text, where it has such a token. \
+      Bits per byte compare models whatever their tokenizers.
 
       --choices: a JSONL file of {"question", "choices", "answer"} (an index from 0, a letter, or the text). The model \
       takes the choice that is likeliest after the question: raw by its whole log-probability, normalized by that \
@@ -61,10 +62,12 @@ struct Evaluate: ParsableCommand {
     }
     let corpus = try TextCorpus.read(data)
     if let skipped = corpus.skippedSummary { note(skipped) }
-    let tokens = try corpus.encode(with: trained.tokenizer)
+    // The token that a text begins with, where the model was trained with one, is given and not predicted.
+    let tokens = trained.tokenizer.template.prefix + (try corpus.encode(with: trained.tokenizer))
     let result = try network.evaluate(
       TokenDataset(tokens, vocabularySize: trained.tokenizer.vocabularySize), tokenizer: trained.tokenizer,
       context: context, stride: stride, batchSize: batchSize)
+    try inference.naming { try network.checkFinite(result.loss) }
     if json {
       let object: JSONValue = [
         "loss": .number(result.loss), "perplexity": .number(result.perplexity),
@@ -87,8 +90,10 @@ struct Evaluate: ParsableCommand {
 
   private func choose(from path: String, _ trained: TrainedModel) throws {
     let questions = try ChoiceQuestion.list(contentsOfFile: path)
-    let result = try trained.model.evaluate(
-      questions, tokenizer: trained.tokenizer, firstToken: trained.generator().firstToken)
+    let result = try inference.naming {
+      try trained.model.evaluate(
+        questions, tokenizer: trained.tokenizer, firstToken: trained.generator().firstToken)
+    }
     if json {
       let object: JSONValue = [
         "questions": .integer(result.questions), "accuracy": .number(result.accuracy),

@@ -7,13 +7,14 @@ struct Generate: ParsableCommand {
     usage: "nabla generate <model> [--prompt <text>] [options]",
     discussion: """
       Prints the prompt and what follows, as it is made; with --count above 1 the continuations are made together and \
-      printed one after the other. A continuation ends at --max-tokens, at the end of the model's context, at a stop \
+      printed one after the other, each when it has ended. A continuation ends at --max-tokens, at the end of the model's context, at a stop \
       text, or where the model ends the text. With --chat the prompt is a user's message, and the answer is printed \
       alone.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The text to go on from; '-' reads it from standard input (default: none, a text from its beginning).",
       valueName: "text"))
@@ -23,9 +24,11 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Continuations to make.", valueName: "n")) var count = 1
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(
-    help:
-      "Print one JSON object a continuation, without the prompt: text, tokens, reason (length, end_of_text, stop_string)."
-  ) var json = false
+    help: """
+      Print one JSON object a continuation, without the prompt: text, tokens, reason (length, end_of_text, \
+      stop_string; cancelled by Ctrl-C).
+      """)
+  var json = false
   @Option(
     help: ArgumentHelp(
       "With --json: the log-probability of each token, and those of the k likeliest in its place.", valueName: "k"))
@@ -59,21 +62,32 @@ struct Generate: ParsableCommand {
     let streams = count == 1 && !json
     // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
     var unshown = beginning
-    while let pieces = try inference.naming({ try generation.next() }) {
-      guard streams else { continue }
-      for piece in pieces {
-        try show(shownText(unshown + piece.text))
-        unshown = ""
+    if streams {
+      while let pieces = try inference.naming({ try generation.next() }) {
+        for piece in pieces {
+          try show(shownText(unshown + piece.text))
+          unshown = ""
+        }
+      }
+      return try show(shownText(unshown) + "\n")
+    }
+    // Each is shown when it and those before it have ended; after Ctrl-C, as far as it came.
+    StopSignal.install()
+    var next = 0
+    func showFinished() throws {
+      while next < count, let completion = generation.finished(next) {
+        next += 1
+        if json {
+          try show(object(completion, trained.tokenizer).serialized() + "\n")
+        } else {
+          try show("--- \(next) ---\n\(shownText(beginning + completion.text))\n")
+        }
       }
     }
-    if streams { return try show(shownText(unshown) + "\n") }
-    for (i, completion) in generation.completions.enumerated() {
-      if json {
-        try show(object(completion, trained.tokenizer).serialized() + "\n")
-      } else {
-        try show("--- \(i + 1) ---\n\(shownText(beginning + completion.text))\n")
-      }
-    }
+    while !StopSignal.isRequested, try inference.naming({ try generation.next() }) != nil { try showFinished() }
+    generation.cancel()
+    try showFinished()
+    if let signal = StopSignal.received { throw ExitCode(128 + signal) }
   }
 
   private func object(_ completion: Completion, _ tokenizer: any Tokenizer) -> JSONValue {

@@ -65,7 +65,7 @@ struct SamplingFlags: ParsableArguments {
   @Option(help: ArgumentHelp("Take this from a token's score once it was generated.", valueName: "x"))
   var presencePenalty: Float?
   @Option(
-    parsing: .singleValue,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("End before this text; may be given more than once.", valueName: "text"))
   var stop: [String] = []
   @Option(help: ArgumentHelp("Seed of the choices: the same seed gives the same text.", valueName: "n"))

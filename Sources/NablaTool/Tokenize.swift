@@ -15,7 +15,7 @@ struct Tokenize: ParsableCommand {
     help: "A GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder of 'nabla pretrain'.",
     completion: .file())
   var model: String
-  @Option(help: ArgumentHelp("The text.", valueName: "text")) var text: String?
+  @Option(parsing: .unconditional, help: ArgumentHelp("The text.", valueName: "text")) var text: String?
   @Option(help: ArgumentHelp("A file with the text.", valueName: "file"), completion: .file()) var file: String?
   @Option(help: ArgumentHelp("A JSON file with messages.", valueName: "file"), completion: .file(extensions: ["json"]))
   var chat: String?

@@ -67,6 +67,24 @@ import Testing
     #expect(result == ChoiceAccuracy(questions: 4, right: 3, rightNormalized: 2))
   }
 
+  /// What cannot be scored is named by its place, and a damaged model never has an accuracy.
+  @Test func questionsThatHaveNoResult() throws {
+    let model = try chain([97: [(32, 1)], 32: [(98, 1)]])
+    func error(_ json: String) throws -> String {
+      let question = try ChoiceQuestion(try JSONValue(parsing: Array(json.utf8)), place: "q.jsonl, line 3")
+      let error = #expect(throws: (any Error).self) {
+        try model.evaluate([question], tokenizer: ByteTokenizer(), firstToken: 256)
+      }
+      return "\(try #require(error))"
+    }
+    let long = String(repeating: "x", count: 80)
+    let fault = try error(#"{"question": "\#(long)", "choices": ["a", "b"], "answer": 0}"#)
+    #expect(fault.hasPrefix("q.jsonl, line 3: the prompt"))
+    for parameter in model.parameters() { parameter.value.floats[0] = .nan }
+    #expect(try error(#"{"question": "a", "choices": ["a", "b"], "answer": 0}"#).contains("no numbers"))
+    #expect(throws: GenerationError.self) { try model.checkFinite(.nan) }
+  }
+
   @Test func questionsOfAFile() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/questions.jsonl"

@@ -37,6 +37,14 @@ import Testing
 
   @Test func plain() { expect(.init(temperature: 1), gives: [0.25, 0.1, 0.5, 0.15]) }
 
+  /// The largest penalties and rewards are certain, and never numbers that no probability can be made of.
+  @Test(arguments: [0, 2]) func extremes(_ topK: Int) {
+    #expect(counts(.init(temperature: 1, topK: topK, frequencyPenalty: -3e38), logits, generated: [3, 3])[3] == 4000)
+    let reward = SamplingOptions(temperature: 1, topK: topK, repetitionPenalty: .leastNonzeroMagnitude)
+    #expect(counts(reward, [2, 1, 3, 1], seen: [1])[1] == 4000)
+    #expect(counts(.init(temperature: 1, topK: topK, frequencyPenalty: 3e38), logits, generated: [2, 2])[2] == 0)
+  }
+
   @Test func greedy() {
     expect(.init(temperature: 0), gives: [0, 0, 1, 0])
     #expect(counts(.init(temperature: 0), [1, 3, 3])[1] == 4000, "the first of equals")

@@ -36,6 +36,22 @@ import Testing
     #expect(try tokenizer.encode("a b", addingSpecialTokens: true) == ids(expected["framed"]!), "\(name)")
   }
 
+  /// A model's words go on from the prompt: the space before the first of them is not the one that decoders drop.
+  @Test(arguments: names)
+  func aContinuationKeepsItsSpace(_ name: String) throws {
+    let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")
+    let ids = try tokenizer.encode("the model of the end")
+    var beginning = StreamingDecoder(tokenizer)
+    var text = ""
+    for (count, id) in ids.enumerated() {
+      if count > 0 {
+        var continuation = StreamingDecoder(tokenizer, continuing: true)
+        #expect(text + ids[count...].map { continuation.append($0) }.joined() == tokenizer.decode(ids), "\(count)")
+      }
+      text += beginning.append(id)
+    }
+  }
+
   @Test(arguments: names)
   func aTokenizerFileGivesTheSameIds(_ name: String) throws {
     let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")

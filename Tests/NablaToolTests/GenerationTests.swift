@@ -52,6 +52,47 @@ extension ToolTests {
       }
     }
 
+    /// A line without an answer makes a piped conversation fail, which goes on all the same.
+    @Test func failsWhereALineHasNoAnswer() throws {
+      try withModel { _, model in
+        let flags = ["--max-tokens", "5", "--temperature", "0"]
+        let long = String(repeating: "fox ", count: 100)
+        for line in [Array("\(long)\n".utf8), [0xFF, 0xFE, 0x0A]] {
+          let result = try Tool.run(["chat", model] + flags, input: line + Array("/reset\nLine\n".utf8))
+          #expect(result.status == 1 && !result.output.isEmpty, "\(result.summary)")
+        }
+      }
+    }
+
+    /// Texts may begin with a minus, and like a flag.
+    @Test func takesTextsWithAMinus() throws {
+      try withModel { _, model in
+        for text in ["- item", "--count"] {
+          let result = try Tool.run(["generate", model, "--prompt", text, "--max-tokens", "1"])
+          #expect(result.status == 0 && result.output.hasPrefix(text), "\(result.summary)")
+          #expect(try Tool.run(["tokenize", model, "--text", text, "--count"]).status == 0)
+        }
+      }
+    }
+
+    /// After Ctrl-C each continuation is printed as far as it came.
+    @Test func printsWhatThereIs() throws {
+      try withFolder { folder in
+        try Tool.train(
+          folder + "/text.txt", output: folder + "/run",
+          ["--context", "1024", "--width", "256", "--heads", "4", "--layers", "4", "--steps", "1"])
+        // Some seconds of work.
+        let child = try Tool.start(
+          ["generate", folder + "/run", "--prompt", "Line", "--count", "64", "--max-tokens", "1000", "--json"])
+        usleep(1_500_000)
+        child.signal(SIGINT)
+        let result = try child.finish()
+        #expect(result.status == 130, "\(result.summary)")
+        #expect(result.output.components(separatedBy: #""reason":"cancelled""#).count > 2, "\(result.summary)")
+        #expect(result.output.components(separatedBy: "\n").count == 65, "\(result.summary)")
+      }
+    }
+
     /// Exponentials of all tokens' log-probabilities add up to 1, and the greedy choice is the likeliest.
     @Test func logProbabilities() throws {
       try withModel { _, model in
@@ -102,7 +143,7 @@ extension ToolTests {
         try expect(["evaluate", model, "--choices", "@/bad.jsonl"], says: "@/bad.jsonl, line 1")
         try write(
           Array(#"{"question": "\#(long)", "choices": ["a", "b"], "answer": 0}"#.utf8), to: folder + "/long.jsonl")
-        try expect(["evaluate", model, "--choices", "@/long.jsonl"], says: "question 1")
+        try expect(["evaluate", model, "--choices", "@/long.jsonl"], says: "@/long.jsonl, line 1: the prompt has")
         try write([0x61, 0xFF, 0x62], to: folder + "/latin.txt")
         try expect(["evaluate", model, "--data", "@/latin.txt"], says: "@/latin.txt")
         try write(Array("[{}]".utf8), to: folder + "/messages.json")

@@ -17,6 +17,11 @@ public struct Evaluation: Codable, Sendable {
 }
 
 extension TransformerLM {
+  /// - Throws: ``GenerationError/notFinite(tensor:)``, which names a damaged tensor, if a loss of the model is no number.
+  public func checkFinite(_ loss: Double) throws(GenerationError) {
+    if !loss.isFinite { throw .notFinite(tensor: firstNonFiniteParameter) }
+  }
+
   /// Predicts each token of `data` but the first once, in windows of at most `context` tokens.
   ///
   /// - Parameters:

@@ -9,6 +9,8 @@ public struct ChoiceQuestion: Sendable, Equatable {
   public var choices: [String]
   /// The index of the right one.
   public var answer: Int
+  /// The file and line it comes from, for errors.
+  public var place: String?
 
   public init(prompt: String, choices: [String], answer: Int) {
     precondition(choices.indices.contains(answer), "the answer \(answer) of \(choices.count) choices")
@@ -40,7 +42,7 @@ public struct ChoiceQuestion: Sendable, Equatable {
     guard let index, choices.indices.contains(index) else {
       throw failure("\"answer\" must be an index from 0, a letter from A, or one of the choices")
     }
-    (self.prompt, self.choices, answer) = (prompt, choices, index)
+    (self.prompt, self.choices, answer, self.place) = (prompt, choices, index, place)
   }
 
   /// Reads a JSONL file; empty lines do not count.
@@ -92,7 +94,8 @@ extension TransformerLM {
   ///
   /// Prompt and choice are encoded together, as EleutherAI's evaluation harness does: a choice begins where the tokens of
   /// the prompt alone would end. What the choices have in common is read once.
-  /// - Throws: ``GenerationError`` where a choice does not fit into the context.
+  /// - Throws: ``GenerationError`` where a choice does not fit into the context, adds no token to the prompt's, or where
+  ///   the model's scores are no numbers.
   public func logProbabilities(
     of choices: [String], after prompt: String, tokenizer: any Tokenizer, firstToken: Int32
   ) throws -> [Double] {
@@ -102,10 +105,11 @@ extension TransformerLM {
     let beginning = tokenizer.template.prefix.isEmpty && trimmed.isEmpty ? [firstToken] : tokenizer.template.prefix
     let promptCount = max(1, beginning.count + (try tokenizer.encode(trimmed)).count)
     let sequences = try choices.map { beginning + (try tokenizer.encode(trimmed + spaces + $0)) }
-    for sequence in sequences {
-      guard sequence.count > promptCount, sequence.count <= configuration.context + 1 else {
+    for (sequence, choice) in zip(sequences, choices) {
+      guard sequence.count <= configuration.context + 1 else {
         throw GenerationError.promptTooLong(tokens: sequence.count, context: configuration.context)
       }
+      guard sequence.count > promptCount else { throw GenerationError.noTokens(of: choice) }
     }
     var common = promptCount - 1
     for sequence in sequences { common = zip(sequence, sequences[0]).prefix(common).prefix { $0 == $1 }.count }
@@ -118,6 +122,9 @@ extension TransformerLM {
     }
     let values = withoutGradient {
       read(parts, cache).linearLogProbabilities(outputWeight, targets: Tensor(targets)).array(of: Double.self)
+    }
+    guard !values.contains(where: \.isNaN) else {
+      throw GenerationError.notFinite(tensor: firstNonFiniteParameter)
     }
     var row = 0
     return parts.map { part in
@@ -138,7 +145,8 @@ extension TransformerLM {
         scores = try logProbabilities(
           of: question.choices, after: question.prompt, tokenizer: tokenizer, firstToken: firstToken)
       } catch let error as GenerationError {
-        throw ModelFolderError(file: "question \(index + 1)", problem: "\(error)")
+        if case .notFinite = error { throw error }
+        throw ModelFolderError(file: question.place ?? "question \(index + 1)", problem: "\(error)")
       }
       let normalized = zip(scores, question.choices).map { $0 / Double($1.utf8.count) }
       func best(_ values: [Double]) -> Int { values.indices.max { values[$0] < values[$1] }! }

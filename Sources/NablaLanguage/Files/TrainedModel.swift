@@ -81,6 +81,14 @@ public struct TrainedModel {
     } catch let error as RunFolderError where error.kind == .missing {
       throw ModelFolderError(file: path, problem: "there is no file or folder of this name")
     } catch let error as RunFolderError where error.kind == .notARun {
+      if [".json", ".safetensors"].contains(where: path.lowercased().hasSuffix) {
+        throw ModelFolderError(file: path, problem: "is one file of a model folder: name the folder")
+      }
+      if pathExists("\(path)/config.json") {
+        throw ModelFolderError(
+          file: "\(path)/config.json",
+          problem: "has no \"model_type\", as a model's has, and is not that of a training run either")
+      }
       throw ModelFolderError(
         file: path,
         problem: "neither a training run nor a model: it is no GGUF file, and has no config.json of a run or a model")

@@ -71,16 +71,24 @@ public struct Generator {
   public mutating func start(prompt: String, maximumTokens: Int = 256, count: Int = 1) throws -> TextGeneration {
     // The beginning of a text as the model was trained on it; its end must not come before the continuation.
     let tokens = tokenizer.template.prefix + (try tokenizer.encode(prompt))
-    return try start(prompts: Array(repeating: tokens, count: count), maximumTokens: maximumTokens)
+    return try start(Array(repeating: tokens, count: count), maximumTokens, continuing: !prompt.isEmpty)
   }
 
-  /// Begins a continuation of each prompt; an empty prompt is a text from its beginning.
+  /// Begins an answer to each prompt, a text of its own; an empty prompt is a text from its beginning.
   public mutating func start(prompts: [[Int32]], maximumTokens: Int = 256) throws -> TextGeneration {
+    try start(prompts, maximumTokens, continuing: false)
+  }
+
+  private mutating func start(
+    _ prompts: [[Int32]], _ maximumTokens: Int, continuing: Bool
+  ) throws -> TextGeneration {
     let requests = prompts.map { prompt in
       TokenRequest(
         prompt: prompt.isEmpty ? [firstToken] : prompt, maximumTokens: maximumTokens, sampling: options,
         stopTokens: stopTokens, random: random.split(), logProbabilities: logProbabilities)
     }
-    return try TextGeneration(tokens, requests) { CompletionWriter(tokenizer, stopStrings: stopStrings) }
+    return try TextGeneration(tokens, requests) {
+      CompletionWriter(tokenizer, stopStrings: stopStrings, continuing: continuing)
+    }
   }
 }

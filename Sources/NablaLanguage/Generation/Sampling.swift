@@ -82,15 +82,20 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
   }
 
   private func penalize(_ scores: Scores, _ history: History) {
+    // The largest penalties leave the largest numbers, of which probabilities can still be made.
+    func bounded(_ score: Float) -> Float {
+      score.isInfinite ? (score > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude) : score
+    }
     if repetitionPenalty != 1 {
       for token in history.seen {
         let score = scores.pointer[Int(token)]
-        scores.pointer[Int(token)] = score > 0 ? score / repetitionPenalty : score * repetitionPenalty
+        scores.pointer[Int(token)] = bounded(score > 0 ? score / repetitionPenalty : score * repetitionPenalty)
       }
     }
     guard frequencyPenalty != 0 || presencePenalty != 0 else { return }
     for (token, count) in history.generated {
-      scores.pointer[Int(token)] -= frequencyPenalty * Float(count) + presencePenalty
+      scores.pointer[Int(token)] = bounded(
+        scores.pointer[Int(token)] - bounded(frequencyPenalty * Float(count)) - presencePenalty)
     }
   }
 

@@ -74,6 +74,9 @@ public final class TextGeneration {
     return (0..<count).map { result[$0]! }
   }
 
+  /// A continuation that has ended; nil while it is under way.
+  public func finished(_ continuation: Int) -> Completion? { finished[continuation] }
+
   /// The pieces as they come. The model computes in the task that reads; nothing else may use it meanwhile.
   public func stream() -> AsyncThrowingStream<Piece, any Error> {
     let state = StreamState(self)
@@ -126,8 +129,9 @@ struct CompletionWriter {
   /// Decoded text that has not been handed out.
   private var held = ""
 
-  init(_ tokenizer: any Tokenizer, stopStrings: [String]) {
-    decoder = StreamingDecoder(tokenizer)
+  /// - Parameter continuing: whether the text goes on from another.
+  init(_ tokenizer: any Tokenizer, stopStrings: [String], continuing: Bool = false) {
+    decoder = StreamingDecoder(tokenizer, continuing: continuing)
     self.stopStrings = stopStrings.filter { !$0.isEmpty }.map { Array($0.utf8) }
   }
 

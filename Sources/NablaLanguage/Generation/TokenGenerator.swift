@@ -35,7 +35,8 @@ public struct GeneratedToken: Sendable {
 ///
 /// Prompts may have any lengths: their tokens are the rows of one matrix, without padding. Continuations leave when they
 /// end and others take their place. Equal prompts are read once. A continuation does not depend on what is generated
-/// beside it but for the last bits of the matrix products, which some CPUs sum otherwise for other numbers of rows.
+/// beside it. That is exact for quantized weights, whose products sum each row alone; products of others differ in the
+/// last bits for other numbers of rows.
 ///
 /// ```swift
 /// let generator = TokenGenerator(model)
@@ -329,6 +330,8 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable, Equatable
   case emptyPrompt
   case promptTooLong(tokens: Int, context: Int)
   case unknownToken(Int32, vocabulary: Int)
+  /// A choice whose tokens are all part of the prompt's.
+  case noTokens(of: String)
   /// The model's scores are NaN or infinite.
   case notFinite(tensor: String?)
 
@@ -340,6 +343,8 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable, Equatable
     case .unknownToken(let token, let vocabulary):
       "the prompt has token \(token), but the model's vocabulary ends at \(vocabulary - 1): tokenizer and model do not "
         + "belong together"
+    case .noTokens(let choice):
+      "the choice '\(choice)' adds no token to the prompt's: it cannot be told from its end"
     case .notFinite(let tensor?): "the model's scores are no numbers: its tensor \(tensor) holds NaN or infinities"
     case .notFinite(nil):
       "the model's scores are no numbers, though its weights are: they are too large to compute with"

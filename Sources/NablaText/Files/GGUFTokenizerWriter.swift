@@ -4,8 +4,10 @@ extension PretrainedTokenizer {
   /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, as llama.cpp reads them.
   ///
   /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
+  /// - Returns: Tokens that end a text, beyond the three that GGUF has room for, which its readers do not know.
   /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF has no form for.
-  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws {
+  @discardableResult
+  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [Int32] {
     let prefix = GGUFTokenizerReader.prefix
     let count = max(vocabularySize ?? 0, tokenizer.vocabularySize)
     var writer = GGUFTokenizerWriter(tokenizer.specialTokens, count: count)
@@ -33,16 +35,19 @@ extension PretrainedTokenizer {
       metadata[prefix + "add_bos_token"] = .bool(!tokenizer.template.prefix.isEmpty)
       metadata[prefix + "add_eos_token"] = .bool(!tokenizer.template.suffix.isEmpty)
     }
-    writeEndTokens(to: &metadata)
+    let lost = writeEndTokens(to: &metadata)
     for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
       metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
     }
+    return lost
   }
 }
 
 extension PretrainedTokenizer {
   /// The tokens that end a text: GGUF has room for three. Those that readers know by their spelling come last.
-  private func writeEndTokens(to metadata: inout GGUFMetadata) {
+  ///
+  /// - Returns: Those that found no room, and that readers do not know.
+  private func writeEndTokens(to metadata: inout GGUFMetadata) -> [Int32] {
     let keys = ["eos_token_id", "eot_token_id", "eom_token_id"].map { GGUFTokenizerReader.prefix + $0 }
     let ends = endTokens.subtracting(keys.compactMap { metadata[$0]?.integer.map { Int32($0) } })
     let isKnown = { (id: Int32) in
@@ -52,6 +57,7 @@ extension PretrainedTokenizer {
     for key in keys where metadata[key] == nil {
       if let id = rest.popFirst() { metadata[key] = .uint32(UInt32(id)) }
     }
+    return rest.filter { !isKnown($0) }
   }
 }
 

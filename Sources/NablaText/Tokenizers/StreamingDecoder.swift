@@ -1,16 +1,20 @@
 /// Decodes tokens as a model produces them, and never shows half a character.
 ///
 /// A token of a byte-level vocabulary may end in the middle of a UTF-8 sequence. Such bytes are held back until the
-/// rest arrives. The strings returned, joined, equal ``Tokenizer/decode(_:skippingSpecialTokens:)`` of all tokens.
+/// rest arrives. The strings returned, joined, equal ``Tokenizer/decode(_:skippingSpecialTokens:)`` of all tokens, or what
+/// they add to it where they go on from a text.
 public struct StreamingDecoder: Sendable {
   private let tokenizer: any Tokenizer
   private let skipsSpecialTokens: Bool
   private var held: [UInt8] = []
-  private var isFirst = true
+  private var isFirst: Bool
 
-  public init(_ tokenizer: any Tokenizer, skippingSpecialTokens: Bool = true) {
+  /// - Parameter continuing: whether the tokens go on from a text, so that a space before their first word is part of
+  ///   what they say. Decoders of SentencePiece's kind drop it at the beginning of a text.
+  public init(_ tokenizer: any Tokenizer, skippingSpecialTokens: Bool = true, continuing: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecialTokens = skippingSpecialTokens
+    isFirst = !continuing
   }
 
   /// The text that `id` completes; empty when it ends inside a character.

@@ -20,8 +20,8 @@ public enum StopSignal {
     // Writes in flight are restarted rather than failed.
     action.sa_flags = SA_RESTART
     action.__sigaction_handler.sa_handler = { signal in
-      // Only async-signal-safe work: an atomic counter, and _exit.
-      if requests.add(1, ordering: .relaxed).oldValue > 0 { _exit(128 + signal) }
+      // Only async-signal-safe work: an atomic number, and _exit.
+      if requests.exchange(signal, ordering: .relaxed) != 0 { _exit(128 + signal) }
     }
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
@@ -38,7 +38,13 @@ public enum StopSignal {
   }
 
   /// Whether a signal has come since ``install()`` or ``remove()``.
-  public static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
+  public static var isRequested: Bool { received != nil }
+
+  /// The signal that has come.
+  public static var received: Int32? {
+    let signal = requests.load(ordering: .relaxed)
+    return signal == 0 ? nil : signal
+  }
 
   /// Lets both signals end the process again, and forgets those that came.
   public static func remove() {
@@ -48,4 +54,5 @@ public enum StopSignal {
   }
 }
 
-private let requests = Atomic<Int>(0)
+/// The signal that has come, or 0.
+private let requests = Atomic<Int32>(0)

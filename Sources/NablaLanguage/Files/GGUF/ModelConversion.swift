@@ -109,7 +109,7 @@ public struct ModelConversion {
     var metadata = try architecture.metadata(c)
     metadata["general.name"] = .string(input.split(separator: "/").last.map(String.init) ?? "model")
     rule?.describe(in: &metadata)
-    try writeTokenizer(of: c, to: &metadata)
+    let lost = try writeTokenizer(of: c, to: &metadata)
     try GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).write(to: &metadata)
 
     let maps = GGUFTensorMap.all(architecture, c)
@@ -144,19 +144,31 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
-    return rule?.notes(on: tensors) ?? []
+    var notes = rule?.notes(on: tensors) ?? []
+    if let window = c.window, window < c.context {
+      notes.append(
+        "the model looks back \(window) tokens at most; llama.cpp does not read that from a file of this kind, and "
+          + "computes other numbers for longer texts")
+    }
+    if !lost.isEmpty {
+      let ids = lost.map(String.init).joined(separator: ", ")
+      notes.append("GGUF has room for three tokens that end a text; those left out: \(ids)")
+    }
+    return notes
   }
 
-  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws {
+  /// - Returns: Tokens that end a text and find no room.
+  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [Int32] {
     let text = try PretrainedTokenizer.load(input)
     try text.checkVocabulary(of: c, path: input)
-    try text.write(to: &metadata, vocabularySize: c.vocabularySize)
+    let lost = try text.write(to: &metadata, vocabularySize: c.vocabularySize)
     // What the tokenizer's files leave open, the model's may say.
     let config = try JSONValue(contentsOfFile: "\(input)/config.json")
     for role in ["bos_token_id", "eos_token_id"] where metadata["tokenizer.ggml.\(role)"] == nil {
       let id = config[role]?.integer ?? config[role]?.array?.first?.integer
       if let id, (0..<c.vocabularySize).contains(id) { metadata["tokenizer.ggml.\(role)"] = .uint32(UInt32(id)) }
     }
+    return lost
   }
 }
 
