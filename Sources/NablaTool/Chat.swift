@@ -33,7 +33,7 @@ struct Chat: ParsableCommand {
     let message = try prompt.map(readPrompt)
     let trained = try inference.load()
     // Before anything is typed: a model without a template cannot chat.
-    _ = try trained.text.render([ChatMessage(role: "user", content: "")])
+    _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
     var session = ChatSession(
       trained, system: system, generator: sampling.generator(trained))
     session.maximumTokens = maxTokens

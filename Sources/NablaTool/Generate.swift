@@ -53,7 +53,7 @@ struct Generate: ParsableCommand {
     generator.logProbabilities = logProbabilities
     let generation: TextGeneration
     if chat {
-      let tokens = try trained.text.encode([ChatMessage(role: "user", content: text)])
+      let tokens = try inference.naming { try trained.text.encode([ChatMessage(role: "user", content: text)]) }
       generation = try generator.start(prompts: Array(repeating: tokens, count: count), maximumTokens: maxTokens)
     } else {
       generation = try generator.start(prompt: text, maximumTokens: maxTokens, count: count)

@@ -22,12 +22,16 @@ struct InferenceOptions: ParsableArguments {
 }
 
 extension InferenceOptions {
-  /// Runs `body`, and says which model it is whose scores are no numbers.
-  func naming<Result>(_ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch let error as GenerationError {
-      guard case .notFinite = error else { throw error }
-      throw ModelError(model: model, problem: error)
-    }
+  func naming<Result>(_ body: () throws -> Result) throws -> Result { try NablaTool.naming(model, body) }
+}
+
+/// Runs `body`, and says which model it is whose scores are no numbers, or whose chat template does not work.
+func naming<Result>(_ model: String, _ body: () throws -> Result) throws -> Result {
+  do { return try body() } catch let error as GenerationError {
+    guard case .notFinite = error else { throw error }
+    throw ModelError(model: model, problem: error)
+  } catch let error as ChatTemplateError {
+    throw ModelError(model: model, problem: error)
   }
 }
 

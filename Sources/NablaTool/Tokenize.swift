@@ -75,7 +75,9 @@ struct Tokenize: ParsableCommand {
         }
         return list
       }
-      return try pretrained.render(messages, addGenerationPrompt: generationPrompt, tools: schemas)
+      return try naming(model) {
+        try pretrained.render(messages, addGenerationPrompt: generationPrompt, tools: schemas)
+      }
     }
     if let file {
       return try MappedFile(path: file).withBytes { try TextCorpus.string($0[...], of: file) }
