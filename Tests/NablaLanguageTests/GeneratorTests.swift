@@ -15,6 +15,21 @@ private struct Words: Tokenizer {
   func tokenizerJSON() -> String { "{}" }
 }
 
+/// Words of SentencePiece's kind: each with the space before it, which is dropped where a text begins.
+private struct SpacedWords: Tokenizer {
+  let words = [" one", " two", " three"]
+  var vocabularySize: Int { words.count }
+  var specialTokens: SpecialTokens { SpecialTokens() }
+  func encode(_ text: String, recognizingSpecialTokens: Bool) -> [Int32] {
+    text.split(separator: " ").compactMap { word in words.firstIndex(of: " " + word).map(Int32.init) }
+  }
+  func appendBytes(of id: Int32, to bytes: inout [UInt8]) { bytes += Array(words[Int(id)].utf8) }
+  func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) {
+    bytes += Array(words[Int(id)].utf8.dropFirst(isFirst ? 1 : 0))
+  }
+  func tokenizerJSON() -> String { "{}" }
+}
+
 @Suite struct GeneratorTests {
   private let greedy = SamplingOptions(temperature: 0)
 
@@ -41,6 +56,17 @@ private struct Words: Tokenizer {
     let (completion, _) = try run(writer(of: "abcdef", ends: false), "a", maximumTokens: 8)
     #expect(completion.text == "bcdefabc" && completion.reason == .length && completion.tokens.count == 8)
     #expect(try run(writer(of: "abc"), "a", maximumTokens: 0).completion.tokens.isEmpty)
+  }
+
+  /// The space before its first word belongs to a continuation, and not to a text or an answer of its own.
+  @Test func aContinuationBeginsWithItsSpace() throws {
+    let model = try chain([0: [(1, 1)], 1: [(2, 1)], 2: [(0, 1)]])
+    var generator = Generator(model, tokenizer: SpacedWords(), options: greedy)
+    #expect(try generator.run(prompt: "one", maximumTokens: 2)[0].text == " two three")
+    #expect(try generator.run(prompt: "", maximumTokens: 2)[0].text == "two three")
+    #expect(try generator.run(prompts: [[0]], maximumTokens: 2)[0].text == "two three")
+    generator.stopStrings = [" two"]
+    #expect(try generator.run(prompt: "one", maximumTokens: 2)[0].reason == .stopString)
   }
 
   @Test func anEmptyPromptBeginsAText() throws {
