@@ -7,9 +7,9 @@ struct Generate: ParsableCommand {
     usage: "nabla generate <model> [--prompt <text>] [options]",
     discussion: """
       Prints the prompt and what follows, as it is made; with --count above 1 the continuations are made together and \
-      printed one after the other, each when it has ended. A continuation ends at --max-tokens, at the end of the model's context, at a stop \
-      text, or where the model ends the text. With --chat the prompt is a user's message, and the answer is printed \
-      alone.
+      printed one after the other, each when it has ended. A continuation ends at --max-tokens, at the end of the \
+      model's context, at a stop text, or where the model ends the text. With --chat the prompt is a user's message, \
+      and the answer is printed alone.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions

@@ -239,12 +239,20 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     try GGUFModel(path: path).state()
   }
 
+  /// llama.cpp does not read a window of this architecture.
+  @Test func tellsOfAWindow() throws {
+    try withModel("mistral") { folder, work in
+      let notes = try ModelConversion(from: folder, to: work + "/m.gguf").run()
+      #expect(notes.count == 1 && notes[0].contains("looks back 5 tokens"), "\(notes)")
+    }
+  }
+
   /// Folder to GGUF in float32: the same numbers, whether read as one or the other.
   @Test(arguments: ["llama-tied", "llama-untied", "llama-scaled", "qwen3", "gpt2"]) func writesGGUF(_ name: String)
     throws
   {
     try withModel(name) { folder, work in
-      try ModelConversion(from: folder, to: work + "/m.gguf").run()
+      #expect(try ModelConversion(from: folder, to: work + "/m.gguf").run() == [])
       let gguf = try GGUFModel(path: work + "/m.gguf")
       let expected = try ModelFolder.load(folder)
       #expect(gguf.configuration == expected.configuration)

@@ -17,7 +17,9 @@ public struct Evaluation: Codable, Sendable {
 }
 
 extension TransformerLM {
-  /// - Throws: ``GenerationError/notFinite(tensor:)``, which names a damaged tensor, if a loss of the model is no number.
+  /// For whoever reports a loss of this model: a training that has diverged keeps such losses in its metrics.
+  ///
+  /// - Throws: ``GenerationError/notFinite(tensor:)``, which names a damaged tensor, if the loss is no number.
   public func checkFinite(_ loss: Double) throws(GenerationError) {
     if !loss.isFinite { throw .notFinite(tensor: firstNonFiniteParameter) }
   }
