@@ -1,0 +1,47 @@
+import NablaTensor
+
+// The terms of policy-gradient objectives as plain functions of tensors. Classic PPO and PPO on language models share
+// them. Each returns one value per row, so that the caller decides what a mean is over.
+
+/// r = π(a|s) / π_old(a|s), from logarithms. Any shape.
+public func probabilityRatio(_ logProbabilities: Tensor, old: Tensor) -> Tensor { (logProbabilities - old).exp() }
+
+/// The clipped surrogate objective of PPO, to be maximized (Schulman et al. 2017, equation 7):
+///
+///     min(r·Â, clip(r, 1 - ε, 1 + ε)·Â)
+///
+/// An action gains nothing from a ratio that moves beyond the clip range in its favor; a ratio that moved the wrong way
+/// still counts in full.
+///
+/// - Parameters:
+///   - ratio: r.
+///   - advantages: Â, of the same shape.
+///   - clipLow: ε below 1.
+///   - clipHigh: ε above 1; DAPO's "clip higher" sets it apart (Yu et al. 2025).
+public func clippedSurrogate(
+  ratio: Tensor, advantages: Tensor, clipLow: Float, clipHigh: Float
+) -> Tensor {
+  .minimum(ratio * advantages, ratio.clamped(to: (1 - clipLow)...(1 + clipHigh)) * advantages)
+}
+
+/// The squared error of a value function, (V - R)².
+///
+/// - Parameters:
+///   - values: V. Any shape.
+///   - returns: R, what V is to learn.
+///   - oldValues: V when the actions were taken; read with a clip range only.
+///   - clipRange: With a range ε_V > 0, the larger of the error and of that of V held within V_old ± ε_V (Schulman et
+///     al., OpenAI baselines); 0 for the plain error.
+public func valueLoss(values: Tensor, returns: Tensor, oldValues: Tensor? = nil, clipRange: Float = 0) -> Tensor {
+  let error = (values - returns).square()
+  guard clipRange > 0 else { return error }
+  guard let oldValues else { preconditionFailure("valueLoss: a clip range needs the old values") }
+  let clipped = oldValues + (values - oldValues).clamped(to: -clipRange...clipRange)
+  return .maximum(error, (clipped - returns).square())
+}
+
+/// The entropy of a categorical distribution, -Σ p ln p, in nats. logits: [..., A] → [...].
+public func categoricalEntropy(_ logits: Tensor) -> Tensor {
+  let logProbabilities = logits.logSoftmax()
+  return -(logProbabilities.exp() * logProbabilities).sum(axis: logits.rank - 1)
+}
