@@ -102,6 +102,7 @@ struct SamplingFlags: ParsableArguments {
 }
 
 extension CacheType: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 /// What a terminal may be shown; a file or a pipe gets the text as it is.
 func shownText(_ text: String) -> String { isatty(STDOUT_FILENO) == 1 ? printable(text) : text }

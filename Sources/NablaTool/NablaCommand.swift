@@ -36,6 +36,8 @@ struct NablaCommand: ParsableCommand {
         note("  See '\(name) --help' for more information.")
         throw ExitCode.validationFailure
       }
+    } catch let error as any SettingError {
+      exit(withError: TrainingFailure(description: described(error)))
     } catch {
       exit(withError: error)
     }

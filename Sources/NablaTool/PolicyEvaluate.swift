@@ -26,7 +26,7 @@ struct PolicyEvaluate: ParsableCommand {
       let member = try PolicyStudy.members(of: runFolder)[0]
       throw ValidationError("\(runFolder) holds several runs: name one of them, such as \(runFolder)/\(member)")
     }
-    let (agent, setup) = try PolicyTraining.agent(of: runFolder, message: note)
+    let (agent, setup) = try PolicyTrainer.agent(of: runFolder, warn: { note("warning: \($0)") })
     let result = try agent.evaluate(.named(setup.environment), episodes: episodes, seed: seed, greedily: !sample)
     if json {
       let object: JSONValue = [

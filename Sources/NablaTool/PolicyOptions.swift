@@ -3,57 +3,52 @@ import Nabla
 
 /// Every flag of `nabla rl train`.
 struct PolicyOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The environment; 'nabla rl list' names them.", valueName: "name"))
+  @Option(help: ArgumentHelp("Environment; 'nabla rl list' names them.", valueName: "name"))
   var environment: String?
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("The algorithm, or several to compare (default: ppo).", valueName: "name"))
+    help: ArgumentHelp("Algorithm, or several to compare (default: ppo).", valueName: "name"))
   var algorithm: [String] = []
   @Option(help: ArgumentHelp("Seeds to train with, from --seed on, one after the other.", valueName: "n"))
   var seeds = 1
   @Option(help: "Settings to start from: nabla's, or those of rl-baselines3-zoo.")
   var preset = Preset.nabla
-  @Option(
-    help: ArgumentHelp("The run folder: new or empty (default: runs/rl-DATE-N).", valueName: "folder"),
-    completion: .directory)
-  var output: String?
-  @Option(
-    help: ArgumentHelp("Go on with a run from its last checkpoint, with its own settings.", valueName: "run"),
-    completion: .directory)
-  var resume: String?
-  @Option(help: ArgumentHelp("Stop, saved, at this step of the run; --resume goes on.", valueName: "n"))
-  var stopAfter: Int?
+  @OptionGroup var run: RunOptions
   @Option(
     help: ArgumentHelp("Environment steps between checkpoints; 0 for the last only (default: 100000).", valueName: "n"))
   var checkpointEvery: Int?
-  @Option(
-    help: ArgumentHelp(
-      "Read flags from a YAML file of 'flag: value' lines; what is given here wins.", valueName: "file"),
-    completion: .file(extensions: ["yaml", "yml"]))
-  var config: String?
-  @Flag(help: "Print progress and messages on standard output, one JSON object a line, for programs to read.")
-  var json = false
 
-  @OptionGroup(title: "Settings (defaults are the preset's)") var settings: PolicySettings
+  @OptionGroup(title: "Settings (defaults are the preset's)") var settings: SettingFlags<AlgorithmSettings>
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   enum Preset: String, CaseIterable, ExpressibleByArgument { case nabla, zoo }
 
+  /// The settings of all algorithms; those that not every one has say whose they are.
+  struct AlgorithmSettings: SettingTable {
+    static let flags: [SettingFlag] = {
+      func table<C: LearnerConfiguration>(_ configuration: C) -> [SettingFlag] {
+        C.settings.map { setting in
+          let owners = Algorithm.settingNames.filter { $0.names.contains(setting.name) }.map(\.algorithm)
+          let note = owners.count < Algorithm.names.count ? "; \(owners.joined(separator: ", ")) only" : ""
+          return SettingFlag(setting, defaults: [("", configuration)], note: note).withoutDefault
+        }
+      }
+      var flags: [SettingFlag] = []
+      for flag in table(PPOConfiguration()) + table(A2CConfiguration()) + table(REINFORCEConfiguration())
+      where !flags.contains(where: { $0.name == flag.name }) { flags.append(flag) }
+      return flags
+    }()
+  }
+
   func validate() throws {
     if !(1...10_000).contains(seeds) { throw ValidationError("--seeds must be between 1 and 10000, not \(seeds)") }
-    if let stopAfter, stopAfter < 1 { throw ValidationError("--stop-after must be at least 1, not \(stopAfter)") }
-    if resume != nil {
-      if output != nil { throw ValidationError("--resume goes on in the run's own folder: leave out --output") }
-      let given =
-        settings.changes.first?.flag ?? (algorithm.isEmpty ? nil : "--algorithm") ?? (seeds == 1 ? nil : "--seeds")
-        ?? (settings.seed == nil ? nil : "--seed") ?? (checkpointEvery == nil ? nil : "--checkpoint-every")
-      if let given { throw ValidationError("--resume goes on with the run's own settings: leave out \(given)") }
-    } else if environment == nil {
+    try run.refuse(
+      settings.first ?? (algorithm.isEmpty ? nil : "--algorithm") ?? (seeds == 1 ? nil : "--seeds")
+        ?? (checkpointEvery == nil ? nil : "--checkpoint-every"))
+    if run.resume == nil, environment == nil {
       throw ValidationError("say where to train with --environment NAME; 'nabla rl list' names them")
     }
   }
-
-  var seedList: [UInt64] { (0..<UInt64(seeds)).map { (settings.seed ?? 1) &+ $0 } }
 
   /// What to train: one setup for each algorithm.
   func setups() throws -> [PolicySetup] {
@@ -61,19 +56,27 @@ struct PolicyOptions: ParsableArguments {
       return try (algorithm.isEmpty ? ["ppo"] : algorithm).map { name in
         var setup = try PolicySetup(environment: environment ?? "", algorithm: name)
         if preset == .zoo {
-          guard name == "ppo" else { throw LearningError.badSetting("--preset zoo has settings for ppo only") }
+          guard name == "ppo" else { throw ValidationError("--preset zoo has settings for ppo only") }
           setup.settings = Presets.zoo(for: setup.environment)
         }
-        try setup.change(settings.changes)
-        setup.settings.seed = seedList[0]
+        try setup.change(settings.given)
         setup.checkpointEvery = checkpointEvery ?? setup.checkpointEvery
-        try setup.validate()
+        try setup.validate(for: EnvironmentDescription.named(setup.environment).actionSpace)
         return setup
       }
-    } catch let error as LearningError {
-      throw ValidationError("\(error)")
+    } catch let error as ConfigurationError {
+      throw ValidationError(error.message.namingFlags)
     } catch let error as EnvironmentError {
       throw ValidationError("\(error)")
     }
   }
+}
+
+extension Algorithm {
+  /// The names of each algorithm's settings.
+  fileprivate static let settingNames: [(algorithm: String, names: Set<String>)] = [
+    (PPOConfiguration.algorithm, Set(PPOConfiguration.settings.map(\.name))),
+    (A2CConfiguration.algorithm, Set(A2CConfiguration.settings.map(\.name))),
+    (REINFORCEConfiguration.algorithm, Set(REINFORCEConfiguration.settings.map(\.name))),
+  ]
 }

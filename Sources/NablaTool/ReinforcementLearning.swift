@@ -3,7 +3,7 @@ import Nabla
 
 struct ReinforcementLearning: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rl", abstract: "Train policies in small worlds: CartPole and its kin.",
+    commandName: "rl", abstract: "Train policies in small worlds: CartPole and others.",
     discussion: """
       Try it:
         nabla rl train --environment CartPole-v1 --output runs/pole

@@ -99,7 +99,7 @@ public struct TrainedModel {
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     guard let checkpoint else {
       if let first = rejected.first { throw first }
-      throw PretrainingError.noCheckpoint(path: path)
+      throw TrainingError.noCheckpoint(path: path)
     }
     return checkpoint.path
   }

@@ -1,5 +1,6 @@
 import Glibc
 import NablaTensor
+import NablaTraining
 
 /// How the next token is chosen from a model's scores.
 public struct SamplingOptions: Codable, Sendable, Hashable {

@@ -1,8 +1,9 @@
 import NablaNN
 import NablaTensor
+import NablaTraining
 
 /// The type products run in.
-public enum Precision: String, Codable, Sendable, CaseIterable {
+public enum Precision: String, Codable, SettingValue, CaseIterable {
   /// bfloat16 where the CPU computes in it (AMX or AVX512-BF16), else float32. A model with block-quantized weights takes
   /// bfloat16 on every CPU: its products then run in integers, from the packed weights.
   case automatic = "auto"

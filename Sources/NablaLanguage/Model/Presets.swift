@@ -1,13 +1,14 @@
+import NablaFormats
 import NablaNN
 import NablaTraining
 
-/// A named starting point: a model and how to train it. Every field can be changed by a flag.
+/// A named starting point: a model and how to train it. Its settings can be changed one by one.
 public struct Preset: Sendable {
   public let name: String
   public let summary: String
-  public let tokenizer: TokenizerKind
-  public let model: TransformerConfiguration
-  public let training: PretrainingConfiguration
+  public var tokenizer: TokenizerKind
+  public var model: TransformerConfiguration
+  public var training: PretrainingConfiguration
 
   public static let all: [Preset] = [tiny, shakespeareCharacters, small, gpt2, original]
 

@@ -1,4 +1,5 @@
 import NablaNN
+import NablaTraining
 
 /// Everything that decides the shape of a transformer language model.
 public struct TransformerConfiguration: Codable, Sendable, Hashable {
@@ -126,11 +127,4 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       feedForwardBias: bias,
       norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
   }
-}
-
-/// Settings that make no sense together or alone.
-public struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
-  public let problem: String
-  public init(problem: String) { self.problem = problem }
-  public var description: String { problem }
 }

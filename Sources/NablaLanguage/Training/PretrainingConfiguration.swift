@@ -1,5 +1,7 @@
+import NablaTraining
+
 /// What text is cut into.
-public enum TokenizerKind: String, Codable, Sendable, CaseIterable {
+public enum TokenizerKind: String, Codable, SettingValue, CaseIterable {
   /// The 256 bytes.
   case byte
   /// The characters of the corpus.
@@ -8,90 +10,94 @@ public enum TokenizerKind: String, Codable, Sendable, CaseIterable {
   case bpe
 }
 
-public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
+public enum OptimizerKind: String, Codable, SettingValue, CaseIterable {
   case adamw, muon
 }
 
-/// How a language model is trained from text.
-public struct PretrainingConfiguration: Codable, Sendable, Hashable {
-  /// B: sequences in one forward and backward pass.
+/// How a language model is trained from text. ``settings`` says what each field means.
+public struct PretrainingConfiguration: Hashable {
+  /// B.
   public var batchSize = 8
-  /// Passes whose gradients make one step.
   public var gradientAccumulation = 1
-  /// Optimizer steps, on windows at random places; with `epochs`, as many as those take.
+  /// With `epochs`, as many as those take.
   public var steps = 1000
-  /// Passes over the training part in shuffled windows, instead of `steps`.
   public var epochs: Int?
   public var optimizer = OptimizerKind.adamw
-  /// The peak of the cosine schedule.
   public var learningRate: Float = 1e-3
-  /// Where the schedule ends.
+  /// Where the cosine schedule ends.
   public var finalLearningRate: Float = 1e-4
-  /// Steps of linear warm-up.
   public var warmup = 100
   public var beta1: Float = 0.9
   public var beta2: Float = 0.95
-  /// λ of decoupled weight decay, on matrices and embeddings.
+  /// λ.
   public var weightDecay: Float = 0.1
-  /// The largest global gradient norm; 0 for no clipping.
   public var clip: Float = 1
-  /// Share of the corpus, at its end, that is kept for validation.
   public var validationFraction = 0.1
-  /// Steps between validations; 0 for none but the last.
   public var evaluateEvery = 250
-  /// Batches of a validation during training; the last one reads the whole validation part.
   public var evaluationBatches = 50
-  /// Steps between samples; 0 for none but the first and last.
   public var sampleEvery = 500
-  /// Tokens of a sample.
   public var sampleLength = 200
-  /// Steps between checkpoints; 0 for the last only.
   public var checkpointEvery = 500
-  /// Decay of an exponential moving average of the weights, which validation, samples and the final model then use;
-  /// 0 for none.
   public var ema: Float = 0
-  /// Whether blocks are run again in the backward pass instead of keeping their activations.
   public var activationCheckpointing = false
   public var labelSmoothing: Float = 0
   public var zLoss: Float = 0
   public var precision = Precision.automatic
-  /// The source of initial weights, batches, dropout and samples.
   public var seed: UInt64 = 1
 
   public init() {}
+}
 
-  public func validate() throws(ConfigurationError) {
-    func require(_ condition: Bool, _ problem: String) throws(ConfigurationError) {
-      if !condition { throw ConfigurationError(problem: problem) }
-    }
-    for (name, value, limit) in [
-      ("batch-size", batchSize, 1 << 20), ("gradient-accumulation", gradientAccumulation, 1 << 20),
-      ("steps", steps, 1 << 30), ("epochs", epochs ?? 1, 1 << 20), ("evaluation-batches", evaluationBatches, 1 << 30),
-    ] { try require((1...limit).contains(value), "--\(name) must be between 1 and \(limit), not \(value)") }
-    try require(learningRate > 0 && learningRate.isFinite, "--learning-rate must be positive, not \(learningRate)")
+extension PretrainingConfiguration: Configurable {
+  public static let settings: [Setting<PretrainingConfiguration>] = [
+    Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps, each on random windows of the text"),
+    Setting("epochs", \.epochs, in: .optional(.range(1...1 << 20)), "Passes over the whole text, instead of steps"),
+    Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Sequences in a micro-batch"),
+    Setting(
+      "gradient-accumulation", \.gradientAccumulation, in: .range(1...1 << 20),
+      "Micro-batches a step: a larger batch in the same memory"),
+    Setting("optimizer", \.optimizer, "Optimizer; muon's learning rate is ten times the one given"),
+    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
+    Setting(
+      "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
+      valueName: "rate"),
+    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
+    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices and embeddings"),
+    Setting("beta1", \.beta1, in: .fraction, "AdamW's β₁"),
+    Setting("beta2", \.beta2, in: .fraction, "AdamW's β₂"),
+    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    Setting(
+      "ema", \.ema, in: .fraction,
+      "Decay of an exponential moving average of the weights, such as 0.999, that is used in their place; 0 for none"),
+    Setting("label-smoothing", \.labelSmoothing, in: .fraction, "Share of each target that is spread over all tokens"),
+    Setting("z-loss", \.zLoss, in: .nonNegative, "Weight of the squared log-normalizer in the loss; 0 for none"),
+    Setting(
+      "validation-fraction", \.validationFraction, in: .fraction,
+      "Share of the text, at its end, kept for validation; 0 for none"),
+    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for the last only"),
+    Setting(
+      "evaluation-batches", \.evaluationBatches, in: .range(1...1 << 30),
+      "Batches in a validation; the last one reads everything"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
+    Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+    Setting(
+      "activation-checkpointing", \.activationCheckpointing,
+      "Recompute activations in the backward pass: less memory, a third more time"),
+    Setting(
+      "precision", \.precision,
+      "Type of matrix multiplications; auto is bfloat16 where the CPU computes in it, else float32"),
+    Setting("seed", \.seed, in: .seed, "Seed of weights, batches and samples: the same seed gives the same run"),
+  ]
+
+  public func validateTogether() throws(ConfigurationError) {
     try require(
-      finalLearningRate >= 0 && finalLearningRate <= learningRate,
-      "--final-learning-rate must be between 0 and --learning-rate, not \(finalLearningRate)")
+      finalLearningRate <= learningRate,
+      """
+      \(setting: "final-learning-rate") must be between 0 and \(setting: "learning-rate"), not \(finalLearningRate)
+      """)
     try require(
-      warmup >= 0 && (epochs != nil || warmup <= steps), "--warmup must be between 0 and --steps, not \(warmup)")
-    try require(
-      beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1,
-      "--beta1 and --beta2 must be at least 0 and less than 1, not \(beta1) and \(beta2)")
-    try require(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay must be 0 or more, not \(weightDecay)")
-    try require(clip >= 0, "--clip must be 0 (no clipping) or more, not \(clip)")
-    try require(
-      validationFraction >= 0 && validationFraction < 1,
-      "--validation-fraction must be at least 0 and less than 1, not \(validationFraction)")
-    try require(ema >= 0 && ema < 1, "--ema must be at least 0 and less than 1, not \(ema)")
-    try require(
-      labelSmoothing >= 0 && labelSmoothing < 1,
-      "--label-smoothing must be at least 0 and less than 1, not \(labelSmoothing)")
-    try require(zLoss >= 0 && zLoss.isFinite, "--z-loss must be 0 or more, not \(zLoss)")
-    for (name, value) in [
-      ("evaluate-every", evaluateEvery), ("sample-every", sampleEvery), ("checkpoint-every", checkpointEvery),
-      ("sample-length", sampleLength),
-    ] { try require(value >= 0, "--\(name) must be 0 or more, not \(value)") }
-    // JSON, which keeps it, has whole numbers up to here.
-    try require(seed <= UInt64(Int.max), "--seed must be at most \(Int.max), not \(seed)")
+      epochs != nil || warmup <= steps,
+      "\(setting: "warmup") must be between 0 and \(setting: "steps"), not \(warmup)")
   }
 }

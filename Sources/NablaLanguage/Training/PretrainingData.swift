@@ -1,6 +1,7 @@
+import NablaNN
 import NablaText
 
-/// A corpus as a run sees it.
+/// A text as a run sees it.
 struct PretrainingData {
   let tokenizer: any Tokenizer
   let training: TokenDataset
@@ -18,15 +19,22 @@ struct PretrainingData {
     var tokenizer: TokenizerKind
   }
 
+  /// "1,115,394 bytes in 1 file, …".
+  var summary: String {
+    let d = description
+    return "\(grouped(d.bytes)) bytes in \(d.documents) \(d.documents == 1 ? "file" : "files"), \(grouped(d.tokens)) "
+      + "tokens; \(grouped(training.count)) to train on, \(grouped(validation.count)) to validate"
+  }
+
   /// - Parameters:
   ///   - trained: a tokenizer made earlier; nil makes one of `kind`, a BPE vocabulary of `vocabularySize`.
   ///   - message: told what is going on.
   init(
     paths: [String], kind: TokenizerKind, trained: (any Tokenizer)? = nil, vocabularySize: Int, context: Int,
-    validationFraction: Double, message: (String) -> Void
+    validationFraction: Double, message: (String) throws -> Void
   ) throws {
     let corpus = try TextCorpus.read(paths)
-    if let skipped = corpus.skippedSummary { message(skipped) }
+    if let skipped = corpus.skippedSummary { try message(skipped) }
     if let trained {
       tokenizer = trained
     } else {
@@ -34,7 +42,7 @@ struct PretrainingData {
       case .byte: tokenizer = ByteTokenizer()
       case .char: tokenizer = try CharacterTokenizer(corpus: corpus.documents.lazy.map(\.text))
       case .bpe:
-        message("training a byte-pair vocabulary of \(vocabularySize) tokens")
+        try message("training a byte-pair vocabulary of \(vocabularySize) tokens")
         tokenizer = try BPETrainer(vocabularySize: vocabularySize).train(corpus.documents.lazy.map(\.text))
       }
     }

@@ -1,6 +1,7 @@
 import CNablaKernels
 import NablaNN
 import NablaTensor
+import NablaTraining
 
 /// Advantage actor-critic (Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", without the
 /// asynchrony): one gradient step a rollout on
@@ -12,7 +13,7 @@ public final class A2C: Learner {
   public let configuration: A2CConfiguration
   public let session: LearningSession
 
-  /// - Throws: ``LearningError/badSetting(_:)``, or what resetting the environments throws.
+  /// - Throws: `ConfigurationError`, or what resetting the environments throws.
   public init(_ configuration: A2CConfiguration, in environments: VectorEnvironment) throws {
     self.configuration = configuration
     session = try LearningSession(configuration, environments, steps: configuration.rolloutSteps)
@@ -30,9 +31,8 @@ public final class A2C: Learner {
       session.estimate(lambda: c.lambda)
       var batch = session.rollout.batch(nil, withOldPolicy: false)
       if c.normalizesAdvantages { batch = batch.normalizingAdvantages() }
-      var metrics = session.step(
-        on: batch, valueCoefficient: c.valueCoefficient, entropyCoefficient: c.entropyCoefficient,
-        maxGradientNorm: c.maxGradientNorm)
+      var metrics = try session.step(
+        on: batch, valueCoefficient: c.valueCoefficient, entropyCoefficient: c.entropyCoefficient)
       let explained = session.rollout.explainedVariance
       metrics.explainedVariance = explained.isNaN ? nil : explained
       return (session.rollout.rows, metrics)
@@ -40,29 +40,39 @@ public final class A2C: Learner {
   }
 }
 
+/// The plain policy-gradient loss, with a value function and an entropy bonus:
+///
+///     L = -mean Â·ln π(a|s) + c_v·mean (V - R)² - c_H·mean H
+///
+/// ``A2C`` and ``REINFORCE`` descend it through its fused twin, `ActorCritic.loss`, which a test holds equal.
+func policyGradientLoss(
+  _ output: ActorCritic.Output, _ batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float
+) -> Tensor {
+  let objective = (batch.advantages * output.logProbabilities(of: batch.actions)).mean()
+  let valueLoss = valueLoss(values: output.values, returns: batch.returns).mean()
+  return -objective + valueLoss * Tensor(valueCoefficient) - output.entropy.mean() * Tensor(entropyCoefficient)
+}
+
 extension LearningSession {
   /// One step down the plain policy gradient.
   func step(
-    on batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float, maxGradientNorm: Float
-  ) -> UpdateMetrics {
+    on batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float
+  ) throws -> UpdateMetrics {
     let settings = nabla_policy_loss(
       clip_range: 0, value_clip_range: 0, value_coefficient: valueCoefficient,
       entropy_coefficient: entropyCoefficient)
     var statistics = nabla_policy_statistics()
-    let (_, gradients) = valueAndGradient(of: agent.network) { network in
+    let (loss, gradients) = valueAndGradient(of: agent.network) { network in
       let (loss, parts) = network.loss(batch, settings)
       statistics = parts
       return loss
     }
-    let norm = gradients.norm
-    optimizer.update(
-      agent.network,
-      with: maxGradientNorm > 0 && norm > maxGradientNorm ? gradients.scaled(by: maxGradientNorm / norm) : gradients)
+    let step = try optimization.apply(gradients, loss: Double(loss.item()), to: agent.network)
     var metrics = UpdateMetrics()
     metrics.policyLoss = statistics.policy_loss
     metrics.valueLoss = statistics.value_loss
     metrics.entropy = statistics.entropy
-    metrics.gradientNorm = Double(norm)
+    metrics.gradientNorm = step.gradientNorm
     metrics.epochs = 1
     return metrics
   }
@@ -118,17 +128,21 @@ public struct A2CConfiguration: LearnerConfiguration, Hashable {
 
   public var stepsPerUpdate: Int { environmentCount * rolloutSteps }
 
-  public func validate() throws(LearningError) {
-    try validateCommon()
-    try require((1...1 << 20).contains(rolloutSteps), "--rollout-steps must be at least 1, not \(rolloutSteps)")
+  public static let settings: [Setting<A2CConfiguration>] =
+    commonSettings + [
+      Setting(
+        "rollout-steps", \.rolloutSteps, in: .range(1...1 << 20),
+        "Steps in each environment from one update to the next"),
+      Setting("lambda", \.lambda, in: .range(0...1), "λ of generalized advantage estimation"),
+      Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
+      Setting("entropy-coefficient", \.entropyCoefficient, in: .finite, "Weight of the entropy bonus"),
+      Setting("normalize-advantages", \.normalizesAdvantages, "Advantages normalized in each rollout"),
+    ]
+
+  public func validateTogether() throws(ConfigurationError) {
     try require(
-      stepsPerUpdate <= 1 << 24, "--environments times --rollout-steps is \(stepsPerUpdate), more than \(1 << 24)")
-    try require(lambda >= 0 && lambda <= 1, "--lambda must be between 0 and 1, not \(lambda)")
-    try require(
-      valueCoefficient >= 0 && valueCoefficient.isFinite,
-      "--value-coefficient must be 0 or more, not \(valueCoefficient)")
-    try require(entropyCoefficient.isFinite, "--entropy-coefficient must be a number, not \(entropyCoefficient)")
-    try require(maxGradientNorm >= 0, "--max-gradient-norm must be 0 or more, not \(maxGradientNorm)")
+      stepsPerUpdate <= 1 << 24,
+      "\(setting: "environments") times \(setting: "rollout-steps") is \(stepsPerUpdate), more than \(1 << 24)")
   }
 
   public func makeLearner(_ environments: VectorEnvironment) throws -> any Learner {

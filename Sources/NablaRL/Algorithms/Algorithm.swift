@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaTraining
 
 /// An algorithm and its settings: what a run folder keeps.
@@ -10,16 +11,18 @@ public enum Algorithm: Codable, Sendable, Hashable {
   public static let names = [PPOConfiguration.algorithm, A2CConfiguration.algorithm, REINFORCEConfiguration.algorithm]
 
   /// The algorithm of this name with its settings for an environment.
-  /// - Throws: ``LearningError/badSetting(_:)``, which suggests the nearest name.
-  public init(named name: String, for environment: String) throws(LearningError) {
+  /// - Throws: `ConfigurationError`, which suggests the nearest name.
+  public init(named name: String, for environment: String) throws(ConfigurationError) {
     switch name {
     case PPOConfiguration.algorithm: self = .ppo(Presets.ppo(for: environment))
     case A2CConfiguration.algorithm: self = .a2c(Presets.a2c(for: environment))
     case REINFORCEConfiguration.algorithm: self = .reinforce(Presets.reinforce(for: environment))
     default:
-      throw .badSetting(
-        "unknown algorithm '\(name)': did you mean '\(nearestName(to: name, among: Self.names))'? (there are "
-          + Self.names.joined(separator: ", ") + ")")
+      let nearest = nearestName(to: name, among: Self.names)
+      throw ConfigurationError(
+        """
+        unknown algorithm '\(name)': did you mean '\(nearest)'? (there are \(Self.names.joined(separator: ", ")))
+        """)
     }
   }
 

@@ -1,4 +1,5 @@
 import NablaTensor
+import NablaTraining
 
 /// How ``PPO`` trains. The defaults are those of Stable-Baselines3, but for the steps.
 public struct PPOConfiguration: LearnerConfiguration, Hashable {
@@ -61,26 +62,35 @@ public struct PPOConfiguration: LearnerConfiguration, Hashable {
 
   public var stepsPerUpdate: Int { environmentCount * rolloutSteps }
 
-  public func validate() throws(LearningError) {
-    try validateCommon()
-    try require((1...1 << 20).contains(rolloutSteps), "--rollout-steps must be at least 1, not \(rolloutSteps)")
+  public static let settings: [Setting<PPOConfiguration>] =
+    commonSettings + [
+      Setting(
+        "rollout-steps", \.rolloutSteps, in: .range(1...1 << 20),
+        "Steps in each environment from one update to the next"),
+      Setting("minibatch-size", \.minibatchSize, "Rows of a minibatch"),
+      Setting("epochs", \.epochs, in: .range(1...10_000), "Passes over a rollout"),
+      Setting("lambda", \.lambda, in: .range(0...1), "λ of generalized advantage estimation"),
+      Setting("clip-range", \.clipRange, in: .positive, "ε of the clipped objective"),
+      Setting("anneal-clip-range", \.annealsClipRange, "Linear decay of the clip range to 0"),
+      Setting(
+        "value-clip-range", \.valueClipRange, in: .nonNegative, "Clip range of the value loss; 0 for no clipping"),
+      Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
+      Setting("entropy-coefficient", \.entropyCoefficient, in: .finite, "Weight of the entropy bonus"),
+      Setting("normalize-advantages", \.normalizesAdvantages, "Advantages normalized in each minibatch"),
+      Setting(
+        "target-kl", \.targetKL, in: .nonNegative, "An update ends above 1.5 times this KL, in nats; 0 for never"),
+    ]
+
+  public func validateTogether() throws(ConfigurationError) {
     try require(
-      stepsPerUpdate <= 1 << 24, "--environments times --rollout-steps is \(stepsPerUpdate), more than \(1 << 24)")
+      stepsPerUpdate <= 1 << 24,
+      "\(setting: "environments") times \(setting: "rollout-steps") is \(stepsPerUpdate), more than \(1 << 24)")
     try require(
       (1...stepsPerUpdate).contains(minibatchSize),
-      "--minibatch-size must be between 1 and the \(stepsPerUpdate) steps of a rollout (--environments times "
-        + "--rollout-steps), not \(minibatchSize)")
-    try require((1...10_000).contains(epochs), "--epochs must be between 1 and 10000, not \(epochs)")
-    try require(lambda >= 0 && lambda <= 1, "--lambda must be between 0 and 1, not \(lambda)")
-    try require(clipRange > 0 && clipRange.isFinite, "--clip-range must be positive, not \(clipRange)")
-    try require(
-      valueClipRange >= 0 && valueClipRange.isFinite, "--value-clip-range must be 0 or more, not \(valueClipRange)")
-    try require(
-      valueCoefficient >= 0 && valueCoefficient.isFinite,
-      "--value-coefficient must be 0 or more, not \(valueCoefficient)")
-    try require(entropyCoefficient.isFinite, "--entropy-coefficient must be a number, not \(entropyCoefficient)")
-    try require(maxGradientNorm >= 0, "--max-gradient-norm must be 0 or more, not \(maxGradientNorm)")
-    try require(targetKL >= 0, "--target-kl must be 0 or more, not \(targetKL)")
+      """
+      \(setting: "minibatch-size") must be between 1 and the \(stepsPerUpdate) steps of a rollout \
+      (\(setting: "environments") times \(setting: "rollout-steps")), not \(minibatchSize)
+      """)
   }
 
   public func makeLearner(_ environments: VectorEnvironment) throws -> any Learner {

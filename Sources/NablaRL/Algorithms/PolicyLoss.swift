@@ -35,13 +35,7 @@ struct PolicyBatch {
 }
 
 extension ActorCritic {
-  /// The loss of an actor-critic on a batch: what all policy-gradient algorithms here minimise.
-  ///
-  ///     L = L_π + c_v·L_V - c_H·H
-  ///     L_π = mean -min(r·Â, clip(r, 1 - ε, 1 + ε)·Â),  r = exp(ln π(a|s) - ln π_old(a|s))
-  ///           or, without old probabilities, mean -Â·ln π(a|s)
-  ///     L_V = mean (V(s) - R)²;  with value clipping the larger of that and the same of V within V_old ± ε_V
-  ///     H   = mean entropy of π(·|s)
+  /// The loss of an actor-critic on a batch: `PPO.loss`, or without old probabilities `policyGradientLoss`.
   ///
   /// One operation with a gradient of its own (CNablaKernels/policy.c): made of a dozen operations it would cost more
   /// than the whole network.

@@ -1,5 +1,6 @@
 import NablaNN
 import NablaTensor
+import NablaTraining
 
 /// The policy gradient in its plainest form (Williams 1992): act out whole episodes, then one step on
 ///
@@ -13,7 +14,7 @@ public final class REINFORCE: Learner {
   public let configuration: REINFORCEConfiguration
   public let session: LearningSession
 
-  /// - Throws: ``LearningError/badSetting(_:)``, or what resetting the environments throws.
+  /// - Throws: `ConfigurationError`, or what resetting the environments throws.
   public init(_ configuration: REINFORCEConfiguration, in environments: VectorEnvironment) throws {
     self.configuration = configuration
     session = try LearningSession(configuration, environments, steps: configuration.maximumEpisodeSteps)
@@ -34,9 +35,9 @@ public final class REINFORCE: Learner {
       session.estimate(lambda: 1, usesValues: c.usesBaseline)
       var batch = session.rollout.batch(rows[...], withOldPolicy: false)
       if c.normalizesAdvantages { batch = batch.normalizingAdvantages() }
-      var metrics = session.step(
+      var metrics = try session.step(
         on: batch, valueCoefficient: c.usesBaseline ? c.valueCoefficient : 0,
-        entropyCoefficient: c.entropyCoefficient, maxGradientNorm: c.maxGradientNorm)
+        entropyCoefficient: c.entropyCoefficient)
       if !c.usesBaseline { metrics.valueLoss = 0 }
       return (rows.count, metrics)
     }
@@ -93,16 +94,24 @@ public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
   /// An estimate: an update takes as long as its episodes.
   public var stepsPerUpdate: Int { environmentCount * maximumEpisodeSteps }
 
-  public func validate() throws(LearningError) {
-    try validateCommon()
+  public static let settings: [Setting<REINFORCEConfiguration>] =
+    commonSettings + [
+      Setting(
+        "maximum-episode-steps", \.maximumEpisodeSteps, in: .range(1...1 << 20),
+        "Steps after which an episode is cut off"),
+      Setting("baseline", \.usesBaseline, "Returns less the value of the state"),
+      Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
+      Setting("entropy-coefficient", \.entropyCoefficient, in: .finite, "Weight of the entropy bonus"),
+      Setting("normalize-advantages", \.normalizesAdvantages, "Advantages normalized in each update"),
+    ]
+
+  public func validateTogether() throws(ConfigurationError) {
     try require(
-      (1...1 << 20).contains(maximumEpisodeSteps) && stepsPerUpdate <= 1 << 24,
-      "--environments times --maximum-episode-steps must be between 1 and \(1 << 24), not \(stepsPerUpdate)")
-    try require(
-      valueCoefficient >= 0 && valueCoefficient.isFinite,
-      "--value-coefficient must be 0 or more, not \(valueCoefficient)")
-    try require(entropyCoefficient.isFinite, "--entropy-coefficient must be a number, not \(entropyCoefficient)")
-    try require(maxGradientNorm >= 0, "--max-gradient-norm must be 0 or more, not \(maxGradientNorm)")
+      stepsPerUpdate <= 1 << 24,
+      """
+      \(setting: "environments") times \(setting: "maximum-episode-steps") must be between 1 and \(1 << 24), not \
+      \(stepsPerUpdate)
+      """)
   }
 
   public func makeLearner(_ environments: VectorEnvironment) throws -> any Learner {

@@ -1,8 +1,6 @@
-import FoundationEssentials
-import NablaFormats
+import NablaTraining
 
-/// What is to be trained: an algorithm with its settings in an environment that comes with Nabla. Saved as a run's
-/// `config.json`.
+/// What is to be trained: an algorithm with its settings in an environment. Saved as a run's `config.json`.
 public struct PolicySetup: Codable, Sendable {
   public var environment: String
   public var settings: any LearnerConfiguration
@@ -16,7 +14,7 @@ public struct PolicySetup: Codable, Sendable {
   }
 
   /// The preset of an algorithm for an environment.
-  /// - Throws: ``LearningError`` or ``EnvironmentError`` where one of them is unknown.
+  /// - Throws: `ConfigurationError` or ``EnvironmentError`` where one of them is unknown.
   public init(environment: String, algorithm: String) throws {
     let environment = try EnvironmentDescription.named(environment).name
     let algorithm = try Algorithm(named: algorithm, for: environment)
@@ -44,38 +42,31 @@ public struct PolicySetup: Codable, Sendable {
     try container.encode(checkpointEvery, forKey: .checkpointEvery)
   }
 
-  /// - Throws: ``LearningError/badSetting(_:)``, which names the setting, or ``EnvironmentError``.
-  public func validate() throws {
+  /// - Throws: `ConfigurationError`, which names the setting.
+  public func validate(for actionSpace: ActionSpace) throws(ConfigurationError) {
     try settings.validate()
-    let actionSpace = try EnvironmentDescription.named(environment).actionSpace
     if actionSpace.isDiscrete, settings.squashesActions || settings.initialLogStandardDeviation != 0 {
-      throw LearningError.badSetting(
-        "\(environment) has discrete actions: leave out "
-          + (settings.squashesActions ? "--squash-actions" : "--initial-log-standard-deviation"))
+      let name = settings.squashesActions ? "squash-actions" : "initial-log-standard-deviation"
+      throw ConfigurationError("\(environment) has discrete actions: leave out \(setting: name)")
     }
-    if checkpointEvery < 0 { throw LearningError.badSetting("--checkpoint-every must be 0 or more") }
+    try require(checkpointEvery >= 0, "\(setting: "checkpoint-every") must be 0 or more, not \(checkpointEvery)")
   }
 
-  /// Changes settings.
+  /// Changes settings of the algorithm.
   ///
-  /// - Parameter changes: the name of each property, such as "clipRange", the flag to call it by, and its value.
-  /// - Throws: ``LearningError/badSetting(_:)`` for one that the algorithm does not have.
-  public mutating func change(_ changes: [(name: String, flag: String, value: JSONValue)]) throws {
-    func changed<C: LearnerConfiguration>(_ settings: C) throws -> any LearnerConfiguration {
-      var object = try JSONValue(parsing: Array(JSONEncoder().encode(settings))).object ?? JSONObject([])
-      for change in changes {
-        guard object[change.name] != nil else {
-          throw LearningError.badSetting("\(change.flag) is no setting of \(algorithm): leave it out")
+  /// - Parameter given: Values as text, by the names of settings.
+  /// - Throws: `ConfigurationError` for one that the algorithm does not have, or text that is no value of it.
+  public mutating func change(_ given: [String: String]) throws(ConfigurationError) {
+    func changed<C: LearnerConfiguration>(_ settings: C) throws(ConfigurationError) -> any LearnerConfiguration {
+      var settings = settings
+      for (name, text) in given.sorted(by: { $0.key < $1.key }) {
+        guard C.settings.contains(where: { $0.name == name }) else {
+          throw ConfigurationError("\(setting: name) is not a setting of \(C.algorithm): leave it out")
         }
-        object[change.name] = change.value
+        try settings.set(name, to: text)
       }
-      do {
-        return try JSONDecoder().decode(C.self, from: Data(JSONValue.object(object).serialized().utf8))
-      } catch {
-        throw LearningError.badSetting(
-          "\(changes.map(\.flag).joined(separator: ", ")): a value does not fit its setting")
-      }
+      return settings
     }
-    if !changes.isEmpty { settings = try changed(settings) }
+    settings = try changed(settings)
   }
 }

@@ -27,7 +27,9 @@ public final class PolicyStudy {
         return Member(folder: "\(setup.algorithm)-seed-\(seed)", setup: setup)
       }
     }
-    for member in members { try member.setup.validate() }
+    for member in members {
+      try member.setup.validate(for: EnvironmentDescription.named(member.setup.environment).actionSpace)
+    }
     setup = Setup(environment: members[0].setup.environment, members: members)
     run = try RunFolder.create(at: output, command: "rl", configuration: setup)
   }
@@ -50,33 +52,34 @@ public final class PolicyStudy {
 
   public func path(of member: Member) -> String { "\(run.path)/\(member.folder)" }
 
-  /// Trains every member that is not finished, until a signal comes; then writes the report.
+  /// Trains every member that is not finished, until the condition holds; then writes the report.
   ///
   /// - Parameters:
-  ///   - progress: makes the display of a member.
-  ///   - message: told what is going on.
-  /// - Returns: whether all are finished.
+  ///   - isStopped: Asked before each update.
+  ///   - observe: Told of the events of a member, the study's number `number` of all.
+  /// - Returns: Whether all are finished.
   public func train(
-    progress: (_ member: Member, _ number: Int) -> ProgressDisplay, message: (String) -> Void = { _ in }
+    until isStopped: @escaping @Sendable () -> Bool = { false },
+    observe: (_ member: Member, _ number: Int, _ event: RunEvent) throws -> Void = { _, _, _ in }
   ) throws -> Bool {
     var finished = 0
     for (number, member) in setup.members.enumerated() {
       let path = path(of: member)
+      let tell = { (event: RunEvent) in try observe(member, number + 1, event) }
       let training =
         pathExists("\(path)/config.json")
-        ? try PolicyTraining(resuming: path, message: message) : try PolicyTraining(member.setup, output: path)
-      if training.learner.isFinished {
+        ? try PolicyTrainer.resume(path, observe: tell) : try TrainingRun(PolicyTrainer(member.setup), at: path)
+      if training.trainer.progress.isFinished {
         finished += 1
         continue
       }
-      if StopSignal.isRequested { break }
-      if try training.train(progress: progress(member, number + 1)) == .finished { finished += 1 }
-      if StopSignal.isRequested { break }
+      if isStopped() { break }
+      if try training.train(until: .when(isStopped), observe: tell) == .finished { finished += 1 }
     }
     do {
       try Report.write(for: run)
     } catch let error as ReportError {
-      message("warning: no report was written: \(error)")
+      if let last = setup.members.last { try observe(last, 0, .warning("no report was written: \(error)")) }
     }
     return finished == setup.members.count
   }

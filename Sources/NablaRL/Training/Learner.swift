@@ -12,7 +12,7 @@ import NablaTraining
 public protocol Learner: AnyObject {
   var session: LearningSession { get }
   /// Acts for one rollout and learns from it.
-  /// - Throws: ``EnvironmentError``, or ``LearningError/diverged(step:what:)``.
+  /// - Throws: ``EnvironmentError``, or `Diverged` where the loss or the gradient is not finite.
   func update() throws -> UpdateMetrics
 }
 
@@ -40,24 +40,17 @@ extension Learner {
 
   /// Times an update, counts it, and fills in what all algorithms report alike.
   ///
-  /// - Parameter body: does the update and returns the environment steps it took and what it knows.
+  /// - Parameter body: Does the update and returns the environment steps it took and what it knows.
   func measured(_ body: () throws -> (steps: Int, metrics: UpdateMetrics)) throws -> UpdateMetrics {
     let (start, learningRate) = (monotonicSeconds(), session.learningRate)
     session.optimizer.learningRate = constant(learningRate)
     var (steps, metrics) = try body()
-    guard metrics.policyLoss.isFinite && metrics.valueLoss.isFinite && metrics.gradientNorm.isFinite else {
-      throw LearningError.diverged(
-        step: session.step, what: metrics.gradientNorm.isFinite ? "the loss" : "the gradient")
-    }
-    let seconds = monotonicSeconds() - start
     session.progress.step += steps
     session.progress.update += 1
-    session.progress.seconds += seconds
     let progress = session.progress
     (metrics.step, metrics.update, metrics.episodes) = (progress.step, progress.update, progress.episodes)
     metrics.learningRate = Double(learningRate)
-    metrics.stepsPerSecond = Double(steps) / max(seconds, 1e-9)
-    metrics.seconds = progress.seconds
+    metrics.stepsPerSecond = Double(steps) / max(monotonicSeconds() - start, 1e-9)
     if !progress.returns.isEmpty {
       metrics.episodicReturn = progress.returns.reduce(0, +) / Double(progress.returns.count)
       metrics.episodicLength = Double(progress.lengths.reduce(0, +)) / Double(progress.lengths.count)

@@ -1,7 +1,8 @@
 import NablaTensor
+import NablaTraining
 
 /// The settings that every policy-gradient algorithm has. Each algorithm's configuration is one flat struct of its own.
-public protocol LearnerConfiguration: Codable, Sendable {
+public protocol LearnerConfiguration: Configurable {
   /// The algorithm's name.
   static var algorithm: String { get }
   /// N: environments stepped side by side.
@@ -34,34 +35,40 @@ public protocol LearnerConfiguration: Codable, Sendable {
   var normalizesRewards: Bool { get set }
   /// The source of initial weights, episodes, actions and shuffles.
   var seed: UInt64 { get set }
-  /// - Throws: ``LearningError/badSetting(_:)``, which names the setting.
-  func validate() throws(LearningError)
+  /// The largest global norm of the gradient; 0 for no clipping.
+  var maxGradientNorm: Float { get set }
   /// The algorithm with these settings.
   func makeLearner(_ environments: VectorEnvironment) throws -> any Learner
 }
 
 extension LearnerConfiguration {
-  func require(_ condition: Bool, _ problem: @autoclosure () -> String) throws(LearningError) {
-    if !condition { throw LearningError.badSetting(problem()) }
-  }
-
-  /// Checks the settings that all algorithms have.
-  func validateCommon() throws(LearningError) {
-    try require(
-      (1...1 << 20).contains(environmentCount), "--environments must be between 1 and 1048576, not \(environmentCount)")
-    try require(
-      (1...1 << 40).contains(totalSteps), "--total-steps must be between 1 and \(1 << 40), not \(totalSteps)")
-    try require(learningRate > 0 && learningRate.isFinite, "--learning-rate must be positive, not \(learningRate)")
-    try require(adamEpsilon > 0 && adamEpsilon.isFinite, "--adam-epsilon must be positive, not \(adamEpsilon)")
-    try require(discount >= 0 && discount <= 1, "--discount must be between 0 and 1, not \(discount)")
-    try require(
-      hiddenWidths.count <= 16 && hiddenWidths.allSatisfy { (1...1 << 14).contains($0) },
-      "--hidden-widths must be at most 16 numbers between 1 and 16384, not \(hiddenWidths)")
-    try require(
-      initialLogStandardDeviation.isFinite && abs(initialLogStandardDeviation) <= 20,
-      "--initial-log-standard-deviation must be within ±20, not \(initialLogStandardDeviation)")
-    // JSON, which keeps it, has whole numbers up to here.
-    try require(seed <= UInt64(Int.max), "--seed must be at most \(Int.max), not \(seed)")
+  /// The settings that all algorithms have.
+  static var commonSettings: [Setting<Self>] {
+    [
+      Setting("environments", \.environmentCount, in: .range(1...1 << 20), "Environments stepped side by side"),
+      Setting("total-steps", \.totalSteps, in: .range(1...1 << 40), "Environment steps of the whole training"),
+      Setting("learning-rate", \.learningRate, in: .positive, "Adam's learning rate", valueName: "rate"),
+      Setting("anneal-learning-rate", \.annealsLearningRate, "Linear decay of the learning rate to 0"),
+      Setting("adam-epsilon", \.adamEpsilon, in: .positive, "Adam's ε"),
+      Setting("discount", \.discount, in: .range(0...1), "Discount γ: what a reward one step later is worth"),
+      Setting(
+        "max-gradient-norm", \.maxGradientNorm, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+      Setting(
+        "hidden-widths", \.hiddenWidths,
+        in: SettingRange("at most 16 numbers between 1 and 16384") {
+          $0.count <= 16 && $0.allSatisfy { (1...1 << 14).contains($0) }
+        }, "Hidden sizes, such as 64,64"),
+      Setting("activation", \.activation, "Activation between layers"),
+      Setting("shared-network", \.sharesNetwork, "One network for policy and value"),
+      Setting("squash-actions", \.squashesActions, "Continuous actions squashed by tanh in place of clipping"),
+      Setting(
+        "initial-log-standard-deviation", \.initialLogStandardDeviation,
+        in: SettingRange("within ±20") { abs($0) <= 20 }, "Initial ln σ of continuous actions"),
+      Setting("normalize-observations", \.normalizesObservations, "Observations normalized by running statistics"),
+      Setting(
+        "normalize-rewards", \.normalizesRewards, "Rewards divided by the running standard deviation of the return"),
+      Setting("seed", \.seed, in: .seed, "Seed of weights, episodes and actions: the same seed gives the same run"),
+    ]
   }
 
   func architecture(for environments: VectorEnvironment) -> PolicyArchitecture {
@@ -76,21 +83,16 @@ extension LearnerConfiguration {
   }
 }
 
-/// Why a training cannot start or go on.
+/// Why a saved training cannot be used.
 public enum LearningError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// A setting that makes no sense.
-  case badSetting(String)
-  /// The numbers have left the finite ones.
-  case diverged(step: Int, what: String)
   /// A saved state that does not fit.
   case badState(String)
 
   public var description: String {
     switch self {
-    case .badSetting(let problem): problem
-    case .diverged(let step, let what):
-      "training has diverged at step \(step): \(what) is not finite. Start anew with a lower --learning-rate"
     case .badState(let problem): "the saved state cannot be used: \(problem)"
     }
   }
 }
+
+extension Activation: SettingValue {}

@@ -1,5 +1,6 @@
 import NablaNN
 import NablaTensor
+import NablaTraining
 
 /// What every policy-gradient algorithm works on: an agent, its optimizer, the environments it acts in, and all that the
 /// next step depends on besides. It can be saved at any update, and goes on with the same bits.
@@ -8,6 +9,8 @@ public final class LearningSession {
   public let environments: VectorEnvironment
   public let agent: Agent
   public let optimizer: AdamW
+  /// Clips gradients and steps.
+  var optimization: OptimizationStep
   /// Environment steps done.
   public var step: Int { progress.step }
   /// The last rollout: what the last update was learned from.
@@ -26,7 +29,6 @@ public final class LearningSession {
     var update = 0
     var optimizerStep = 0
     var episodes = 0
-    var seconds = 0.0
     /// Of the last 100 episodes, oldest first.
     var returns: [Double] = []
     var lengths: [Int] = []
@@ -36,8 +38,8 @@ public final class LearningSession {
   init(_ configuration: any LearnerConfiguration, _ environments: VectorEnvironment, steps: Int) throws {
     try configuration.validate()
     guard environments.count == configuration.environmentCount else {
-      throw LearningError.badSetting(
-        "\(environments.count) environments, where the settings say \(configuration.environmentCount)")
+      throw ConfigurationError(
+        "\(environments.count) environments, where \(setting: "environments") is \(configuration.environmentCount)")
     }
     var random = RandomSource(seed: configuration.seed)
     var initial = random.split()
@@ -49,6 +51,7 @@ public final class LearningSession {
         ? RunningStatistics(width: architecture.observationCount) : nil)
     optimizer = AdamW(
       learningRate: constant(configuration.learningRate), epsilon: configuration.adamEpsilon, weightDecay: 0)
+    optimization = OptimizationStep(optimizer, clip: configuration.maxGradientNorm, clipEpsilon: 1e-6)
     rewardStatistics = configuration.normalizesRewards ? RunningStatistics(width: 1) : nil
     discountedReturns = Array(repeating: 0, count: environments.count)
     (self.configuration, self.environments) = (configuration, environments)

@@ -1,3 +1,5 @@
+import NablaTraining
+
 /// What one update (a rollout, and what was learned of it) looked like. Documentation/ppo.md defines each figure.
 public struct UpdateMetrics: Sendable, Codable, Hashable {
   /// Environment steps so far.
@@ -33,13 +35,11 @@ public struct UpdateMetrics: Sendable, Codable, Hashable {
   public var standardDeviation: Double?
   /// Environment steps a second, of this update.
   public var stepsPerSecond = 0.0
-  /// Seconds of training so far, over all sittings.
-  public var seconds = 0.0
 
   public init() {}
 
   /// By the names that CleanRL and Stable-Baselines3 users know.
-  public var named: [(name: String, value: Double)] {
+  public var named: [Metric] {
     let all: [(String, Double?)] = [
       ("charts/episodic_return", episodicReturn), ("charts/episodic_length", episodicLength),
       ("charts/learning_rate", learningRate), ("charts/SPS", stepsPerSecond),
@@ -47,8 +47,8 @@ public struct UpdateMetrics: Sendable, Codable, Hashable {
       ("losses/approx_kl", approximateKL), ("losses/clipfrac", clipFraction),
       ("losses/explained_variance", explainedVariance), ("losses/gradient_norm", gradientNorm),
       ("charts/clip_range", clipRange), ("charts/epochs", Double(epochs)), ("charts/std", standardDeviation),
-      ("charts/episodes", Double(episodes)), ("charts/seconds", seconds),
+      ("charts/episodes", Double(episodes)),
     ]
-    return all.compactMap { name, value in value.map { (name, $0) } }
+    return all.compactMap { name, value in value.map { Metric(name, $0) } }
   }
 }

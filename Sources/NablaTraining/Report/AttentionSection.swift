@@ -1,3 +1,4 @@
+import NablaFormats
 import FoundationEssentials
 
 /// The attention weights of every layer and head on one text, as maps with their entropies.

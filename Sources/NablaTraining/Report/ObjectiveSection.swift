@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// The clipped objective of PPO for both signs of the advantage, with the ratios of the run's last update beneath it.
 /// Drawn as SVG: it needs no script.
 func objectiveSection(_ source: ReportSource) throws -> ReportSection? {

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// The value function and the policy over two numbers of the state, as maps.
 func policySection(_ source: ReportSource) throws -> ReportSection? {
   guard let map = source.policy?.map else { return nil }

@@ -1,3 +1,4 @@
+import NablaFormats
 import FoundationEssentials
 
 /// The map of what the model knows of positions: position by dimension.

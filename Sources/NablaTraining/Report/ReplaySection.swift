@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// One episode of the trained policy, to play.
 func replaySection(_ source: ReportSource) throws -> ReportSection? {
   guard let replay = source.policy?.replay else { return nil }

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// Learning curves and results of several seeds, and of several algorithms.
 func seedsSection(_ source: ReportSource) throws -> ReportSection? {
   let groups = source.seedGroups

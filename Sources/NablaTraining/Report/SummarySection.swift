@@ -121,20 +121,6 @@ private func nextCommands(_ source: ReportSource) -> [(purpose: String, command:
   ]
 }
 
-/// A word a POSIX shell reads back unchanged.
-private func shellQuoted(_ word: String) -> String {
-  let isPlain = word.utf8.allSatisfy { byte in
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-      true
-    default: false
-    }
-  }
-  if isPlain, !word.isEmpty { return word }
-  return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
-}
-
 /// A whole number with commas, 12,345; any other with four digits.
 func grouped(_ value: Double) -> String {
   guard let whole = Int(exactly: value) else { return significant(value, digits: 4) }

@@ -34,21 +34,21 @@ public final class MetricsLog {
   /// Appends one record. Names are unique, and neither "step" nor "time"; a value that is not finite is written as
   /// null, JSON having no other word for it.
   public func record(step: Int, _ values: KeyValuePairs<String, Double>) throws(FileError) {
-    try record(step: step, values.map { ($0.key, $0.value) })
+    try record(step: step, values.map { Metric($0.key, $0.value) })
   }
 
   /// Appends one record. The same rules hold.
-  public func record(step: Int, _ values: [(name: String, value: Double)]) throws(FileError) {
+  public func record(step: Int, _ values: [Metric]) throws(FileError) {
     var object: JSONObject = JSONObject([
       ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),
     ])
-    for (name, value) in values {
-      precondition(object[name] == nil, "MetricsLog.record: the name \(name) is taken")
-      object[name] = .number(value)
+    for metric in values {
+      precondition(object[metric.name] == nil, "MetricsLog.record: the name \(metric.name) is taken")
+      object[metric.name] = .number(metric.value)
     }
     try writer.write(JSONValue.object(object).serialized() + "\n")
     try writer.flush()
-    for (name, value) in values { try events.write(scalar: value, tag: name, step: step) }
+    for metric in values { try events.write(scalar: metric.value, tag: metric.name, step: step) }
   }
 
   /// The event file, for text and images.

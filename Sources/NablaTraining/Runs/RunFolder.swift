@@ -100,11 +100,22 @@ public final class RunFolder: Sendable {
 
   /// Saves what the model produced after a step as `samples/step-00000100.txt` and returns the path.
   @discardableResult
-  public func writeSample(_ text: String, step: Int) throws -> String {
+  public func writeSample(_ sample: RunSample, step: Int) throws -> String {
     try createFolders(samplesPath)
-    let file = "\(samplesPath)/\(CheckpointStore.folderName(step: step)).txt"
-    try AtomicFile.write(text, to: file)
+    let file = "\(samplesPath)/\(CheckpointStore.folderName(step: step)).\(sample.kind)"
+    try AtomicFile.write(sample.contents, to: file)
     return file
+  }
+
+  /// The newest checkpoint that verifies; nil where none was made yet.
+  ///
+  /// - Parameter warn: Told of newer ones that cannot be used.
+  /// - Throws: ``TrainingError/noCheckpoint(path:)`` when there are checkpoints and none can be used.
+  public func newestCheckpoint(warn: (String) throws -> Void = { _ in }) throws -> Checkpoint? {
+    let (checkpoint, rejected) = try CheckpointStore.newestValid(in: checkpointsPath)
+    for problem in rejected { try warn("\(problem)\(checkpoint == nil ? "" : "; using an earlier one")") }
+    if checkpoint == nil, !rejected.isEmpty { throw TrainingError.noCheckpoint(path: path) }
+    return checkpoint
   }
 
   private static func lockForWriting(_ path: String) throws(RunFolderError) -> FolderLock {

@@ -1,3 +1,5 @@
+import Nabla
+
 extension ProgressReport {
   /// The report as one line of at most `width` columns: what fits, the most important kept; with a bar where there is
   /// room for one.

@@ -105,15 +105,20 @@ enum ConfigurationFile {
     _ name: String, _ value: Yams.Node, _ place: String, _ command: Command
   ) throws -> [String] {
     if name == "config" { throw ValidationError("\(place): a configuration file cannot name another") }
-    guard case .scalar(let scalar) = value, value.null == nil || !scalar.string.isEmpty else {
-      throw ValidationError("\(place): '\(name)' should have one value")
+    let scalar: String
+    switch value {
+    case .scalar(let one) where value.null == nil || !one.string.isEmpty: scalar = one.string
+    // A list, such as the widths of layers, is what the flag has with commas.
+    case .sequence(let items) where items.allSatisfy({ $0.scalar != nil }):
+      scalar = items.map { $0.scalar!.string }.joined(separator: ",")
+    default: throw ValidationError("\(place): '\(name)' should have one value")
     }
     let candidates: [[String]] =
       switch value.bool {
       case true?: [["--\(name)"]]
       // A flag without a --no- form is off when it is not given.
       case false?: [["--no-\(name)"], ["--\(name)"]]
-      case nil: [["--\(name)=\(scalar.string)"]]
+      case nil: [["--\(name)=\(scalar)"]]
       }
     var problem = ""
     for (i, arguments) in candidates.enumerated() {

@@ -1,16 +1,15 @@
 import Glibc
-import NablaFormats
+import Nabla
 
-/// Shows how a long job gets on: a bar that redraws itself on a terminal, plain lines elsewhere, or JSON lines.
+/// Shows the events of a run: a bar that redraws itself on a terminal, plain lines elsewhere, or JSON lines.
 ///
 /// ```swift
-/// let progress = ProgressDisplay(title: "pretrain", style: .automatic)
-/// progress.update(ProgressReport(step: step, total: total, loss: loss))
-/// progress.message("saved runs/x/checkpoints/step-00000100")
-/// progress.finish()
+/// let display = ProgressDisplay(title: "pretrain")
+/// let outcome = try run.train { event in display.show(event) }
+/// display.finish()
 /// ```
-public final class ProgressDisplay {
-  public enum Style: Sendable {
+package final class ProgressDisplay {
+  package enum Style: Sendable {
     /// A bar when standard error is a terminal, else lines.
     case automatic
     case bar
@@ -25,7 +24,7 @@ public final class ProgressDisplay {
   private let output: Int32
   private let now: () -> Double
   /// Whether the user's terminal shows block characters.
-  public let isUnicode: Bool
+  package let isUnicode: Bool
   /// Seconds between two displays: short enough to look alive, long enough not to flicker or to fill a log.
   private let interval: Double
 
@@ -33,8 +32,9 @@ public final class ProgressDisplay {
   private var pending: ProgressReport?
   private var isBarShown = false
   private var latest: ProgressReport?
+  private var recentRates: [String: [Double]] = [:]
 
-  public convenience init(title: String, style: Style = .automatic) {
+  package convenience init(title: String, style: Style = .automatic) {
     self.init(title: title, style: style, output: style == .json ? STDOUT_FILENO : STDERR_FILENO, now: monotonicSeconds)
   }
 
@@ -50,10 +50,40 @@ public final class ProgressDisplay {
     isUnicode = locale.lowercased().contains("utf-8") || locale.lowercased().contains("utf8")
   }
 
+  /// Shows an event of a run.
+  package func show(_ event: RunEvent) {
+    if style == .json, let object = event.json { return write(object.serialized() + "\n") }
+    switch event {
+    case .message(let text): message(text)
+    case .warning(let text): message("warning: \(text)")
+    case .step(let step): update(report(of: step))
+    case .evaluated(let step, let metrics):
+      let values = metrics.map { "\($0.name.replacing("_", with: " ")) \(significant($0.value, digits: 4))" }
+      message("step \(step): \(values.joined(separator: ", "))")
+    case .sample(let step, let sample): message("--- sample at step \(step) ---\n\(printable(sample.text))\n---")
+    case .saved: break
+    }
+  }
+
+  /// Rates are those of the last steps together: single ones jump.
+  private func report(of step: RunStep) -> ProgressReport {
+    let figures = step.report.figures.map { figure in
+      guard figure.isRate else { return figure }
+      recentRates[figure.label, default: []].append(figure.value)
+      if recentRates[figure.label]!.count > 20 { recentRates[figure.label]!.removeFirst() }
+      let recent = recentRates[figure.label]!
+      // Steps are alike: the rate over all is the harmonic mean of theirs.
+      return Figure(
+        figure.label, Double(recent.count) / recent.reduce(0) { $0 + 1 / max($1, 1e-9) }, isRate: true)
+    }
+    return ProgressReport(
+      step: min(step.progress.done, step.progress.total), total: step.progress.total, figures: figures,
+      memory: step.memory, secondsLeft: step.secondsLeft)
+  }
+
   /// Shows a report, unless the last one was shown only just now. The final step is always shown.
-  public func update(_ report: ProgressReport) {
+  package func update(_ report: ProgressReport) {
     latest = report
-    if style == .json { return write(report.json.serialized() + "\n") }
     guard report.step >= report.total || now() - lastDisplay >= interval else {
       pending = report
       return
@@ -62,7 +92,7 @@ public final class ProgressDisplay {
   }
 
   /// Prints a line of text above the bar. With JSON it becomes `{"message": …}`.
-  public func message(_ text: String) {
+  package func message(_ text: String) {
     switch style {
     case .silent: break
     case .json: write((["message": .string(text)] as JSONValue).serialized() + "\n")
@@ -75,7 +105,7 @@ public final class ProgressDisplay {
   }
 
   /// Shows what was held back, and leaves the terminal on a fresh line.
-  public func finish() {
+  package func finish() {
     if let pending { show(pending) }
     if isBarShown { write("\n") }
     isBarShown = false
@@ -123,9 +153,25 @@ private func terminalWidth(_ descriptor: Int32) -> Int {
 /// The value of an environment variable.
 private func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-/// A clock that never jumps.
-public func monotonicSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+extension RunEvent {
+  /// One JSON object for programs to read; nil for what they do not need.
+  fileprivate var json: JSONValue? {
+    func object(_ step: Int, _ metrics: [Metric], _ more: [(String, JSONValue?)] = []) -> JSONValue {
+      var object = JSONObject([("step", .integer(step))])
+      for (name, value) in more { object[name] = value }
+      for metric in metrics { object[metric.name] = .number(metric.value) }
+      return .object(object)
+    }
+    switch self {
+    case .message(let text): return ["message": .string(text)]
+    case .warning(let text): return ["warning": .string(text)]
+    case .step(let step):
+      return object(
+        step.progress.done, step.report.metrics,
+        [("total", .integer(step.progress.total)), ("seconds_left", step.secondsLeft.map { .number($0) })])
+    case .evaluated(let step, let metrics): return object(step, metrics)
+    case .sample(let step, let sample): return object(step, [], [("sample", .string(sample.text))])
+    case .saved(let step): return ["saved": .integer(step)]
+    }
+  }
 }

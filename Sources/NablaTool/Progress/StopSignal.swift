@@ -10,9 +10,9 @@ import Synchronization
 /// StopSignal.install()
 /// while step < total, !StopSignal.isRequested { … }
 /// ```
-public enum StopSignal {
+package enum StopSignal {
   /// Starts to catch both signals.
-  public static func install() {
+  package static func install() {
     // Touched here so that the handler never runs the lazy initialization of the global, which may take a lock.
     _ = requests.load(ordering: .relaxed)
     var action = sigaction()
@@ -38,16 +38,16 @@ public enum StopSignal {
   }
 
   /// Whether a signal has come since ``install()`` or ``remove()``.
-  public static var isRequested: Bool { received != nil }
+  package static var isRequested: Bool { received != nil }
 
   /// The signal that has come.
-  public static var received: Int32? {
+  package static var received: Int32? {
     let signal = requests.load(ordering: .relaxed)
     return signal == 0 ? nil : signal
   }
 
   /// Lets both signals end the process again, and forgets those that came.
-  public static func remove() {
+  package static func remove() {
     signal(SIGINT, SIG_DFL)
     signal(SIGTERM, SIG_DFL)
     requests.store(0, ordering: .relaxed)

@@ -1,0 +1,37 @@
+import FoundationEssentials
+
+/// A value as JSON, by its `Codable` conformance.
+package func encoded(_ value: some Encodable) -> JSONValue {
+  let encoder = JSONEncoder()
+  // Equal values make equal files.
+  encoder.outputFormatting = .sortedKeys
+  // Encoding our own flat configurations cannot fail; were it to, the file would say null and reading would tell.
+  return (try? JSONValue(parsing: Array(encoder.encode(value)))) ?? .null
+}
+
+package func decodedJSON<Value: Decodable>(_ json: JSONValue, as type: Value.Type) throws -> Value {
+  try JSONDecoder().decode(type, from: Data(json.serialized().utf8))
+}
+
+/// Writes a value as a JSON file, whole or not at all.
+package func writeJSON(_ value: some Encodable, to path: String) throws {
+  try AtomicFile.write(encoded(value).serialized(.indented) + "\n", to: path)
+}
+
+/// Reads what ``writeJSON(_:to:)`` wrote.
+/// - Throws: ``JSONFileError`` that names the file, and what reading it throws.
+package func readJSON<Value: Decodable>(_ path: String, as type: Value.Type) throws -> Value {
+  let json = try JSONValue(contentsOfFile: path)
+  do {
+    return try decodedJSON(json, as: type)
+  } catch {
+    throw JSONFileError(path: path, problem: "\(error)")
+  }
+}
+
+/// A JSON file that does not hold what it should.
+package struct JSONFileError: Error, CustomStringConvertible {
+  package let path: String
+  package let problem: String
+  package var description: String { "\(path) does not hold what is expected: \(problem)" }
+}

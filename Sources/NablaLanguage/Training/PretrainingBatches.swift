@@ -1,0 +1,32 @@
+import NablaText
+
+/// The micro-batches of a training by their number: windows at random places, or all windows shuffled in epochs.
+struct PretrainingBatches {
+  private enum Source {
+    case random(RandomWindows)
+    case shuffled(ShuffledWindows)
+  }
+  private let source: Source
+  /// Steps that the epochs take; nil without epochs.
+  let steps: Int?
+
+  init(_ data: TokenDataset, context: Int, _ c: PretrainingConfiguration) throws {
+    if let epochs = c.epochs {
+      let windows = try ShuffledWindows(data, context: context, batchSize: c.batchSize, seed: c.seed)
+      source = .shuffled(windows)
+      steps = (windows.stepCount(epochs: epochs) + c.gradientAccumulation - 1) / c.gradientAccumulation
+    } else {
+      source = .random(try RandomWindows(data, context: context, batchSize: c.batchSize, seed: c.seed))
+      steps = nil
+    }
+  }
+
+  subscript(index: Int) -> TokenBatch {
+    get throws {
+      switch source {
+      case .random(let windows): windows.batch(step: index)
+      case .shuffled(let windows): windows.batch(step: index)
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Nabla
+
+/// Shows a run on the terminal, stops it on a signal, and says how to resume it.
+final class RunDisplay {
+  let progress: ProgressDisplay
+  private let options: RunOptions
+  /// The first figure of each step: a loss, a return.
+  private var curve: [Double] = []
+  private var curveName = "loss"
+
+  init(_ title: String, _ options: RunOptions) {
+    self.options = options
+    progress = ProgressDisplay(title: title, style: options.json ? .json : .automatic)
+    StopSignal.install()
+  }
+
+  func message(_ text: String) { progress.message(text) }
+
+  /// Trains until the end, a signal, or `--stop-after`.
+  ///
+  /// - Parameters:
+  ///   - command: What resumes such a run: "pretrain", "rl train".
+  /// - Returns: Whether training is finished.
+  func train<T: Trainer>(_ run: TrainingRun<T>, command: String) throws -> Bool {
+    let outcome: RunOutcome
+    do {
+      outcome = try run.train(until: .at(options.stopAfter, or: { StopSignal.isRequested }), observe: observe)
+    } catch {
+      progress.finish()
+      try explain(error, run, command)
+    }
+    progress.finish()
+    if progress.isUnicode, curve.count > 1, let first = curve.first, let last = curve.last {
+      message("\(curveName): \(rounded(first)) \(sparkline(curve, width: 48)) \(rounded(last))")
+    }
+    guard case .stopped(let step) = outcome else { return true }
+    message(
+      "stopped and saved after step \(step) of \(run.trainer.progress.total); continue with:\n  "
+        + resume(command, run.folder.path))
+    return false
+  }
+
+  func observe(_ event: RunEvent) {
+    progress.show(event)
+    if case .step(let step) = event, let figure = step.report.figures.first {
+      (curveName, curve) = (figure.label, curve + [figure.value])
+    }
+  }
+
+  private func resume(_ command: String, _ path: String) -> String {
+    "\(toolName) \(command) --resume \(shellQuoted(path))"
+  }
+
+  /// Passes the error on with what remains of the run; a new run that has nothing yet is removed.
+  private func explain<T>(_ error: any Error, _ run: TrainingRun<T>, _ command: String) throws -> Never {
+    let path = run.folder.path
+    if let saved = try CheckpointStore.newestValid(in: run.folder.checkpointsPath).checkpoint {
+      throw TrainingFailure(
+        description: "\(described(error))\nThe checkpoint of step \(saved.step) is good; continue from it with:\n  "
+          + resume(command, path))
+    }
+    if options.resume == nil, run.trainer.progress.done == 0 { try? removeTree(path) }
+    throw error
+  }
+}
+
+/// An error for people, with settings as flags.
+func described(_ error: any Error) -> String {
+  (error as? any SettingError)?.message.namingFlags ?? "\(error)"
+}
+
+/// Why training ended early, and how to go on.
+struct TrainingFailure: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// This program as the user called it, for commands to copy.
+let toolName = shellQuoted(CommandLine.arguments.first ?? "nabla")
+
+/// The text without control characters: a model that has not learned much may write any, and a terminal obeys them.
+func printable(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { scalar in
+        scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control ? scalar : "\u{FFFD}"
+      }))
+}
+
+/// Four significant digits.
+func rounded(_ value: Double) -> String { significant(value, digits: 4) }

@@ -1,0 +1,95 @@
+/// What a setting may hold, and how it is read from text and shown as text.
+public protocol SettingValue: Sendable {
+  static var kind: SettingKind { get }
+  /// Nil for text that is no such value.
+  init?(settingText: String)
+  /// Nil for no value.
+  var settingText: String? { get }
+}
+
+/// What kind of value a setting holds.
+public enum SettingKind: Sendable, Equatable {
+  /// On or off.
+  case flag
+  case integer
+  case number
+  case choice([String])
+  /// Whole numbers with commas between them.
+  case integers
+
+  /// What the text of a value should be.
+  var expectation: String {
+    switch self {
+    case .flag: "true or false"
+    case .integer: "a whole number"
+    case .number: "a number"
+    case .choice(let names): "one of \(names.joined(separator: ", "))"
+    case .integers: "whole numbers with commas between them, such as 64,64"
+    }
+  }
+}
+
+extension Int: SettingValue {
+  public static var kind: SettingKind { .integer }
+  /// Whole numbers may be written as 100_000 or 1e5.
+  public init?(settingText: String) {
+    let plain = settingText.filter { $0 != "_" }
+    if let value = Int(plain) {
+      self = value
+    } else if plain.contains(where: { $0 == "e" || $0 == "E" }), let value = Double(plain).flatMap({ Int(exactly: $0) }) {
+      self = value
+    } else {
+      return nil
+    }
+  }
+  public var settingText: String? { "\(self)" }
+}
+
+extension UInt64: SettingValue {
+  public static var kind: SettingKind { .integer }
+  public init?(settingText: String) { self.init(settingText) }
+  public var settingText: String? { "\(self)" }
+}
+
+extension Float: SettingValue {
+  public static var kind: SettingKind { .number }
+  public init?(settingText: String) { self.init(settingText) }
+  public var settingText: String? { "\(self)" }
+}
+
+extension Double: SettingValue {
+  public static var kind: SettingKind { .number }
+  public init?(settingText: String) { self.init(settingText) }
+  public var settingText: String? { "\(self)" }
+}
+
+extension Bool: SettingValue {
+  public static var kind: SettingKind { .flag }
+  public init?(settingText: String) { self.init(settingText) }
+  public var settingText: String? { "\(self)" }
+}
+
+extension [Int]: SettingValue {
+  public static var kind: SettingKind { .integers }
+  public init?(settingText: String) {
+    let parts = settingText.split(separator: ",", omittingEmptySubsequences: false)
+    self = parts.compactMap { Int(settingText: String($0)) }
+    if count != parts.count { return nil }
+  }
+  public var settingText: String? { map { "\($0)" }.joined(separator: ",") }
+}
+
+extension SettingValue where Self: RawRepresentable, RawValue == String, Self: CaseIterable {
+  public static var kind: SettingKind { .choice(allCases.map(\.rawValue)) }
+  public init?(settingText: String) { self.init(rawValue: settingText) }
+  public var settingText: String? { rawValue }
+}
+
+extension Optional: SettingValue where Wrapped: SettingValue {
+  public static var kind: SettingKind { Wrapped.kind }
+  public init?(settingText: String) {
+    guard let value = Wrapped(settingText: settingText) else { return nil }
+    self = .some(value)
+  }
+  public var settingText: String? { flatMap(\.settingText) }
+}

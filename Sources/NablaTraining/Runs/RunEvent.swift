@@ -1,0 +1,65 @@
+import Synchronization
+
+/// What a run tells while it goes on: to a terminal, as JSON lines, to a page.
+public enum RunEvent: Sendable, Equatable {
+  /// For people to read.
+  case message(String)
+  /// Something is not as it should be, and training continues.
+  case warning(String)
+  case step(RunStep)
+  case evaluated(step: Int, [Metric])
+  case sample(step: Int, RunSample)
+  /// A checkpoint was saved.
+  case saved(step: Int)
+}
+
+/// A step that was done.
+public struct RunStep: Sendable, Equatable {
+  public let progress: RunProgress
+  public let report: StepReport
+  /// Bytes of memory the process holds.
+  public let memory: Int
+  /// An estimate from the last steps; nil where there is none yet.
+  public let secondsLeft: Double?
+}
+
+/// How a run ended.
+public enum RunOutcome: Sendable, Equatable {
+  case finished
+  /// As the stop condition said; the state is saved.
+  case stopped(step: Int)
+}
+
+/// When a run ends before its time.
+public struct StopCondition: Sendable {
+  private let step: Int?
+  private let isRequested: @Sendable () -> Bool
+
+  private init(step: Int?, isRequested: @escaping @Sendable () -> Bool) {
+    (self.step, self.isRequested) = (step, isRequested)
+  }
+
+  /// - Parameters:
+  ///   - step: Stop once so much is done; nil for the end.
+  ///   - isRequested: Asked before each step, so that another thread, a page or a signal can stop the run.
+  public static func at(_ step: Int?, or isRequested: @escaping @Sendable () -> Bool = { false }) -> StopCondition {
+    StopCondition(step: step, isRequested: isRequested)
+  }
+  public static func when(_ isRequested: @escaping @Sendable () -> Bool) -> StopCondition {
+    StopCondition(step: nil, isRequested: isRequested)
+  }
+  /// Never.
+  public static let never = StopCondition(step: nil) { false }
+
+  func holds(at done: Int) -> Bool { step.map { done >= $0 } ?? false || isRequested() }
+  /// Whether the last step that may be taken is done; does not ask for requests.
+  func isReached(at done: Int) -> Bool { step.map { done >= $0 } ?? false }
+}
+
+/// Stops a run from another thread.
+public final class StopRequest: Sendable {
+  private let flag = Atomic(false)
+  public init() {}
+  public func stop() { flag.store(true, ordering: .relaxed) }
+  public var isRequested: Bool { flag.load(ordering: .relaxed) }
+}

@@ -1,0 +1,19 @@
+/// Why a run cannot begin, continue or be used.
+public enum TrainingError: SettingError, Equatable {
+  case otherCommand(path: String, command: String, expected: String)
+  case noCheckpoint(path: String)
+  case diverged(step: Int, reason: String, run: String)
+
+  public var message: SettingMessage {
+    switch self {
+    case .otherCommand(let path, let command, let expected):
+      "\(path) is a run of 'nabla \(command)', not of 'nabla \(expected)'"
+    case .noCheckpoint(let path): "\(path) has no checkpoint that can be read: start anew in another folder"
+    case .diverged(let step, let reason, let run):
+      """
+      training has diverged at step \(step): \(reason). Start anew with a lower \(setting: "learning-rate") or a longer \
+      warmup; \(run)/metrics.jsonl and the checkpoints show how it went
+      """
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import NablaFormats
+import NablaTensor
+
+/// A training in its run folder: steps, metrics, evaluations, samples, checkpoints and the report. New or resumed, it
+/// gives the same bits.
+///
+/// ```swift
+/// let run = try TrainingRun(at: "runs/catch") { _ in try PolicyTrainer(settings, in: environments) }
+/// let outcome = try run.train { event in if case .step(let step) = event { print(step.progress.done) } }
+/// ```
+///
+/// A run belongs to one thread at a time; several runs can go on in one process.
+public final class TrainingRun<T: Trainer> {
+  public typealias Observer = (RunEvent) throws -> Void
+
+  public let trainer: T
+  public let folder: RunFolder
+  /// Seconds spent on steps, over all sittings.
+  public private(set) var seconds = 0.0
+  /// The last evaluation.
+  public private(set) var evaluation: [Metric] = []
+
+  private let store: CheckpointStore
+  private let log: MetricsLog
+  private var recent = StepTimes()
+
+  /// What a checkpoint holds of the run itself.
+  private struct State: Codable { var seconds: Double }
+
+  // MARK: Starting and resuming
+
+  /// A new run.
+  /// - Parameter path: A folder that does not exist or is empty; nil picks `runs/COMMAND-DATE-N`.
+  public init(_ trainer: T, at path: String? = nil) throws {
+    self.trainer = trainer
+    let folder = try RunFolder.create(at: path, command: T.command, configuration: trainer.setup)
+    self.folder = folder
+    do {
+      store = try CheckpointStore(folder: folder.checkpointsPath)
+      log = try MetricsLog(folder: folder.path)
+    } catch {
+      try? removeTree(folder.path)
+      throw error
+    }
+  }
+
+  /// A run that continues from its newest good checkpoint, or from the beginning if it has none.
+  ///
+  /// - Parameters:
+  ///   - observe: Told of what is going on before training begins.
+  ///   - make: Makes the trainer as it was at its beginning. The checkpoint, if there is one, is restored afterwards.
+  /// - Throws: ``TrainingError``, ``RunFolderError``, and what `make` and the trainer throw.
+  public init(
+    resuming path: String, observe: Observer = { _ in },
+    make: (_ setup: T.Setup, _ checkpoint: Checkpoint?) throws -> T
+  ) throws {
+    folder = try RunFolder.openForWriting(path)
+    let setup = try Self.setup(of: folder)
+    let checkpoint = try folder.newestCheckpoint { try observe(.warning($0)) }
+    if checkpoint == nil { try observe(.message("\(path) has no checkpoint yet: starting from the beginning")) }
+    trainer = try make(setup, checkpoint)
+    if let checkpoint {
+      try trainer.restore(from: checkpoint)
+      seconds = try Self.seconds(in: checkpoint)
+    }
+    let done = trainer.progress.done
+    store = try CheckpointStore(folder: folder.checkpointsPath)
+    log = try MetricsLog(folder: folder.path, resumingAfter: done == 0 ? -1 : done)
+    try store.discard(after: done)
+  }
+
+  /// A new run where there is none yet, else one that continues.
+  /// - Parameter make: Makes the trainer; the setup is that of the run so far, nil for a new one.
+  public convenience init(at path: String, make: (_ setup: T.Setup?) throws -> T) throws {
+    if pathExists("\(path)/config.json") {
+      try self.init(resuming: path) { setup, _ in try make(setup) }
+    } else {
+      try self.init(make(nil), at: path)
+    }
+  }
+
+  /// The setup that a run's `config.json` holds.
+  /// - Throws: ``TrainingError/otherCommand(path:command:expected:)`` if it is another kind of run.
+  public static func setup(of folder: RunFolder) throws -> T.Setup {
+    guard folder.command == T.command else {
+      throw TrainingError.otherCommand(path: folder.path, command: folder.command, expected: T.command)
+    }
+    return try folder.configuration(as: T.Setup.self)
+  }
+
+  /// Earlier versions kept the seconds in the trainer's own state.
+  private static func seconds(in checkpoint: Checkpoint) throws -> Double {
+    if pathExists(checkpoint.file("run.json")) {
+      return try JSONValue(contentsOfFile: checkpoint.file("run.json"))["seconds"]?.double ?? 0
+    }
+    let state = try JSONValue(contentsOfFile: checkpoint.file("state.json"))
+    return (state["seconds"] ?? state["progress"]?["seconds"])?.double ?? 0
+  }
+
+  // MARK: The loop
+
+  /// Trains until the end or until the condition holds, and saves.
+  ///
+  /// - Parameter observe: Told of each event, on this thread. What it throws ends the run, unsaved.
+  /// - Throws: ``TrainingError/diverged(step:reason:run:)``, and what the trainer and writing files throw; checkpoints made
+  ///   before stay good.
+  public func train(until stop: StopCondition = .never, observe: Observer = { _ in }) throws -> RunOutcome {
+    do {
+      return try loop(stop, observe)
+    } catch let error as Diverged {
+      throw TrainingError.diverged(step: trainer.progress.done, reason: error.reason, run: folder.path)
+    }
+  }
+
+  private func loop(_ stop: StopCondition, _ observe: Observer) throws -> RunOutcome {
+    let cadence = trainer.cadence
+    if trainer.progress.done == 0 {
+      try evaluate(isFinal: false, observe)
+      try sample(observe)
+    }
+    while !trainer.progress.isFinished, !stop.holds(at: trainer.progress.done) {
+      let before = trainer.progress.done
+      try step(observe)
+      let progress = trainer.progress
+      /// Whether a multiple of `every` was reached by this step.
+      func isDue(_ every: Int) -> Bool { every > 0 && progress.done / every > before / every }
+      if isDue(cadence.evaluateEvery) || progress.isFinished { try evaluate(isFinal: progress.isFinished, observe) }
+      if isDue(cadence.sampleEvery) || progress.isFinished { try sample(observe) }
+      if isDue(cadence.checkpointEvery), !progress.isFinished, !stop.isReached(at: progress.done) { try save(observe) }
+    }
+    try save(observe)
+    try trainer.finish(in: folder)
+    do {
+      try Report.write(for: folder)
+    } catch let error as ReportError {
+      try observe(.warning("no report was written: \(error)"))
+    }
+    return trainer.progress.isFinished ? .finished : .stopped(step: trainer.progress.done)
+  }
+
+  private func step(_ observe: Observer) throws {
+    let (before, start) = (trainer.progress.done, monotonicSeconds())
+    var report = try trainer.step()
+    let elapsed = monotonicSeconds() - start
+    let progress = trainer.progress
+    precondition(progress.done > before, "\(T.self).step: progress stays at \(before)")
+    seconds += elapsed
+    recent.add(progress.done - before, elapsed)
+    let memory = Memory.resident
+    report.metrics += [Metric("memory_bytes", Double(memory)), Metric("seconds", seconds)]
+    try log.record(step: progress.done, report.metrics)
+    if let reason = report.skipped { try observe(.warning("step \(progress.done) skipped: \(reason)")) }
+    let left = recent.perUnit.map { $0 * Double(max(0, progress.total - progress.done)) }
+    try observe(.step(RunStep(progress: progress, report: report, memory: memory, secondsLeft: left)))
+  }
+
+  private func evaluate(isFinal: Bool, _ observe: Observer) throws {
+    let metrics = try trainer.evaluate(isFinal: isFinal)
+    guard !metrics.isEmpty else { return }
+    evaluation = metrics
+    try log.record(step: trainer.progress.done, metrics)
+    try observe(.evaluated(step: trainer.progress.done, metrics))
+  }
+
+  private func sample(_ observe: Observer) throws {
+    guard let sample = try trainer.sample() else { return }
+    try folder.writeSample(sample, step: trainer.progress.done)
+    try observe(.sample(step: trainer.progress.done, sample))
+  }
+
+  private func save(_ observe: Observer) throws {
+    let step = trainer.progress.done
+    do {
+      try store.save(step: step, metric: evaluation.first { $0.name == "validation_loss" }?.value) { folder in
+        try trainer.save(to: folder)
+        try writeJSON(State(seconds: seconds), to: "\(folder)/run.json")
+      }
+    } catch let error as CheckpointSaveError {
+      if let diverged = error.cause as? Diverged { throw diverged }
+      throw error
+    }
+    try observe(.saved(step: step))
+  }
+}
+
+/// What the last steps took.
+private struct StepTimes {
+  private var recent: [(units: Int, seconds: Double)] = []
+
+  mutating func add(_ units: Int, _ seconds: Double) {
+    recent.append((units, seconds))
+    if recent.count > 20 { recent.removeFirst() }
+  }
+
+  /// Seconds a unit of progress takes.
+  var perUnit: Double? {
+    let units = recent.reduce(0) { $0 + $1.units }
+    return units > 0 ? recent.reduce(0) { $0 + $1.seconds } / Double(units) : nil
+  }
+}
