@@ -53,7 +53,7 @@ let package = Package(
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
-    .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
+    .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -48,9 +48,8 @@ struct ExportTests {
       var training = PretrainingConfiguration()
       (training.steps, training.batchSize, training.warmup, training.learningRate) = (30, 4, 5, 1e-2)
       (training.finalLearningRate, training.sampleLength, training.precision) = (1e-3, 0, .float32)
-      let pretraining = try Pretraining(
-        paths: ["\(folder)/corpus.txt"], tokenizer: .bpe, model: model, training: training, output: "\(folder)/run")
-      _ = try pretraining.train(progress: ProgressDisplay(title: "test", style: .silent))
+      let preset = Preset(name: "test", tokenizer: .bpe, model: model, training: training)
+      _ = try TrainingRun(Pretraining(paths: ["\(folder)/corpus.txt"], preset), at: "\(folder)/run").train()
       let exported = "\(folder)/run/model"
       let trained = try TrainedModel(exported, precision: .float32)
       let (loaded, tokenizer) = (trained.model, trained.tokenizer)

@@ -33,10 +33,10 @@ import Testing
       change(&self)
     }
 
-    func start(_ folder: String) throws -> Pretraining {
-      try Pretraining(
-        paths: ["\(folder)/corpus.txt"], tokenizer: tokenizer, model: model, training: training,
-        output: "\(folder)/\(UUID().uuidString)")
+    func start(_ folder: String) throws -> TrainingRun<Pretraining> {
+      let preset = Preset(name: "test", tokenizer: tokenizer, model: model, training: training)
+      return try TrainingRun(
+        Pretraining(paths: ["\(folder)/corpus.txt"], preset), at: "\(folder)/\(UUID().uuidString)")
     }
   }
 
@@ -47,18 +47,16 @@ import Testing
     }
   }
 
-  private var silent: ProgressDisplay { ProgressDisplay(title: "test", style: .silent) }
-
   /// Trains from the start, as far as `stop`, and returns the run's folder.
   private func train(_ plan: Plan, in folder: String, until stop: Int? = nil) throws -> String {
-    let pretraining = try plan.start(folder)
-    let outcome = try pretraining.train(progress: silent, stopAfter: stop)
+    let run = try plan.start(folder)
+    let outcome = try run.train(until: .at(stop))
     #expect(outcome == (stop.map { .stopped(step: $0) } ?? .finished))
-    return pretraining.run.path
+    return run.folder.path
   }
 
   private func resume(_ run: String, until stop: Int? = nil) throws {
-    let outcome = try Pretraining(resuming: run).train(progress: silent, stopAfter: stop)
+    let outcome = try Pretraining.resume(run).train(until: .at(stop))
     #expect(outcome == (stop.map { .stopped(step: $0) } ?? .finished))
   }
 
@@ -156,12 +154,12 @@ import Testing
       try bytes.write(to: URL(fileURLWithPath: path))
       var messages: [String] = []
       do {
-        let pretraining = try Pretraining(resuming: run) { messages.append($0) }
-        #expect(pretraining.step == 4)
+        let resumed = try Pretraining.resume(run) { if case .warning(let text) = $0 { messages.append(text) } }
+        #expect(resumed.trainer.progress.done == 4)
         #expect(try CheckpointStore.steps(in: "\(run)/checkpoints") == [4], "the damaged one is gone")
-        #expect(try pretraining.train(progress: silent) == .finished)
+        #expect(try resumed.train() == .finished)
       }
-      #expect(messages.contains { $0.contains("warning") && $0.contains("step-00000005") && $0.contains("earlier") })
+      #expect(messages.contains { $0.contains("step-00000005") && $0.contains("earlier") })
       try expectEqualRuns(whole, run)
     }
   }
@@ -171,8 +169,7 @@ import Testing
       let run = try train(Plan("plain"), in: folder, until: 1)
       try data("\(folder)/corpus.txt").write(
         to: URL(fileURLWithPath: "\(run)/checkpoints/step-00000001/model.safetensors"))
-      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: run) }
-      #expect("\(try #require(error))".contains("\(run) has no checkpoint that can be read"))
+      #expect(throws: TrainingError.noCheckpoint(path: run)) { try Pretraining.resume(run) }
     }
   }
 
@@ -180,21 +177,21 @@ import Testing
     try withCorpus { folder in
       let run = try train(Plan("plain"), in: folder, until: 2)
       try AtomicFile.write(corpus + "one more line", to: "\(folder)/corpus.txt")
-      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: run) }
+      let error = #expect(throws: PretrainingError.self) { try Pretraining.resume(run) }
       let message = "\(try #require(error))"
-      #expect(message.contains("\(folder)/corpus.txt") && message.contains("--allow-other-data"))
-      #expect(try Pretraining(resuming: run, allowsOtherData: true).step == 2)
+      #expect(message.contains("\(folder)/corpus.txt") && message.contains("allow-other-data"))
+      #expect(try Pretraining.resume(run, allowsOtherData: true).trainer.progress.done == 2)
       // A corpus that only moved is the same.
       try AtomicFile.write(corpus, to: "\(folder)/moved.txt")
-      #expect(try Pretraining(resuming: run, paths: ["\(folder)/moved.txt"]).step == 2)
+      #expect(try Pretraining.resume(run, paths: ["\(folder)/moved.txt"]).trainer.progress.done == 2)
     }
   }
 
   @Test func refusesWhatIsNoRunOfItsOwn() throws {
     try withCorpus { folder in
-      #expect(throws: RunFolderError.self) { try Pretraining(resuming: "\(folder)/nothing") }
+      #expect(throws: RunFolderError.self) { try Pretraining.resume("\(folder)/nothing") }
       do { _ = try RunFolder.create(at: "\(folder)/other", command: "dpo", configuration: ["beta": 1]) }
-      let error = #expect(throws: PretrainingError.self) { try Pretraining(resuming: "\(folder)/other") }
+      let error = #expect(throws: TrainingError.self) { try Pretraining.resume("\(folder)/other") }
       #expect("\(try #require(error))".contains("nabla dpo"))
     }
   }
@@ -213,20 +210,20 @@ import Testing
       let plan = Plan("poison") { ($0.training.steps, $0.training.checkpointEvery) = (30, checkpointEvery) }
       let path: String
       do {
-        let pretraining = try plan.start(folder)
-        path = pretraining.run.path
-        #expect(try pretraining.train(progress: silent, stopAfter: 3) == .stopped(step: 3))
+        let run = try plan.start(folder)
+        path = run.folder.path
+        #expect(try run.train(until: .at(3)) == .stopped(step: 3))
         let name = "model.layers.1.mlp.up_proj.weight"
-        let parameter = try #require(pretraining.model.parameters().first { $0.name == name })
+        let parameter = try #require(run.trainer.model.parameters().first { $0.name == name })
         var values = parameter.value.array()
         values[7] = .nan
         parameter.value = Tensor(values, parameter.value.shape)
-        let error = #expect(throws: PretrainingError.self) { try pretraining.train(progress: silent) }
-        guard case .diverged(let step, let reason, let run)? = error else {
+        let error = #expect(throws: TrainingError.self) { try run.train() }
+        guard case .diverged(let step, let reason, let folder)? = error else {
           Issue.record("\(String(describing: error))")
           return
         }
-        #expect((4...8).contains(step) && run == path && reason.contains(name))
+        #expect((3...8).contains(step) && folder == path && reason.contains(name))
       }
       let (checkpoint, rejected) = try CheckpointStore.newestValid(in: "\(path)/checkpoints")
       #expect(rejected.isEmpty && checkpoint?.step == 3)

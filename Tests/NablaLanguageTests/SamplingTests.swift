@@ -1,6 +1,7 @@
 import Glibc
 import NablaLanguage
 import NablaTensor
+import NablaTraining
 import Testing
 
 @Suite struct SamplingTests {

@@ -132,7 +132,7 @@ extension ToolTests {
       (["--environment", "CartPole-v1", "--algorithm", "pop"], "unknown algorithm 'pop': did you mean 'ppo'?"),
       (
         ["--environment", "CartPole-v1", "--algorithm", "a2c", "--clip-range", "0.1"],
-        "--clip-range is no setting of a2c"
+        "--clip-range is not a setting of a2c"
       ),
       (["--environment", "CartPole-v1", "--squash-actions"], "CartPole-v1 has discrete actions"),
       (["--environment", "CartPole-v1", "--initial-log-standard-deviation", "-1"], "CartPole-v1 has discrete actions"),
@@ -230,6 +230,6 @@ private func finalTensors(_ run: String) throws -> [UInt8] {
 private func curve(_ run: String) throws -> [[Double]] {
   try MetricsRecord.readAll(folder: run).map { record in
     [Double(record.step)]
-      + record.values.filter { $0.name != "charts/SPS" && $0.name != "charts/seconds" && !$0.value.isNaN }.map(\.value)
+      + record.values.filter { !["charts/SPS", "seconds", "memory_bytes"].contains($0.name) && !$0.value.isNaN }.map(\.value)
   }
 }

@@ -17,7 +17,7 @@ import Testing
       configuration.model.note = text
       configuration.data.paths = [text]
       let run = try RunFolder.create(at: "\(folder)/run", command: text, configuration: configuration)
-      try run.writeSample(text, step: 1)
+      try run.writeSample(RunSample(text: text), step: 1)
       let lines: [JSONValue] = [
         ["step": 1, "loss": 1], ["step": 2, "loss": .null, "skipped": .string(text)],
         .object(JSONObject([("step", JSONValue.integer(3)), (text, JSONValue.number(1.5))] as [(String, JSONValue)])),
@@ -48,7 +48,7 @@ import Testing
 
   private func pageWithHarmlessText(in folder: String) throws -> String {
     let run = try RunFolder.create(at: "\(folder)/other", command: "x", configuration: RunConfiguration())
-    try run.writeSample("x", step: 1)
+    try run.writeSample(RunSample(text: "x"), step: 1)
     try overwrite(
       run.metricsPath, Array("{\"step\":1,\"loss\":1}\n{\"step\":2,\"skipped\":\"x\"}\n{\"step\":3,\"x\":1}".utf8))
     try Analysis(

@@ -33,7 +33,7 @@ import Testing
     try withTemporaryFolder { folder in
       let run = try createRun(folder)
       try writeMetrics(of: run, steps: 200)
-      try run.writeSample("func", step: 100)
+      try run.writeSample(RunSample(text: "func"), step: 100)
       try exampleAnalysis(
         text: "let it be", positions: .init(kind: .sinusoidal, table: sinusoids(positions: 16, width: 8))
       ).write(to: run)
@@ -75,7 +75,7 @@ import Testing
       var analysis = exampleAnalysis(text: "a b", layers: 0)
       switch present {
       case "curves": try writeMetrics(of: run, steps: 3)
-      case "samples": try run.writeSample("", step: 0)
+      case "samples": try run.writeSample(RunSample(text: ""), step: 0)
       case "attention": try exampleAnalysis(text: "a b").write(to: run)
       case "positions":
         analysis.positions = .init(kind: .rotary, table: [[1, 0.5]])
@@ -199,8 +199,8 @@ import Testing
   @Test func samplesStandInTheOrderOfTheirSteps() throws {
     try withTemporaryFolder { folder in
       let run = try createRun(folder)
-      for step in [1_000_000_000, 20, 3] { try run.writeSample("text of \(step)", step: step) }
-      try run.writeSample(String(repeating: "é", count: 20_000), step: 4)
+      for step in [1_000_000_000, 20, 3] { try run.writeSample(RunSample(text: "text of \(step)"), step: step) }
+      try run.writeSample(RunSample(text: String(repeating: "é", count: 20_000)), step: 4)
       try overwrite("\(run.samplesPath)/notes.txt", Array("not a sample".utf8))
       let page = try page(run)
       let steps = page.split(separator: "<li data-step=\"").dropFirst().compactMap { Int($0.prefix { $0 != "\"" }) }

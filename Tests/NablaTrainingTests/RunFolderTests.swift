@@ -18,7 +18,7 @@ private struct Settings: Codable, Equatable {
       let opened = try RunFolder.open(path)
       #expect(opened.command == "pretrain")
       #expect(try opened.configuration(as: Settings.self) == Settings())
-      #expect(try run.writeSample("once upon", step: 20) == "\(path)/samples/step-00000020.txt")
+      #expect(try run.writeSample(RunSample(text: "once upon"), step: 20) == "\(path)/samples/step-00000020.txt")
       #expect(try readText("\(path)/samples/step-00000020.txt") == "once upon")
       let error = #expect(throws: RunFolderError.self) { try opened.configuration(as: [Int].self) }
       #expect(error?.description.contains("config.json") == true)

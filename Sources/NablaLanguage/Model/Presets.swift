@@ -10,6 +10,14 @@ public struct Preset: Sendable {
   public var model: TransformerConfiguration
   public var training: PretrainingConfiguration
 
+  public init(
+    name: String, summary: String = "", tokenizer: TokenizerKind, model: TransformerConfiguration,
+    training: PretrainingConfiguration
+  ) {
+    (self.name, self.summary, self.tokenizer) = (name, summary, tokenizer)
+    (self.model, self.training) = (model, training)
+  }
+
   public static let all: [Preset] = [tiny, shakespeareCharacters, small, gpt2, original]
 
   public static func named(_ name: String) throws(ConfigurationError) -> Preset {

@@ -146,7 +146,7 @@ public final class Pretraining: Trainer {
         Metric("tflops", teraflops),
       ],
       figures: [
-        Figure("loss", outcome.loss), Figure("tok/s", tokensPerSecond, isRate: true), Figure("TFLOP/s", teraflops),
+        Figure("loss", outcome.loss), Figure("tok/s", tokensPerSecond, isRate: true), Figure("TFLOP/s", teraflops, isRate: true),
       ],
       skipped: outcome.skipped)
   }

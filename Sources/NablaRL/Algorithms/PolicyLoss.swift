@@ -106,4 +106,21 @@ extension ActorCritic {
         approximateKL: s.approximate_kl, clipFraction: s.clip_fraction), gradients
     )
   }
+
+  /// The same by the formulas of PPO.swift and, without old probabilities, A2C.swift.
+  package func formulaLossAndGradients(
+    observations: Tensor, actions: Tensor, oldLogProbabilities: Tensor?, advantages: Tensor, returns: Tensor,
+    oldValues: Tensor, clipRange: Float, _ c: PPOConfiguration
+  ) -> (Double, Gradients) {
+    let batch = PolicyBatch(
+      observations: observations, actions: actions, oldLogProbabilities: oldLogProbabilities, advantages: advantages,
+      returns: returns, oldValues: oldValues)
+    let (loss, gradients) = valueAndGradient(of: self) { network in
+      oldLogProbabilities != nil
+        ? PPO.loss(network(observations), batch, clipRange: clipRange, c)
+        : policyGradientLoss(
+          network(observations), batch, valueCoefficient: c.valueCoefficient, entropyCoefficient: c.entropyCoefficient)
+    }
+    return (Double(loss.item()), gradients)
+  }
 }

@@ -48,8 +48,15 @@ public struct SettingMessage: ExpressibleByStringInterpolation, Sendable, Equata
     fileprivate var parts: [Part] = []
 
     public init(literalCapacity: Int, interpolationCount: Int) {}
-    public mutating func appendLiteral(_ literal: String) { parts.append(.text(literal)) }
-    public mutating func appendInterpolation(_ value: some Any) { parts.append(.text("\(value)")) }
+    /// Neighboring texts are one, so that equal messages are equal.
+    public mutating func appendLiteral(_ literal: String) {
+      if case .text(let text) = parts.last {
+        parts[parts.count - 1] = .text(text + literal)
+      } else {
+        parts.append(.text(literal))
+      }
+    }
+    public mutating func appendInterpolation(_ value: some Any) { appendLiteral("\(value)") }
     /// The name of a setting.
     public mutating func appendInterpolation(setting name: String) { parts.append(.setting(name)) }
   }

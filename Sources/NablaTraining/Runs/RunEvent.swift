@@ -21,6 +21,11 @@ public struct RunStep: Sendable, Equatable {
   public let memory: Int
   /// An estimate from the last steps; nil where there is none yet.
   public let secondsLeft: Double?
+
+  public init(progress: RunProgress, report: StepReport, memory: Int, secondsLeft: Double?) {
+    (self.progress, self.report) = (progress, report)
+    (self.memory, self.secondsLeft) = (memory, secondsLeft)
+  }
 }
 
 /// How a run ended.

@@ -7,9 +7,8 @@ import Testing
 @Suite struct PolicyLossTests {
   static let fixture = try! SafetensorsFile(path: fixturePath("policy_gradients.safetensors")).tensors()
 
-  @Test(arguments: ["discrete", "discrete_clip_v", "discrete_shared", "continuous", "continuous_a2c"])
-  func lossAndGradients(_ name: String) throws {
-    func tensor(_ key: String) throws -> Tensor { try #require(Self.fixture["\(name).\(key)"]) }
+  /// The network of a case, with its parameters.
+  private static func network(_ name: String) throws -> (ActorCritic, [String: Tensor]) {
     let isContinuous = name.hasPrefix("continuous")
     var architecture = PolicyArchitecture(
       observationCount: 5,
@@ -20,11 +19,17 @@ import Testing
     let network = ActorCritic(architecture, random: &random)
     let prefix = "\(name).parameter."
     var parameters: [String: Tensor] = [:]
-    for (key, value) in Self.fixture where key.hasPrefix(prefix) {
+    for (key, value) in fixture where key.hasPrefix(prefix) {
       parameters[String(key.dropFirst(prefix.count))] = value
     }
     try network.load(parameters)
+    return (network, parameters)
+  }
 
+  @Test(arguments: ["discrete", "discrete_clip_v", "discrete_shared", "continuous", "continuous_a2c"])
+  func lossAndGradients(_ name: String) throws {
+    func tensor(_ key: String) throws -> Tensor { try #require(Self.fixture["\(name).\(key)"]) }
+    let (network, parameters) = try Self.network(name)
     let (parts, gradients) = network.lossAndGradients(
       observations: try tensor("observations"), actions: try tensor("actions"),
       oldLogProbabilities: name == "continuous_a2c" ? nil : try tensor("old_log_probabilities"),
@@ -35,6 +40,27 @@ import Testing
       ("loss", parts.loss), ("policy_loss", parts.policyLoss), ("value_loss", parts.valueLoss),
       ("entropy", parts.entropy), ("approximate_kl", parts.approximateKL), ("clip_fraction", parts.clipFraction),
     ] { #expect(abs(value - Double(try tensor(key).item())) < 5e-6, "\(key)") }
+    for key in parameters.keys {
+      let expected = try tensor("gradient.\(key)").array(of: Double.self)
+      let actual = try #require(gradients[key]).array(of: Double.self)
+      for (a, b) in zip(actual, expected) { #expect(abs(a - b) < 5e-6, "gradient of \(key)") }
+    }
+  }
+
+  /// The formula in PPO.swift and A2C.swift, made of operations, gives the numbers of its fused twin.
+  @Test(arguments: ["discrete", "discrete_clip_v", "discrete_shared", "continuous", "continuous_a2c"])
+  func formulaEqualsTheFusedLoss(_ name: String) throws {
+    func tensor(_ key: String) throws -> Tensor { try #require(Self.fixture["\(name).\(key)"]).cast(.float32) }
+    let (network, parameters) = try Self.network(name)
+    let hasRatio = name != "continuous_a2c"
+    var settings = PPOConfiguration()
+    (settings.valueClipRange, settings.entropyCoefficient) = (name == "discrete_clip_v" ? 0.3 : 0, 0.01)
+    let actions = try #require(Self.fixture["\(name).actions"])
+    let (loss, gradients) = try network.formulaLossAndGradients(
+      observations: tensor("observations"), actions: name.hasPrefix("continuous") ? actions.cast(.float32) : actions,
+      oldLogProbabilities: hasRatio ? tensor("old_log_probabilities") : nil, advantages: tensor("advantages"),
+      returns: tensor("returns"), oldValues: tensor("old_values"), clipRange: 0.2, settings)
+    #expect(abs(loss - Double(try tensor("loss").item())) < 5e-6)
     for key in parameters.keys {
       let expected = try tensor("gradient.\(key)").array(of: Double.self)
       let actual = try #require(gradients[key]).array(of: Double.self)

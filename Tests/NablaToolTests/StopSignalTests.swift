@@ -1,5 +1,5 @@
 import Glibc
-import NablaTraining
+import NablaTool
 import Testing
 
 /// Signals belong to the whole process, hence a process for each test.

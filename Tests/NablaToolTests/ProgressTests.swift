@@ -1,11 +1,12 @@
 import Glibc
-import NablaFormats
-import NablaTraining
+import Nabla
+import NablaTool
 import Testing
 
 private let full = ProgressReport(
-  step: 840, total: 2000, loss: 1.23456, tokensPerSecond: 12_345, flopsPerSecond: 4.2e11, memory: 312_400_000,
-  secondsLeft: 83)
+  step: 840, total: 2000,
+  figures: [Figure("loss", 1.23456), Figure("tok/s", 12_345, isRate: true), Figure("TFLOP/s", 0.42, isRate: true)],
+  memory: 312_400_000, secondsLeft: 83)
 
 @Suite struct ProgressTests {
   @Test func showsWhatFits() {
@@ -33,7 +34,9 @@ private let full = ProgressReport(
   @Test func totalsOutOfRangeAreHarmless() {
     #expect(ProgressReport(step: 5, total: 0).line(title: "", width: 30, isUnicode: false).hasPrefix("0%"))
     #expect(ProgressReport(step: 50, total: 5).line(title: "", width: 12, isUnicode: false) == "100%  50/5")
-    let strange = ProgressReport(step: 1, total: 2, loss: .nan, tokensPerSecond: .infinity, secondsLeft: .infinity)
+    let strange = ProgressReport(
+      step: 1, total: 2, figures: [Figure("loss", .nan), Figure("tok/s", .infinity, isRate: true)],
+      secondsLeft: .infinity)
     #expect(strange.line(title: "", width: 70, isUnicode: false).contains("loss nan  ? left  inf"))
   }
 
@@ -66,7 +69,7 @@ private let full = ProgressReport(
   private func output(_ style: ProgressDisplay.Style, _ body: (ProgressDisplay, Clock) throws -> Void) throws
     -> String
   {
-    try withTemporaryFolder { folder in
+    try withFolder { folder in
       let path = "\(folder)/out"
       let descriptor = open(path, O_WRONLY | O_CREAT, 0o644)
       defer { close(descriptor) }
@@ -82,7 +85,7 @@ private let full = ProgressReport(
     let text = try output(.automatic) { display, clock in
       for step in 1...100 {
         clock.seconds += 0.1
-        display.update(ProgressReport(step: step, total: 100, loss: 2))
+        display.update(ProgressReport(step: step, total: 100, figures: [Figure("loss", 2)]))
         if step == 60 { display.message("saved") }
       }
     }
@@ -101,20 +104,33 @@ private let full = ProgressReport(
 
   @Test func writesJSONLines() throws {
     let text = try output(.json) { display, _ in
-      display.update(full)
+      let report = StepReport([Metric("loss", 1.5), Metric("tokens_per_second", 12_345)])
+      display.show(
+        .step(RunStep(progress: RunProgress(done: 840, of: 2000), report: report, memory: 1, secondsLeft: 83)))
       display.message("saved \"x\"")
-      display.update(ProgressReport(step: 841, total: 2000, loss: .nan))
+      display.show(.evaluated(step: 841, [Metric("validation_loss", .nan)]))
+      display.show(.warning("step 842 skipped"))
     }
     let lines = try text.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
-    #expect(lines.count == 3)
+    #expect(lines.count == 4)
     #expect(
-      lines[0] == [
-        "step": 840, "total": 2000, "loss": 1.23456, "tokens_per_second": 12345.0,
-        "flops_per_second": 420_000_000_000.0,
-        "memory_bytes": 312_400_000, "seconds_left": 83.0,
-      ])
+      lines[0] == ["step": 840, "total": 2000, "seconds_left": 83.0, "loss": 1.5, "tokens_per_second": 12345.0])
     #expect(lines[1] == ["message": "saved \"x\""])
-    #expect(lines[2]["loss"] == .null)
+    #expect(lines[2]["validation_loss"] == .null)
+    #expect(lines[3] == ["warning": "step 842 skipped"])
+  }
+
+  /// The rate of several steps is their work over their time, not the mean of their rates.
+  @Test func ratesAreThoseOfTheLastSteps() throws {
+    let text = try output(.lines) { display, clock in
+      for (step, rate) in ([100, 300] as [Double]).enumerated() {
+        clock.seconds += 10
+        let report = StepReport([], figures: [Figure("tok/s", rate, isRate: true)])
+        display.show(
+          .step(RunStep(progress: RunProgress(done: step + 1, of: 9), report: report, memory: 1, secondsLeft: nil)))
+      }
+    }
+    #expect(text.hasSuffix("sft  2/9  150 tok/s  1 B\n"), "\(text)")
   }
 
   @Test func silenceIsSilent() throws {
