@@ -7,11 +7,11 @@ import NablaTensor
 ///     ΔW = s·(B·A - B₀·A₀)                                   PiSSA: B₀·A₀ is the start of B·A, so that W may stay
 public final class LoRAAdapter: Module {
   /// A: [r, in].
-  @Parameter("lora_A.weight") public var down: Tensor
+  @Parameter public var down: Tensor
   /// B: [out, r].
-  @Parameter("lora_B.weight") public var up: Tensor
+  @Parameter public var up: Tensor
   /// m: [out]; nil but for DoRA.
-  @Parameter("lora_magnitude_vector") public var magnitude: Tensor?
+  @Parameter public var magnitude: Tensor?
   public let configuration: LoRAConfiguration
   /// Where PiSSA began; constant.
   public let start: (down: Tensor, up: Tensor)?

@@ -10,9 +10,23 @@ public struct SingularSpectrum: Sendable, Equatable {
   /// All singular values of a matrix [m, n]: roots of the eigenvalues of its smaller Gram matrix, in float64. Values below
   /// 10⁻⁸ of the largest are rounding errors. O(m·n·k + k³) for k = min(m, n).
   public init(of matrix: Tensor) {
-    let wide = matrix.shape[1] > matrix.shape[0]
-    // The vectors whose products make the Gram matrix are columns.
-    let vectors = Matrix(matrix, transposed: wide)
+    self.init(ofColumns: Matrix(matrix, transposed: matrix.shape[1] > matrix.shape[0]))
+  }
+
+  /// The same of several matrices, shared out among threads.
+  public static func spectra(of matrices: [Tensor]) -> [SingularSpectrum] {
+    let columns = matrices.map { Matrix($0, transposed: $0.shape[1] > $0.shape[0]) }
+    return [SingularSpectrum](unsafeUninitializedCapacity: columns.count) { buffer, initialized in
+      let spectra = buffer.baseAddress
+      parallelFor(columns.count, grain: 1) { part in
+        for i in part { (spectra! + i).initialize(to: SingularSpectrum(ofColumns: columns[i])) }
+      }
+      initialized = columns.count
+    }
+  }
+
+  /// Of columns whose products make the Gram matrix, not more than there are rows.
+  private init(ofColumns vectors: Matrix) {
     let n = vectors.columns
     var gram = Matrix(zeros: n, n)
     vectors.values.withUnsafeBufferPointer { x in
