@@ -76,7 +76,7 @@ import Testing
       try WeightedRewards([Reward("bad") { _ in .nan }]).evaluate([sample("x")])
     }
     #expect(throws: RewardError.count(reward: "few", got: 0, expected: 1)) {
-      try WeightedRewards([Reward("few", batch: { _ in [] })]).evaluate([sample("x")])
+      try WeightedRewards([Reward(batch: "few") { _ in [] }]).evaluate([sample("x")])
     }
     struct Refusal: Error {}
     #expect(throws: Refusal.self) {

@@ -11,11 +11,23 @@ import Testing
     let packed = UnsafeBufferPointer(
       start: quantized.pointer.assumingMemoryBound(to: UInt8.self), count: quantized.count / 2)
     #expect(Array(packed) == (try fixture["packed"].array(of: UInt8.self)))
-    #expect(scales.codes.array(of: UInt8.self) == (try fixture["codes"].array(of: UInt8.self)))
     expectClose(scales.groups, try fixture["groups"], tolerance: 1e-7)
     #expect(abs(scales.offset - (try fixture["offset"].item())) < 1e-8)
     expectClose(NF4.dynamicMap, try fixture["map"], tolerance: 1e-7)
-    expectClose(quantized.cast(.float32), try fixture["dequantized"], tolerance: 1e-7)
+    // On the CPU bitsandbytes does not always find the nearest of two codes near 0; where ours is another, it is nearer.
+    let (ours, theirs) = (scales.codes.array(of: UInt8.self), try fixture["codes"].array(of: UInt8.self))
+    let largest = try fixture["weight"].reshaped([288, 64]).abs().max(axis: 1).array(of: Float.self)
+    let (map, groups) = (NF4.dynamicMap.array(of: Float.self), scales.groups.array(of: Float.self))
+    let different = ours.indices.filter { ours[$0] != theirs[$0] }
+    for block in different {
+      let x = (largest[block] - scales.offset) / groups[block / 256]
+      #expect(abs(x - map[Int(ours[block])]) < abs(x - map[Int(theirs[block])]))
+    }
+    #expect(ours.count == 288 && different.count <= 1)
+    let (a, b) = (quantized.cast(.float32).reshaped([288, 64]), try fixture["dequantized"].reshaped([288, 64]))
+    for block in 0..<288 where !different.contains(block) {
+      expectClose(a[block..<block + 1], b[block..<block + 1], tolerance: 1e-7)
+    }
     #expect(abs(DType.nf4.bitsPerElement - 4.127) < 0.001)
   }
 

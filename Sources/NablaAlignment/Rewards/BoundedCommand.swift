@@ -61,10 +61,11 @@ private final class Child {
     func failure(_ what: String, _ code: Int32) -> Result<Child, StartError> {
       .failure(StartError(problem: "\(what): \(String(cString: strerror(code)))"))
     }
-    // The input is a file in memory: nobody has to be there to write it while the child reads.
-    let file = memfd_create("input", UInt32(MFD_CLOEXEC))
-    guard file >= 0 else { return failure("input", errno) }
-    defer { close(file) }
+    // The input is a file without a name: nobody has to be there to write it while the child reads.
+    guard let temporary = tmpfile() else { return failure("input", errno) }
+    defer { fclose(temporary) }
+    let file = fileno(temporary)
+    closeOnExecution(file)
     var written = 0
     while written < input.count {
       let count = input.withUnsafeBytes {
@@ -74,14 +75,15 @@ private final class Child {
       written += count
     }
     var (out, err): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
-    guard pipe2(&out, O_CLOEXEC | O_NONBLOCK) == 0 else { return failure("pipe", errno) }
-    guard pipe2(&err, O_CLOEXEC | O_NONBLOCK) == 0 else {
+    guard pipe(&out) == 0 else { return failure("pipe", errno) }
+    guard pipe(&err) == 0 else {
       let code = errno
       out.forEach { close($0) }
       return failure("pipe", code)
     }
-    // The child's ends block, as programs expect.
-    for end in [out[1], err[1]] { _ = fcntl(end, F_SETFL, 0) }
+    (out + err).forEach(closeOnExecution)
+    // The child's ends block, as programs expect; ours do not.
+    for end in [out[0], err[0]] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
 
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -101,7 +103,8 @@ private final class Child {
     posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", command].map { strdup($0) } + [nil]
+    var arguments = ["sh", "-c", command].map { (text: String) -> UnsafeMutablePointer<CChar>? in strdup(text) }
+    arguments.append(nil)
     defer { arguments.forEach { free($0) } }
     var pid: pid_t = 0
     let code = posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, environ)
@@ -156,6 +159,9 @@ private final class Child {
   }
   private func now() -> Double { Child.now() }
 }
+
+/// Keeps a descriptor from children but those it is handed to.
+private func closeOnExecution(_ descriptor: Int32) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 
 /// The reading end of a pipe that does not block.
 private struct Pipe {

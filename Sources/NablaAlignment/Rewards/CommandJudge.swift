@@ -14,7 +14,7 @@ extension Reward {
   ) -> Reward {
     let judge = BoundedCommand(
       command: command, timeLimit: timeLimit, outputLimit: outputLimit, concurrency: concurrency)
-    return Reward("command") { samples in
+    return Reward(batch: "command") { samples in
       let outcomes = judge.run(samples.map { Array(input(of: $0).utf8) })
       return try zip(samples, outcomes).map { sample, outcome in
         func failure(_ problem: String) -> RewardError { .command(command, problem: problem) }

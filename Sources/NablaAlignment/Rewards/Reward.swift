@@ -25,13 +25,15 @@ public struct Reward: Sendable {
   /// The rewards of a batch of completions, in their order.
   public let evaluate: @Sendable ([RewardSample]) throws -> [Double]
 
-  public init(_ name: String, each: @escaping @Sendable (RewardSample) throws -> Double) {
-    self.init(name, batch: { try $0.map(each) })
+  public init(_ name: String, _ each: @escaping @Sendable (RewardSample) throws -> Double) {
+    self.name = name
+    evaluate = { try $0.map(each) }
   }
 
-  public init(_ name: String, batch: @escaping @Sendable ([RewardSample]) throws -> [Double]) {
+  /// A function that judges all completions of a batch together.
+  public init(batch name: String, _ evaluate: @escaping @Sendable ([RewardSample]) throws -> [Double]) {
     self.name = name
-    evaluate = batch
+    self.evaluate = evaluate
   }
 }
 

@@ -36,7 +36,7 @@ extension Reward {
     } catch {
       throw .pattern(pattern, problem: "\(error)")
     }
-    return Reward("regex") { samples in
+    return Reward(batch: "regex") { samples in
       let regex = try Regex(pattern)
       return try samples.map { try regex.firstMatch(in: $0.completion) == nil ? 0 : 1 }
     }
