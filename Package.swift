@@ -31,7 +31,8 @@ let package = Package(
       ]),
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL"]),
+    .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -44,6 +45,7 @@ let package = Package(
     .executableTarget(name: "Spirals", dependencies: ["Nabla"], path: "Examples/Spirals"),
     .executableTarget(name: "Catch", dependencies: ["Nabla"], path: "Examples/Catch"),
     .executableTarget(name: "CustomGradient", dependencies: ["Nabla"], path: "Examples/CustomGradient"),
+    .executableTarget(name: "Preferences", dependencies: ["Nabla"], path: "Examples/Preferences"),
 
     .testTarget(name: "NablaTensorTests", dependencies: ["NablaTensor", "CNablaKernels"]),
     .testTarget(name: "NablaNNTests", dependencies: ["NablaNN", "NablaFormats"]),
@@ -52,6 +54,7 @@ let package = Package(
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
+    .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

@@ -25,14 +25,17 @@ static void widen(int32_t type, const uint8_t *row, int64_t from, int64_t n, flo
 
 DISPATCHED void nabla_stored_linear(int32_t type, const void *weight, int64_t rowBytes, int64_t columns, int64_t begin,
                                     int64_t end, const float *x, int64_t rows, const float *bias, float *y,
-                                    int64_t stride, bool accumulate) {
+                                    int64_t stride, bool accumulate, const struct nabla_nf4_scales *scales) {
   float part[PART];
   for (int64_t j = begin; j < end; j++) {
     const uint8_t *row = (const uint8_t *)weight + j * rowBytes;
     for (int64_t r = 0; r < rows; r++) y[r * stride + j] = (accumulate ? y[r * stride + j] : 0) + (bias ? bias[j] : 0);
     for (int64_t from = 0; from < columns; from += PART) {
       const int64_t n = columns - from < PART ? columns - from : PART;
-      widen(type, row, from, n, part);
+      if (type == NABLA_STORED_NF4)
+        nabla_dequantize_nf4(scales, (j * columns + from) / NABLA_NF4_BLOCK, n / NABLA_NF4_BLOCK, row + from / 2, part);
+      else
+        widen(type, row, from, n, part);
       for (int64_t r = 0; r < rows; r++) y[r * stride + j] += dot(x + r * columns + from, part, n);
     }
   }

@@ -3,11 +3,13 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
   case float32, bfloat16, float16, float64, int32, uint8
   /// Block-quantized: ggml's formats, a row after the other, as a GGUF file has them (see `Quantization.swift`).
   case q4_0, q4_1, q5_0, q5_1, q8_0, q2_K, q3_K, q4_K, q5_K, q6_K
+  /// Block-quantized with the scales apart: what QLoRA trains through (see `NF4.swift`).
+  case nf4
 
   /// The types whose elements stand by themselves.
   public static let elementTypes = allCases.filter { !$0.isQuantized }
-  /// The types that hold elements in blocks.
-  public static let quantizedTypes = allCases.filter(\.isQuantized)
+  /// ggml's types, which hold elements in blocks.
+  public static let quantizedTypes = allCases.filter { $0.isQuantized && $0 != .nf4 }
 
   /// Bytes of one element. A block-quantized type has no such number: see `byteCount(of:)`.
   public var size: Int {
@@ -16,7 +18,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
     case .bfloat16, .float16: 2
     case .float32, .int32: 4
     case .float64: 8
-    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K:
+    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .nf4:
       preconditionFailure("an operation that works on single elements was given a \(self) tensor: use cast(.float32)")
     }
   }

@@ -130,6 +130,9 @@ package final class Storage: @unchecked Sendable {
     set { copies.withLock { $0.transposed = newValue } }
   }
 
+  /// The scales of NF4 codes, set by the operation that makes them.
+  package var nf4Scales: NF4.Scales?
+
   package init(bytes: Int) {
     self.bytes = bytes
     (pointer, index, size) = Memory.allocate(bytes)

@@ -9,7 +9,7 @@ import CNablaKernels
 extension DType {
   public var isQuantized: Bool {
     switch self {
-    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: true
+    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .nf4: true
     case .float32, .bfloat16, .float16, .float64, .int32, .uint8: false
     }
   }
@@ -17,21 +17,22 @@ extension DType {
   /// Whether `cast` makes tensors of this block type. (Q2_K, Q3_K and Q5_K are only read.)
   public var isQuantizationTarget: Bool {
     switch self {
-    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q6_K: true
+    case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q6_K, .nf4: true
     default: false
     }
   }
 
-  /// Elements that are stored together: 1, or 32 or 256 in a block-quantized type.
+  /// Elements that are stored together: 1, or 32, 64 or 256 in a block-quantized type.
   public var blockSize: Int {
     switch self {
     case .float32, .bfloat16, .float16, .float64, .int32, .uint8: 1
     case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
+    case .nf4: NF4.block
     case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: 256
     }
   }
 
-  /// Bytes of `blockSize` elements.
+  /// Bytes of `blockSize` elements (of NF4 without their scales).
   public var bytesPerBlock: Int {
     switch self {
     case .float32, .bfloat16, .float16, .float64, .int32, .uint8: size
@@ -45,6 +46,7 @@ extension DType {
     case .q4_K: 144
     case .q5_K: 176
     case .q6_K: 210
+    case .nf4: NF4.block / 2
     }
   }
 
@@ -57,7 +59,9 @@ extension DType {
   }
 
   /// Bits that an element takes on average, scales included.
-  public var bitsPerElement: Double { Double(8 * bytesPerBlock) / Double(blockSize) }
+  public var bitsPerElement: Double {
+    Double(8 * bytesPerBlock) / Double(blockSize) + (self == .nf4 ? NF4.scaleBitsPerElement : 0)
+  }
 
   var blockType: nabla_block_type {
     switch self {
@@ -85,14 +89,12 @@ extension Tensor {
     parallelFor((count + part - 1) / part, grain: 4) { parts in
       for start in parts.lazy.map({ $0 * part }) {
         let n = Swift.min(part, count - start)
-        let blocks = Int64(n / dtype.blockSize)
-        let from = pointer + dtype.byteCount(of: start)
         let to = y.pointer + start * target.size
         if target == .float32 {
-          nabla_dequantize(dtype.blockType, blocks, from, to.assumingMemoryBound(to: Float.self))
+          dequantize(blocks: n / dtype.blockSize, from: start, to.assumingMemoryBound(to: Float.self))
         } else {
           let wide = Tensor(uninitialized: [n])
-          nabla_dequantize(dtype.blockType, blocks, from, wide.floats)
+          dequantize(blocks: n / dtype.blockSize, from: start, wide.floats)
           let result = wide.cast(target)
           withExtendedLifetime(result) { to.copyMemory(from: result.pointer, byteCount: n * target.size) }
         }
@@ -101,12 +103,19 @@ extension Tensor {
     return y
   }
 
+  /// The numbers of so many blocks from element `start` on.
+  private func dequantize(blocks: Int, from start: Int, _ y: UnsafeMutablePointer<Float>) {
+    if dtype == .nf4 { return dequantizeNF4(blocks: blocks, from: start, y) }
+    nabla_dequantize(dtype.blockType, Int64(blocks), pointer + dtype.byteCount(of: start), y)
+  }
+
   /// The nearest blocks of a float32 tensor.
   func quantized(to target: DType) -> Tensor {
     let size = target.blockSize
     precondition(target.isQuantizationTarget, "cast: nothing is quantized to \(target), which is only read")
     precondition(
       (shape.last ?? 1) % size == 0, "cast: rows of \(shape) are no whole blocks of \(target), which hold \(size)")
+    if target == .nf4 { return quantizedToNF4() }
     let y = Tensor(uninitialized: shape, dtype: target)
     parallelFor(count / size, grain: Swift.max(1024 / size, 1)) { blocks in
       _ = nabla_quantize(
@@ -120,12 +129,9 @@ extension Tensor {
   func dequantizedRows(_ indices: Tensor) -> Tensor {
     let width = count / Swift.max(shape[0], 1)
     let y = Tensor(uninitialized: [indices.count, width])
-    let rowBytes = dtype.byteCount(of: width)
     parallelFor(indices.count, grain: Swift.max(elementGrain / Swift.max(width, 1), 1)) { part in
       for i in part {
-        nabla_dequantize(
-          dtype.blockType, Int64(width / dtype.blockSize), pointer + Int(indices.integers[i]) * rowBytes,
-          y.floats + i * width)
+        dequantize(blocks: width / dtype.blockSize, from: Int(indices.integers[i]) * width, y.floats + i * width)
       }
     }
     return y

@@ -4,16 +4,25 @@ import Nabla
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what model files hold: sizes, types, metadata, tensors, and the memory a model takes.",
-    usage: "nabla inspect <model> [--context <n>] [--tensors] [--json]",
+    usage: """
+      nabla inspect <model> [--context <n>] [--tensors] [--json]
+      nabla inspect <adapter> [--json]
+      nabla inspect <base> <tuned> [--json]
+      """,
     discussion: """
       Reads the headers only, so that files of any size answer at once. A damaged file is an error that says what is \
       wrong with it.
+
+      Of an adapter, or of a model and what fine-tuning made of it, shows the singular values of each change of a weight \
+      and the rank that holds 90 and 99 % of its energy.
       """)
 
   @Argument(
-    help: "A GGUF or safetensors file, a Hugging Face folder, or a run folder of 'nabla pretrain'.",
+    help: "A GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder of 'nabla pretrain'.",
     completion: .file())
   var model: String
+  @Argument(help: "The fine-tuned model to compare with the first.", completion: .file())
+  var tuned: String?
   @Option(help: ArgumentHelp("Tokens to size the key-value cache for (default: the model's context).", valueName: "n"))
   var context: Int?
   @Flag(help: "List every tensor.") var tensors = false
@@ -26,6 +35,14 @@ struct Inspect: ParsableCommand {
   }
 
   func run() throws {
+    if let tuned {
+      let changes = try ModelDifference(base: model, tuned: tuned).changes
+      return try show(json ? changesJSON(changes).serialized() + "\n" : changesText(changes))
+    }
+    if AdapterFolder.isAdapter(model) {
+      let adapter = try AdapterInspection(path: model)
+      return try show(json ? adapterJSON(adapter).serialized() + "\n" : adapterText(adapter))
+    }
     let inspection = try ModelInspection(path: model)
     try show(json ? object(inspection).serialized() + "\n" : text(inspection))
   }

@@ -10,6 +10,7 @@
 #include "environments.h"
 #include "indexing.h"
 #include "matmul.h"
+#include "nf4.h"
 #include "normalization.h"
 #include "optimizer.h"
 #include "perceptron.h"

@@ -35,12 +35,12 @@ public struct AttentionConfiguration: Sendable, Hashable {
 
 /// Multi-head, grouped-query or multi-query attention with its projections.
 public final class Attention: Module {
-  @Named("q_proj") public private(set) var query: Linear
-  @Named("k_proj") public private(set) var key: Linear
-  @Named("v_proj") public private(set) var value: Linear
-  @Named("o_proj") public private(set) var output: Linear
-  @Named("q_norm") public private(set) var queryNorm: Norm?
-  @Named("k_norm") public private(set) var keyNorm: Norm?
+  @Named("q_proj") public var query: Linear
+  @Named("k_proj") public var key: Linear
+  @Named("v_proj") public var value: Linear
+  @Named("o_proj") public var output: Linear
+  @Named("q_norm") public var queryNorm: Norm?
+  @Named("k_norm") public var keyNorm: Norm?
   public let configuration: AttentionConfiguration
 
   public init(
@@ -75,17 +75,18 @@ public final class Attention: Module {
   ) -> Tensor {
     let c = configuration
     let mask = AttentionMask(causal: c.causal, window: c.window, keyLengths: keyLengths)
-    let packed = normalized([query, key, value].packed(x))
     let turning = c.headCount + c.keyValueHeadCount
-    let mixed: Tensor
     if let cache {
       precondition(keyLengths == nil, "attention: a key-value cache knows its lengths")
+      let packed = normalized([query, key, value].sideBySide(x))
       let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize, positions: cache.positions) }
-      mixed = cache.attend(turned ?? packed, c)
-    } else {
-      let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize) }
-      mixed = (turned ?? packed).packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
+      return output(cache.attend(turned ?? packed, c), residual: residual)
     }
+    guard let packed = [query, key, value].packed(x).map(normalized) else {
+      return mixed(x, x, rotary: rotary, mask: mask, residual: residual)
+    }
+    let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize) } ?? packed
+    let mixed = turned.packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
     return output(mixed, residual: residual)
   }
 
@@ -102,21 +103,35 @@ public final class Attention: Module {
   }
 
   /// Cross-attention: queries from x [B, Tq, width], keys and values from `context` [B, Tk, width].
-  public func callAsFunction(_ x: Tensor, context: Tensor, mask: AttentionMask = .none) -> Tensor {
+  public func callAsFunction(
+    _ x: Tensor, context: Tensor, mask: AttentionMask = .none, residual: Tensor? = nil
+  ) -> Tensor {
+    mixed(x, context, rotary: nil, mask: mask, residual: residual)
+  }
+
+  /// Queries from x, keys and values from `context`, each projected by a call of its layer.
+  private func mixed(
+    _ x: Tensor, _ context: Tensor, rotary: RotaryTable?, mask: AttentionMask, residual: Tensor?
+  ) -> Tensor {
     let c = configuration
-    func heads(_ projected: Tensor, _ count: Int) -> Tensor {
-      projected.reshaped([projected.shape[0], projected.shape[1], count, c.headSize])
+    /// projected: [B, T, count·D] → [B, T, count, D].
+    func heads(_ projected: Tensor, _ count: Int, _ norm: Norm?) -> Tensor {
+      let shape = Shape([projected.shape[0], projected.shape[1], count, c.headSize])
+      var y = norm.map { $0(projected.reshaped(shape), output: projected.dtype) } ?? projected
+      if let rotary { y = y.reshaped(projected.shape).rotary(rotary, heads: count, headSize: c.headSize) }
+      return y.reshaped(shape)
     }
     let mixed = Tensor.attention(
-      queries: heads(query(x), c.headCount), keys: heads(key(context), c.keyValueHeadCount),
-      values: heads(value(context), c.keyValueHeadCount), mask: mask)
-    return output(mixed.reshaped([x.shape[0], x.shape[1], c.headCount * c.headSize]))
+      queries: heads(query(x), c.headCount, queryNorm), keys: heads(key(context), c.keyValueHeadCount, keyNorm),
+      values: value(context).reshaped([context.shape[0], context.shape[1], c.keyValueHeadCount, c.headSize]),
+      mask: mask)
+    return output(mixed.reshaped([x.shape[0], x.shape[1], c.headCount * c.headSize]), residual: residual)
   }
 
   /// The weights that self-attention gives x [B, T, width]: [B, H, T, T] float32, by the exact formula.
   public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
     let c = configuration
-    var packed = normalized([query, key].packed(x))
+    var packed = normalized([query, key].sideBySide(x))
     if let rotary {
       packed = packed.rotary(rotary, heads: c.headCount + c.keyValueHeadCount, headSize: c.headSize)
     }

@@ -12,9 +12,9 @@ public enum FeedForwardKind: String, Sendable, Codable, CaseIterable {
 
 /// down(f(up(x))): what a block does to each position by itself. [..., width] → [..., width].
 public final class FeedForward: Module {
-  @Named("gate_proj") public private(set) var gate: Linear?
-  @Named("up_proj") public private(set) var up: Linear
-  @Named("down_proj") public private(set) var down: Linear
+  @Named("gate_proj") public var gate: Linear?
+  @Named("up_proj") public var up: Linear
+  @Named("down_proj") public var down: Linear
   public let kind: FeedForwardKind
 
   /// - Parameters:
@@ -37,7 +37,7 @@ public final class FeedForward: Module {
   public func callAsFunction(_ x: Tensor, residual: Tensor? = nil) -> Tensor {
     let hidden =
       switch kind {
-      case .swiglu: [gate!, up].packed(x).swiglu()
+      case .swiglu: [gate!, up].packed(x)?.swiglu() ?? gate!(x).silu() * up(x)
       case .gelu: up(x).geluTanh()
       case .relu: up(x).relu()
       }

@@ -1,9 +1,18 @@
 import NablaTensor
 
 /// y = x·Wᵀ + b. weight: [outputs, inputs], bias: [outputs].
-public final class Linear: Module {
+///
+/// A subclass may compute something else in its place (an adapter beside the weight, a weight stored otherwise): it
+/// overrides `callAsFunction`, and models call that instead of their fused products.
+open class Linear: Module {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
+
+  /// A layer of these values.
+  public init(weight: Tensor, bias: Tensor? = nil) {
+    self.weight = weight
+    self.bias = bias
+  }
 
   /// Weights and bias uniform in ±1/√inputs, as torch.nn.Linear has it.
   public init(_ inputs: Int, _ outputs: Int, bias: Bool = true, random: inout RandomSource) {
@@ -20,16 +29,33 @@ public final class Linear: Module {
     self.bias = bias ? .zeros([outputs]) : nil
   }
 
+  public var inputs: Int { weight.shape[1] }
+  public var outputs: Int { weight.shape[0] }
+
   /// x: [..., inputs] → [..., outputs]; plus `residual` if there is one.
-  public func callAsFunction(_ x: Tensor, residual: Tensor? = nil, output: DType? = nil) -> Tensor {
+  ///
+  /// - Parameter output: the result's type: x's, or float32 with a residual.
+  open func callAsFunction(_ x: Tensor, residual: Tensor? = nil, output: DType? = nil) -> Tensor {
     x.linear(weight, bias: bias, residual: residual, output: output)
+  }
+
+  /// What a fused operation may read instead of calling this layer. Nil says that the layer must be called, as every
+  /// subclass does that does not override this: it may compute something else.
+  open var packable: (weight: Tensor, bias: Tensor?)? {
+    type(of: self) == Linear.self ? (weight, bias) : nil
   }
 }
 
 extension [Linear] {
-  /// Several layers of one input, their outputs side by side: [..., inputs] → [..., Σ outputs].
-  func packed(_ x: Tensor) -> Tensor {
-    let biases = compactMap(\.bias)
-    return x.linear(map(\.weight), biases: biases.isEmpty ? nil : biases)
+  /// Several layers of one input as one product, their outputs side by side: [..., inputs] → [..., Σ outputs]; nil where
+  /// a layer must be called by itself, or only some have a bias.
+  func packed(_ x: Tensor) -> Tensor? {
+    let parts = compactMap(\.packable)
+    let biases = parts.compactMap(\.bias)
+    guard parts.count == count, biases.isEmpty || biases.count == count else { return nil }
+    return x.linear(parts.map(\.weight), biases: biases.isEmpty ? nil : biases)
   }
+
+  /// The same however the layers are made: called one by one and put side by side if need be.
+  func sideBySide(_ x: Tensor) -> Tensor { packed(x) ?? Tensor.concatenate(map { $0(x) }, axis: -1) }
 }

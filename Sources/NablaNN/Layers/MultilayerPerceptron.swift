@@ -7,7 +7,7 @@ import NablaTensor
 /// let logits = policy(observations)                    // [B, 4] → [B, 2]
 /// ```
 public final class MultilayerPerceptron: Module {
-  package let layers: [Linear]
+  @Named public var layers: [Linear]
   public let activation: Activation
 
   /// - Parameters:
@@ -21,6 +21,7 @@ public final class MultilayerPerceptron: Module {
       gains.map { $0.count == widths.count - 1 } ?? true,
       "MultilayerPerceptron: \(gains!.count) gains for \(widths.count - 1) layers")
     self.activation = activation
+    super.init()
     layers = (0..<widths.count - 1).map { l in
       let layer = Linear(widths[l], widths[l + 1], random: &random)
       if let gains {
@@ -38,9 +39,17 @@ public final class MultilayerPerceptron: Module {
 
   /// The outputs of several networks with one activation side by side, [..., Σ outputs], in one operation.
   package static func sideBySide(_ networks: [MultilayerPerceptron], _ x: Tensor) -> Tensor {
-    x.perceptrons(
-      networks.map { PerceptronLayers($0.layers.map { $0.weight }, $0.layers.map { $0.bias! }) },
-      activation: networks[0].activation)
+    let activation = networks[0].activation
+    let packable = networks.map { $0.layers.compactMap(\.packable) }
+    guard packable.enumerated().allSatisfy({ $1.count == networks[$0].layers.count && $1.allSatisfy { $0.bias != nil } })
+    else {
+      let outputs = networks.map { network in
+        network.layers.dropFirst().reduce(network.layers[0](x)) { y, layer in layer(activation(y)) }
+      }
+      return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
+    }
+    return x.perceptrons(
+      packable.map { layers in PerceptronLayers(layers.map(\.weight), layers.map { $0.bias! }) }, activation: activation)
   }
 }
 

@@ -38,10 +38,10 @@ public struct BlockConfiguration: Sendable, Hashable {
 
 /// Attention, then feed-forward, each added to what it was given and normalised before (pre) or after (post).
 public final class TransformerBlock: Module {
-  @Named("self_attn") public private(set) var attention: Attention
-  @Named("mlp") public private(set) var feedForward: FeedForward
-  @Named("input_layernorm") public private(set) var attentionNorm: Norm
-  @Named("post_attention_layernorm") public private(set) var feedForwardNorm: Norm
+  @Named("self_attn") public var attention: Attention
+  @Named("mlp") public var feedForward: FeedForward
+  @Named("input_layernorm") public var attentionNorm: Norm
+  @Named("post_attention_layernorm") public var feedForwardNorm: Norm
   public let configuration: BlockConfiguration
 
   /// - Parameter outputDeviation: standard deviation of the weights whose results are added to the residual stream.

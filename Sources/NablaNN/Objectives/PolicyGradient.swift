@@ -45,3 +45,20 @@ public func categoricalEntropy(_ logits: Tensor) -> Tensor {
   let logProbabilities = logits.logSoftmax()
   return -(logProbabilities.exp() * logProbabilities).sum(axis: logits.rank - 1)
 }
+
+/// Numbers less their mean, over their standard deviation √(σ² + 10⁻⁸), that of a sample: [n] → [n].
+///
+/// - Parameter keepsMean: adds the mean again, as is done to rewards, whose sign says something.
+public func whitened(_ x: Tensor, keepsMean: Bool = false) -> Tensor {
+  let mean = x.mean()
+  let centered = x - mean
+  let variance = centered.square().sum() / Tensor(Float(max(x.count - 1, 1)))
+  let result = centered / (variance + 1e-8).squareRoot()
+  return keepsMean ? result + mean : result
+}
+
+/// min(π_old(a|s) / π_sampler(a|s), C) for samples drawn with rounded weights: multiplied into the surrogate, they make
+/// its expectation that of samples of π_old, but for the ratios cut at C (Ionides 2008; Yao et al. 2025). No gradient.
+public func truncatedImportanceWeights(old: Tensor, sampler: Tensor, limit: Float = 2) -> Tensor {
+  withoutGradient { .minimum((old - sampler).exp(), Tensor(limit)) }
+}

@@ -10,14 +10,15 @@ import NablaTensor
 /// about equally likely, that of the value 1 (Huang et al. 2022, "The 37 implementation details of PPO", detail 2).
 public final class ActorCritic: Module {
   public let architecture: PolicyArchitecture
-  let policy: MultilayerPerceptron?
-  let value: MultilayerPerceptron?
+  @Named var policy: MultilayerPerceptron?
+  @Named var value: MultilayerPerceptron?
   /// Outputs [..., A + 1]: the policy's, then the value.
-  let shared: MultilayerPerceptron?
+  @Named var shared: MultilayerPerceptron?
   @Parameter("log_std") var logStandardDeviation: Tensor? = nil
 
   public init(_ architecture: PolicyArchitecture, random: inout RandomSource) {
     self.architecture = architecture
+    super.init()
     let actions = architecture.actionSpace.count
     let widths = [architecture.observationCount] + architecture.hiddenWidths
     let gains = architecture.hiddenWidths.map { _ in Float(2).squareRoot() }

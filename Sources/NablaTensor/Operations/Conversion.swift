@@ -17,6 +17,7 @@ extension Tensor {
     parallelFor(dtype.byteCount(of: count), grain: 4 * elementGrain) { part in
       (y.pointer + part.lowerBound).copyMemory(from: pointer + part.lowerBound, byteCount: part.count)
     }
+    if dtype == .nf4 { copyNF4Scales(to: y) }
     return y
   }
 

@@ -37,6 +37,9 @@ extension Tensor {
         || biases?.contains(where: { $0.node != nil }) == true
     else { return y }
     let count = weights.count
+    // For constant weights nothing is kept.
+    let (inputShape, type) = (x.shape, x.dtype)
+    let keptInput = weights.contains { $0.node != nil } ? x : nil
     return y.recorded([self] + (residual.map { [$0] } ?? []) + weights + (biases ?? [])) { dy, nodes in
       var next = 0
       func take() -> Node? {
@@ -45,10 +48,10 @@ extension Tensor {
       }
       let input = take()
       if residual != nil { take()?.accumulate(dy) }
-      let dy = dy.cast(x.dtype)
+      let dy = dy.cast(type)
       if let input {
         // Stored weights add up tile by tile, which bfloat16 would round each time.
-        let dx = Tensor(uninitialized: x.shape, dtype: constants.contains(where: \.isStored) ? .float32 : x.dtype)
+        let dx = Tensor(uninitialized: inputShape, dtype: constants.contains(where: \.isStored) ? .float32 : type)
         var start = 0
         for (i, weight) in constants.enumerated() {
           weight.multiplyTransposed(dy, from: start, rowStride: width, rows: rows, into: dx, accumulating: i > 0)
@@ -62,7 +65,7 @@ extension Tensor {
         // dW = dYᵀ·X, added where the gradient is kept.
         take()?.accumulate(inPlace: { target, adds in
           MatrixProduct(m: widths[i], n: inputs, k: rows).run(
-            .columns(dy, from: first, rowStride: width, transposed: true), .matrix(x), into: target,
+            .columns(dy, from: first, rowStride: width, transposed: true), .matrix(keptInput!), into: target,
             accumulating: adds)
         })
         start += widths[i]

@@ -88,14 +88,18 @@ struct LinearWeight {
       switch weight.dtype {
       case .bfloat16: Int32(NABLA_STORED_BFLOAT16.rawValue)
       case .float16: Int32(NABLA_STORED_FLOAT16.rawValue)
+      case .nf4: Int32(NABLA_STORED_NF4.rawValue)
       default: Int32(weight.dtype.blockType.rawValue)
       }
     let rowBytes = Int64(weight.dtype.byteCount(of: inputs))
-    parallelFor(outputs, grain: Swift.max(elementGrain / Swift.max(inputs, 1), 1)) { part in
-      nabla_stored_linear(
-        type, weight.pointer, rowBytes, Int64(inputs), Int64(part.lowerBound), Int64(part.upperBound), x.floats,
-        Int64(rows), bias?.floats, y.floats + startC, Int64(stride), accumulating)
+    func run(_ scales: UnsafePointer<nabla_nf4_scales>?) {
+      parallelFor(outputs, grain: Swift.max(elementGrain / Swift.max(inputs, 1), 1)) { part in
+        nabla_stored_linear(
+          type, weight.pointer, rowBytes, Int64(inputs), Int64(part.lowerBound), Int64(part.upperBound), x.floats,
+          Int64(rows), bias?.floats, y.floats + startC, Int64(stride), accumulating, scales)
+      }
     }
+    if weight.dtype == .nf4 { weight.withNF4Scales(run) } else { run(nil) }
   }
 
   /// Hands out the weight in the product's type: whole, or tiles of rows of about a megabyte.
@@ -115,7 +119,7 @@ extension DType {
   /// Whether linear layers with weights of this type multiply integers, in kernels of our own, when `rows` rows of x
   /// come in the given type.
   package func multipliesIntegers(of x: DType, rows: Int) -> Bool {
-    isQuantized && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows)
+    isQuantized && self != .nf4 && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows)
   }
 }
 

@@ -4,7 +4,7 @@ import CNablaKernels
 public enum Activation: String, Sendable, Codable, CaseIterable {
   case tanh, relu
 
-  fileprivate func callAsFunction(_ x: Tensor) -> Tensor {
+  package func callAsFunction(_ x: Tensor) -> Tensor {
     switch self {
     case .tanh: x.tanh()
     case .relu: x.relu()

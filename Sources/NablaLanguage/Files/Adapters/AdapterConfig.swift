@@ -1,0 +1,91 @@
+import NablaFormats
+import NablaNN
+
+/// What `adapter_config.json` says of a LoRA adapter.
+struct AdapterConfig {
+  /// The base model's name or path.
+  var base: String?
+  var rank: Int
+  var alpha: Double
+  var dropout: Double
+  var usesRSLoRA: Bool
+  var usesDoRA: Bool
+  var targets: [String]
+  /// Layers whose α differs, by the ends of their names.
+  var alphas: [String: Double] = [:]
+
+  /// Of an adapter of a model, all of whose layers are made alike.
+  init(_ adapter: LoRAAdapter, layers: [(path: String, adapter: LoRAAdapter)], base: String) {
+    let configuration = adapter.configuration
+    self.base = base
+    rank = adapter.factors.down.shape[0]
+    usesRSLoRA = configuration.usesRankStabilization
+    // The scale is the adapter's, also where PiSSA's change has twice its rank.
+    alpha = Double(configuration.scale) * (usesRSLoRA ? Double(rank).squareRoot() : Double(rank))
+    if rank == configuration.rank { alpha = Double(configuration.alpha) }
+    dropout = Double("\(configuration.dropout)") ?? 0
+    usesDoRA = configuration.usesMagnitude
+    targets = Set(layers.map { String($0.path.split(separator: ".").last!) }).sorted()
+    // Names that other layers have too are written in full.
+    if configuration.targets != [LoRAConfiguration.allLinear]
+      && configuration.targets.contains(where: { $0.contains(".") })
+    {
+      targets = layers.map(\.path).sorted()
+    }
+  }
+
+  var json: JSONValue {
+    [
+      "alpha_pattern": [:], "base_model_name_or_path": base.map { .string($0) } ?? .null, "bias": "none",
+      "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "layers_pattern": .null,
+      "layers_to_transform": .null, "lora_alpha": alpha == alpha.rounded() ? .integer(Int(alpha)) : .number(alpha),
+      "lora_dropout": .number(dropout), "modules_to_save": .null, "peft_type": "LORA", "r": .integer(rank),
+      "rank_pattern": [:], "revision": .null, "target_modules": .array(targets.map { .string($0) }),
+      "task_type": "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
+    ]
+  }
+
+  /// - Throws: an error that names the file, and the field that is missing or asks for something that is not supported.
+  init(file: String) throws {
+    let fields = ConfigFields(try JSONValue(contentsOfFile: file), file: file)
+    guard fields.config.object != nil else { throw ModelFolderError(file: file, problem: "is no JSON object") }
+    let type = try fields.string("peft_type")
+    guard type == "LORA" else {
+      throw ModelFolderError(file: file, problem: "adapters of type \"\(type)\" are not supported (only \"LORA\" are)")
+    }
+    try fields.require("bias", "none")
+    try fields.require("fan_in_fan_out", false)
+    try fields.require("lora_bias", false)
+    base = fields.has("base_model_name_or_path") ? try fields.string("base_model_name_or_path") : nil
+    if base?.isEmpty == true { base = nil }
+    rank = try fields.integer("r")
+    alpha = try fields.number("lora_alpha")
+    dropout = try fields.number("lora_dropout", default: 0)
+    usesRSLoRA = try fields.bool("use_rslora", default: false)
+    usesDoRA = try fields.bool("use_dora", default: false)
+    targets = fields.config["target_modules"]?.array?.compactMap(\.string) ?? []
+    for name in ["modules_to_save", "trainable_token_indices", "layer_replication", "megatron_config"] {
+      if let value = fields.config[name], value != .null, value.array?.isEmpty != true {
+        throw ModelFolderError(file: file, problem: "\"\(name)\" is not supported")
+      }
+    }
+    for (key, value) in fields.config["alpha_pattern"]?.object?.members.map({ ($0.key, $0.value) }) ?? [] {
+      guard let alpha = value.double, key.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }) else {
+        throw ModelFolderError(file: file, problem: "\"alpha_pattern\": \"\(key)\" is not supported (only names are)")
+      }
+      alphas[key] = alpha
+    }
+    for (name, value) in [("lora_alpha", alpha)] + alphas.map({ ($0.key, $0.value) }) where !(value > 0) {
+      throw ModelFolderError(file: file, problem: "\"\(name)\": \(value) is no positive number")
+    }
+  }
+
+  /// How the adapter of a layer is made, whose rank its tensors say.
+  func configuration(of layer: String, rank: Int) -> LoRAConfiguration {
+    let own = alphas.first { layer == $0.key || layer.hasSuffix("." + $0.key) }?.value
+    return LoRAConfiguration(
+      rank: rank, alpha: Float(own ?? alpha), dropout: Float(min(max(dropout, 0), 0.999)),
+      targets: targets.isEmpty ? [LoRAConfiguration.allLinear] : targets, usesRankStabilization: usesRSLoRA,
+      usesMagnitude: usesDoRA)
+  }
+}

@@ -1,0 +1,137 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+
+/// An adapter as Hugging Face's PEFT keeps it: `adapter_config.json` and `adapter_model.safetensors`, whose tensors are
+/// named `base_model.model.<layer>.lora_A.weight`, `.lora_B.weight` and, with DoRA, `.lora_magnitude_vector`.
+public enum AdapterFolder {
+  public static let configName = "adapter_config.json"
+  public static let weightsName = "adapter_model.safetensors"
+  static let prefix = "base_model.model."
+
+  /// Whether a path is a folder that holds an adapter.
+  public static func isAdapter(_ path: String) -> Bool { pathExists("\(path)/\(configName)") }
+
+  /// Writes an adapter of a model.
+  ///
+  /// PiSSA's is written as the change it makes to the unchanged base, which has twice the rank.
+  ///
+  /// - Parameters:
+  ///   - base: the base model's name or path, as PEFT looks for it.
+  ///   - folder: made if it does not exist.
+  public static func save(_ name: String = "default", of model: Module, base: String, to folder: String) throws {
+    let layers = model.adapter(name)
+    guard let first = layers.first?.adapter else {
+      throw AdapterError.unknown(name: name, known: model.adapterNames)
+    }
+    try createFolders(folder)
+    var state: [String: Tensor] = [:]
+    for (path, adapter) in layers {
+      let factors = withoutGradient { adapter.factors }
+      state["\(prefix)\(path).lora_A.weight"] = factors.down
+      state["\(prefix)\(path).lora_B.weight"] = factors.up
+      state["\(prefix)\(path).lora_magnitude_vector"] = adapter.magnitude
+    }
+    try SafetensorsFile.write(state.mapValues { $0.cast(.float32) }, to: "\(folder)/\(weightsName)")
+    let config = AdapterConfig(first, layers: layers.map { ($0.path, $0.adapter) }, base: base)
+    try AtomicFile.write(config.json.serialized(.indented) + "\n", to: "\(folder)/\(configName)")
+  }
+
+  /// Reads an adapter and adds it to a model, constant and not in use (see `Module.useAdapter`).
+  ///
+  /// - Parameters:
+  ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
+  ///   - isTrainable: whether training goes on from it.
+  /// - Returns: what the user should know: that the adapter names another base.
+  /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
+  @discardableResult
+  public static func load(
+    _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false
+  ) throws -> [String] {
+    let config = try AdapterConfig(file: "\(folder)/\(configName)")
+    let path = "\(folder)/\(weightsName)"
+    let tensors = try SafetensorsFile(path: path).tensors()
+    let adapters = try adapters(tensors, config, for: model, file: path)
+    try model.addAdapter(name, adapters)
+    if !isTrainable { for adapter in adapters.values { adapter.freeze() } }
+    guard let base, let theirs = config.base, baseName(theirs) != baseName(base) else { return [] }
+    return ["\(folder) was made for \"\(theirs)\", the model is \"\(base)\": their shapes agree"]
+  }
+
+  /// The adapters by the paths of their layers.
+  static func adapters(
+    _ tensors: [String: Tensor], _ config: AdapterConfig, for model: Module, file: String
+  ) throws(ModelFolderError) -> [String: LoRAAdapter] {
+    let layers = try parts(tensors, file: file)
+    var problems: [String] = []
+    var adapters: [String: LoRAAdapter] = [:]
+    for (layer, parts) in layers.sorted(by: { $0.key < $1.key }) {
+      guard let linear = (try? model.module(at: layer)) as? Linear else {
+        problems.append("the model has no linear layer \(layer)")
+        continue
+      }
+      guard let down = parts["lora_A"], let up = parts["lora_B"] else {
+        problems.append("layer \(layer) has only one of lora_A and lora_B")
+        continue
+      }
+      let magnitude = parts["lora_magnitude_vector"].map { $0.reshaped([$0.count]) }
+      let (inputs, outputs, rank) = (linear.inputs, linear.outputs, down.shape[0])
+      if down.shape != [rank, inputs] || up.shape != [outputs, rank] || rank == 0 {
+        problems.append("layer \(layer) is \(linear.weight.shape), its adapter is \(up.shape) · \(down.shape)")
+      } else if config.usesDoRA != (magnitude != nil) || magnitude.map({ $0.shape != [outputs] }) ?? false {
+        problems.append(
+          "layer \(layer): lora_magnitude_vector \(magnitude.map { "has the shape \($0.shape)" } ?? "is missing")")
+      } else {
+        adapters[layer] = LoRAAdapter(
+          down: down.cast(.float32), up: up.cast(.float32), magnitude: magnitude?.cast(.float32),
+          config.configuration(of: layer, rank: rank))
+      }
+    }
+    guard problems.isEmpty else {
+      let base = config.base.map { " (the adapter was made for \"\($0)\")" } ?? ""
+      throw ModelFolderError(file: file, problem: StateError(problems: problems).description + base)
+    }
+    return adapters
+  }
+
+  /// The tensors of a file by layer and part: `lora_A`, `lora_B`, `lora_magnitude_vector`.
+  static func parts(
+    _ tensors: [String: Tensor], file: String
+  ) throws(ModelFolderError) -> [String: [String: Tensor]] {
+    var parts: [String: [String: Tensor]] = [:]
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+      guard let (layer, part) = split(name) else {
+        throw ModelFolderError(file: file, problem: "tensor \(name) is no part of a LoRA adapter of linear layers")
+      }
+      parts[layer, default: [:]][part] = tensor
+    }
+    guard !parts.isEmpty else { throw ModelFolderError(file: file, problem: "it holds no adapter") }
+    return parts
+  }
+
+  /// A tensor's layer and its part of the adapter.
+  private static func split(_ name: String) -> (layer: String, part: String)? {
+    guard name.hasPrefix(prefix) else { return nil }
+    for part in ["lora_A", "lora_B", "lora_magnitude_vector"] {
+      for suffix in [".\(part).weight", ".\(part)"] where name.hasSuffix(suffix) {
+        return (String(name.dropFirst(prefix.count).dropLast(suffix.count)), part)
+      }
+    }
+    return nil
+  }
+
+  /// The last part of a path or name, without what says how a GGUF file is quantized.
+  private static func baseName(_ path: String) -> String {
+    var name = String(path.split(separator: "/").last ?? "").lowercased()
+    if name.hasSuffix(".gguf") {
+      name.removeLast(5)
+      if let point = name.lastIndex(where: { $0 == "." || $0 == "-" }) {
+        let kind = name[name.index(after: point)...]
+        if kind.hasPrefix("q") || kind.hasPrefix("iq") || ["f16", "f32", "bf16"].contains(String(kind)) {
+          name = String(name[..<point])
+        }
+      }
+    }
+    return name
+  }
+}

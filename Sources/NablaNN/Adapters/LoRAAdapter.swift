@@ -1,0 +1,133 @@
+import NablaTensor
+
+/// A change of low rank of one linear layer's weight W: [out, in].
+///
+///     ΔW = s·B·A                                             LoRA
+///     W' = m ⊙ (W + s·B·A) / ‖W + s·B·A‖ (by rows)           DoRA: m is learned too
+///     ΔW = s·(B·A - B₀·A₀)                                   PiSSA: B₀·A₀ is the start of B·A, so that W may stay
+public final class LoRAAdapter: Module {
+  /// A: [r, in].
+  @Parameter public var down: Tensor
+  /// B: [out, r].
+  @Parameter public var up: Tensor
+  /// m: [out]; nil but for DoRA.
+  @Parameter public var magnitude: Tensor?
+  public let configuration: LoRAConfiguration
+  /// Where PiSSA began; constant.
+  public let start: (down: Tensor, up: Tensor)?
+  /// ‖w‖² of each row of the weight; constant.
+  private var squares: Tensor?
+  /// Where dropout's numbers come from; nil switches dropout off. Not advanced by a forward pass, so that a pass made again
+  /// (see `checkpoint`) drops the same elements: who trains sets a new one for each pass.
+  public var dropoutSource: RandomSource?
+
+  /// An adapter at its start: it changes nothing yet.
+  public init(_ weight: Tensor, _ configuration: LoRAConfiguration, random: inout RandomSource) {
+    let (outputs, inputs, r) = (weight.shape[0], weight.shape[1], configuration.rank)
+    self.configuration = configuration
+    switch configuration.initialization {
+    case .standard:
+      let bound = 1 / Float(inputs).squareRoot()
+      down = random.uniform([r, inputs], in: -bound..<bound)
+      up = .zeros([outputs, r])
+      start = nil
+    case .gaussian:
+      down = random.normal([r, inputs], standardDeviation: 1 / Float(r))
+      up = .zeros([outputs, r])
+      start = nil
+    case .pissa:
+      // W ≈ U·S·Vᵀ: A = √(S/s)·Vᵀ and B = U·√(S/s), so that s·B·A is that.
+      let svd = SingularValueDecomposition(weight, rank: r, random: &random)
+      let roots = Tensor(svd.singularValues.map { Float(($0 / Double(configuration.scale)).squareRoot()) })
+      let (down, up) = ((svd.v.tensor * roots).transposed(), svd.u.tensor * roots)
+      start = (down, up)
+      self.down = down
+      self.up = up
+    }
+    magnitude = nil
+    super.init()
+    if configuration.usesMagnitude { magnitude = norms(beside: weight) }
+  }
+
+  /// An adapter of these values, as a file has them.
+  public init(down: Tensor, up: Tensor, magnitude: Tensor?, _ configuration: LoRAConfiguration) {
+    (self.configuration, start) = (configuration, nil)
+    self.down = down
+    self.up = up
+    self.magnitude = magnitude
+  }
+
+  /// The same values in a module of its own.
+  init(copying other: LoRAAdapter) {
+    (configuration, start) = (other.configuration, other.start)
+    down = other.down.stopGradient().copy()
+    up = other.up.stopGradient().copy()
+    magnitude = other.magnitude?.stopGradient().copy()
+  }
+
+  public var scale: Float { configuration.scale }
+
+  /// A and B as they are multiplied: with PiSSA, A over A₀ and B beside -B₀.
+  public var factors: (down: Tensor, up: Tensor) {
+    guard let start else { return (down, up) }
+    return (.concatenate([down, start.down], axis: 0), .concatenate([up, -start.up], axis: 1))
+  }
+
+  /// x·W'ᵀ + b, plus the residual.
+  func apply(
+    to x: Tensor, _ weight: Tensor, _ bias: Tensor?, residual: Tensor?, output: DType?
+  ) -> Tensor {
+    let (down, up) = factors
+    var dropped: Tensor?
+    if configuration.dropout > 0, var source = dropoutSource {
+      dropped = x.inComputeType.dropout(configuration.dropout, random: &source)
+    }
+    guard let magnitude else {
+      return x.linear(
+        weight, bias: bias, down: down, up: up, scale: scale, lowRankInput: dropped, residual: residual,
+        output: output)
+    }
+    // The norm is a constant to gradients (Liu et al. 2024, section 4.3): less memory, nearly the same result.
+    let share = magnitude / norms(beside: weight)
+    let z = dropped ?? x
+    var y = share * z.linear(weight, down: down, up: up, scale: scale, output: .float32)
+    // Dropout is for what is learned; the weight itself sees all of x.
+    if let dropped { y = y + (x.linear(weight, output: .float32) - dropped.linear(weight, output: .float32)) }
+    if let bias { y = y + bias }
+    if let residual { return y + residual }
+    return y.cast(output ?? x.inComputeType.dtype)
+  }
+
+  /// ‖W + s·B·A‖ by rows, [out], without the sum: ‖w‖² + 2s·b·(A·w) + s²·b·(A·Aᵀ)·bᵀ.
+  private func norms(beside weight: Tensor) -> Tensor {
+    withoutGradient {
+      let (a, b, s) = (down.stopGradient(), up.stopGradient(), Tensor(scale))
+      if squares == nil {
+        let rows = stride(from: 0, to: weight.shape[0], by: 256).map {
+          weight.stopGradient()[$0..<min($0 + 256, weight.shape[0])].cast(.float32).square().sum(axis: 1)
+        }
+        squares = .concatenate(rows)
+      }
+      let mixed = (b * a.linear(weight.stopGradient()).transposed()).sum(axis: 1)
+      let own = (b.matmul(a.matmul(a, transposingOther: true)) * b).sum(axis: 1)
+      return Tensor.maximum(squares! + 2 * s * mixed + s * s * own, 0).squareRoot()
+    }
+  }
+
+  /// W' in float32: [out, in].
+  public func merged(into weight: Tensor) -> Tensor {
+    withoutGradient {
+      let (down, up) = factors
+      let sum = weight.stopGradient().cast(.float32) + Tensor(scale) * up.stopGradient().matmul(down.stopGradient())
+      guard let magnitude = magnitude?.stopGradient() else { return sum }
+      let norms = sum.square().sum(axis: 1).squareRoot()
+      return sum * (magnitude / norms).reshaped([magnitude.count, 1])
+    }
+  }
+
+  /// The singular values of ΔW (of s·B·A, where there is a magnitude).
+  public var spectrum: SingularSpectrum {
+    let (down, up) = factors
+    return SingularSpectrum(ofProduct: up.stopGradient(), down.stopGradient(), scale: Double(scale))
+  }
+}
