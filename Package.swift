@@ -18,9 +18,10 @@ let package = Package(
       name: "CNablaKernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
     .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
-    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto"]),
+    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
     .target(
       name: "NablaText",
