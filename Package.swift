@@ -23,10 +23,11 @@ let package = Package(
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
     .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
+    .target(name: "NablaTemplates", dependencies: ["NablaFormats"]),
     .target(
       name: "NablaText",
       dependencies: [
-        "NablaTensor", "NablaFormats",
+        "NablaTensor", "NablaFormats", "NablaTemplates",
         .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
@@ -50,6 +51,7 @@ let package = Package(
     .testTarget(name: "NablaNNTests", dependencies: ["NablaNN", "NablaFormats"]),
     .testTarget(name: "NablaFormatsTests", dependencies: ["NablaFormats"]),
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
+    .testTarget(name: "NablaTemplatesTests", dependencies: ["NablaTemplates"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
