@@ -5,7 +5,7 @@
 ///   - lengths: Tokens of each sequence, at most `rowLength`.
 ///   - order: Every index of `lengths` once; sequences of one length are taken in this order.
 /// - Returns: For each row the indices of its sequences. Time is O(n · rowLength / 64) at worst.
-func packed(_ lengths: [Int], into rowLength: Int, order: [Int]) -> [[Int]] {
+package func packed(_ lengths: [Int], into rowLength: Int, order: [Int]) -> [[Int]] {
   var byLength = [[Int]](repeating: [], count: rowLength + 1)
   for index in order {
     precondition(
