@@ -72,16 +72,13 @@ struct RowReader {
     let known = Array(Set(Form.allCases.flatMap(\.columns))).sorted()
     let hints = row.keys.compactMap { key in
       let nearest = nearestName(to: key, among: known)
-      return row[nearest] == nil && isNear(key, nearest) ? "\"\(nearest)\" instead of \"\(key)\"" : nil
+      return row[nearest] == nil && editDistance(key.lowercased(), nearest) <= 2
+        ? "\"\(nearest)\" instead of \"\(key)\"" : nil
     }
     throw DatasetError(
       place,
       problem: "no known shape has the columns \(row.keys.joined(separator: ", ")); expected one of: \(expected)"
         + (hints.isEmpty ? "" : "; did you mean \(hints.joined(separator: ", "))?"))
-  }
-
-  private static func isNear(_ a: String, _ b: String) -> Bool {
-    a.lowercased().prefix(3) == b.prefix(3) || a.lowercased().hasPrefix(b) || b.hasPrefix(a.lowercased())
   }
 
   private static func check(

@@ -13,6 +13,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   case malformedFile(path: String, field: String, reason: String)
   case noTokenizer(path: String)
   case unsupported(path: String, field: String, found: String, supported: String)
+  /// A tokenizer that normalizes gives no places of tokens in a text; `offset` counts bytes of UTF-8 from 0.
+  case changedText(offset: Int)
 
   public var description: String {
     switch self {
@@ -28,6 +30,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
       return "\(String(reflecting: text)) is not in the vocabulary, which has neither bytes nor an unknown token"
     case .vocabularyTooSmall(let requested, let minimum):
       return "a vocabulary of \(requested) is too small: the 256 bytes and the special tokens take \(minimum)"
+    case .changedText(let offset):
+      return "the tokenizer changes this text at byte \(offset) before it cuts it, so its tokens have no place in it"
     case .emptyCorpus:
       return "there is no text to make a vocabulary from"
     case .malformedFile(let path, let field, let reason):

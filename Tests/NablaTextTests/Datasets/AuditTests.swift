@@ -21,15 +21,10 @@ import Testing
     #expect(!audit.isSound)
     let sound = Self.audit([Self.chat], try ByteModel.encoder(ByteModel.chat, maximumLength: 100))
     #expect(sound.isSound && sound.findings.isEmpty && sound.exampleCount == 1, "\(sound.findings)")
-    #expect(
-      sound.samples == [
-        .init(
-          place: DatasetPlace(file: "d.jsonl", line: 1),
-          parts: [
-            .init(text: "<|im_start|>user\nHi é?<|im_end|>\n<|im_start|>assistant\n", isTrained: false, tokenCount: 25),
-            .init(text: "Yo<|im_end|>", isTrained: true, tokenCount: 3),
-          ])
-      ])
+    #expect(sound.samples.map(\.place.line) == [1])
+    let parts = sound.samples[0].parts
+    #expect(parts.map(\.text) == ["<|im_start|>user\nHi é?<|im_end|>\n<|im_start|>assistant\n", "Yo<|im_end|>"])
+    #expect(parts.map(\.isTrained) == [false, true] && parts.map(\.tokenCount) == [25, 3])
     let text = sound.text()
     for line in [
       "d.jsonl, line 1 (28 tokens):", "  masked  | <|im_start|>user", "  masked  | Hi é?<|im_end|>",
@@ -115,7 +110,7 @@ import Testing
     #expect(try template("qwen2.5")?.defaultSystemPrompt?.hasPrefix("You are Qwen") == true)
     #expect(try template("zephyr")?.defaultSystemPrompt == nil)
     #expect(try template("qwen3")?.defaultSystemPrompt == nil)
-    #expect(try template("llama3.1")?.showsDate == true)
+    #expect(try template("llama3.2")?.showsDate == true && template("llama3")?.showsDate == false)
   }
 
   @Test func rowsBeyondTheMaximumAreCounted() throws {

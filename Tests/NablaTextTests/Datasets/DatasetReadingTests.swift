@@ -88,7 +88,7 @@ import Testing
       #"{"id": 7, "prompt": "a", "answer": [1, null], "tools": "[{\"type\": \"function\"}]"}"#,
       #"{"question": "q", "answer": "x #### 1,200"}"#.replacingOccurrences(of: "question", with: "prompt"),
     ])
-    #expect(dataset[0].columns == JSONObject([("id", 7), ("answer", [1, nil])]))
+    #expect(JSONValue.object(dataset[0].columns) == ["id": 7, "answer": [1, nil]])
     #expect(dataset[0].tools == [["type": "function"]])
     let problem = try Self.read([#"{"question": "q", "answer": "x #### $1,200 "}"#])
     #expect(problem[0].columns["answer"] == "x #### $1,200 ")
@@ -152,7 +152,7 @@ import Testing
     var random = SplitMix(seed: 3)
     let rows = Self.shapes.map(\.row)
     var outcomes = [0, 0]
-    for _ in 0..<2000 {
+    for _ in 0..<600 {
       var bytes = Array(rows.randomElement(using: &random)!.utf8)
       for _ in 0..<Int.random(in: 1...3, using: &random) {
         let at = Int.random(in: 0..<bytes.count, using: &random)
