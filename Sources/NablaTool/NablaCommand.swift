@@ -18,6 +18,7 @@ struct NablaCommand: ParsableCommand {
       CommandGroup(
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
+      CommandGroup(name: "Alignment:", subcommands: [Audit.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])

@@ -52,6 +52,27 @@ import Testing
     }
   }
 
+  /// Each token stands at its place in the text, but for a space that the tokenizer put before it.
+  @Test(arguments: names)
+  func offsetsPointAtTheBytesOfEachToken(_ name: String) throws {
+    let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")
+    var found = 0
+    for text in Self.texts + ["the model", "a <s> b</s>"] {
+      let bytes = Array(text.utf8)
+      guard let tokens = try? tokenizer.encodeWithOffsets(text) else { continue }
+      found += 1
+      #expect(tokens.map(\.id) == (try tokenizer.encode(text)))
+      #expect(tokens.flatMap { bytes[$0.bytes] } == bytes, "\(name): \(text)")
+      for (id, range) in tokens where !tokenizer.specialTokens.contains(id) {
+        let token = tokenizer.bytes(of: id)
+        #expect([token, Array(token.dropFirst())].contains(Array(bytes[range])), "\(name): \(text)")
+      }
+    }
+    // A tokenizer that makes letters small, drops spaces or lacks characters has no places for some texts.
+    #expect(
+      found > (name.hasPrefix("bert") || ["t5", "unigram"].contains(name) ? -1 : Self.texts.count / 2), "\(name)")
+  }
+
   @Test(arguments: names)
   func aTokenizerFileGivesTheSameIds(_ name: String) throws {
     let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")

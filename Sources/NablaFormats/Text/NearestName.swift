@@ -5,7 +5,7 @@ package func nearestName(to name: String, among known: [String]) -> String {
 }
 
 /// Changes of one character that turn one word into another (Levenshtein).
-private func editDistance(_ a: String, _ b: String) -> Int {
+package func editDistance(_ a: String, _ b: String) -> Int {
   let (a, b) = (Array(a), Array(b))
   var row = Array(0...b.count)
   for i in 0..<a.count {

@@ -40,18 +40,27 @@ public struct ByteLevelBPETokenizer: Tokenizer {
   }
 
   public func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32] {
-    try text.withUTF8Bytes { bytes in
+    try encode(text, recognizingSpecialTokens: recognizingSpecialTokens, after: nil)
+  }
+
+  public func encode(_ text: String, recognizingSpecialTokens: Bool, after previous: Int32?) throws -> [Int32] {
+    let continuesWord = previous.map { !specialTokens.contains($0) } ?? false
+    return try text.withUTF8Bytes { bytes in
       var ids: [Int32] = []
       ids.reserveCapacity(bytes.count / 3 + 8)
       let cache = WordCache(textLength: bytes.count)
       if normalizer == nil {
         try specialTokens.split(
           bytes, recognizing: recognizingSpecialTokens,
-          ordinary: { try encode(bytes, $0, cache, into: &ids) }, special: { ids.append($0) })
+          ordinary: { range in
+            let addsSpace = addsPrefixSpace && !(continuesWord && range.lowerBound == 0)
+            try encode(bytes, range, addingSpace: addsSpace, cache, into: &ids)
+          }, special: { ids.append($0) })
         return ids
       }
-      try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, _ in
-        try encode(part, 0..<part.count, cache, into: &ids)
+      try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, isAtStart in
+        let addsSpace = addsPrefixSpace && !(continuesWord && isAtStart)
+        try encode(part, 0..<part.count, addingSpace: addsSpace, cache, into: &ids)
       } special: {
         ids.append($0)
       }
@@ -61,9 +70,10 @@ public struct ByteLevelBPETokenizer: Tokenizer {
 
   /// Appends the ids of a stretch without special tokens.
   private func encode(
-    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ cache: borrowing WordCache, into ids: inout [Int32]
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, addingSpace: Bool, _ cache: borrowing WordCache,
+    into ids: inout [Int32]
   ) throws {
-    if addsPrefixSpace && text[range.lowerBound] != UInt8(ascii: " ") {
+    if addingSpace && text[range.lowerBound] != UInt8(ascii: " ") {
       let spaced = [UInt8(ascii: " ")] + text[range]
       try spaced.withUnsafeBufferPointer { try encode($0, offset: range.lowerBound - 1, cache, into: &ids) }
     } else {

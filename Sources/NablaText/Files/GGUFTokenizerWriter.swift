@@ -134,7 +134,7 @@ struct GGUFTokenizerWriter {
         if let id = pieces.id(of: made) { scores[Int(id)] = -Float(rank) }
       }
       for id in 0..<pieces.count
-      where kinds[id] == .normal && scores[id] == 0 && TemplateText.length(Array(pieces.bytes(of: id))) == 1 {
+      where kinds[id] == .normal && scores[id] == 0 && UTF8Text.length(Array(pieces.bytes(of: id))) == 1 {
         scores[id] = -Float(merges.merges.pairs.count + 1)
       }
     case .unigram(let unigram):

@@ -1,4 +1,6 @@
 import NablaFormats
+// Messages and templates are part of this type's interface.
+@_exported import NablaTemplates
 
 /// A tokenizer with what else its files say: which tokens play which role, which end a text, and how to write a chat.
 ///

@@ -44,13 +44,24 @@ public struct PieceTokenizer: Tokenizer {
   }
 
   public func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32] {
-    try text.withUTF8Bytes { bytes in
+    try encode(text, recognizingSpecialTokens: recognizingSpecialTokens, after: nil)
+  }
+
+  public func encode(_ text: String, recognizingSpecialTokens: Bool, after previous: Int32?) throws -> [Int32] {
+    let continuesWord = previous.map { !specialTokens.contains($0) } ?? false
+    return try text.withUTF8Bytes { bytes in
       var ids: [Int32] = []
       ids.reserveCapacity(bytes.count / 3 + 8)
       let cache = WordCache(textLength: bytes.count)
-      try specialTokens.walk(bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer) { part, isAtStart in
-        guard let metaspace else { return try encode(word: part, cache, into: &ids) }
-        try metaspace.forEachWord(in: part, isAtStart: isAtStart) { try encode(word: $0, cache, into: &ids) }
+      try specialTokens.walk(
+        bytes, recognizing: recognizingSpecialTokens, normalizer: normalizer,
+        firstNormalizer: continuesWord ? normalizer?.withoutPrepending : normalizer
+      ) { part, isAtStart in
+        guard var metaspace else { return try encode(word: part, cache, into: &ids) }
+        if isAtStart && continuesWord { metaspace.prepending = .never }
+        try metaspace.forEachWord(in: part, isAtStart: isAtStart && previous == nil) {
+          try encode(word: $0, cache, into: &ids)
+        }
       } special: {
         ids.append($0)
       }

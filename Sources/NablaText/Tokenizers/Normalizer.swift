@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// What a tokenizer does to text before it cuts it (`normalizer` in `tokenizer.json`).
 public indirect enum Normalizer: Sendable, Equatable {
   /// Puts a text before what is not empty.
@@ -12,6 +14,15 @@ public indirect enum Normalizer: Sendable, Equatable {
   case strip(left: Bool, right: Bool)
   case sequence([Normalizer])
 
+  /// The same without what is put before a text, for text that continues another.
+  var withoutPrepending: Normalizer? {
+    switch self {
+    case .prepend: nil
+    case .sequence(let steps): .sequence(steps.compactMap(\.withoutPrepending))
+    default: self
+    }
+  }
+
   /// The UTF-8 of what becomes of `text`.
   func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var bytes = Array(text)
@@ -22,13 +33,13 @@ public indirect enum Normalizer: Sendable, Equatable {
   private func apply(to bytes: inout [UInt8]) {
     switch self {
     case .prepend(let text): if !bytes.isEmpty { bytes = Array(text.utf8) + bytes }
-    case .replace(let old, let new): bytes = TemplateText.replacing(bytes, Array(old.utf8), with: Array(new.utf8))
+    case .replace(let old, let new): bytes = UTF8Text.replacing(bytes, Array(old.utf8), with: Array(new.utf8))
     case .unicode(let form): form.apply(to: &bytes)
     case .precompiled(let map): map.apply(to: &bytes)
     case .bert(let normalizer): normalizer.apply(to: &bytes)
-    case .lowercase: bytes = TemplateText.lowercased(bytes)
+    case .lowercase: bytes = UTF8Text.lowercased(bytes)
     case .strip(let left, let right):
-      bytes = TemplateText.stripped(bytes, characters: nil, left: left, right: right)
+      bytes = UTF8Text.stripped(bytes, characters: nil, left: left, right: right)
     case .sequence(let steps): for step in steps { step.apply(to: &bytes) }
     }
   }

@@ -1,13 +1,24 @@
 extension SpecialTokens {
+  /// As ``walk(_:recognizing:normalizer:firstNormalizer:ordinary:special:)`` with one normalizer for all stretches.
+  func walk(
+    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?,
+    ordinary: (UnsafeBufferPointer<UInt8>, _ isAtStart: Bool) throws -> Void, special: (Int32) -> Void
+  ) rethrows {
+    try walk(
+      text, recognizing: recognizing, normalizer: normalizer, firstNormalizer: normalizer, ordinary: ordinary,
+      special: special)
+  }
+
   /// Walks through `text` as a tokenizer does: control tokens are found in the text as it is, the rest is normalized,
   /// and tokens that are looked for in normalized text are found there.
   ///
   /// - Parameters:
+  ///   - firstNormalizer: What to do to a stretch that begins where `text` does.
   ///   - ordinary: Gets each normalized stretch between special tokens (never empty), and whether it begins where
   ///     `text` does.
   ///   - special: Gets the id of each special token.
   func walk(
-    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?,
+    _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?, firstNormalizer: Normalizer?,
     ordinary: (UnsafeBufferPointer<UInt8>, _ isAtStart: Bool) throws -> Void, special: (Int32) -> Void
   ) rethrows {
     try splitAsWritten(text, recognizing: recognizing) { range in
@@ -19,7 +30,7 @@ extension SpecialTokens {
           }, special: special)
       }
       let section = UnsafeBufferPointer(rebasing: text[range])
-      guard let normalizer else { return try rest(section) }
+      guard let normalizer = range.lowerBound == 0 ? firstNormalizer : normalizer else { return try rest(section) }
       try normalizer.normalized(section).withUnsafeBufferPointer { try rest($0) }
     } special: {
       special($0)

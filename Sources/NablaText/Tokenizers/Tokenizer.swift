@@ -24,6 +24,10 @@ public protocol Tokenizer: Sendable {
   /// - Throws: ``TokenizerError`` when the vocabulary cannot express a character.
   func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32]
 
+  /// As ``encode(_:recognizingSpecialTokens:)`` for text that goes on after the token `previous`: no token is merged
+  /// across the place, and nothing is put before the text that stands only at the beginning of a text or word.
+  func encode(_ text: String, recognizingSpecialTokens: Bool, after previous: Int32?) throws -> [Int32]
+
   /// Appends the bytes that `id` stands for; for a special token, its spelling. Appends nothing when no token has
   /// this id, which happens when a model's vocabulary is padded beyond the tokenizer's.
   func appendBytes(of id: Int32, to bytes: inout [UInt8])
@@ -38,6 +42,10 @@ public protocol Tokenizer: Sendable {
 
 extension Tokenizer {
   public var template: TokenTemplate { TokenTemplate() }
+
+  public func encode(_ text: String, recognizingSpecialTokens: Bool, after previous: Int32?) throws -> [Int32] {
+    try encode(text, recognizingSpecialTokens: recognizingSpecialTokens)
+  }
 
   public func appendText(of id: Int32, isFirst: Bool, to bytes: inout [UInt8]) { appendBytes(of: id, to: &bytes) }
 

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// What can be wrong with text, a vocabulary or a tokenizer file. Each message says where, and what to do.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// `offset` counts Unicode scalars from 0; `line` and `column` count from 1.
@@ -11,6 +13,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   case malformedFile(path: String, field: String, reason: String)
   case noTokenizer(path: String)
   case unsupported(path: String, field: String, found: String, supported: String)
+  /// A tokenizer that normalizes gives no places of tokens in a text; `offset` counts bytes of UTF-8 from 0.
+  case changedText(offset: Int)
 
   public var description: String {
     switch self {
@@ -26,6 +30,8 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
       return "\(String(reflecting: text)) is not in the vocabulary, which has neither bytes nor an unknown token"
     case .vocabularyTooSmall(let requested, let minimum):
       return "a vocabulary of \(requested) is too small: the 256 bytes and the special tokens take \(minimum)"
+    case .changedText(let offset):
+      return "the tokenizer changes this text at byte \(offset) before it cuts it, so its tokens have no place in it"
     case .emptyCorpus:
       return "there is no text to make a vocabulary from"
     case .malformedFile(let path, let field, let reason):
@@ -36,11 +42,5 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case .unsupported(let path, let field, let found, let supported):
       return "\(path): \(field) is \(found), which is not supported; supported: \(supported)"
     }
-  }
-}
-
-extension String {
-  func leftPadded(to length: Int) -> String {
-    String(repeating: "0", count: max(0, length - count)) + self
   }
 }

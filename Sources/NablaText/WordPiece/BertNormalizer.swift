@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// What BERT does to text first: control characters go, white space becomes spaces, Chinese characters stand alone,
 /// accents go, letters become small.
 public struct BertNormalizer: Sendable, Equatable {
@@ -17,7 +19,7 @@ public struct BertNormalizer: Sendable, Equatable {
 
   func apply(to bytes: inout [UInt8]) {
     if bytes.allSatisfy({ $0 < 0x80 }) { return applyToASCII(&bytes) }
-    var scalars = TemplateText.scalars(bytes)
+    var scalars = UTF8Text.scalars(bytes)
     if cleansText {
       scalars = scalars.compactMap { scalar in
         if scalar == "\t" || scalar == "\n" || scalar == "\r" { return " " }
@@ -27,12 +29,12 @@ public struct BertNormalizer: Sendable, Equatable {
     }
     if separatesChinese { scalars = scalars.flatMap { Self.isChinese($0.value) ? [" ", $0, " "] : [$0] } }
     if stripsAccents {
-      var decomposed = TemplateText.encode(scalars)
+      var decomposed = UTF8Text.encode(scalars)
       NormalizationForm.nfd.apply(to: &decomposed)
-      scalars = TemplateText.scalars(decomposed).filter { $0.properties.generalCategory != .nonspacingMark }
+      scalars = UTF8Text.scalars(decomposed).filter { $0.properties.generalCategory != .nonspacingMark }
     }
     if lowercases { scalars = scalars.flatMap { Array($0.properties.lowercaseMapping.unicodeScalars) } }
-    bytes = TemplateText.encode(scalars)
+    bytes = UTF8Text.encode(scalars)
   }
 
   private func applyToASCII(_ bytes: inout [UInt8]) {

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// WordPiece (Wu et al. 2016, arXiv:1609.08144), as in BERT: words are cut at white space and punctuation, and each
 /// becomes the longest token that begins it, then the longest that goes on from there (spelled `##…`), and so on.
 /// A word that cannot be written so is one unknown token.
@@ -119,6 +121,6 @@ public struct WordPieceTokenizer: Tokenizer {
 
   private static func cleaned(_ token: [UInt8]) -> [UInt8] {
     if token.first != UInt8(ascii: " ") { return token }
-    return spaced.reduce(token) { TemplateText.replacing($0, $1.0, with: $1.1) }
+    return spaced.reduce(token) { UTF8Text.replacing($0, $1.0, with: $1.1) }
   }
 }

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// The methods of Python's text, mappings and lists that templates call.
 extension TemplateRenderer {
   static let textMethods: Set<String> = [
@@ -43,7 +45,7 @@ extension TemplateRenderer {
     case "strip", "lstrip", "rstrip":
       let characters = try text(try bind(["chars"])[0])
       return .string(
-        TemplateText.stripped(bytes, characters: characters, left: name != "rstrip", right: name != "lstrip"))
+        UTF8Text.stripped(bytes, characters: characters, left: name != "rstrip", right: name != "lstrip"))
     case "upper", "lower", "title", "capitalize":
       _ = try bind([])
       return try changed(bytes, name)
@@ -65,20 +67,20 @@ extension TemplateRenderer {
       if let count = given[1]?.wholeNumber, count >= 0 { limit = count }
       guard let separator = try text(given[0]) else {
         if name == "rsplit", limit != .max { throw failure("rsplit() of words with a limit", .unsupported) }
-        return try list(TemplateText.words(bytes, limit: limit).map { .string($0) })
+        return try list(UTF8Text.words(bytes, limit: limit).map { .string($0) })
       }
       if separator.isEmpty { throw failure("split() needs a separator that is not empty") }
       if name == "rsplit" {
-        let parts = TemplateText.split(Array(bytes.reversed()), by: separator.reversed(), limit: limit)
+        let parts = UTF8Text.split(Array(bytes.reversed()), by: separator.reversed(), limit: limit)
         return try list(parts.reversed().map { .string($0.reversed()) })
       }
-      return try list(TemplateText.split(bytes, by: separator, limit: limit).map { .string($0) })
+      return try list(UTF8Text.split(bytes, by: separator, limit: limit).map { .string($0) })
     case "splitlines":
       _ = try bind([])
-      var lines = TemplateText.replacing(bytes, [0x0D, 0x0A], with: [0x0A])
+      var lines = UTF8Text.replacing(bytes, [0x0D, 0x0A], with: [0x0A])
         .split(separator: 0x0A, omittingEmptySubsequences: false).map { TemplateValue.string(Array($0)) }
       if bytes.contains(where: { $0 == 0x0D || $0 == 0x0B || $0 == 0x0C || ($0 >= 0x1C && $0 < 0x1F) || $0 >= 0x80 }),
-        TemplateText.scalars(bytes).contains(where: {
+        UTF8Text.scalars(bytes).contains(where: {
           "\r\u{B}\u{C}\u{1C}\u{1D}\u{1E}\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0)
         })
       {
@@ -96,12 +98,12 @@ extension TemplateRenderer {
       guard let part = try text(try bind(["sub"], required: 1)[0]!), !part.isEmpty else {
         throw failure("\(name)() needs text that is not empty")
       }
-      if name == "count" { return .integer(TemplateText.split(bytes, by: part).count - 1) }
-      guard let at = TemplateText.firstIndex(of: part, in: bytes) else {
+      if name == "count" { return .integer(UTF8Text.split(bytes, by: part).count - 1) }
+      guard let at = UTF8Text.firstIndex(of: part, in: bytes) else {
         if name == "index" { throw failure("index(): the text is not there") }
         return .integer(-1)
       }
-      return .integer(TemplateText.length(Array(bytes[..<at])))
+      return .integer(UTF8Text.length(Array(bytes[..<at])))
     case "join":
       let parts = try items(of: try bind(["iterable"], required: 1)[0]!, "join").map {
         (item) throws(ChatTemplateError) in
@@ -112,7 +114,7 @@ extension TemplateRenderer {
       return .string(Array(parts.joined(separator: bytes)))
     case "isdigit", "isalpha", "isalnum", "isspace":
       _ = try bind([])
-      return .bool(!bytes.isEmpty && TemplateText.scalars(bytes).allSatisfy { Self.holds(name, $0) })
+      return .bool(!bytes.isEmpty && UTF8Text.scalars(bytes).allSatisfy { Self.holds(name, $0) })
     case "format": return try formatted(bytes, arguments)
     default: throw failure("the method \(name)() of text", .unsupported)
     }
@@ -130,12 +132,15 @@ extension TemplateRenderer {
   }
 
   private static func holds(_ test: String, _ scalar: Unicode.Scalar) -> Bool {
-    let isLetter = CharacterClass(slow: scalar) == .letter
+    let letters: [Unicode.GeneralCategory] = [
+      .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+    ]
+    let isLetter = letters.contains(scalar.properties.generalCategory)
     let isDigit = [.decimal, .digit].contains(scalar.properties.numericType)
     switch test {
     case "isdigit": return isDigit
     case "isalpha": return isLetter
-    case "isspace": return TemplateText.whitespaceLength(Array(UTF8.encode(scalar)!)[...]) != nil
+    case "isspace": return UTF8Text.whitespaceLength(Array(UTF8.encode(scalar)!)[...]) != nil
     default: return isLetter || scalar.properties.numericType != nil
     }
   }

@@ -18,6 +18,10 @@ public struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
   public var line: Int?
   public var problem: String
 
+  package init(kind: Kind, line: Int? = nil, problem: String) {
+    (self.kind, self.line, self.problem) = (kind, line, problem)
+  }
+
   public var description: String {
     let place = line.map { "chat template, line \($0)" } ?? "chat template"
     switch kind {

@@ -1,11 +1,11 @@
 import Foundation
 import NablaFormats
-import NablaText
+import NablaTemplates
 import Testing
 
 /// Renderings equal to those of jinja2 as `transformers` sets it up (Tests/Fixtures/generate/chat_templates.py).
 @Suite struct ChatTemplateTests {
-  static let folder = Fixtures.package + "/Tests/Fixtures/chat/"
+  static let folder = Support.fixtures + "/chat/"
   static let fixture = try! JSONValue(contentsOfFile: folder + "cases.json")
   static let names = Array(Set(fixture["cases"]!.array!.map { $0["template"]!.string! })).sorted()
   static let special = Dictionary(

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// A template cut into text and tags, with white space already trimmed as its signs and `transformers` ask.
 struct TemplatePiece {
   enum Kind {
@@ -91,11 +93,11 @@ struct TemplateLexer {
     let sign = byte()
     if sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") { position += 1 }
     if sign == UInt8(ascii: "-") {
-      text = text.prefix(TemplateText.endWithoutWhitespace(text))
+      text = text.prefix(UTF8Text.endWithoutWhitespace(text))
     } else if sign != UInt8(ascii: "+"), opening != UInt8(ascii: "{") {
       let lineStart = text.lastIndex(of: 0x0A).map { $0 + 1 }
       if let from = lineStart ?? (isAtLineStart ? text.startIndex : nil),
-        TemplateText.endWithoutWhitespace(text[from...]) == 0
+        UTF8Text.endWithoutWhitespace(text[from...]) == 0
       {
         text = text[..<from]
       }
@@ -123,7 +125,7 @@ struct TemplateLexer {
   private mutating func closeTag(length: Int, sign: UInt8, trimsLineFeed: Bool) {
     var end = position + length
     if sign == UInt8(ascii: "-") {
-      while end < source.count, let space = TemplateText.whitespaceLength(source[end...]) { end += space }
+      while end < source.count, let space = UTF8Text.whitespaceLength(source[end...]) { end += space }
     } else if sign != UInt8(ascii: "+"), trimsLineFeed, end < source.count, source[end] == 0x0A {
       end += 1
     }
@@ -137,7 +139,7 @@ struct TemplateLexer {
     let first = close.utf8Start[0]
     let isBlock = first == UInt8(ascii: "%")
     while true {
-      while position < source.count, let space = TemplateText.whitespaceLength(source[position...]) {
+      while position < source.count, let space = UTF8Text.whitespaceLength(source[position...]) {
         advance(to: position + space)
       }
       if position >= source.count { throw failure("the tag is not closed: expected \(close)") }

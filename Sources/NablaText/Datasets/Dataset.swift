@@ -1,0 +1,65 @@
+import NablaFormats
+
+/// Examples of one shape in memory, in the order of their files.
+///
+/// ```swift
+/// let dataset = try Dataset.read(["pairs.jsonl.gz"])
+/// let (training, heldOut) = dataset.split(heldOutFraction: 0.1, seed: 42)
+/// ```
+public struct Dataset: Sendable, RandomAccessCollection {
+  public let examples: [DatasetExample]
+  /// The files in the order they were read.
+  public let files: [String]
+
+  public init(_ examples: [DatasetExample], files: [String]) { (self.examples, self.files) = (examples, files) }
+
+  /// Reads JSONL files, compressed with gzip or not.
+  ///
+  /// - Throws: ``DatasetError``, `GzipError`, `LineError` or `FileError`, each naming the file.
+  public static func read(_ files: [String]) throws -> Dataset {
+    var reader = DatasetReader(files)
+    var examples: [DatasetExample] = []
+    while let example = try reader.next() { examples.append(example) }
+    return Dataset(examples, files: files)
+  }
+
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { examples.count }
+  public subscript(index: Int) -> DatasetExample { examples[index] }
+
+  /// What all examples are; nil when there are none.
+  public var shape: DatasetShape? { examples.first?.shape }
+  public var isConversational: Bool { examples.first?.isConversational ?? false }
+
+  /// Some examples, drawn by `seed`, kept apart from training; both parts keep the order of the file.
+  ///
+  /// - Parameter heldOutFraction: In 0..<1. The number is rounded, and at least 1 where the fraction is not 0 and there
+  ///   are two examples or more.
+  public func split(heldOutFraction: Double, seed: UInt64) -> (training: Dataset, heldOut: Dataset) {
+    precondition((0..<1).contains(heldOutFraction), "split: the fraction \(heldOutFraction) is not in 0..<1")
+    let rounded = Int((Double(count) * heldOutFraction).rounded())
+    let number = heldOutFraction > 0 && count > 1 ? Swift.min(Swift.max(rounded, 1), count - 1) : 0
+    if number == 0 { return (self, Dataset([], files: files)) }
+    let order = Permutation(count: count, seed: seed, stream: Self.splitStream)
+    let held = Set((0..<number).lazy.map { order[$0] })
+    return (
+      Dataset(indices.filter { !held.contains($0) }.map { self[$0] }, files: files),
+      Dataset(indices.filter { held.contains($0) }.map { self[$0] }, files: files)
+    )
+  }
+
+  /// Apart from the streams that shuffle epochs.
+  private static let splitStream: UInt64 = 0x5EED_5911_7000_0000
+
+  /// SHA-256 of all that is learned from, as 64 hexadecimal digits: what keys a cache of reference log-probabilities.
+  public func contentHash() -> String {
+    let hash = SHA256()
+    for example in examples {
+      // JSON text ends before the next begins, so that no two data sets give the same bytes.
+      var text = example.content.json.serialized() + "\n"
+      if let tools = example.tools { text += JSONValue.array(tools).serialized() + "\n" }
+      text.withUTF8Bytes { hash.update(UnsafeRawBufferPointer($0)) }
+    }
+    return hash.finalize().map { String($0, radix: 16).leftPadded(to: 2) }.joined()
+  }
+}
