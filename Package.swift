@@ -18,9 +18,10 @@ let package = Package(
       name: "CNablaKernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
     .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLibpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
-    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto"]),
+    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CLibpng"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
     .target(
       name: "NablaText",
@@ -31,7 +32,8 @@ let package = Package(
       ]),
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL"]),
+    .target(name: "NablaDiffusion", dependencies: ["NablaTraining"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaDiffusion"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -52,6 +54,7 @@ let package = Package(
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
+    .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],
