@@ -18,10 +18,11 @@ let package = Package(
       name: "CNablaKernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
     .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
-    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CLibpng"]),
+    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib", "CLibpng"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
     .target(
       name: "NablaText",

@@ -68,7 +68,7 @@ enum ConfigurationFile {
   private static func contents(of path: String, _ command: Command) throws -> (flags: [String], list: [String]) {
     let text: String
     do {
-      let bytes = try MappedFile(path: path).withBytes { Array($0) }
+      let bytes = try MappedFile(path: path).withBytes { Array(TextBytes.withoutMark($0)) }
       guard let valid = String(validating: bytes, as: UTF8.self) else {
         throw ValidationError("--config \(path): the file is not UTF-8 text")
       }

@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaTraining
 
 /// An algorithm and its settings: what a run folder keeps.

@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaTraining
 
 /// An environment that comes with Nabla.

@@ -25,7 +25,7 @@ extension TextCorpus {
 
   private static func readFile(_ path: String) throws -> Document {
     try MappedFile(path: path).withBytes { bytes in
-      let text = withoutMark(bytes)
+      let text = TextBytes.withoutMark(bytes)
       if text.isEmpty { throw CorpusError.empty(path: path) }
       return Document(path: path, text: try string(text, of: path))
     }
@@ -35,7 +35,7 @@ extension TextCorpus {
   package static func string(_ bytes: UnsafeRawBufferPointer.SubSequence, of path: String) throws(CorpusError) -> String
   {
     guard let string = String(validating: bytes, as: UTF8.self) else {
-      throw .notUTF8(path: path, offset: bytes.startIndex + firstInvalidByte(bytes))
+      throw .notUTF8(path: path, offset: bytes.startIndex + TextBytes.firstInvalidByte(bytes))
     }
     return string
   }
@@ -69,36 +69,5 @@ extension TextCorpus {
         }
       }
     }
-  }
-
-  private static func withoutMark(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer.SubSequence {
-    bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
-  }
-
-  /// The offset in `bytes` at which the first ill-formed sequence begins (Unicode 16, table 3-7).
-  private static func firstInvalidByte(_ bytes: UnsafeRawBufferPointer.SubSequence) -> Int {
-    var position = bytes.startIndex
-    while position < bytes.endIndex {
-      let first = bytes[position]
-      let (length, second): (Int, ClosedRange<UInt8>) =
-        switch first {
-        case 0..<0x80: (1, 0x80...0xBF)
-        case 0xC2...0xDF: (2, 0x80...0xBF)
-        case 0xE0: (3, 0xA0...0xBF)
-        case 0xED: (3, 0x80...0x9F)
-        case 0xE1...0xEF: (3, 0x80...0xBF)
-        case 0xF0: (4, 0x90...0xBF)
-        case 0xF4: (4, 0x80...0x8F)
-        case 0xF1...0xF3: (4, 0x80...0xBF)
-        default: (0, 0x80...0xBF)
-        }
-      let isWhole =
-        length > 0 && position + length <= bytes.endIndex
-        && (length < 2 || second.contains(bytes[position + 1]))
-        && bytes[min(position + 2, position + length)..<(position + length)].allSatisfy { $0 & 0xC0 == 0x80 }
-      if !isWhole { break }
-      position += length
-    }
-    return position - bytes.startIndex
   }
 }

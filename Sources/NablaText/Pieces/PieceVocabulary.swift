@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// The pieces of a vocabulary, its byte tokens and its unknown token.
 struct PieceVocabulary: Sendable {
   /// Spelled with ▁ for a space; empty for ids that no text becomes (special, byte and unused ones).

@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// What can be wrong with text, a vocabulary or a tokenizer file. Each message says where, and what to do.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// `offset` counts Unicode scalars from 0; `line` and `column` count from 1.
@@ -36,11 +38,5 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case .unsupported(let path, let field, let found, let supported):
       return "\(path): \(field) is \(found), which is not supported; supported: \(supported)"
     }
-  }
-}
-
-extension String {
-  func leftPadded(to length: Int) -> String {
-    String(repeating: "0", count: max(0, length - count)) + self
   }
 }

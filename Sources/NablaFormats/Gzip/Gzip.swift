@@ -1,0 +1,69 @@
+/// Data compressed as `gzip` does it (RFC 1952).
+///
+/// ```swift
+/// let bytes = try Gzip.readPossiblyCompressed("train-images-idx3-ubyte.gz")
+/// ```
+public enum Gzip {
+  /// What gzip data begins with.
+  static let magic: (UInt8, UInt8) = (0x1F, 0x8B)
+  /// The most bytes that are taken into memory unless the caller says otherwise: 8 GiB.
+  public static let defaultMaximumByteCount = 1 << 33
+
+  /// Whether `bytes` begin as gzip data does.
+  public static func isGzip(_ bytes: some Collection<UInt8>) -> Bool {
+    bytes.first == magic.0 && bytes.dropFirst().first == magic.1
+  }
+
+  /// What `bytes` decompress to, all members of them.
+  ///
+  /// - Parameter maximumByteCount: Gzip data can be a thousandth of what it becomes: more than this is an error.
+  /// - Throws: ``GzipError`` when the data is cut short, damaged, not gzip, or too large.
+  public static func decompress(
+    _ bytes: UnsafeRawBufferPointer, maximumByteCount: Int = defaultMaximumByteCount
+  ) throws(GzipError) -> [UInt8] {
+    var inflater = Inflater()
+    var result: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      let count = try part.withUnsafeMutableBufferPointer { (part) throws(GzipError) in
+        try inflater.read(bytes, into: UnsafeMutableRawBufferPointer(part))
+      }
+      if count == 0 { return result }
+      if count > maximumByteCount - result.count {
+        throw GzipError(offset: inflater.offset, problem: .tooLarge(limit: maximumByteCount))
+      }
+      result += part[..<count]
+    }
+  }
+
+  /// As ``decompress(_:maximumByteCount:)-(UnsafeRawBufferPointer,_)``.
+  public static func decompress(
+    _ bytes: [UInt8], maximumByteCount: Int = defaultMaximumByteCount
+  ) throws(GzipError) -> [UInt8] {
+    try bytes.withUnsafeBufferPointer { (bytes) throws(GzipError) in
+      try decompress(UnsafeRawBufferPointer(bytes), maximumByteCount: maximumByteCount)
+    }
+  }
+
+  /// The bytes of a file, decompressed when they begin as gzip data does, whatever the file is called.
+  ///
+  /// - Throws: ``FileError``, or a ``GzipError`` that names the file.
+  public static func readPossiblyCompressed(
+    _ path: String, maximumByteCount: Int = defaultMaximumByteCount
+  ) throws -> [UInt8] {
+    let file = try MappedFile(path: path)
+    return try file.withBytes { bytes in
+      if isGzip(bytes) {
+        do throws(GzipError) {
+          return try decompress(bytes, maximumByteCount: maximumByteCount)
+        } catch {
+          throw GzipError(offset: error.offset, problem: error.problem, file: path)
+        }
+      }
+      if bytes.count > maximumByteCount {
+        throw GzipError(offset: 0, problem: .tooLarge(limit: maximumByteCount), file: path)
+      }
+      return Array(bytes)
+    }
+  }
+}
