@@ -2,11 +2,12 @@ import NablaTensor
 
 /// The format of MNIST and its relatives: a magic number, the sizes of the dimensions, then the elements (LeCun et al.).
 public enum IDX {
-  /// Reads a file of unsigned bytes: images [N, height, width], labels [N].
+  /// Reads a file of unsigned bytes, compressed with gzip or not: images [N, height, width], labels [N].
   ///
-  /// - Throws: ``FileError`` or ``ImageError`` naming the file.
+  /// - Throws: ``FileError``, ``GzipError`` or ``ImageError`` naming the file.
   public static func read(path: String) throws -> Tensor {
-    try MappedFile(path: path).withBytes { (bytes) throws(ImageError) in try read(bytes, file: path) }
+    let bytes = try Gzip.readPossiblyCompressed(path)
+    return try bytes.withUnsafeBytes { (bytes) throws(ImageError) in try read(bytes, file: path) }
   }
 
   /// Reads elements in memory; `file` names them in errors.
