@@ -57,7 +57,8 @@ import Testing
       #expect(try read("1,2,3").names == nil)
       for (text, problem) in [
         ("1,2\n3\n", ":2: 1 fields"), ("1,2\n3,x\n", ":2: \"x\" is not a finite"), ("1,nan\n", ":1: \"nan\""),
-        ("1,inf\n", "finite"), ("", "no rows"), ("a,b\n", "no rows"), ("a,b\nc,d\n", ":2: \"c\""), ("1,1e99\n", "finite"),
+        ("1,inf\n", "finite"), ("", "no rows"), ("a,b\n", "no rows"), ("a,b\nc,d\n", ":2: \"c\""),
+        ("1,1e99\n", "finite"),
       ] {
         #expect("\(text)") { try read(text) } throws: { "\($0)".contains("points.csv") && "\($0)".contains(problem) }
       }
@@ -85,7 +86,8 @@ import Testing
       let captioned = try ImageDataset(folder: folder)
       #expect(captioned.captions == ["a new page"] && captioned.images.shape == [1, 3, 4, 4])
       for (text, problem) in [
-        ("{\"file\": \"page_add.png\"}", ":1: no \"text\""), ("{\"text\": \"a\"}", "no \"file\""), ("{", "invalid JSON"),
+        ("{\"file\": \"page_add.png\"}", ":1: no \"text\""), ("{\"text\": \"a\"}", "no \"file\""),
+        ("{", "invalid JSON"),
         ("{\"file\": \"../x.png\", \"text\": \"a\"}", "not a PNG file of this folder"), ("", "no PNG images"),
         ("{\"file\": \"gone.png\", \"text\": \"a\"}", "gone.png"),
       ] {
@@ -113,7 +115,9 @@ import Testing
       try PNG.write(image(3), to: "\(folder)/loose.png")
       #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("beside folders of classes") }
       try AtomicFile.write([1, 2, 3], to: "\(folder)/cat/z.png")
-      #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("cat/z.png: not a PNG") || "\($0)".contains("loose") }
+      #expect { try ImageDataset(folder: folder) } throws: {
+        "\($0)".contains("cat/z.png: not a PNG") || "\($0)".contains("loose")
+      }
     }
   }
 

@@ -16,7 +16,9 @@ import Testing
       return x
     }
     let step = NoiseStep(time: 1, level: NoiseLevel(alphaBar: 0.5))
-    func noise(_ scale: Double) -> Float { conditional.guided(by: scale, against: unconditional)([[1]], at: step).noise.item() }
+    func noise(_ scale: Double) -> Float {
+      conditional.guided(by: scale, against: unconditional)([[1]], at: step).noise.item()
+    }
     #expect(noise(1) == 3)
     #expect((calls.conditional, calls.unconditional) == (1, 0))
     #expect(noise(0) == 1)

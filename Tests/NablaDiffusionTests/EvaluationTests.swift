@@ -14,7 +14,8 @@ import Testing
     #expect(slicedWassersteinDistance(points, points.gather(order), random: &random) < 1e-6)
   }
 
-  /// The floors that the project states: 1,000 points of moons about 0.14, of 8 Gaussians about 0.27.
+  /// The distance of two fresh samples of 1,000 points. For 8 Gaussians a plain Python program found 0.39; much of it is
+  /// the number of points that happen to fall to each of the eight.
   @Test func floorsOfFreshSamples() {
     var random = RandomSource(seed: 15)
     func floor(_ set: PointSet) -> Double {
@@ -24,8 +25,9 @@ import Testing
             set.sample(1000, random: &random), set.sample(1000, random: &random), random: &random) / 10
       }
     }
-    #expect(abs(floor(.moons) - 0.14) < 0.05)
-    #expect(abs(floor(.eightGaussians) - 0.27) < 0.08)
+    let (moons, gaussians) = (floor(.moons), floor(.eightGaussians))
+    #expect(abs(moons - 0.14) < 0.05, "moons: \(moons)")
+    #expect(abs(gaussians - 0.39) < 0.08, "8 Gaussians: \(gaussians)")
   }
 
   /// Of normal distributions with commuting covariances: ‖Δμ‖² + Σ(s₁ - s₂)².

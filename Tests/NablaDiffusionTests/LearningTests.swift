@@ -108,7 +108,9 @@ import Testing
       let step: NoiseStep
       switch kind {
       case .ddpm:
-        let t = (0..<200).min { abs(process.level(at: $0).noiseRatio - ratio) < abs(process.level(at: $1).noiseRatio - ratio) }!
+        let t = (0..<200).min {
+          abs(process.level(at: $0).noiseRatio - ratio) < abs(process.level(at: $1).noiseRatio - ratio)
+        }!
         step = NoiseStep(time: Double(t), level: process.level(at: t))
       case .score: step = VariancePreserving().step(at: VariancePreserving().time(noiseRatio: ratio))
       default: step = LinearFlow().step(at: LinearFlow().time(noiseRatio: ratio))

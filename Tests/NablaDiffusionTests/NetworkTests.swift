@@ -21,7 +21,9 @@ import Testing
     // Loading demands that names and shapes are those of diffusers, none missing and none besides.
     let prefix = "\(name).parameters."
     var state: [String: Tensor] = [:]
-    for (key, tensor) in fixture.tensors where key.hasPrefix(prefix) { state[String(key.dropFirst(prefix.count))] = tensor }
+    for (key, tensor) in fixture.tensors where key.hasPrefix(prefix) {
+      state[String(key.dropFirst(prefix.count))] = tensor
+    }
     try model.load(state)
     let labels = fixture.tensors["\(name).labels"]
     let (input, times) = (try fixture["\(name).input"], try fixture["\(name).times"])
@@ -35,7 +37,8 @@ import Testing
   @Test func unetSaysWhatDoesNotFit() {
     var random = RandomSource(seed: 2)
     for (configuration, field) in [
-      (UNetConfiguration(sampleSize: 30), "sample size"), (UNetConfiguration(sampleSize: 28, normGroups: 7), "norm groups"),
+      (UNetConfiguration(sampleSize: 30), "sample size"),
+      (UNetConfiguration(sampleSize: 28, normGroups: 7), "norm groups"),
       (UNetConfiguration(sampleSize: 28, headSize: 5), "head size"),
       (UNetConfiguration(sampleSize: 28, blockChannels: []), "block channels"),
       (UNetConfiguration(sampleSize: 28, attentionLevels: [true]), "attention levels"),

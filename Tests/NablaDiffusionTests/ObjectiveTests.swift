@@ -71,7 +71,8 @@ import Testing
   @Test func optimalTransportIsOptimal() {
     var random = RandomSource(seed: 20)
     func permutations(_ n: Int) -> [[Int]] {
-      n == 0 ? [[]] : permutations(n - 1).flatMap { p in (0...p.count).map { Array(p[..<$0]) + [n - 1] + Array(p[$0...]) } }
+      n == 0
+        ? [[]] : permutations(n - 1).flatMap { p in (0...p.count).map { Array(p[..<$0]) + [n - 1] + Array(p[$0...]) } }
     }
     func cost(_ a: Tensor, _ b: Tensor) -> Double { Double((a - b).square().sum().item()) }
     for _ in 0..<10 {

@@ -9,7 +9,8 @@ import Testing
   ]
 
   /// Every prediction, right, gives back the data and noise that made the sample.
-  @Test(arguments: Prediction.allCases, levels) func conversionsAreExact(_ prediction: Prediction, _ level: NoiseLevel) {
+  @Test(arguments: Prediction.allCases, levels) func conversionsAreExact(_ prediction: Prediction, _ level: NoiseLevel)
+  {
     var random = RandomSource(seed: 5)
     let (data, noise) = (random.normal([4, 3]), random.normal([4, 3]))
     let levels = Array(repeating: level, count: 4)
@@ -33,7 +34,8 @@ import Testing
   }
 
   /// An error δ of a prediction is an error of the data whose square is δ² times the stated factor.
-  @Test(arguments: Prediction.allCases, levels) func errorsScaleAsStated(_ prediction: Prediction, _ level: NoiseLevel) {
+  @Test(arguments: Prediction.allCases, levels) func errorsScaleAsStated(_ prediction: Prediction, _ level: NoiseLevel)
+  {
     let (data, noise): (Tensor, Tensor) = ([[0.4]], [[1.3]])
     let x = noised(data, noise: noise, levels: [level])
     let target = prediction.target(data: data, noise: noise, levels: [level])

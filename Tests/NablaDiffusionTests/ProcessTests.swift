@@ -60,7 +60,9 @@ import Testing
   @Test func everyStepIsDrawn() throws {
     let process = try DiscreteProcess(.cosine, count: 20)
     var random = RandomSource(seed: 3)
-    let counts = process.randomSteps(20_000, random: &random).reduce(into: [Int](repeating: 0, count: 20)) { $0[$1] += 1 }
+    let counts = process.randomSteps(20_000, random: &random).reduce(into: [Int](repeating: 0, count: 20)) {
+      $0[$1] += 1
+    }
     // 1000 each, standard deviation 31: the first and the last step as often as the others.
     for (step, count) in counts.enumerated() { #expect(abs(count - 1000) < 150, "step \(step): \(count)") }
   }

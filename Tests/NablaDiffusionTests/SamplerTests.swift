@@ -10,33 +10,41 @@ import Testing
   /// log₂ of how much an error falls when the steps are doubled, over a least-squares line through all of them.
   static func order(_ counts: [Int], _ error: (Int) -> Double) -> Double {
     let points = counts.map { (log(Double($0)), log(error($0))) }
-    let (mx, my) = (points.map(\.0).reduce(0, +) / Double(counts.count), points.map(\.1).reduce(0, +) / Double(counts.count))
+    let (mx, my) = (
+      points.map(\.0).reduce(0, +) / Double(counts.count), points.map(\.1).reduce(0, +) / Double(counts.count)
+    )
     return -points.reduce(0) { $0 + ($1.0 - mx) * ($1.1 - my) } / points.reduce(0) { $0 + ($1.0 - mx) * ($1.0 - mx) }
   }
 
   /// Deterministic samplers multiply x by a number, which is known: the ratio of the standard deviations.
-  private func error(_ sampler: some Sampler, _ process: some GaussianProcess, _ steps: [NoiseStep]) -> Double {
+  private func error(
+    _ sampler: some Sampler, _ process: some GaussianProcess, _ steps: [NoiseStep], _ data: GaussianData = data
+  )
+    -> Double
+  {
     var random = RandomSource(seed: 0)
-    let ratio = Double(sampler.sample([[1]], Self.data.denoiser(), along: steps, random: &random).item())
-    let truth = Self.data.deviation(at: steps.last!.level) / Self.data.deviation(at: steps[0].level)
+    // Flows ask their network at the very end, where the data are known but the noise is not.
+    let denoiser = data.denoiser(predicting: process is LinearFlow ? .velocity : .data)
+    let ratio = Double(sampler.sample([[1]], denoiser, along: steps, random: &random).item())
+    let truth = data.deviation(at: steps.last!.level) / data.deviation(at: steps[0].level)
     return abs(ratio / truth - 1)
   }
 
   enum Method: String, CaseIterable {
-    case ddim, euler, heun, dpmSolver, flowEuler, flowHeun, flowRungeKutta, probabilityFlowHeun
+    case ddim, euler, heun, dpmSolver, flowEuler, flowHeun, rungeKutta4, probabilityFlowHeun
 
     var order: Double {
       switch self {
       case .ddim, .euler, .flowEuler: 1
       case .heun, .dpmSolver, .flowHeun, .probabilityFlowHeun: 2
-      case .flowRungeKutta: 4
+      case .rungeKutta4: 4
       }
     }
   }
 
   @Test(arguments: Method.allCases) func deterministicSamplersHaveTheirOrders(_ method: Method) {
     let edm = EDM(sigmaMin: 0.05, sigmaMax: 10)
-    let counts = method.order > 3 ? [2, 4, 8] : [16, 32, 64]
+    let counts = [16, 32, 64]
     let measured = Self.order(counts) { n in
       let karras = edm.steps(n, spacing: .karras())
       return switch method {
@@ -46,8 +54,11 @@ import Testing
       case .dpmSolver: error(DPMSolverPlusPlus(), edm, karras)
       case .flowEuler: error(ProbabilityFlow(LinearFlow(), solver: .euler), LinearFlow(), LinearFlow().steps(n))
       case .flowHeun: error(ProbabilityFlow(LinearFlow(), solver: .heun), LinearFlow(), LinearFlow().steps(n))
-      case .flowRungeKutta:
-        error(ProbabilityFlow(LinearFlow(), solver: .rungeKutta4), LinearFlow(), LinearFlow().steps(n))
+      case .rungeKutta4:
+        error(
+          ProbabilityFlow(VariancePreserving(betaMin: 1, betaMax: 4, cleanTime: 0.01), solver: .rungeKutta4),
+          VariancePreserving(betaMin: 1, betaMax: 4, cleanTime: 0.01),
+          VariancePreserving(betaMin: 1, betaMax: 4, cleanTime: 0.01).steps(n), GaussianData(deviation: 0.2))
       case .probabilityFlowHeun:
         error(
           ProbabilityFlow(VariancePreserving(cleanTime: 0.1), solver: .heun), VariancePreserving(cleanTime: 0.1),
@@ -88,19 +99,19 @@ import Testing
   }
 
   @Test func stochasticSamplersHaveOrderOne() {
-    let process = VariancePreserving()
+    let process = VariancePreserving(betaMin: 1, betaMax: 4, cleanTime: 0.1)
     let truth = pow(Self.data.deviation(at: process.level(at: process.cleanTime)), 2)
-    let ancestral = Self.order([8, 16, 32]) { n in
+    let ancestral = Self.order([16, 32, 64]) { n in
       abs(sampledVariance(AncestralDDPM(), process.steps(n)) / truth - 1)
     }
-    #expect(abs(ancestral - 1) < 0.3, "ancestral: order \(ancestral)")
+    #expect(abs(ancestral - 1) < 0.25, "ancestral: order \(ancestral)")
     let reverse = Self.order([16, 32, 64]) { n in
       abs(sampledVariance(ReverseSDE(process), process.steps(n)) / truth - 1)
     }
-    #expect(abs(reverse - 1) < 0.4, "reverse SDE: order \(reverse)")
+    #expect(abs(reverse - 1) < 0.25, "reverse SDE: order \(reverse)")
   }
 
-  @Test func stochasticSamplersReachTheVariance() throws {
+  @Test func stochasticSamplersReachTheVariance() {
     let process = VariancePreserving()
     let truth = pow(Self.data.deviation(at: process.level(at: process.cleanTime)), 2)
     let corrector = sampledVariance(PredictorCorrector(process), process.steps(100), rows: 50_000)
@@ -113,14 +124,24 @@ import Testing
     let times = (0...200).map { flow.step(at: 0.02 + 0.98 * Double($0) / 200) }
     let along = sampledVariance(ReverseSDE(flow), times, rows: 30_000)
     #expect(abs(along / 0.49 - 1) < 0.05, "flow: \(along)")
-    // DDIM with η = 1 and churned Heun keep the variance.
-    let discrete = try DiscreteProcess(.linear)
-    let eta = sampledVariance(DDIM(eta: 1), try discrete.steps(100, spacing: .trailing), rows: 30_000)
-    #expect(abs(eta / 0.49 - 1) < 0.05, "η = 1: \(eta)")
+    // Churn adds noise and takes it away.
     let edm = EDM(sigmaMax: 20)
     let churned = sampledVariance(
       Heun(churn: 20), edm.steps(60, spacing: .karras(), final: .clean), rows: 30_000)
     #expect(abs(churned / 0.49 - 1) < 0.05, "churn: \(churned)")
+  }
+
+  /// DDIM with η = 1 is ancestral sampling with the small variance.
+  @Test func ddimWithAllItsNoiseIsAncestral() throws {
+    let steps = try DiscreteProcess(.linear).steps(10, spacing: .linspace)
+    var random = RandomSource(seed: 12)
+    let (x, noise) = (random.normal([8, 2]), random.normal([8, 2]))
+    for i in 0..<9 {
+      let estimate = Self.data.denoiser()(x, at: steps[i])
+      let (t, s) = (steps[i].level, steps[i + 1].level)
+      let ancestral = AncestralDDPM().step(x, estimate, from: t, to: s, noise: noise)
+      #expect(distance(DDIM(eta: 1).step(estimate, from: t, to: s, noise: noise), ancestral) < 1e-5, "step \(i)")
+    }
   }
 
   /// Langevin steps of size h on N(0, V) have the stationary variance V/(1 - h/2V): right, but for what the step adds.
@@ -141,7 +162,7 @@ import Testing
     let process = VarianceExploding(sigmaMin: 0.05, sigmaMax: 4)
     var random = RandomSource(seed: 10)
     let steps = process.steps(12, spacing: .logarithmic, final: .clean)
-    let samples = AnnealedLangevin(stepsPerLevel: 60, stepSize: 3e-4).sample(
+    let samples = AnnealedLangevin(stepsPerLevel: 60, stepSize: 2e-3).sample(
       initialNoise([20_000, 1], at: steps[0], random: &random), Self.data.denoiser(predicting: .score), along: steps,
       random: &random)
     #expect(abs(variance(samples) / 0.49 - 1) < 0.1, "\(variance(samples))")

@@ -39,7 +39,7 @@ struct GaussianData {
   var deviation = 1.0
 
   func denoiser(predicting prediction: Prediction = .data) -> Denoiser {
-    Denoiser(predicting: prediction) { (x: Tensor, step: NoiseStep) in
+    Denoiser(predicting: prediction) { x, step in
       let (a, s) = (step.level.alpha, step.level.sigma)
       let gain = a * deviation * deviation / (a * a * deviation * deviation + s * s)
       let data = x * Tensor(Float(gain)) + Tensor(Float(mean - gain * a * mean))

@@ -9,7 +9,7 @@ import Testing
   static func standIn(_ x: Tensor, _ time: Double) -> Tensor { x.tanh() * 0.5 + Tensor(Float(0.3 * cos(time / 200))) }
 
   private func denoiser(_ name: String) throws -> Denoiser {
-    Denoiser(predicting: try #require(Prediction(rawValue: name)), Self.standIn)
+    Denoiser(predicting: try #require(Prediction(rawValue: name))) { Self.standIn($0, $1.time) }
   }
 
   private func expectTrajectory(_ states: [Tensor], _ fixture: Fixture, _ name: String) throws {
@@ -21,9 +21,12 @@ import Testing
   }
 
   /// The trajectory of a deterministic sampler.
-  private func states(_ sampler: some Sampler, _ denoiser: Denoiser, _ start: Tensor, _ steps: [NoiseStep]) -> [Tensor] {
+  private func states(_ sampler: some Sampler, _ denoiser: Denoiser, _ start: Tensor, _ steps: [NoiseStep]) -> [Tensor]
+  {
     var (random, states) = (RandomSource(seed: 0), [Tensor]())
-    _ = sampler.sample(start, denoiser, along: steps, random: &random) { states.append($1); _ = ($0, $2) }
+    _ = sampler.sample(start, denoiser, along: steps, random: &random) {
+      states.append($1); _ = ($0, $2)
+    }
     return states
   }
 
@@ -91,15 +94,15 @@ import Testing
   }
 
   @Test func ddpmWithLearnedVariance() throws {
-    let (fixture, process) = (try Fixture("diffusion"), try DiscreteProcess(.linear, count: 20))
-    let denoiser = Denoiser(predicting: .noise) { x, time in
-      Tensor.concatenate([Self.standIn(x, time), (x * 3).sin()], axis: 1)
+    let (fixture, process) = (try Fixture("diffusion"), try DiscreteProcess(.linear, count: 50))
+    let denoiser = Denoiser(predicting: .noise) { x, step in
+      Tensor.concatenate([Self.standIn(x, step.time), (x * 3).sin()], axis: 1)
     }
-    let (steps, noise) = (try process.steps(20), try fixture["ddpm_learned_range.noise"])
+    let (steps, noise) = (try process.steps(50), try fixture["ddpm_learned_range.noise"])
     var (x, states) = (try fixture["ddpm_learned_range.start"], [Tensor]())
-    for i in 0..<20 {
+    for i in 0..<50 {
       x = AncestralDDPM(variance: .learnedRange).step(
-        x, denoiser(x, at: steps[i]), from: steps[i].level, to: steps[i + 1].level, noise: i < 19 ? noise[i] : nil)
+        x, denoiser(x, at: steps[i]), from: steps[i].level, to: steps[i + 1].level, noise: i < 49 ? noise[i] : nil)
       states.append(x)
     }
     try expectTrajectory(states, fixture, "ddpm_learned_range")
@@ -145,7 +148,7 @@ import Testing
     for (step, sigma) in zip(steps, try fixture.doubles("\(name).sigmas")) {
       #expect(abs(1 - step.time - sigma) < 1e-6, "\(name)")
     }
-    let denoiser = Denoiser(predicting: .velocity) { x, time in -Self.standIn(x, 1000 * (1 - time)) }
+    let denoiser = Denoiser(predicting: .velocity) { x, step in -Self.standIn(x, 1000 * (1 - step.time)) }
     let start = try fixture["\(name).start"]
     let flow = ProbabilityFlow(LinearFlow(), solver: .euler)
     try expectTrajectory(states(flow, denoiser, start, steps), fixture, name)

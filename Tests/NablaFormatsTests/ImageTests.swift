@@ -18,17 +18,20 @@ import Testing
       }
       return number(UInt32(data.count)) + body + number(~crc)
     }
-    let raw = rows.flatMap { [0] + $0 }
+    let raw: [UInt8] = rows.reduce(into: []) { $0 += [0] + $1 }
     let (low, high) = (UInt8(raw.count & 0xFF), UInt8(raw.count >> 8))
     var (a, b): (UInt32, UInt32) = (1, 0)
     for byte in raw {
       a = (a + UInt32(byte)) % 65521
       b = (b + a) % 65521
     }
-    let stream: [UInt8] = [0x78, 0x01, 0x01, low, high, ~low, ~high] + raw + number(b << 16 | a)
-    return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-      + chunk("IHDR", number(UInt32(width)) + number(UInt32(height)) + [depth, color, 0, 0, 0])
-      + chunks.flatMap { chunk($0.0, $0.1) } + chunk("IDAT", stream) + chunk("IEND", [])
+    var stream: [UInt8] = [0x78, 0x01, 0x01, low, high, ~low, ~high]
+    stream += raw
+    stream += number(b << 16 | a)
+    var file: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+    file += chunk("IHDR", number(UInt32(width)) + number(UInt32(height)) + [depth, color, 0, 0, 0])
+    for (type, data) in chunks { file += chunk(type, data) }
+    return file + chunk("IDAT", stream) + chunk("IEND", [])
   }
 
   private func read(_ bytes: [UInt8]) throws -> Image {
@@ -109,9 +112,11 @@ import Testing
     #expect(board.resized(width: 4, height: 2).bytes == [0, 0, 100, 100, 100, 100, 200, 200])
     let grid = Image.grid([board, board, board], columns: 2, gap: 1)
     #expect((grid.width, grid.height) == (5, 5))
-    #expect(Array(grid.bytes[..<5]) == [0, 100, 255, 0, 100] && Array(grid.bytes[15...]) == [
-      0, 100, 255, 255, 255, 100, 200, 255, 255, 255,
-    ])
+    #expect(
+      Array(grid.bytes[..<5]) == [0, 100, 255, 0, 100]
+        && Array(grid.bytes[15...]) == [
+          0, 100, 255, 255, 255, 100, 200, 255, 255, 255,
+        ])
   }
 
   @Test func readsIDX() throws {

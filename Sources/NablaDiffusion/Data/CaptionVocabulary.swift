@@ -25,7 +25,8 @@ public struct CaptionVocabulary: Sendable, Hashable, Codable {
     let unknown = parts.filter { numbers[$0] == nil }
     guard unknown.isEmpty else {
       throw .invalid(
-        field: "caption", "unknown word\(unknown.count == 1 ? "" : "s") \(unknown.map { "\"\($0)\"" }.joined(separator: ", "))"
+        field: "caption",
+        "unknown word\(unknown.count == 1 ? "" : "s") \(unknown.map { "\"\($0)\"" }.joined(separator: ", "))"
           + "; the model knows \(words.count) words, among them \(words.prefix(8).joined(separator: ", "))")
     }
     return parts.isEmpty ? [Self.none] : parts.map { numbers[$0]! }

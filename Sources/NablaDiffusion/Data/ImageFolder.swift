@@ -68,7 +68,8 @@ extension ImageDataset {
       if width == 0 { (width, height) = (image.width, image.height) }
       guard image.width == width, image.height == height else {
         throw DataError(
-          file: path, problem: "\(image.width) × \(image.height) pixels where \(paths[0]) has \(width) × \(height); "
+          file: path,
+          problem: "\(image.width) × \(image.height) pixels where \(paths[0]) has \(width) × \(height); "
             + "set a size to resize all images to it")
       }
       bytes += image.bytes

@@ -36,6 +36,6 @@ public struct DDPMObjective: DenoisingObjective {
   }
 
   public func denoiser(_ network: @escaping DenoisingNetwork) -> Denoiser {
-    Denoiser(predicting: prediction) { x, time in network(x, everyRow(of: x, time)) }
+    Denoiser(predicting: prediction) { x, step in network(x, everyRow(of: x, step.time)) }
   }
 }

@@ -27,7 +27,7 @@ public struct EDMObjective: DenoisingObjective {
   }
 
   public func denoiser(_ network: @escaping DenoisingNetwork) -> Denoiser {
-    Denoiser(predicting: .data) { (x: Tensor, step: NoiseStep) in
+    Denoiser(predicting: .data) { x, step in
       precondition(step.level.alpha == 1, "EDM: noise levels of a process with α = 1 are needed")
       let c = process.preconditioning(at: step.level.sigma)
       return c.skip * x + c.out * network(c.input * x, everyRow(of: x, c.noise))

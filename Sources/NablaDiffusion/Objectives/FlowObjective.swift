@@ -30,6 +30,6 @@ public struct FlowObjective: DenoisingObjective {
   }
 
   public func denoiser(_ network: @escaping DenoisingNetwork) -> Denoiser {
-    Denoiser(predicting: .velocity) { x, time in network(x, everyRow(of: x, time)) }
+    Denoiser(predicting: .velocity) { x, step in network(x, everyRow(of: x, step.time)) }
   }
 }

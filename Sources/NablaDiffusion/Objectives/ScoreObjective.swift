@@ -36,7 +36,7 @@ public struct ScoreObjective: DenoisingObjective {
   }
 
   public func denoiser(_ network: @escaping DenoisingNetwork) -> Denoiser {
-    Denoiser(predicting: .score) { (x: Tensor, step: NoiseStep) in
+    Denoiser(predicting: .score) { x, step in
       (1 / step.level.sigma) * network(inputScale(step.level) * x, everyRow(of: x, networkTime(step.level)))
     }
   }

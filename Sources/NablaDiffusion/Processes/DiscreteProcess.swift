@@ -17,16 +17,20 @@ public struct DiscreteProcess: Sendable, Hashable {
     guard betas.count >= 2 else {
       throw .invalid(field: "betas", "\(betas.count) numbers; a discrete process needs 2 steps or more")
     }
-    if let wrong = betas.firstIndex(where: { !($0 > 0 && $0 < 1) }) {
+    // A last β of 1 leaves no signal at all: zero terminal SNR, written out.
+    let wrong = betas.indices.first { !(betas[$0] > 0 && (betas[$0] < 1 || betas[$0] == 1 && $0 == betas.count - 1)) }
+    if let wrong {
       throw .invalid(
-        field: "betas", "β is \(betas[wrong]) at step \(wrong) of \(betas.count); it must be between 0 and 1 "
+        field: "betas",
+        "β is \(betas[wrong]) at step \(wrong) of \(betas.count); it must be between 0 and 1 "
           + "(take more steps, or the cosine schedule)")
     }
     let cumulative = cumulativeAlphas(betas)
     alphaBars = zeroTerminalSNR ? zeroTerminalSignal(cumulative) : cumulative
     guard alphaBars.last! < 0.05 else {
       throw .invalid(
-        field: "betas", "ᾱ is still \(Float(alphaBars.last!)) after \(betas.count) steps, so sampling from pure noise "
+        field: "betas",
+        "ᾱ is still \(Float(alphaBars.last!)) after \(betas.count) steps, so sampling from pure noise "
           + "would begin where training never was: scale β by 1000/\(betas.count) if the table is for 1000 steps")
     }
   }

@@ -3,11 +3,11 @@ import NablaTensor
 /// A network, or any function, that tells the data and the noise of noisy samples apart, with what it predicts.
 ///
 /// ```swift
-/// let denoiser = Denoiser(predicting: .noise) { x, time in model(x, Tensor.full([x.shape[0]], Float(time))) }
+/// let denoiser = Denoiser(predicting: .noise) { x, step in model(x, Tensor.full([x.shape[0]], Float(step.time))) }
 /// let images = DDIM().sample(noise, denoiser, along: try process.steps(20), random: &random)
 /// ```
 public struct Denoiser {
-  /// x: [B, ...] and the step's time → the prediction, [B, ...].
+  /// x: [B, ...] and the step, with time and noise level → the prediction, [B, ...].
   public typealias Network = (_ x: Tensor, _ step: NoiseStep) -> Tensor
 
   public let prediction: Prediction
@@ -15,11 +15,6 @@ public struct Denoiser {
   public var threshold: Threshold = .none
   private let network: Network
 
-  public init(predicting prediction: Prediction, _ network: @escaping (_ x: Tensor, _ time: Double) -> Tensor) {
-    self.init(predicting: prediction) { (x: Tensor, step: NoiseStep) in network(x, step.time) }
-  }
-
-  /// A network that looks at the noise level itself.
   public init(predicting prediction: Prediction, _ network: @escaping Network) {
     self.prediction = prediction
     self.network = network
@@ -63,7 +58,7 @@ extension Denoiser {
       "guidance between predictions of \(prediction.rawValue) and of \(unconditional.prediction.rawValue)")
     if scale == 1 { return self }
     if scale == 0 { return unconditional }
-    var result = Denoiser(predicting: prediction) { (x: Tensor, step: NoiseStep) in
+    var result = Denoiser(predicting: prediction) { x, step in
       let (c, u) = (network(x, step), unconditional.network(x, step))
       return u + scale * (c - u)
     }

@@ -22,7 +22,8 @@ public struct PredictorCorrector: Sampler {
     for (i, interval) in intervals.enumerated() {
       let estimate = denoiser(x, at: interval.from)
       let isLast = i == intervals.count - 1
-      x = predictor.step(x, estimate, from: interval.from, to: interval.to.time, noise: isLast ? nil : random.normal(x.shape))
+      x = predictor.step(
+        x, estimate, from: interval.from, to: interval.to.time, noise: isLast ? nil : random.normal(x.shape))
       if !isLast {
         for _ in 0..<corrections { x = correct(x, denoiser, at: interval.to, random: &random) }
       }

@@ -37,7 +37,9 @@ extension DiscreteProcess {
       // With an offset and n = T the first would be beyond the table.
       visited = (0..<n).reversed().map { min($0 * (count / n) + offset, count - 1) }
     case .trailing:
-      visited = (0..<n).map { Int((Double(count) - Double($0) * Double(count) / Double(n)).rounded(.toNearestOrEven)) - 1 }
+      visited = (0..<n).map {
+        Int((Double(count) - Double($0) * Double(count) / Double(n)).rounded(.toNearestOrEven)) - 1
+      }
     case .linspace:
       visited = (0..<n).map {
         n == 1 ? count - 1 : Int((Double(count - 1) * Double(n - 1 - $0) / Double(n - 1)).rounded(.toNearestOrEven))
@@ -62,7 +64,8 @@ extension DiscreteProcess {
 
   private func karrasSteps(_ n: Int, final: FinalStep) throws(DiffusionError) -> [NoiseStep] {
     guard !hasZeroTerminalSNR else {
-      throw .invalid(field: "spacing", "karras needs a finite σ/α at the last step; with zero terminal SNR use trailing")
+      throw .invalid(
+        field: "spacing", "karras needs a finite σ/α at the last step; with zero terminal SNR use trailing")
     }
     let ratios = (0..<count).map { log(level(at: $0).noiseRatio) }
     return karrasSigmas(n, from: exp(ratios.last!), to: exp(ratios.first!)).map { sigma in
@@ -96,21 +99,18 @@ extension GaussianProcess {
     precondition(n >= 1, "a sampler of \(n) steps")
     let last = final == nil ? n : n - 1  // the index of cleanTime
     func along(_ i: Int) -> Double { last == 0 ? 0 : Double(i) / Double(last) }
-    func times(_ ratios: [Double]) -> [Double] {
-      // The ends exactly, whatever the inversion rounds to.
-      ratios.enumerated().map { i, ratio in
-        i == 0 ? noisyTime : i == last ? cleanTime : time(noiseRatio: ratio)
-      }
-    }
     let (noisiest, cleanest) = (level(at: noisyTime).noiseRatio, level(at: cleanTime).noiseRatio)
-    let times =
+    var times =
       switch spacing {
       case .uniform: (0...last).map { noisyTime + (cleanTime - noisyTime) * along($0) }
-      case .karras(let rho): times(karrasSigmas(last + 1, from: noisiest, to: cleanest, rho: rho))
-      case .logarithmic: times((0...last).map { noisiest * pow(cleanest / noisiest, along($0)) })
+      case .karras(let rho): karrasSigmas(last + 1, from: noisiest, to: cleanest, rho: rho).map(time(noiseRatio:))
+      case .logarithmic: (0...last).map { time(noiseRatio: noisiest * pow(cleanest / noisiest, along($0))) }
       case .shifted(let shift):
         (0...last).map { shiftedFlowTime(noisyTime + (cleanTime - noisyTime) * along($0), by: shift) }
       }
+    // The ends exactly, whatever was rounded on the way.
+    times[last] = cleanTime
+    times[0] = noisyTime
     return times.map { step(at: $0) } + (final.map { [NoiseStep(time: cleanTime, level: $0)] } ?? [])
   }
 }

@@ -17,6 +17,10 @@ public struct GzipError: Error, Equatable, CustomStringConvertible {
   /// The file the data came from, when it came from one.
   public var file: String?
 
+  public init(offset: Int, problem: Problem, file: String? = nil) {
+    (self.offset, self.problem, self.file) = (offset, problem, file)
+  }
+
   public var description: String {
     let place = file.map { "\($0): " } ?? ""
     switch problem {

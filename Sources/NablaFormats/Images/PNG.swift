@@ -77,7 +77,9 @@ public enum PNG {
       throw failure("not a PNG file")
     }
     // Length, "IHDR", width, height, bit depth.
-    guard bytes.count >= 33, bytes[12..<16].elementsEqual("IHDR".utf8) else { throw failure("the PNG file is cut short") }
+    guard bytes.count >= 33, bytes[12..<16].elementsEqual("IHDR".utf8) else {
+      throw failure("the PNG file is cut short")
+    }
     func number(_ at: Int) -> Int { Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))) }
     let (width, height) = (number(16), number(20))
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)

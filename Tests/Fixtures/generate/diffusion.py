@@ -109,10 +109,10 @@ for name, prediction in PREDICTIONS.items():
             fixture.add(f"ddpm_{name}_{spacing}_{variance}", start=start, trajectory=torch.stack(states),
                         timesteps=s.timesteps, noise=torch.stack(noises))
 
-# Learned variance, all steps of a table of 20 (scaled by 1000 / 20), 3 channels of one place.
-s = DDPMScheduler(num_train_timesteps=20, beta_schedule="linear", clip_sample=False, variance_type="learned_range")
-exact(s, betas64("linear", 20, 1000 / 20))
-s.set_timesteps(20)
+# Learned variance, all steps of a table of 50 (scaled by 1000 / 50), 3 channels of one place.
+s = DDPMScheduler(num_train_timesteps=50, beta_schedule="linear", clip_sample=False, variance_type="learned_range")
+exact(s, betas64("linear", 50, 1000 / 50))
+s.set_timesteps(50)
 x = start = fixture.normal(4, 3)
 noises, states = [], []
 for t in s.timesteps:

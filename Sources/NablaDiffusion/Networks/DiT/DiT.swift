@@ -47,7 +47,8 @@ public final class DiT: Module {
       x.rank == 4 && Array(x.shape.dropFirst()) == [c.channels, c.sampleSize, c.sampleSize],
       "DiT: images of shape \(x.shape) for \(c.channels) channels of \(c.sampleSize) × \(c.sampleSize)")
     precondition((labels == nil) == (classes == nil), "DiT: labels are \(labels == nil ? "missing" : "not known here")")
-    precondition((context == nil) == (c.contextSize == nil), "DiT: texts are \(context == nil ? "missing" : "not read here")")
+    precondition(
+      (context == nil) == (c.contextSize == nil), "DiT: texts are \(context == nil ? "missing" : "not read here")")
     var embedding = time(sinusoidalTimeEmbedding(c.timeScale * times, width: 256))
     if let classes, let labels { embedding = embedding + classes(labels) }
     embedding = embedding.silu()

@@ -37,5 +37,7 @@ final class GroupNorm: Module {
   }
 
   /// x: [B, C, ...].
-  func callAsFunction(_ x: Tensor) -> Tensor { x.groupNorm(groups: groups, weight: weight, bias: bias, epsilon: epsilon) }
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    x.groupNorm(groups: groups, weight: weight, bias: bias, epsilon: epsilon)
+  }
 }

@@ -55,7 +55,8 @@ public final class UNet: Module {
     precondition(
       x.rank == 4 && x.shape[1] == c.inputChannels && x.shape[2] % shrinking == 0 && x.shape[3] % shrinking == 0,
       "UNet: images of shape \(x.shape) for \(c.inputChannels) channels and sides that are multiples of \(shrinking)")
-    precondition((labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not known here")")
+    precondition(
+      (labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not known here")")
     var embedding = time(
       sinusoidalTimeEmbedding(
         times, width: c.blockChannels[0], cosineFirst: c.cosineFirst, frequencyShift: c.frequencyShift))

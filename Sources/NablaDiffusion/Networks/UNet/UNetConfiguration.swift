@@ -54,21 +54,26 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
       if !holds { throw .invalid(field: field, problem()) }
     }
     try check(!blockChannels.isEmpty, "block channels", "none")
-    try check(attentionLevels.count == blockChannels.count, "attention levels",
+    try check(
+      attentionLevels.count == blockChannels.count, "attention levels",
       "\(attentionLevels.count) for \(blockChannels.count) resolutions")
-    try check(inputChannels > 0 && outputChannels > 0 && layersPerBlock > 0 && classCount >= 0, "channels and layers",
+    try check(
+      inputChannels > 0 && outputChannels > 0 && layersPerBlock > 0 && classCount >= 0, "channels and layers",
       "must be positive")
+    try check(frequencyShift == 0 || frequencyShift == 1, "frequency shift", "\(frequencyShift); 0 and 1 are possible")
     try check(normGroups > 0, "norm groups", "\(normGroups); must be positive")
     for channels in blockChannels {
       try check(channels > 0 && channels % 2 == 0, "block channels", "\(channels); positive even numbers are needed")
       try check(channels % normGroups == 0, "norm groups", "\(normGroups) do not divide \(channels) channels")
       if let headSize {
-        try check(headSize > 0 && headSize <= 256 && channels % headSize == 0, "head size",
+        try check(
+          headSize > 0 && headSize <= 256 && channels % headSize == 0, "head size",
           "\(headSize) does not divide \(channels) channels, or is not in 1 ... 256")
       }
     }
     let shrinking = 1 << (blockChannels.count - 1)
-    try check(sampleSize > 0 && sampleSize % shrinking == 0, "sample size",
+    try check(
+      sampleSize > 0 && sampleSize % shrinking == 0, "sample size",
       "\(sampleSize) is not a multiple of \(shrinking), by which \(blockChannels.count) resolutions shrink it")
   }
 }
