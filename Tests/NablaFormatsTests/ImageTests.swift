@@ -60,6 +60,17 @@ import Testing
     #expect(clear.channels == .rgba && Array(clear.bytes[4...]) == [40, 50, 60, 255] && clear.bytes[3] == 0)
   }
 
+  /// A palette of 16 colors, some of them clear, compressed, filtered and interlaced, against Pillow.
+  @Test func readsWhatPillowReads() throws {
+    let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Fixtures/formats"
+    let image = try PNG.read(path: "\(folder)/icon.png")
+    let reference = try SafetensorsFile(path: "\(folder)/icon.safetensors").tensor("rgba")
+    #expect(image.channels == .rgba && [image.height, image.width, 4] == Array(reference.shape))
+    #expect(image.bytes == reference.array(of: UInt8.self))
+    let gray = try SafetensorsFile(path: "\(folder)/icon.safetensors").tensor("gray").array(of: UInt8.self)
+    for (ours, theirs) in zip(image.converted(to: .gray).bytes, gray) { #expect(abs(Int(ours) - Int(theirs)) <= 1) }
+  }
+
   @Test(arguments: Image.Channels.allCases) func writesWhatItReads(_ channels: Image.Channels) throws {
     var random = RandomSource(seed: 1)
     let bytes = (0..<17 * 9 * channels.rawValue).map { _ in UInt8.random(in: 0...255, using: &random) }

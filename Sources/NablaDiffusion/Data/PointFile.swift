@@ -21,7 +21,8 @@ public struct PointFile: Sendable {
     try self.init(parsing: text, file: path)
   }
 
-  init(parsing text: String, file: String) throws(DataError) {
+  /// Numbers of a text; `file` names it in errors.
+  public init(parsing text: String, file: String) throws(DataError) {
     var (names, numbers, columns, rows): ([String]?, [Float], Int, Int) = (nil, [], 0, 0)
     for (i, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       let fields = line.split(separator: ",", omittingEmptySubsequences: false).map(trimmed)
