@@ -37,7 +37,7 @@ bench: model ## Compare speed and memory with the Python stack (BENCH="--only NA
 
 fixtures: venv model ## Write the test fixtures anew with torch and transformers
 	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Fixtures/generate/requirements.txt
-	for script in $(filter-out %/fixture.py %/check_export.py %/check_adapter.py,$(wildcard Tests/Fixtures/generate/*.py)); do \
+	for script in $(filter-out %/fixture.py $(wildcard Tests/Fixtures/generate/check_*.py),$(wildcard Tests/Fixtures/generate/*.py)); do \
 	  "$(VENV)/bin/python" $$script || exit 1; \
 	done
 

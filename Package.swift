@@ -19,9 +19,10 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
     .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLibpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "NablaTensor", dependencies: ["CNablaKernels"]),
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
-    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib"]),
+    .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib", "CLibpng"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
     .target(name: "NablaTemplates", dependencies: ["NablaFormats"]),
     .target(
@@ -34,7 +35,8 @@ let package = Package(
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
     .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment"]),
+    .target(name: "NablaDiffusion", dependencies: ["NablaTraining"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -58,6 +60,7 @@ let package = Package(
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
+    .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

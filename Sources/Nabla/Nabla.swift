@@ -7,3 +7,4 @@
 @_exported import NablaLanguage
 @_exported import NablaRL
 @_exported import NablaAlignment
+@_exported import NablaDiffusion

@@ -57,6 +57,25 @@ import Testing
         precondition(try! JSONValue(parsing: value.serialized()) == value, "JSON does not read back")
       }),
     Target(
+      name: "PNG", seeds: [.file("formats/icon.png")], words: ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "gAMA", "iCCP"],
+      parse: { bytes in
+        _ = try bytes.withUnsafeBytes { (bytes) throws(ImageError) in try PNG.read(bytes, file: "fuzz") }
+      }),
+    Target(
+      name: "IDX", seeds: [.text("\0\0\u{8}\u{2}\0\0\0\u{2}\0\0\0\u{3}abcdef"), .text("\0\0\u{8}\u{1}\0\0\0\u{1}x")],
+      words: ["\0", "\u{8}", "\u{3}", "\u{7F}"],
+      parse: { bytes in
+        let tensor = try bytes.withUnsafeBytes { (bytes) throws(ImageError) in try IDX.read(bytes, file: "fuzz") }
+        precondition(tensor.count <= bytes.count)
+      }),
+    Target(
+      name: "CSV points", seeds: [.text("x,y\n1,-2.5e3\n\"3\",4\r\n\n5,6")],
+      words: [",", "\n", "\"", "nan", "inf", "1e999", "0x1p4", "-", "\u{FEFF}"],
+      parse: { bytes in
+        let points = try PointFile(parsing: String(decoding: bytes, as: UTF8.self), file: "fuzz").points
+        precondition(points.array().allSatisfy(\.isFinite))
+      }),
+    Target(
       name: "tokenizer", seeds: [.file("text/transformers/tokenizer.json")],
       words: ["\"", "{", "}", "[", "]", "null", "-1", "99999999999", "BPE", "Unigram", "WordPiece", "Metaspace"],
       parse: loadTokenizer),

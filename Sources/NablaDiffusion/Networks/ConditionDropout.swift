@@ -1,0 +1,13 @@
+import NablaTensor
+
+/// Labels of which some are replaced by "no label", so that one network learns to do with and without: what
+/// classifier-free guidance needs (Ho & Salimans 2022, algorithm 1).
+///
+/// - Parameters:
+///   - labels: [B] int32.
+///   - none: the number that means "no label".
+public func droppingConditions(
+  _ labels: Tensor, probability: Double = 0.1, none: Int, random: inout RandomSource
+) -> Tensor {
+  Tensor(labels.array(of: Int32.self).map { random.uniform() < probability ? Int32(none) : $0 }, labels.shape)
+}

@@ -1,0 +1,94 @@
+import NablaNN
+import NablaTensor
+
+/// One resolution on the way down: residual blocks, each perhaps with attention, then half the size.
+final class UNetDownBlock: Module {
+  let resnets: [ResnetBlock]
+  let attentions: [SpatialAttention]
+  @Named("downsamplers") var downsamplers: [Resampler]
+
+  init(
+    _ inputs: Int, _ outputs: Int, attends: Bool, shrinks: Bool, _ c: UNetConfiguration, random: inout RandomSource
+  ) {
+    var (resnets, attentions) = ([ResnetBlock](), [SpatialAttention]())
+    for i in 0..<c.layersPerBlock {
+      resnets.append(ResnetBlock(i == 0 ? inputs : outputs, outputs, c, random: &random))
+      if attends { attentions.append(SpatialAttention(outputs, c, random: &random)) }
+    }
+    (self.resnets, self.attentions) = (resnets, attentions)
+    super.init()
+    downsamplers = shrinks ? [Resampler(outputs, stride: 2, random: &random)] : []
+  }
+
+  /// All that the way up will want to see, the last of it being the result.
+  func callAsFunction(_ x: Tensor, _ embedding: Tensor) -> [Tensor] {
+    var (x, states) = (x, [Tensor]())
+    for (i, resnet) in resnets.enumerated() {
+      x = resnet(x, embedding)
+      if !attentions.isEmpty { x = attentions[i](x) }
+      states.append(x)
+    }
+    if let shrink = downsamplers.first { states.append(shrink.conv(x)) }
+    return states
+  }
+}
+
+/// The lowest resolution: attention between two residual blocks.
+final class UNetMiddleBlock: Module {
+  let attentions: [SpatialAttention]
+  let resnets: [ResnetBlock]
+
+  init(_ channels: Int, _ c: UNetConfiguration, random: inout RandomSource) {
+    attentions = c.middleAttention ? [SpatialAttention(channels, c, random: &random)] : []
+    let first = ResnetBlock(channels, channels, c, random: &random)
+    resnets = [first, ResnetBlock(channels, channels, c, random: &random)]
+  }
+
+  func callAsFunction(_ x: Tensor, _ embedding: Tensor) -> Tensor {
+    let x = resnets[0](x, embedding)
+    return resnets[1](attentions.first?(x) ?? x, embedding)
+  }
+}
+
+/// One resolution on the way up: residual blocks that also see what the way down left, then twice the size.
+final class UNetUpBlock: Module {
+  let resnets: [ResnetBlock]
+  let attentions: [SpatialAttention]
+  @Named("upsamplers") var upsamplers: [Resampler]
+
+  /// - Parameters:
+  ///   - skips: the channels of what each block sees beside the block before it.
+  init(
+    _ inputs: Int, _ outputs: Int, skips: [Int], attends: Bool, grows: Bool, _ c: UNetConfiguration,
+    random: inout RandomSource
+  ) {
+    var (resnets, attentions) = ([ResnetBlock](), [SpatialAttention]())
+    for (i, skip) in skips.enumerated() {
+      resnets.append(ResnetBlock((i == 0 ? inputs : outputs) + skip, outputs, c, random: &random))
+      if attends { attentions.append(SpatialAttention(outputs, c, random: &random)) }
+    }
+    (self.resnets, self.attentions) = (resnets, attentions)
+    super.init()
+    upsamplers = grows ? [Resampler(outputs, stride: 1, random: &random)] : []
+  }
+
+  /// Takes what it sees off the end of `states`.
+  func callAsFunction(_ x: Tensor, _ states: inout [Tensor], _ embedding: Tensor) -> Tensor {
+    var x = x
+    for (i, resnet) in resnets.enumerated() {
+      x = resnet(Tensor.concatenate([x, states.removeLast()], axis: 1), embedding)
+      if !attentions.isEmpty { x = attentions[i](x) }
+    }
+    if let grow = upsamplers.first { x = grow.conv(x.upsampledNearest(2)) }
+    return x
+  }
+}
+
+/// The convolution of a change of size.
+final class Resampler: Module {
+  let conv: Conv2d
+
+  init(_ channels: Int, stride: Int, random: inout RandomSource) {
+    conv = Conv2d(channels, channels, kernel: 3, stride: stride, random: &random)
+  }
+}
