@@ -31,7 +31,8 @@ let package = Package(
       ]),
     .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL"]),
+    .target(name: "NablaScaling", dependencies: ["NablaLanguage"]),
+    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaScaling"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -52,6 +53,7 @@ let package = Package(
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
+    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla"]),
   ],

@@ -5,3 +5,4 @@
 @_exported import NablaText
 @_exported import NablaLanguage
 @_exported import NablaRL
+@_exported import NablaScaling
