@@ -19,6 +19,7 @@ struct NablaCommand: ParsableCommand {
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
+      CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])
 

@@ -88,13 +88,18 @@ import Testing
     let losses = [1.0, 2, 4, 8, 16, 64, 256].map(loss)
     #expect(zip(losses, losses.dropFirst()).allSatisfy { $0 > $1 })
     // D' = U (1 + R* (1 - e^(-R/R*))): 4 epochs are worth 3.73 times the text, infinitely many 16.4 times.
-    #expect(abs(DataConstrained.effective(4, unique: 1, decay: 15.3878) - 3.7297) < 1e-3)
+    #expect(abs(DataConstrained.effective(4, unique: 1, decay: 15.3878) - 3.7257) < 1e-3)
     #expect(abs(DataConstrained.effective(1e9, unique: 1, decay: 15.3878) - 16.3878) < 1e-9)
-    // With ample text the optimum is that of the base law; with little it is larger, and repeats.
+    // With ample text the optimum is that of the base law; with little the text is repeated, and rather that than a
+    // larger model: excess parameters lose their worth sooner (the paper's figure 1).
     let free = law.optimalAllocation(compute: 1e20, uniqueTokens: 1e15)
     #expect(abs(free.parameters / law.base.optimalAllocation(compute: 1e20).parameters - 1) < 1e-3)
     let scarce = law.optimalAllocation(compute: 1e20, uniqueTokens: 1e9)
-    #expect(scarce.tokens > 3e9 && scarce.parameters > free.parameters && abs(scarce.compute / 1e20 - 1) < 1e-9)
+    #expect(scarce.tokens > 3e9 && scarce.parameters < free.parameters && abs(scarce.compute / 1e20 - 1) < 1e-9)
+    let searched = (-400...400).map { scarce.parameters * pow(1.01, Double($0)) }
+      .min { at($0) < at($1) }
+    func at(_ size: Double) -> Double { law.loss(parameters: size, tokens: 1e20 / (6 * size), uniqueTokens: 1e9) }
+    #expect(abs(searched! / scarce.parameters - 1) < 0.011)
   }
 
   @Test func goldenSection() {

@@ -69,7 +69,7 @@ public struct TransformerShape: Sendable, Hashable {
         let layers = (parameters - Double(shape.embeddingCount)) / Double(shape.layerParameterCount)
         guard layers > 0.5, layers < 1_000 else { continue }
         shape.layerCount = max(1, Int(layers.rounded()))
-        let miss = log(Double(shape.parameterCount) / parameters) / 0.02
+        let miss = log(Double(shape.parameterCount) / parameters) / 0.01
         let ratio = log(Double(width) / Double(shape.layerCount) / 100) / 0.5
         let cost = miss * miss + ratio * ratio
         if cost < best?.cost ?? .infinity { best = (shape, cost) }

@@ -38,7 +38,7 @@ extension ScalingReport {
         <p>Could these runs come from published constants? The likelihood-ratio statistic is about χ² with five degrees
         of freedom. Constants of another text or tokenizer are of course rejected.</p>
         \(table(["law", "χ²", "chance", "mean deviation of the loss"], comparisons))
-        <div class="charts">\(residualFigure(fit))</div>
+        <div style="margin-top: 1rem">\(residualFigure(fit))</div>
         """)
   }
 

@@ -29,15 +29,18 @@ extension ScalingReport {
       ]
     }
     return ReportSection(
-      id: "kaplan", title: "Kaplan against Chinchilla",
+      id: "sizes", title: "How large a model: Kaplan against Chinchilla",
       html: """
         <p>Kaplan et al. concluded that a larger budget should go into a larger model (N ∝ C<sup>0.73</sup>), Hoffmann et
         al. that it should go into model and text alike (N ∝ C<sup>0.5</sup>). Porian et al. (2024) reproduced the first
         and turned it into the second, step by step.</p>
-        <div class="charts">\(figure(
+        <div class="charts">
+        \(law.chinchilla.map(contourFigure) ?? "")
+        \(figure(
           "The best size by law", plot.svg(id: "kaplan", label: "Best size over compute", lines + models),
-          caption: "Rings: published models. GPT-3 and Gopher follow the first law, models since 2022 lie below both.",
-          key: laws.map { ($0.2, $0.0) }))</div>
+          caption: "Rings: published models. Those up to PaLM lie between the first law and the others.",
+          key: laws.map { ($0.2, $0.0) }))
+        </div>
         \(table(["step of Porian et al. (RefinedWeb)", "a in N ∝ C^a", "95 % interval", "N for Chinchilla's budget"], ladder))
         <p class="note">Pearce and Song (2024) explain most of the difference by counting: Kaplan et al. leave out the
         embeddings, N with them is about N + 47,491 N<sup>1/3</sup>, and at their small sizes that bends the line.</p>

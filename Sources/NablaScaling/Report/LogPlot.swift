@@ -33,7 +33,7 @@ struct LogPlot {
     }
   }
 
-  static let (left, right, top, bottom) = (46.0, 392.0, 10.0, 236.0)
+  static let (left, right, top, bottom) = (60.0, 384.0, 10.0, 236.0)
 
   func place(_ px: Double, _ py: Double) -> (x: Double, y: Double) {
     let share = { (value: Double, axis: Axis) in (log(value) - log(axis.low)) / (log(axis.high) - log(axis.low)) }
@@ -122,19 +122,28 @@ func powerOfTen(_ value: Double) -> String {
   var exponent = Int(floor(log10(value)))
   var mantissa = value / pow(10, Double(exponent))
   if mantissa > 9.995 { (mantissa, exponent) = (1, exponent + 1) }
-  let digits = String(exponent).map { $0 == "-" ? "⁻" : Array("⁰¹²³⁴⁵⁶⁷⁸⁹")[$0.wholeNumberValue!] }
+  let raised = Array("⁰¹²³⁴⁵⁶⁷⁸⁹")
+  let digits = String(exponent).map { $0.wholeNumberValue.map { raised[$0] } ?? "⁻" }
   return (abs(mantissa - 1) < 0.005 ? "10" : "\(significant(mantissa, digits: 3))·10") + String(digits)
 }
 
 /// 1.3e9 as 1.3B.
 func countLabel(_ value: Double) -> String {
-  value >= 999.5e12 ? powerOfTen(value) : scaled(value, ["", "K", "M", "B", "T"])
+  if value >= 999.5e12 { return powerOfTen(value) }
+  let text = scaled(value, ["", "K", "M", "B", "T"])
+  guard let suffix = text.last, text.contains(".") else { return text }
+  var digits = text[...]
+  let hasSuffix = suffix.isLetter
+  if hasSuffix { digits.removeLast() }
+  while digits.last == "0" { digits.removeLast() }
+  if digits.last == "." { digits.removeLast() }
+  return digits + (hasSuffix ? String(suffix) : "")
 }
 
 func figure(_ title: String, _ drawing: String, caption: String, key: [(color: String, text: String)] = []) -> String {
   let items = key.map { "<span><i style=\"background: var(--\($0.color))\"></i>\(escapedHTML($0.text))</span>" }
   return """
-    <figure class="card"><header><h3>\(escapedHTML(title))</h3></header>
+    <figure class="card" style="max-width: 46rem"><header><h3>\(escapedHTML(title))</h3></header>
     \(items.isEmpty ? "" : "<div class=\"key\">\(items.joined())</div>")
     \(drawing)
     <figcaption>\(escapedHTML(caption))</figcaption></figure>
@@ -143,7 +152,11 @@ func figure(_ title: String, _ drawing: String, caption: String, key: [(color: S
 
 /// A table; the cells are text.
 func table(_ head: [String], _ rows: [[String]]) -> String {
-  let cells = { (row: [String], tag: String) in row.map { "<\(tag)>\(escapedHTML($0))</\(tag)>" }.joined() }
+  // Numbers stay in one piece; a narrow page scrolls the table instead.
+  let cell = { (text: String, tag: String) in
+    "<\(tag)\(text.count < 24 ? " style=\"white-space: nowrap\"" : "")>\(escapedHTML(text))</\(tag)>"
+  }
+  let cells = { (row: [String], tag: String) in row.map { cell($0, tag) }.joined() }
   return """
     <div class="card wide"><table class="results"><thead><tr>\(cells(head, "th"))</tr></thead>
     <tbody>\(rows.map { "<tr>\(cells($0, "td"))</tr>" }.joined(separator: "\n"))</tbody></table></div>

@@ -44,7 +44,7 @@ extension ScalingReport {
     guard let fit else {
       return ReportSection(
         id: "loss", title: "Loss against compute",
-        html: "<div class=\"charts\">\(figure("Loss and its envelope", drawing, caption: caption))</div>")
+        html: figure("Loss and its envelope", drawing, caption: caption))
     }
     let without = fit.leavingOneOut()
     let data = LeaveOneOut(
@@ -55,7 +55,10 @@ extension ScalingReport {
       id: "loss", title: "Loss against compute",
       html: """
         <p class="scripted">Click on a run to leave it out: the blue line is then the fit without it.</p>
-        <div class="charts">\(figure("Loss and its envelope", drawing, caption: caption))</div>
+        <div class="charts">
+        \(figure("Loss and its envelope", drawing, caption: caption))
+        \(isoFLOPFigure(law, fit))
+        </div>
         <p class="readout" id="without" aria-live="polite"></p>
         \(try jsonIsland(id: "loss-data", data))
         """,

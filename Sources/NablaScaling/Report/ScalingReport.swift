@@ -29,12 +29,12 @@ public struct ScalingReport: Sendable {
     var sections = [summary]
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))
-      if let fit { sections.append(isoFLOPSection(chinchilla, fit)) }
-      sections.append(contourSection(chinchilla))
+      sections.append(kaplanSection)
       if let fit { sections.append(fitSection(fit)) }
       sections.append(overTrainingSection(chinchilla))
     }
-    return sections + [kaplanSection, modelsSection]
+    if law.chinchilla == nil { sections.append(kaplanSection) }
+    return sections + [modelsSection]
   }
 
   // MARK: What the sections share

@@ -48,7 +48,7 @@ package struct ReportSection {
   /// Whether the script needs Chart.js.
   package var needsCharts: Bool
 
-  package init(id: String, title: String?, html: String, script: String = "", needsCharts: Bool = false) {
+  package init(id: String, title: String? = nil, html: String, script: String = "", needsCharts: Bool = false) {
     self.id = id
     self.title = title
     self.html = html

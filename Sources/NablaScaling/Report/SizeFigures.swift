@@ -3,7 +3,7 @@ import NablaTraining
 
 extension ScalingReport {
   /// The loss over compute and size as contours, with the path of the best sizes.
-  func contourSection(_ law: Chinchilla) -> ReportSection {
+  func contourFigure(_ law: Chinchilla) -> String {
     let models = PublishedModel.all
     let high = max(computeRange.upperBound, 1e26)
     let budgets = computeRange.lowerBound...high
@@ -37,45 +37,48 @@ extension ScalingReport {
           + "\(countLabel(model.allocation.tokens)) tokens; \(model.source)", isHollow: true)
     }
     // Level names at the right places: where the contour crosses the optimal path.
-    let labels = levels.compactMap { level -> String? in
-      guard let compute = law.compute(optimalLoss: level), budgets.contains(compute) else { return nil }
+    let labels = levels.enumerated().filter { $0.offset % 2 == 0 }.map(\.element).compactMap { level -> String? in
+      guard let compute = law.compute(optimalLoss: level), (budgets.lowerBound...high / 30).contains(compute) else { return nil }
       return plot.text(
         compute, law.optimalAllocation(compute: compute).parameters, significant(level, digits: 3), dx: 3, dy: 11)
     }
-    let named = ["GPT-3", "Chinchilla", "PaLM", "LLaMA 7B", "Llama 3.1 8B", "Llama 3.1 405B"]
-    let names = models.filter { named.contains($0.name) }.map { model in
-      let isLeft = model.allocation.compute > high / 100
-      return plot.text(
-        model.allocation.compute, model.allocation.parameters, model.name, dx: isLeft ? -5 : 5,
-        dy: -4, anchor: isLeft ? "end" : "start")
+    // Where a name has room beside its ring.
+    let places: [String: (dx: Double, dy: Double, anchor: String)] = [
+      "GPT-3": (-5, -3, "end"), "Chinchilla": (6, 10, "start"), "PaLM": (-5, -3, "end"), "LLaMA 7B": (-2, 13, "middle"),
+      "Llama 3.1 8B": (2, 13, "middle"), "Llama 3.1 405B": (-6, 4, "end"),
+    ]
+    let names = models.compactMap { model in
+      places[model.name].map { place in
+        plot.text(
+          model.allocation.compute, model.allocation.parameters, model.name, dx: place.dx, dy: place.dy,
+          anchor: place.anchor)
+      }
     }
-    return ReportSection(
-      id: "contours", title: "Size, compute and loss",
-      html: """
-        <div class="charts">\(figure(
-          "Contours of the loss", plot.svg(id: "contours", label: "Contours of the loss", inside, above: labels + names),
-          caption: """
-            Grey: sizes and budgets of equal loss. Blue: the best size for each budget, where a contour reaches \
-            furthest left. Rings: published models; those below the line are smaller and trained for longer than the \
-            law says, which is cheaper to serve.
-            """,
-          key: [("accent", "best size"), ("third", "published models")] + (points.isEmpty ? [] : [("second", "runs")])))</div>
-        """)
+    let caption = """
+      Grey: sizes and budgets of equal loss. Blue: the best size for each budget, where a contour reaches furthest left. \
+      Rings: published models; those below the line are smaller and trained for longer than the law says, which is \
+      cheaper to serve.
+      """
+    return figure(
+      "Contours of the loss", plot.svg(id: "contours", label: "Contours of the loss", inside, above: labels + names),
+      caption: caption,
+      key: [("accent", "best size"), ("third", "published models")] + (points.isEmpty ? [] : [("second", "runs")]))
   }
 
   /// Loss over size at each budget of the runs.
-  func isoFLOPSection(_ law: Chinchilla, _ fit: ChinchillaFit) -> ReportSection {
+  func isoFLOPFigure(_ law: Chinchilla, _ fit: ChinchillaFit) -> String {
     let isoFLOP = try? IsoFLOPFit(fit.points)
-    // A page can show some; those with most runs tell most.
-    let curves = (isoFLOP?.curves ?? []).sorted { $0.points.count > $1.points.count }.prefix(8)
-      .sorted { $0.compute < $1.compute }
-    guard let isoFLOP, !curves.isEmpty else {
-      return ReportSection(
-        id: "isoflop", title: "IsoFLOP curves",
-        html: "<p>These runs hold no budget that four sizes were trained with, so there are no IsoFLOP curves.</p>")
+    // A page can show some: those with most runs, apart from each other.
+    var curves: [IsoFLOPFit.Curve] = []
+    for curve in (isoFLOP?.curves ?? []).sorted(by: { $0.points.count > $1.points.count }) where curves.count < 6 {
+      if curves.allSatisfy({ abs(log(curve.compute / $0.compute)) > log(1.8) }) { curves.append(curve) }
     }
+    guard let isoFLOP, !curves.isEmpty else {
+      return "<p>No budgets were trained with four sizes each, so there are no IsoFLOP curves.</p>"
+    }
+    curves.sort { $0.compute < $1.compute }
     let runs = curves.flatMap(\.points)
-    let (low, high) = (runs.map(\.parameters).min()! / 1.3, runs.map(\.parameters).max()! * 1.3)
+    let (low, high) = (runs.map(\.parameters).min()! / 1.3, runs.map(\.parameters).max()! * 2.5)
     let losses = runs.map(\.loss)
     let plot = LogPlot(
       x: .powers("parameters N", low...high, label: countLabel),
@@ -100,17 +103,16 @@ extension ScalingReport {
             title: "\(powerOfTen(curve.compute)) FLOP: lowest at \(countLabel(best)) parameters", isHollow: true))
       }
       labels.append(
-        plot.text(sizes.max()!, curve.loss(parameters: sizes.max()!), powerOfTen(curve.compute), dx: -2, dy: -5, anchor: "end"))
+        plot.text(sizes.max()!, curve.loss(parameters: sizes.max()!), powerOfTen(curve.compute), dx: 5))
     }
     let exponent = significant(isoFLOP.parameters.exponent, digits: 3)
-    return ReportSection(
-      id: "isoflop", title: "IsoFLOP curves",
-      html: """
-        <p>Over \(isoFLOP.curves.filter(\.isBracketed).count) budgets the lowest points of the parabolas grow as
-        C<sup>\(exponent)</sup>; the parametric law says C<sup>\(significant(law.parameterExponent, digits: 3))</sup>.</p>
-        <div class="charts">\(figure(
-          "Loss over size at fixed compute", plot.svg(id: "isoflop", label: "IsoFLOP curves", inside, above: labels),
-          caption: "Lines: a parabola through the runs of one budget, its lowest point as a ring. Dashed: the law."))</div>
-        """)
+    let caption = """
+      Lines: a parabola through the runs of one budget, in FLOP; its lowest point is a ring. Dashed: the law. Over \
+      \(isoFLOP.curves.filter(\.isBracketed).count) budgets the lowest points grow as C^\(exponent); the law says \
+      C^\(significant(law.parameterExponent, digits: 3)).
+      """
+    return figure(
+      "Loss over size at fixed compute", plot.svg(id: "isoflop", label: "IsoFLOP curves", inside, above: labels),
+      caption: caption)
   }
 }
