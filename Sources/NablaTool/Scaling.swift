@@ -72,6 +72,10 @@ func compact(_ value: Double, digits: Int = 3) -> String {
   var (mantissa, exponent) = (value, 0)
   while mantissa.magnitude >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
   while mantissa.magnitude < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+  // Rounding can carry: 9.9999 is 10.00.
+  if significant(mantissa.magnitude, digits: digits).hasPrefix("10") {
+    (mantissa, exponent) = (mantissa / 10, exponent + 1)
+  }
   return "\(significant(mantissa, digits: digits))e\(exponent)"
 }
 

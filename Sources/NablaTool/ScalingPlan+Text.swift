@@ -5,11 +5,18 @@ extension TrainingPlan {
     let s = shape
     var rows = [
       ["law", request.law.title],
-      ["training compute", "\(compact(allocation.compute)) FLOP (\(compact(Compute.petaflopDays(flop: allocation.compute))) PF-days)"],
+      [
+        "training compute",
+        "\(compact(allocation.compute)) FLOP (\(compact(Compute.petaflopDays(flop: allocation.compute))) PF-days)",
+      ],
       ["parameters N", counted(allocation.parameters) + interval(parametersInterval, counted)],
       ["tokens D", counted(allocation.tokens) + interval(tokensInterval, counted)],
       ["tokens a parameter", significant(allocation.tokensPerParameter, digits: 3)],
-      ["loss", significant(loss, digits: 4) + interval(lossInterval) { significant($0, digits: 4) } + " nats a token of the law's own text"],
+      [
+        "loss",
+        significant(loss, digits: 4) + interval(lossInterval) { significant($0, digits: 4) }
+          + " nats a token of the law's own text",
+      ],
     ]
     if let seconds, let hardware = request.hardware {
       rows.append([
@@ -31,7 +38,8 @@ extension TrainingPlan {
     text += columns(
       rules.map { rule in
         [
-          rule.source, rule.learningRate.map { compact($0) } ?? "", rule.batchTokens.map { counted($0) + " tokens" } ?? "",
+          rule.source, rule.learningRate.map { compact($0) } ?? "",
+          rule.batchTokens.map { counted($0) + " tokens" } ?? "",
         ]
       })
     text += "\nTraining FLOP\n"
@@ -86,7 +94,8 @@ extension TrainingPlan {
     for count in [s.headCount, 8, 1] where s.headCount % count == 0 && !heads.contains(count) { heads.append(count) }
     rows += heads.map { ["cache, \($0) key/value heads", "\(bytes(s.cacheBytes(keyValueHeads: $0))) a sequence"] }
     var text =
-      "\nMemory, 16-bit training with AdamW, \(request.microBatch) sequence(s) of \(grouped(s.context)) tokens\n" + lines(rows)
+      "\nMemory, 16-bit training with AdamW, \(request.microBatch) sequence(s) of \(grouped(s.context)) tokens\n"
+      + lines(rows)
     if let hardware = request.hardware, let each = hardware.memory {
       let needed = m.state / Double(hardware.count) + m.activationsSelective
       let verdict = needed <= each ? "fits" : "does not fit"
@@ -129,7 +138,8 @@ extension TrainingPlan {
     let split = { (a: Allocation) -> JSONValue in ["N": .number(a.parameters), "D": .number(a.tokens)] }
     let s = shape
     var object = JSONObject([
-      ("law", .string(request.law.name)), ("compute", .number(allocation.compute)), ("N", .number(allocation.parameters)),
+      ("law", .string(request.law.name)), ("compute", .number(allocation.compute)),
+      ("N", .number(allocation.parameters)),
       ("D", .number(allocation.tokens)), ("loss", .number(loss)), ("loss_interval", lossInterval?.json ?? .null),
       ("N_interval", parametersInterval?.json ?? .null), ("D_interval", tokensInterval?.json ?? .null),
       ("extrapolation", extrapolation.map { .number($0) } ?? .null),
@@ -141,9 +151,12 @@ extension TrainingPlan {
       "context": .integer(s.context), "tied": .bool(s.tieEmbeddings), "parameters": .integer(s.parameterCount),
       "non_embedding_parameters": .integer(s.nonEmbeddingCount),
     ]
-    object["flops"] = ["6ND": .number(flops.sixND), "palm": .number(flops.palm), "chinchilla": .number(flops.chinchilla)]
+    object["flops"] = [
+      "6ND": .number(flops.sixND), "palm": .number(flops.palm), "chinchilla": .number(flops.chinchilla),
+    ]
     object["memory"] = [
-      "weights": .number(memory.weights), "gradients": .number(memory.gradients), "optimizer": .number(memory.optimizer),
+      "weights": .number(memory.weights), "gradients": .number(memory.gradients),
+      "optimizer": .number(memory.optimizer),
       "activations": .number(memory.activations), "activations_selective": .number(memory.activationsSelective),
       "activations_full": .number(memory.activationsFull), "cache_per_sequence": .number(s.cacheBytes()),
     ]

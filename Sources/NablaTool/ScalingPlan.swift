@@ -28,7 +28,8 @@ struct ScalingPlan: ParsableCommand {
   @Option(help: ArgumentHelp("Parameters of the model.", valueName: "n")) var parameters: Quantity?
   @Option(help: ArgumentHelp("Training tokens.", valueName: "n")) var tokens: Quantity?
   @Option(
-    help: ArgumentHelp("Share of the hardware's rate that a training gets (Llama 3 reports 0.38 to 0.43).", valueName: "share"))
+    help: ArgumentHelp(
+      "Share of the hardware's rate that a training gets (Llama 3 reports 0.38 to 0.43).", valueName: "share"))
   var utilization = 0.4
   @Option(help: ArgumentHelp("Tokens of the vocabulary.", valueName: "n")) var vocabulary = 50_304
   @Option(help: ArgumentHelp("Tokens of a sequence.", valueName: "n")) var context = 2_048
@@ -81,9 +82,11 @@ struct ScalingPlan: ParsableCommand {
     }
     try show(json ? plan.json.serialized() + "\n" : plan.text)
     if let factor = plan.extrapolation, factor > 100 {
-      let interval = plan.lossInterval.map { "; its 95 % interval is \(ranged($0) { significant($0, digits: 4) })" } ?? ""
+      let isSmall = plan.allocation.compute < named.largestCompute ?? 0
+      let interval = plan.lossInterval.map { ranged($0) { significant($0, digits: 4) } }
       note(
-        "warning: this is \(counted(factor.rounded())) times beyond the largest run behind the law\(interval); "
+        "warning: this is \(counted(factor.rounded())) times beyond the \(isSmall ? "smallest" : "largest") run behind the "
+          + "law\(interval.map { "; the 95 % interval of the loss is \($0)" } ?? ""); "
           + "such an extrapolation has not been checked")
     }
   }

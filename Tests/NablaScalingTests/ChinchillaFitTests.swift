@@ -133,7 +133,8 @@ import Testing
   @Test func holdOutPredictsTheLargestRuns() throws {
     let points = syntheticPoints(.besiroglu, noise: 0.003)
     let holdOut = try HoldOut(points, leavingOut: 8, from: StartGrid(.hoffmann), samples: 300)
-    #expect(holdOut.predictions.count == 8 && holdOut.predictions.allSatisfy { $0.point.compute > holdOut.largestCompute })
+    #expect(
+      holdOut.predictions.count == 8 && holdOut.predictions.allSatisfy { $0.point.compute > holdOut.largestCompute })
     #expect(holdOut.meanAbsoluteError < 0.01)
     #expect(holdOut.predictions.count { $0.isInside } >= 6)
   }

@@ -8,7 +8,9 @@ import Testing
   private func searched(_ law: some ScalingLaw, compute: Double) -> Double {
     let start = law.optimalAllocation(compute: compute).parameters
     let sizes = (-3_000...3_000).map { start * pow(1.0001, Double($0)) }
-    return sizes.min { law.loss(parameters: $0, tokens: compute / 6 / $0) < law.loss(parameters: $1, tokens: compute / 6 / $1) }!
+    return sizes.min {
+      law.loss(parameters: $0, tokens: compute / 6 / $0) < law.loss(parameters: $1, tokens: compute / 6 / $1)
+    }!
   }
 
   @Test(arguments: [Chinchilla.hoffmann, .hoffmannRounded, .besiroglu], [1e18, 1e21, 5.76e23])

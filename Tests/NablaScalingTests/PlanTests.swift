@@ -70,7 +70,8 @@ import Testing
       vocabularySize: 51_200, context: 2_048, width: 12_288, layerCount: 96, headCount: 96, tieEmbeddings: true)
     let memory = TrainingMemory(shape, sequences: 1)
     let sbh = 2_048.0 * 12_288 * 96
-    #expect(memory.activations == 114 * sbh && memory.activationsSelective == 34 * sbh && memory.activationsFull == 2 * sbh)
+    #expect(
+      memory.activations == 114 * sbh && memory.activationsSelective == 34 * sbh && memory.activationsFull == 2 * sbh)
     #expect(memory.state == 16 * Double(shape.parameterCount))
   }
 

@@ -31,12 +31,15 @@ import Testing
 
   @Test func errorsNameFileAndLine() throws {
     let header = "N,D,loss\n1e8,1e9,3.5\n"
-    #expect(error(header + "1e8,1e9,abc") == PointError(.notANumber(column: "loss", text: "abc"), file: "runs.csv", line: 3))
+    #expect(
+      error(header + "1e8,1e9,abc") == PointError(.notANumber(column: "loss", text: "abc"), file: "runs.csv", line: 3))
     #expect(error(header + "\n1e8,0,3") == PointError(.notPositive(column: "D", value: 0), file: "runs.csv", line: 4))
     #expect(error(header + "-1,1e9,3") == PointError(.notPositive(column: "N", value: -1), file: "runs.csv", line: 3))
-    #expect(error(header + "1e8,inf,3") == PointError(.notPositive(column: "D", value: .infinity), file: "runs.csv", line: 3))
+    #expect(
+      error(header + "1e8,inf,3") == PointError(.notPositive(column: "D", value: .infinity), file: "runs.csv", line: 3))
     #expect(error(header + "1e8,1e9") == PointError(.fieldCount(found: 2, expected: 3), file: "runs.csv", line: 3))
-    #expect(error("N,loss\n1,2") == PointError(.missingColumn("D or C", found: ["N", "loss"]), file: "runs.csv", line: 1))
+    #expect(
+      error("N,loss\n1,2") == PointError(.missingColumn("D or C", found: ["N", "loss"]), file: "runs.csv", line: 1))
     #expect(error("N,D\n1,2") == PointError(.missingColumn("loss", found: ["N", "D"]), file: "runs.csv", line: 1))
     #expect(error("N,n,D,loss\n1,2,3,4") == PointError(.duplicateColumn("N"), file: "runs.csv", line: 1))
     #expect(error("N,D,loss\n1e8,\"1e9,3") == PointError(.unfinishedQuote, file: "runs.csv", line: 2))
@@ -63,11 +66,13 @@ import Testing
     let path = NSTemporaryDirectory() + "law-\(UUID().uuidString).json"
     defer { try? FileManager.default.removeItem(atPath: path) }
     let law = NamedLaw(
-      name: "x", title: "my runs", form: .chinchilla(.besiroglu), largestCompute: 1e19, samples: [.hoffmann])
+      name: "x", title: "my runs", form: .chinchilla(.besiroglu), largestCompute: 1e19, smallestCompute: 1e17,
+      samples: [.hoffmann])
     try law.json()!.serialized().write(toFile: path, atomically: true, encoding: .utf8)
     let read = try NamedLaw(contentsOfFile: path)
     #expect(read.chinchilla == .besiroglu && read.samples == [.hoffmann] && read.largestCompute == 1e19)
-    #expect(read.extrapolation(to: 1e21) == 100)
+    #expect(
+      read.extrapolation(to: 1e21) == 100 && read.extrapolation(to: 1e18) == 1 && read.extrapolation(to: 1e15) == 100)
     for (text, problem) in [
       ("{}", "'form'"), (#"{"form": "chinchilla", "E": 1}"#, "'A'"), (#"{"form": "chinchilla", "E": -1}"#, "'E'"),
     ] {

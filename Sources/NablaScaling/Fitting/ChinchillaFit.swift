@@ -38,7 +38,7 @@ public struct ChinchillaFit: Sendable {
     // The grid finds the valleys; the best of them are then followed to the bottom.
     var search = LBFGS()
     search.gradientTolerance = 1e-7
-    search.relativeTolerance = 1e-8
+    search.relativeTolerance = 1e-6
     search.maximumIterations = 200
     let minima = parallelMap(coordinates) { search.minimize(from: $0, function.callAsFunction) }
     let best = minima.indices.sorted { minima[$0].value < minima[$1].value }.prefix(8)
@@ -56,7 +56,9 @@ public struct ChinchillaFit: Sendable {
   }
 
   /// ln L of each point less that of the law.
-  public var residuals: [Double] { points.map { log($0.loss / law.loss(parameters: $0.parameters, tokens: $0.tokens)) } }
+  public var residuals: [Double] {
+    points.map { log($0.loss / law.loss(parameters: $0.parameters, tokens: $0.tokens)) }
+  }
 
   /// How many starts came within a thousandth of the best objective.
   public var startsAtBest: Int { starts.count { $0.objective <= objective * 1.001 + 1e-12 } }

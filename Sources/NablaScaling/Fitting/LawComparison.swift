@@ -38,7 +38,9 @@ extension ChinchillaFit {
     func negative(_ logScale: Double) -> Double {
       let s = exp(logScale)
       // ∫ exp(-Huber(r)/s) dr: a Gaussian middle and exponential sides.
-      let z = (2 * Double.pi * s).squareRoot() * erf(delta / (2 * s).squareRoot()) + 2 * s / delta * exp(-delta * delta / (2 * s))
+      let z =
+        (2 * Double.pi * s).squareRoot() * erf(delta / (2 * s).squareRoot()) + 2 * s / delta
+        * exp(-delta * delta / (2 * s))
       return sum / s + Double(count) * log(z)
     }
     return -negative(goldenSectionMinimum(in: log(1e-30)...log(1e3), negative))

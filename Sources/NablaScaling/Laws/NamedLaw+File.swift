@@ -7,6 +7,7 @@ extension NamedLaw {
     guard let law = chinchilla else { return nil }
     var object = JSONObject([("form", "chinchilla"), ("title", .string(title))])
     for (name, path) in Self.constants { object[name] = .number(law[keyPath: path]) }
+    object["smallest_compute"] = smallestCompute.map { .number($0) }
     object["largest_compute"] = largestCompute.map { .number($0) }
     object["samples"] = .array(
       samples.prefix(sampleLimit).map { sample in .array(Self.constants.map { .number(sample[keyPath: $0.1]) }) })
@@ -45,7 +46,7 @@ extension NamedLaw {
     self.init(
       name: path, title: object["title"]?.string ?? path,
       form: .chinchilla(try law({ object[$1]?.double }, "")), largestCompute: object["largest_compute"]?.double,
-      samples: samples)
+      smallestCompute: object["smallest_compute"]?.double, samples: samples)
   }
 }
 

@@ -9,7 +9,7 @@ extension Hardware {
     let size = 1_024
     var random = RandomSource(seed: 1)
     let type: DType = hasFastBFloat16 ? .bfloat16 : .float32
-    let (a, b) = (random.normal([size, size]).cast(to: type), random.normal([size, size]).cast(to: type))
+    let (a, b) = (random.normal([size, size]).cast(type), random.normal([size, size]).cast(type))
     let end = monotonicSeconds() + seconds
     var best = Double.infinity
     withoutGradient {

@@ -50,8 +50,8 @@ public struct TransformerShape: Sendable, Hashable {
   /// The shape whose parameters come nearest to `parameters`, with a width of about a hundred times the layers.
   ///
   /// Kaplan et al. (2020, figure 5) find the loss nearly the same for ratios from 50 to 150 or so, with the parameters
-  /// the same. Heads have size 64 up to a width of 1,024 and 128 beyond; above 10¹⁰ parameters eight key/value heads
-  /// serve all; embeddings are tied below 2·10⁹, where the output layer would be a large part.
+  /// the same. Heads have size 64 up to a width of 1,024 and 128 beyond, where the width is a multiple of 256; above 10¹⁰
+  /// parameters it is one of 1,024, and eight key/value heads serve all. Embeddings are tied below 2·10⁹, where the output layer would be a large part.
   ///
   /// - Throws: ``PlanError`` when the embedding alone takes more.
   public static func nearest(
@@ -61,11 +61,14 @@ public struct TransformerShape: Sendable, Hashable {
     for step in 1...512 {
       for headSize in [16, 32, 64, 128] {
         let width = step * headSize
-        guard headSize == (width < 128 ? 16 : width < 256 ? 32 : width <= 1024 ? 64 : 128) else { continue }
+        let multiple = parameters >= 1e10 ? 8 : width > 1024 ? 2 : 1
+        guard step % multiple == 0, headSize == (width < 128 ? 16 : width < 256 ? 32 : width <= 1024 ? 64 : 128) else {
+          continue
+        }
         var shape = TransformerShape(
           vocabularySize: vocabularySize, context: context, width: width, layerCount: 1, headCount: step,
           headSize: headSize, tieEmbeddings: parameters < 2e9)
-        if parameters >= 1e10, step % 8 == 0 { shape.keyValueHeadCount = 8 }
+        if parameters >= 1e10 { shape.keyValueHeadCount = 8 }
         let layers = (parameters - Double(shape.embeddingCount)) / Double(shape.layerParameterCount)
         guard layers > 0.5, layers < 1_000 else { continue }
         shape.layerCount = max(1, Int(layers.rounded()))

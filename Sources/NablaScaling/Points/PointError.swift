@@ -51,7 +51,8 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     case .unit(let column, let value, let suggestion): "\(column) is \(value): \(suggestion)"
     case .implausibleLoss(let value, let problem): "a loss of \(value) \(problem)"
     case .tooFew(let found, let needed, let purpose): "\(found) points are too few: \(purpose) needs \(needed)"
-    case .constant(let name, let value): "all points have the same \(name), \(value): a law needs runs that differ in it"
+    case .constant(let name, let value):
+      "all points have the same \(name), \(value): a law needs runs that differ in it"
     case .noUniqueTokens: "no point says how many of its tokens are unique (column U)"
     case .failed(let problem): problem
     }

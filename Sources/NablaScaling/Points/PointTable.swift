@@ -44,7 +44,8 @@ public struct PointTable: Sendable {
   private static func checkUnits(_ points: [ScalingPoint], lines: [Int], file: String) throws(PointError) {
     for (point, line) in zip(points, lines) {
       for (column, value) in [("N", point.parameters), ("D", point.tokens)] where value < 1_000 {
-        let suggestion = "that many \(column == "N" ? "parameters" : "tokens")? Give the count itself, 1.4e9 and not 1.4"
+        let suggestion =
+          "that many \(column == "N" ? "parameters" : "tokens")? Give the count itself, 1.4e9 and not 1.4"
         throw PointError(.unit(column: column, value: value, suggestion: suggestion), file: file, line: line)
       }
     }

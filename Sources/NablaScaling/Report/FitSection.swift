@@ -22,7 +22,8 @@ extension ScalingReport {
         let comparison = fit.compared(with: constants)
         return [
           law.title, significant(comparison.statistic, digits: 4),
-          comparison.log10PValue > -4 ? significant(pow(10, comparison.log10PValue), digits: 2)
+          comparison.log10PValue > -4
+            ? significant(pow(10, comparison.log10PValue), digits: 2)
             : "10^\(Int(comparison.log10PValue.rounded()))",
           significant(100 * comparison.meanDeviation, digits: 3) + " %",
         ]

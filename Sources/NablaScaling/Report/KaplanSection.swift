@@ -19,7 +19,8 @@ extension ScalingReport {
         title: name)
     }
     let models = PublishedModel.all.map {
-      plot.dot($0.allocation.compute, $0.allocation.parameters, color: "text", radius: 2.5, title: $0.name, isHollow: true)
+      plot.dot(
+        $0.allocation.compute, $0.allocation.parameters, color: "text", radius: 2.5, title: $0.name, isHollow: true)
     }
     let ladder = PorianStep.ladder.map { step in
       [

@@ -63,14 +63,17 @@ struct LogPlot {
     isHollow: Bool = false
   ) -> String {
     let p = place(px, py)
-    let paint = isHollow ? "fill=\"var(--surface)\" stroke=\"var(--\(color))\" stroke-width=\"1.5\"" : "fill=\"var(--\(color))\""
+    let paint =
+      isHollow ? "fill=\"var(--surface)\" stroke=\"var(--\(color))\" stroke-width=\"1.5\"" : "fill=\"var(--\(color))\""
     return """
       <circle cx="\(rounded(p.x))" cy="\(rounded(p.y))" r="\(radius)" \(paint)\(attributes.isEmpty ? "" : " " + attributes)>\
       <title>\(escapedHTML(title))</title></circle>
       """
   }
 
-  func text(_ px: Double, _ py: Double, _ text: String, dx: Double = 5, dy: Double = 4, anchor: String = "start") -> String {
+  func text(_ px: Double, _ py: Double, _ text: String, dx: Double = 5, dy: Double = 4, anchor: String = "start")
+    -> String
+  {
     let p = place(px, py)
     return """
       <text x="\(rounded(p.x + dx))" y="\(rounded(p.y + dy))" text-anchor="\(anchor)" style="font-size: 9px">\

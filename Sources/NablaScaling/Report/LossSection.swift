@@ -10,7 +10,8 @@ extension ScalingReport {
     let plot = LogPlot(x: computeAxis(range), y: .loss(lowest...min(highest, 3 * lowest)))
     let budgets = spaced(range)
     let sizes = spaced(
-      law.optimalAllocation(compute: range.lowerBound).parameters...law.optimalAllocation(compute: range.upperBound)
+      law.optimalAllocation(compute: range.lowerBound)
+        .parameters...law.optimalAllocation(compute: range.upperBound)
         .parameters, count: 9)
     var inside = sizes.map { size in
       plot.line(
@@ -25,8 +26,10 @@ extension ScalingReport {
       let band = budgets.map { budget in
         bootstrap.interval { $0.optimalLoss(compute: budget) }
       }
-      inside.append(plot.line(zip(budgets, band).map { ($0, $1.lowerBound) }, color: "accent", width: 0.75, dash: "3 3"))
-      inside.append(plot.line(zip(budgets, band).map { ($0, $1.upperBound) }, color: "accent", width: 0.75, dash: "3 3"))
+      inside.append(
+        plot.line(zip(budgets, band).map { ($0, $1.lowerBound) }, color: "accent", width: 0.75, dash: "3 3"))
+      inside.append(
+        plot.line(zip(budgets, band).map { ($0, $1.upperBound) }, color: "accent", width: 0.75, dash: "3 3"))
     }
     inside += points.enumerated().map { index, point in
       plot.dot(

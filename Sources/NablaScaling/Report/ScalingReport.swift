@@ -65,7 +65,9 @@ public struct ScalingReport: Sendable {
     var facts: [(String, String, String)] = []
     if let chinchilla = law.chinchilla {
       let exponent = law.interval(\.parameterExponent)
-      let interval = exponent.map { "\(significant($0.lowerBound, digits: 3)) to \(significant($0.upperBound, digits: 3))" }
+      let interval = exponent.map {
+        "\(significant($0.lowerBound, digits: 3)) to \(significant($0.upperBound, digits: 3))"
+      }
       facts = [
         ("irreducible loss E", significant(chinchilla.E, digits: 4), "nats a token"),
         ("N grows as", "C^\(significant(chinchilla.parameterExponent, digits: 3))", interval ?? "with compute"),
@@ -80,7 +82,9 @@ public struct ScalingReport: Sendable {
       facts.append(
         ("runs", "\(fit.points.count)", "\(powerOfTen(computes.min()!)) to \(powerOfTen(computes.max()!)) FLOP"))
     }
-    let items = facts.map { "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>" }
+    let items = facts.map {
+      "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>"
+    }
     let formula = law.chinchilla.map { law in
       """
       <p>L(N, D) = \(significant(law.E, digits: 5)) + \(significant(law.A, digits: 5)) / N<sup>\

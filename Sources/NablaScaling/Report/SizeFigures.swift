@@ -7,8 +7,9 @@ extension ScalingReport {
     let models = PublishedModel.all
     let high = max(computeRange.upperBound, 1e26)
     let budgets = computeRange.lowerBound...high
-    let sizes = min(
-      law.optimalAllocation(compute: budgets.lowerBound).parameters / 10, points.map(\.parameters).min() ?? .infinity)...max(
+    let sizes =
+      min(
+        law.optimalAllocation(compute: budgets.lowerBound).parameters / 10, points.map(\.parameters).min() ?? .infinity)...max(
         law.optimalAllocation(compute: high).parameters * 3, 1e12)
     let plot = LogPlot(
       x: computeAxis(budgets), y: .powers("parameters N", sizes, label: countLabel))
@@ -38,7 +39,9 @@ extension ScalingReport {
     }
     // Level names at the right places: where the contour crosses the optimal path.
     let labels = levels.enumerated().filter { $0.offset % 2 == 0 }.map(\.element).compactMap { level -> String? in
-      guard let compute = law.compute(optimalLoss: level), (budgets.lowerBound...high / 30).contains(compute) else { return nil }
+      guard let compute = law.compute(optimalLoss: level), (budgets.lowerBound...high / 30).contains(compute) else {
+        return nil
+      }
       return plot.text(
         compute, law.optimalAllocation(compute: compute).parameters, significant(level, digits: 3), dx: 3, dy: 11)
     }
