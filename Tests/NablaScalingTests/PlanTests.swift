@@ -23,7 +23,7 @@ import Testing
     let shape = try TransformerShape.nearest(
       parameters: parameters, vocabularySize: parameters < 1e8 ? 1_024 : 50_304, context: 2_048)
     #expect(abs(Double(shape.parameterCount) / parameters - 1) < 0.05)
-    #expect((25...400).contains(Double(shape.width) / Double(shape.layerCount)))
+    #expect((parameters < 1e7 ? 10...400 : 30...150).contains(Double(shape.width) / Double(shape.layerCount)))
     #expect(shape.headCount * shape.headSize == shape.width && shape.headCount % shape.keyValueHeadCount == 0)
   }
 

@@ -47,22 +47,25 @@ public struct TransformerShape: Sendable, Hashable {
     2 * width * headSize * (headCount + keyValueHeadCount) + 3 * width * feedForwardWidth + 2 * width
   }
 
-  /// The shape whose parameters come nearest to `parameters`, with a width of about a hundred times the layers.
+  /// The shape whose parameters come nearest to `parameters`, with a usual ratio of width to layers: about 100 at 10⁹
+  /// parameters, 50 at 10⁷.
   ///
   /// Kaplan et al. (2020, figure 5) find the loss nearly the same for ratios from 50 to 150 or so, with the parameters
   /// the same. Heads have size 64 up to a width of 1,024 and 128 beyond, where the width is a multiple of 256; above 10¹⁰
-  /// parameters it is one of 1,024, and eight key/value heads serve all. Embeddings are tied below 2·10⁹, where the output layer would be a large part.
+  /// parameters it is one of 1,024, and eight key/value heads serve all. Embeddings are tied below 2·10⁹, where the output
+  /// layer would be a large part.
   ///
   /// - Throws: ``PlanError`` when the embedding alone takes more.
   public static func nearest(
     parameters: Double, vocabularySize: Int, context: Int
   ) throws(PlanError) -> TransformerShape {
+    let usual = min(110, max(30, 100 * pow(parameters / 1e9, 0.15)))
     var best: (shape: TransformerShape, cost: Double)?
     for step in 1...512 {
       for headSize in [16, 32, 64, 128] {
         let width = step * headSize
         let multiple = parameters >= 1e10 ? 8 : width > 1024 ? 2 : 1
-        guard step % multiple == 0, headSize == (width < 128 ? 16 : width < 256 ? 32 : width <= 1024 ? 64 : 128) else {
+        guard step % multiple == 0, headSize == (width < 256 ? 16 : width < 512 ? 32 : width <= 1024 ? 64 : 128) else {
           continue
         }
         var shape = TransformerShape(
@@ -72,8 +75,8 @@ public struct TransformerShape: Sendable, Hashable {
         let layers = (parameters - Double(shape.embeddingCount)) / Double(shape.layerParameterCount)
         guard layers > 0.5, layers < 1_000 else { continue }
         shape.layerCount = max(1, Int(layers.rounded()))
-        let miss = log(Double(shape.parameterCount) / parameters) / 0.01
-        let ratio = log(Double(width) / Double(shape.layerCount) / 100) / 0.5
+        let miss = log(Double(shape.parameterCount) / parameters) / 0.02
+        let ratio = log(Double(width) / Double(shape.layerCount) / usual) / 0.35
         let cost = miss * miss + ratio * ratio
         if cost < best?.cost ?? .infinity { best = (shape, cost) }
       }
