@@ -36,7 +36,9 @@ let package = Package(
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
     .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
     .target(name: "NablaDiffusion", dependencies: ["NablaTraining"]),
-    .target(name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion"]),
+    .target(name: "NablaScaling", dependencies: ["NablaLanguage"]),
+    .target(
+      name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion", "NablaScaling"]),
     .executableTarget(
       name: "NablaTool",
       dependencies: [
@@ -61,6 +63,7 @@ let package = Package(
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
+    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

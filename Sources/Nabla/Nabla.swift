@@ -8,3 +8,4 @@
 @_exported import NablaRL
 @_exported import NablaAlignment
 @_exported import NablaDiffusion
+@_exported import NablaScaling

@@ -21,7 +21,7 @@ package func escapedHTML(_ text: String) -> String {
 
 /// A value as JSON in a script element that `nabla.data(id)` reads. No character in it can end the element: inside JSON
 /// `<`, `>` and `&` occur only in strings, where an escape means the same.
-func jsonIsland(id: String, _ value: some Encodable) throws -> String {
+package func jsonIsland(id: String, _ value: some Encodable) throws -> String {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   var bytes: [UInt8] = []

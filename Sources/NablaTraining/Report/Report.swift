@@ -35,18 +35,26 @@ public enum Report {
 }
 
 /// One part of the page.
-struct ReportSection {
+package struct ReportSection {
   /// The id of its element, for links to it.
-  var id: String
+  package var id: String
   /// Its heading; nil for the part that stands above all headings.
-  var title: String?
+  package var title: String?
   /// What stands beneath the heading, safe HTML.
-  var html: String
+  package var html: String
   /// JavaScript that brings the part to life, run once after all parts are in the page; it has `nabla`, see
   /// ``reportScript``.
-  var script = ""
+  package var script: String
   /// Whether the script needs Chart.js.
-  var needsCharts = false
+  package var needsCharts: Bool
+
+  package init(id: String, title: String? = nil, html: String, script: String = "", needsCharts: Bool = false) {
+    self.id = id
+    self.title = title
+    self.html = html
+    self.script = script
+    self.needsCharts = needsCharts
+  }
 }
 
 /// Why a report could not be made.

@@ -1,7 +1,7 @@
 /// Puts sections into one self-contained page.
 ///
 /// The content policy forbids every request, so the page cannot come to depend on the network.
-func reportPage(title: String, sections: [ReportSection], chartLibrary: String) -> String {
+package func reportPage(title: String, sections: [ReportSection], chartLibrary: String) -> String {
   let links = sections.compactMap { section in
     section.title.map { "<a href=\"#\(section.id)\">\(escapedHTML($0))</a>" }
   }
@@ -30,7 +30,7 @@ func reportPage(title: String, sections: [ReportSection], chartLibrary: String) 
     <main>
     <nav>\(links.joined(separator: "\n"))</nav>
     \(parts.joined(separator: "\n"))
-    <footer>Made by Nabla. Charts: Chart.js, MIT licence.</footer>
+    <footer>Made by Nabla.\(library.isEmpty ? "" : " Charts: Chart.js, MIT licence.")</footer>
     </main>
     <div id="tip" hidden></div>
     \(library)

@@ -1,0 +1,116 @@
+import Glibc
+import NablaTraining
+
+/// The page of `nabla scaling show`: a law, the runs it was fitted to, and published models, in pictures.
+public struct ScalingReport: Sendable {
+  public var law: NamedLaw
+  /// What the law comes from, when it is a fit.
+  public var fit: ChinchillaFit?
+  public var bootstrap: ChinchillaBootstrap?
+  /// Where the runs come from.
+  public var file: String?
+
+  public init(
+    law: NamedLaw, fit: ChinchillaFit? = nil, bootstrap: ChinchillaBootstrap? = nil, file: String? = nil
+  ) {
+    self.law = law
+    self.fit = fit
+    self.bootstrap = bootstrap
+    self.file = file
+  }
+
+  /// The page: one self-contained HTML file.
+  public func html() throws -> String {
+    reportPage(title: "scaling · \(file ?? law.title)", sections: try sections(), chartLibrary: "")
+  }
+
+  /// The parts of the page, for a page that holds others too.
+  package func sections() throws -> [ReportSection] {
+    var sections = [summary]
+    if let chinchilla = law.chinchilla {
+      sections.append(try lossSection(chinchilla))
+      sections.append(kaplanSection)
+      if let fit { sections.append(fitSection(fit)) }
+      sections.append(overTrainingSection(chinchilla))
+    }
+    if law.chinchilla == nil { sections.append(kaplanSection) }
+    return sections + [modelsSection]
+  }
+
+  // MARK: What the sections share
+
+  var points: [ScalingPoint] { fit?.points ?? [] }
+
+  /// From the smallest run, or 10¹⁸ FLOP, to a thousand times the largest.
+  var computeRange: ClosedRange<Double> {
+    let all = points.map(\.compute)
+    let low = all.min() ?? 1e18
+    let high = (all.max() ?? 1e23) * (points.isEmpty ? 1_000 : 100)
+    return low / 1.5...high
+  }
+
+  func computeAxis(_ range: ClosedRange<Double>) -> LogPlot.Axis {
+    .powers("training compute 6ND, FLOP", range, label: powerOfTen)
+  }
+
+  /// Values evenly spaced in logarithms.
+  func spaced(_ range: ClosedRange<Double>, count: Int = 60) -> [Double] {
+    let ratio = range.upperBound / range.lowerBound
+    return (0..<count).map { range.lowerBound * pow(ratio, Double($0) / Double(count - 1)) }
+  }
+
+  // MARK: Summary and models
+
+  private var summary: ReportSection {
+    var facts: [(String, String, String)] = []
+    if let chinchilla = law.chinchilla {
+      let exponent = law.interval(\.parameterExponent)
+      let interval = exponent.map {
+        "\(significant($0.lowerBound, digits: 3)) to \(significant($0.upperBound, digits: 3))"
+      }
+      facts = [
+        ("irreducible loss E", significant(chinchilla.E, digits: 4), "nats a token"),
+        ("N grows as", "C^\(significant(chinchilla.parameterExponent, digits: 3))", interval ?? "with compute"),
+        (
+          "tokens a parameter", significant(chinchilla.optimalAllocation(compute: 1e21).tokensPerParameter, digits: 3),
+          "at 10²¹ FLOP"
+        ),
+      ]
+    }
+    if let fit {
+      let computes = fit.points.map(\.compute)
+      facts.append(
+        ("runs", "\(fit.points.count)", "\(powerOfTen(computes.min()!)) to \(powerOfTen(computes.max()!)) FLOP"))
+    }
+    let items = facts.map {
+      "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>"
+    }
+    let formula = law.chinchilla.map { law in
+      """
+      <p>L(N, D) = \(significant(law.E, digits: 5)) + \(significant(law.A, digits: 5)) / N<sup>\
+      \(significant(law.alpha, digits: 4))</sup> + \(significant(law.B, digits: 5)) / D<sup>\
+      \(significant(law.beta, digits: 4))</sup></p>
+      """
+    }
+    return ReportSection(
+      id: "summary", title: nil,
+      html: """
+        <p class="command">nabla scaling show</p>
+        <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(file ?? "these runs")"))</h1>
+        \(formula ?? "")
+        <dl class="facts">\(items.joined())</dl>
+        """)
+  }
+
+  private var modelsSection: ReportSection {
+    let rows = PublishedModel.all.map { model in
+      [
+        model.name, countLabel(model.allocation.parameters), countLabel(model.allocation.tokens),
+        powerOfTen(model.allocation.compute), significant(model.allocation.tokensPerParameter, digits: 3), model.source,
+      ]
+    }
+    return ReportSection(
+      id: "models", title: "Published models",
+      html: table(["model", "parameters", "tokens", "6ND, FLOP", "tokens a parameter", "source"], rows))
+  }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Nabla
+
+struct ScalingPlan: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan", abstract: "Find the model and the text for a budget.",
+    usage: """
+      nabla scaling plan --compute <FLOP> [options]
+      nabla scaling plan --hardware <name> --days <n> [options]
+      nabla scaling plan --hardware <name> --cost <amount> --price <amount> [options]
+      nabla scaling plan --parameters <n> | --tokens <n> [options]
+      """,
+    discussion: """
+      Counts may have a suffix: 70B, 1.4T, 350M.
+      Hardware: \(Hardware.known.map(\.name).joined(separator: ", ")), with a count before it (8xH100), or 'this', \
+      which measures this computer.
+      Laws: \(NamedLaw.published.map(\.name).joined(separator: ", ")), or a file that 'nabla scaling fit' wrote, which \
+      gives intervals.
+      """)
+
+  @Option(help: ArgumentHelp("The law.", valueName: "name or file")) var law = "besiroglu"
+  @Option(help: ArgumentHelp("Training compute 6ND.", valueName: "FLOP")) var compute: Quantity?
+  @Option(help: ArgumentHelp("What trains: a name, 8xNAME, or 'this'.", valueName: "name")) var hardware: String?
+  @Option(help: ArgumentHelp("Days that it trains.", valueName: "n")) var days: Quantity?
+  @Option(help: ArgumentHelp("Hours that it trains.", valueName: "n")) var hours: Quantity?
+  @Option(help: ArgumentHelp("What may be spent, in the currency of --price.", valueName: "amount")) var cost: Quantity?
+  @Option(help: ArgumentHelp("Of one accelerator for an hour.", valueName: "amount")) var price: Quantity?
+  @Option(help: ArgumentHelp("Parameters of the model.", valueName: "n")) var parameters: Quantity?
+  @Option(help: ArgumentHelp("Training tokens.", valueName: "n")) var tokens: Quantity?
+  @Option(
+    help: ArgumentHelp(
+      "Share of the hardware's rate that a training gets (Llama 3 reports 0.38 to 0.43).", valueName: "share"))
+  var utilization = 0.4
+  @Option(help: ArgumentHelp("Tokens of the vocabulary.", valueName: "n")) var vocabulary = 50_304
+  @Option(help: ArgumentHelp("Tokens of a sequence.", valueName: "n")) var context = 2_048
+  @Option(help: ArgumentHelp("Sequences at a time on one accelerator, for the memory.", valueName: "n"))
+  var microBatch = 1
+  @Option(help: ArgumentHelp("Different tokens there are: plans their repetition.", valueName: "n"))
+  var uniqueTokens: Quantity?
+  @Option(help: ArgumentHelp("Tokens to serve in the model's life: plans for the sum of both.", valueName: "n"))
+  var serveTokens: Quantity?
+  @Flag(help: "Print one JSON object.") var json = false
+
+  func validate() throws {
+    if !(utilization > 0 && utilization <= 1) {
+      throw ValidationError("--utilization must be above 0 and at most 1, not \(utilization)")
+    }
+    for (name, value, limit) in [
+      ("--vocabulary", vocabulary, 1 << 24), ("--context", context, 1 << 24), ("--micro-batch", microBatch, 1 << 20),
+    ] where !(1...limit).contains(value) {
+      throw ValidationError("\(name) must be between 1 and \(limit), not \(value)")
+    }
+    let times = [days, hours, cost].count { $0 != nil }
+    let budgets = (compute == nil ? 0 : 1) + (times > 0 ? 1 : 0) + (parameters == nil && tokens == nil ? 0 : 1)
+    if budgets != 1 || times > 1 {
+      throw ValidationError(
+        "give one budget: --compute, --hardware with --days, --hours or --cost, or --parameters and --tokens")
+    }
+    if times > 0, hardware == nil { throw ValidationError("--days, --hours and --cost need --hardware") }
+    if cost != nil, price == nil { throw ValidationError("--cost needs --price, that of one accelerator for an hour") }
+  }
+
+  func run() throws {
+    let machine = try hardware.map { name in
+      if name.lowercased() == "this" {
+        note("measuring this computer for a second ...")
+        return Hardware.this()
+      }
+      do { return try Hardware(named: name) } catch { throw ValidationError("--hardware: \(error)") }
+    }
+    let named = try scalingLaw(law)
+    var request = PlanRequest(law: named, budget: budget(machine), hardware: machine, utilization: utilization)
+    request.hourlyPrice = price?.value
+    request.vocabularySize = vocabulary
+    request.context = context
+    request.microBatch = microBatch
+    request.uniqueTokens = uniqueTokens?.value
+    request.servedTokens = serveTokens?.value
+    let plan = try TrainingPlan(request)
+    if (uniqueTokens != nil || serveTokens != nil), named.chinchilla == nil {
+      note("note: --unique-tokens and --serve-tokens need a law with an irreducible loss; Kaplan's has none")
+    }
+    try show(json ? plan.json.serialized() + "\n" : plan.text)
+    if let factor = plan.extrapolation, factor > 100 {
+      let isSmall = plan.allocation.compute < named.largestCompute ?? 0
+      let interval = plan.lossInterval.map { ranged($0) { significant($0, digits: 4) } }
+      note(
+        "warning: this is \(counted(factor.rounded())) times beyond the \(isSmall ? "smallest" : "largest") run behind the "
+          + "law\(interval.map { "; the 95 % interval of the loss is \($0)" } ?? ""); "
+          + "such an extrapolation has not been checked")
+    }
+  }
+
+  private func budget(_ machine: Hardware?) -> PlanRequest.Budget {
+    if let compute { return .compute(compute.value) }
+    if let parameters, let tokens {
+      return .both(Allocation(parameters: parameters.value, tokens: tokens.value))
+    }
+    if let parameters { return .parameters(parameters.value) }
+    if let tokens { return .tokens(tokens.value) }
+    let machine = machine!
+    let hours = cost.map { $0.value / (price!.value * Double(machine.count)) } ?? hours?.value ?? days!.value * 24
+    return .compute(machine.compute(seconds: hours * 3_600, utilization: utilization))
+  }
+}
