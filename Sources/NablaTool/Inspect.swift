@@ -4,28 +4,37 @@ import Nabla
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show what model files hold: sizes, types, metadata, tensors, and the memory a model takes.",
-    usage: "nabla inspect <model> [--context <n>] [--tensors] [--json]",
+    usage: """
+      nabla inspect <model> [--context <n>] [--tensors] [--json]
+      nabla inspect --machine [--json]
+      """,
     discussion: """
       Reads the headers only, so that files of any size answer at once. A damaged file is an error that says what is \
-      wrong with it.
+      wrong with it. With --machine: the instructions and threads that computing uses here, instead of a model.
       """)
 
   @Argument(
     help: "A GGUF or safetensors file, a Hugging Face folder, or a run folder of 'nabla pretrain'.",
     completion: .file())
-  var model: String
+  var model: String?
   @Option(help: ArgumentHelp("Tokens to size the key-value cache for (default: the model's context).", valueName: "n"))
   var context: Int?
   @Flag(help: "List every tensor.") var tensors = false
+  @Flag(help: "Show the instruction sets and threads in use.") var machine = false
   @Flag(help: "Print one JSON object, tensors included.") var json = false
 
   func validate() throws {
+    if machine, model != nil || context != nil || tensors {
+      throw ValidationError("--machine shows this computer: it takes no model, --context or --tensors")
+    }
+    if !machine, model == nil { throw ValidationError("give a model, or --machine") }
     if let context, !(1...(1 << 30)).contains(context) {
       throw ValidationError("--context must be between 1 and \(1 << 30), not \(context)")
     }
   }
 
   func run() throws {
+    guard let model else { return try show(json ? Machine.object.serialized() + "\n" : Machine.text) }
     let inspection = try ModelInspection(path: model)
     try show(json ? object(inspection).serialized() + "\n" : text(inspection))
   }

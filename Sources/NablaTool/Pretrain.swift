@@ -64,7 +64,7 @@ struct Pretrain: ParsableCommand {
       "model: \(grouped(pretraining.model.parameterCount)) parameters, \(c.layerCount) layers, width \(c.width), "
         + "\(c.headCount) heads, context \(c.context), vocabulary \(c.vocabularySize)")
     progress.message(
-      "machine: \(Threads.count) \(Threads.count == 1 ? "thread" : "threads"), \(instructionSet), products in \(pretraining.model.computeType)"
+      "machine: \(Threads.count) \(Threads.count == 1 ? "thread" : "threads"), \(InstructionSet.ofOneDNN), products in \(pretraining.model.computeType)"
     )
     progress.message("run: \(pretraining.run.path)")
   }
