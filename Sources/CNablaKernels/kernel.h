@@ -7,7 +7,7 @@
 #include "isa.h"
 
 /// The level that kernels keep to, settled before main.
-extern enum nabla_isa nabla_kernel_isa;
+extern enum nabla_isa nabla_kernel_isa __attribute__((visibility("hidden")));
 /// Keeps oneDNN to the level too. It must not have made anything yet.
 void nabla_onednn_cap(enum nabla_isa isa);
 
@@ -19,16 +19,16 @@ void nabla_onednn_cap(enum nabla_isa isa);
 #define DISPATCHED(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(, TYPE, NAME, PARAMETERS, ARGUMENTS)
 #define DISPATCHED_STATIC(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(static, TYPE, NAME, PARAMETERS, ARGUMENTS)
 #if defined(__x86_64__)
-#define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS)                                               \
-  static inline INLINED TYPE NAME##_body PARAMETERS;                                                            \
-  __attribute__((target("arch=x86-64-v4"))) static TYPE NAME##_avx512 PARAMETERS { return NAME##_body ARGUMENTS; } \
-  __attribute__((target("arch=x86-64-v3"))) static TYPE NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; } \
-  static TYPE NAME##_baseline PARAMETERS { return NAME##_body ARGUMENTS; }                                      \
-  LINKAGE TYPE NAME PARAMETERS {                                                                                \
-    if (nabla_kernel_isa >= NABLA_ISA_AVX512) return NAME##_avx512 ARGUMENTS;                                   \
-    if (nabla_kernel_isa >= NABLA_ISA_AVX2) return NAME##_avx2 ARGUMENTS;                                       \
-    return NAME##_baseline ARGUMENTS;                                                                           \
-  }                                                                                                             \
+#define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS)                                                     \
+  static inline INLINED TYPE NAME##_body PARAMETERS;                                                                  \
+  __attribute__((target("arch=x86-64-v4"))) static TYPE NAME##_avx512 PARAMETERS { return NAME##_body ARGUMENTS; }    \
+  __attribute__((target("arch=x86-64-v3"))) static TYPE NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; }      \
+  __attribute__((noinline)) static TYPE NAME##_baseline PARAMETERS { return NAME##_body ARGUMENTS; }                  \
+  LINKAGE TYPE NAME PARAMETERS {                                                                                      \
+    if (nabla_kernel_isa >= NABLA_ISA_AVX512) return NAME##_avx512 ARGUMENTS;                                         \
+    if (nabla_kernel_isa >= NABLA_ISA_AVX2) return NAME##_avx2 ARGUMENTS;                                             \
+    return NAME##_baseline ARGUMENTS;                                                                                 \
+  }                                                                                                                   \
   static inline INLINED TYPE NAME##_body PARAMETERS
 #else
 #define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS) LINKAGE TYPE NAME PARAMETERS
