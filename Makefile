@@ -7,11 +7,11 @@ LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
-# A small chat model: what `make smollm` talks with and some tests read.
+# A small chat model: what `make smollm` talks with and some tests read (Scripts/fetch-model puts it there).
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo smollm model test bench fixtures format lint docs clean help setup venv
+.PHONY: demo smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -22,11 +22,19 @@ smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	.build/release/nabla chat $(MODEL)
 
 model: venv ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
-	@Scripts/fetch-model "$(VENV)/bin/python" $(MODEL)
+	@Scripts/fetch-model "$(VENV)/bin/python"
 
 test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
-	swift test -c release --skip-build --disable-xctest
+	@Scripts/test
+
+test-isa: setup ## Run the numeric suites at every instruction set of this CPU (LEVELS="baseline avx2" picks some)
+	$(SWIFT_BUILD) --build-tests
+	@Scripts/test-isa $(LEVELS)
+
+test-aarch64: ## Cross-compile the C kernels for 64-bit ARM and run their reference tests in qemu
+	@Scripts/setup aarch64
+	@Scripts/test-aarch64
 
 bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" picks rows)
 	@Scripts/setup bench
@@ -55,7 +63,7 @@ clean: ## Delete what was built (runs, downloads of .venv and Git history stay)
 	rm -rf .build Benchmarks/.build
 
 help: ## List these commands
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:
 	@Scripts/setup

@@ -1,6 +1,7 @@
 // Hands tiles of attention to threads. Which thread computes a tile never changes what it computes, so tiles are taken
 // from one counter, the longest first.
 #include "attention_problem.h"
+#include "include/isa.h"
 #include "include/threads.h"
 
 static const struct attention_kernels *const tables[] = {
@@ -12,10 +13,8 @@ static const struct attention_kernels *const tables[] = {
 };
 
 enum nabla_attention_isa nabla_attention_best_isa(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("x86-64-v4")) return NABLA_ATTENTION_AVX512;
-  if (__builtin_cpu_supports("x86-64-v3")) return NABLA_ATTENTION_AVX2;
-#endif
+  if (nabla_isa_in_use() >= NABLA_ISA_AVX512) return NABLA_ATTENTION_AVX512;
+  if (nabla_isa_in_use() >= NABLA_ISA_AVX2) return NABLA_ATTENTION_AVX2;
   return NABLA_ATTENTION_BASELINE;
 }
 

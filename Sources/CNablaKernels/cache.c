@@ -24,8 +24,10 @@ static inline float int8_scale(bool bfloat16, const void *x, int64_t start, int6
 static inline int8_t to_int8(float x, float reciprocal) { return (int8_t)__builtin_rintf(x == x ? x * reciprocal : 0); }
 
 #define CACHE_WRITE(NAME, BFLOAT16, TYPE, STORE)                                                                   \
-  DISPATCHED static void NAME(int64_t d, int64_t dp, int64_t rows, const void *k, const void *v, int64_t start,    \
-                              int64_t rowStride, TYPE *keys, TYPE *values, float *scales, int64_t slot) {          \
+  DISPATCHED_STATIC(void, NAME,                                                                                    \
+                    (int64_t d, int64_t dp, int64_t rows, const void *k, const void *v, int64_t start,             \
+                     int64_t rowStride, TYPE *keys, TYPE *values, float *scales, int64_t slot),                    \
+                    (d, dp, rows, k, v, start, rowStride, keys, values, scales, slot)) {                           \
     float kr[NABLA_CACHE_PAGE], vr = 1;                                                                            \
     (void)vr;                                                                                                      \
     (void)kr;                                                                                                      \
@@ -113,9 +115,10 @@ static inline INLINED void read_page(
   }
 }
 
-DISPATCHED void nabla_cache_read(
-    enum nabla_cache_type type, int32_t heads, int32_t headSize, bool bfloat16, int64_t rows, const void *page,
-    void *keys, void *values, int64_t rowStride) {
+DISPATCHED(void, nabla_cache_read,
+           (enum nabla_cache_type type, int32_t heads, int32_t headSize, bool bfloat16, int64_t rows,
+            const void *page, void *keys, void *values, int64_t rowStride),
+           (type, heads, headSize, bfloat16, rows, page, keys, values, rowStride)) {
   // Constants inside the loops.
   switch (type) {
     case NABLA_CACHE_FLOAT32:

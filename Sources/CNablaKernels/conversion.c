@@ -1,22 +1,22 @@
 #include "conversion.h"
 #include "kernel.h"
 
-DISPATCHED void nabla_float_to_bfloat16(int64_t n, const float *x, uint16_t *y) {
+DISPATCHED(void, nabla_float_to_bfloat16, (int64_t n, const float *x, uint16_t *y), (n, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = float_to_bfloat16(x[i]);
 }
-DISPATCHED void nabla_bfloat16_to_float(int64_t n, const uint16_t *x, float *y) {
+DISPATCHED(void, nabla_bfloat16_to_float, (int64_t n, const uint16_t *x, float *y), (n, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = bfloat16_to_float(x[i]);
 }
 
-DISPATCHED void nabla_float_to_float16(int64_t n, const float *x, uint16_t *y) {
+DISPATCHED(void, nabla_float_to_float16, (int64_t n, const float *x, uint16_t *y), (n, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = float_to_float16(x[i]);
 }
-DISPATCHED void nabla_float16_to_float(int64_t n, const uint16_t *x, float *y) {
+DISPATCHED(void, nabla_float16_to_float, (int64_t n, const uint16_t *x, float *y), (n, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = float16_to_float(x[i]);
 }
 
 #define CONVERT(NAME, FROM, TO)                             \
-  DISPATCHED void NAME(int64_t n, const FROM *x, TO *y) {   \
+  DISPATCHED(void, NAME, (int64_t n, const FROM *x, TO *y), (n, x, y)) {\
     for (int64_t i = 0; i < n; i++) y[i] = (TO)x[i];        \
   }
 CONVERT(nabla_float_to_double, float, double)
@@ -26,7 +26,7 @@ CONVERT(nabla_uint8_to_float, uint8_t, float)
 
 // A float outside the target's range is undefined in C: saturate, and NaN becomes 0.
 #define CONVERT_SATURATING(NAME, TO, LOW, HIGH)             \
-  DISPATCHED void NAME(int64_t n, const float *x, TO *y) {  \
+  DISPATCHED(void, NAME, (int64_t n, const float *x, TO *y), (n, x, y)) {\
     for (int64_t i = 0; i < n; i++) {                       \
       float v = x[i] != x[i] ? 0.0f : x[i];                 \
       v = v < LOW ? LOW : v;                                \

@@ -1,8 +1,10 @@
 #include "crossentropy.h"
 #include "vectormath.h"
 
-DISPATCHED void nabla_cross_entropy(int64_t rows, int64_t n, float *x, const int32_t *targets, const float *weight,
-                                    struct nabla_cross_entropy_options options, int32_t gradient, float *loss) {
+DISPATCHED(void, nabla_cross_entropy,
+           (int64_t rows, int64_t n, float *x, const int32_t *targets, const float *weight,
+            struct nabla_cross_entropy_options options, int32_t gradient, float *loss),
+           (rows, n, x, targets, weight, options, gradient, loss)) {
   float smoothing = options.label_smoothing;
   for (int64_t r = 0; r < rows; r++, x += n) {
     int32_t target = targets[r];

@@ -81,15 +81,16 @@ static inline INLINED void unary_backward(int32_t op, int64_t n, const float *x,
   }
 }
 
-DISPATCHED void nabla_unary(int32_t op, int64_t n, const float *x, float *y) { unary(op, n, x, y); }
-DISPATCHED void nabla_unary_backward(int32_t op, int64_t n, const float *x, const float *dy, float *dx) {
+DISPATCHED(void, nabla_unary, (int32_t op, int64_t n, const float *x, float *y), (op, n, x, y)) { unary(op, n, x, y); }
+DISPATCHED(void, nabla_unary_backward,
+           (int32_t op, int64_t n, const float *x, const float *dy, float *dx), (op, n, x, dy, dx)) {
   unary_backward(op, n, x, dy, dx);
 }
 
 // bfloat16 passes through float tiles that stay in the first-level cache.
 #define TILE 512
 
-DISPATCHED void nabla_unary_bfloat16(int32_t op, int64_t n, const uint16_t *x, uint16_t *y) {
+DISPATCHED(void, nabla_unary_bfloat16, (int32_t op, int64_t n, const uint16_t *x, uint16_t *y), (op, n, x, y)) {
   float tile[TILE];
   for (int64_t start = 0; start < n; start += TILE) {
     int64_t count = n - start < TILE ? n - start : TILE;
@@ -98,8 +99,8 @@ DISPATCHED void nabla_unary_bfloat16(int32_t op, int64_t n, const uint16_t *x, u
     for (int64_t i = 0; i < count; i++) y[start + i] = float_to_bfloat16(tile[i]);
   }
 }
-DISPATCHED void nabla_unary_backward_bfloat16(int32_t op, int64_t n, const uint16_t *x, const uint16_t *dy,
-                                              uint16_t *dx) {
+DISPATCHED(void, nabla_unary_backward_bfloat16,
+           (int32_t op, int64_t n, const uint16_t *x, const uint16_t *dy, uint16_t *dx), (op, n, x, dy, dx)) {
   float xs[TILE], dys[TILE];
   for (int64_t start = 0; start < n; start += TILE) {
     int64_t count = n - start < TILE ? n - start : TILE;
@@ -126,8 +127,9 @@ DISPATCHED void nabla_unary_backward_bfloat16(int32_t op, int64_t n, const uint1
   }                                                                                                            \
   break;
 
-DISPATCHED void nabla_binary(int32_t op, int64_t n, const float *a, int64_t strideA, const float *b, int64_t strideB,
-                             float *y) {
+DISPATCHED(void, nabla_binary,
+           (int32_t op, int64_t n, const float *a, int64_t strideA, const float *b, int64_t strideB, float *y),
+           (op, n, a, strideA, b, strideB, y)) {
   switch (op) {
     case NABLA_ADD: BINARY(u + v)
     case NABLA_SUBTRACT: BINARY(u - v)
@@ -142,43 +144,49 @@ DISPATCHED void nabla_binary(int32_t op, int64_t n, const float *a, int64_t stri
   }
 }
 
-DISPATCHED void nabla_where(int64_t n, const float *condition, int64_t strideC, const float *a, int64_t strideA,
-                            const float *b, int64_t strideB, float *y) {
+DISPATCHED(void, nabla_where,
+           (int64_t n, const float *condition, int64_t strideC, const float *a, int64_t strideA, const float *b,
+            int64_t strideB, float *y),
+           (n, condition, strideC, a, strideA, b, strideB, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = condition[i * strideC] != 0.0f ? a[i * strideA] : b[i * strideB];
 }
-DISPATCHED void nabla_add_scaled(int64_t n, float alpha, const float *x, float *y) {
+DISPATCHED(void, nabla_add_scaled, (int64_t n, float alpha, const float *x, float *y), (n, alpha, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] += alpha * x[i];
 }
-DISPATCHED void nabla_add_bfloat16(int64_t n, const uint16_t *x, uint16_t *y) {
+DISPATCHED(void, nabla_add_bfloat16, (int64_t n, const uint16_t *x, uint16_t *y), (n, x, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = float_to_bfloat16(bfloat16_to_float(y[i]) + bfloat16_to_float(x[i]));
 }
-DISPATCHED void nabla_scale_shift(int64_t n, const float *x, float alpha, float beta, float *y) {
+DISPATCHED(void, nabla_scale_shift,
+           (int64_t n, const float *x, float alpha, float beta, float *y), (n, x, alpha, beta, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = alpha * x[i] + beta;
 }
-DISPATCHED void nabla_clamp(int64_t n, const float *x, float low, float high, float *y) {
+DISPATCHED(void, nabla_clamp, (int64_t n, const float *x, float low, float high, float *y), (n, x, low, high, y)) {
   for (int64_t i = 0; i < n; i++) {
     float v = x[i] < low ? low : x[i];
     y[i] = v > high ? high : v;
   }
 }
-DISPATCHED void nabla_clamp_backward(int64_t n, const float *x, const float *dy, float low, float high, float *dx) {
+DISPATCHED(void, nabla_clamp_backward,
+           (int64_t n, const float *x, const float *dy, float low, float high, float *dx),
+           (n, x, dy, low, high, dx)) {
   for (int64_t i = 0; i < n; i++) dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0.0f;
 }
-DISPATCHED void nabla_fill(int64_t n, float value, float *y) {
+DISPATCHED(void, nabla_fill, (int64_t n, float value, float *y), (n, value, y)) {
   for (int64_t i = 0; i < n; i++) y[i] = value;
 }
 
 #define IDENTITY(v) (v)
 #define SWIGLU(SUFFIX, TYPE, LOAD, STORE)                                                                      \
-  DISPATCHED void nabla_swiglu##SUFFIX(int64_t rows, int64_t width, const TYPE *x, TYPE *y) {                  \
+  DISPATCHED(void, nabla_swiglu##SUFFIX,                                                                       \
+             (int64_t rows, int64_t width, const TYPE *x, TYPE *y), (rows, width, x, y)) {                     \
     for (int64_t r = 0; r < rows; r++, x += 2 * width, y += width)                                             \
       for (int64_t i = 0; i < width; i++) {                                                                    \
         float gate = LOAD(x[i]), up = LOAD(x[width + i]);                                                      \
         y[i] = STORE(gate * sigmoid_float(gate) * up);                                                         \
       }                                                                                                        \
   }                                                                                                            \
-  DISPATCHED void nabla_swiglu_backward##SUFFIX(int64_t rows, int64_t width, const TYPE *x, const TYPE *dy,    \
-                                                TYPE *dx) {                                                    \
+  DISPATCHED(void, nabla_swiglu_backward##SUFFIX,                                                              \
+             (int64_t rows, int64_t width, const TYPE *x, const TYPE *dy, TYPE *dx), (rows, width, x, dy, dx)) {\
     for (int64_t r = 0; r < rows; r++, x += 2 * width, dy += width, dx += 2 * width)                           \
       for (int64_t i = 0; i < width; i++) {                                                                    \
         float gate = LOAD(x[i]), up = LOAD(x[width + i]), d = LOAD(dy[i]);                                     \

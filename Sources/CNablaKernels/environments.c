@@ -34,8 +34,10 @@ static inline INLINED void sine_cosine(double x, double *sine, double *cosine) {
 
 // Florian (2007), "Correct equations for the dynamics of the cart-pole system", without friction, in the order in which
 // Gymnasium evaluates them, stepped by explicit Euler.
-DISPATCHED void nabla_cartpole_step(int64_t first, int64_t count, int64_t stride, double *state,
-                                    const int32_t *actions, float *observations, bool *terminated) {
+DISPATCHED(void, nabla_cartpole_step,
+           (int64_t first, int64_t count, int64_t stride, double *state, const int32_t *actions, float *observations,
+            bool *terminated),
+           (first, count, stride, state, actions, observations, terminated)) {
   const double gravity = 9.8, poleMass = 0.1, totalMass = 1.1, halfLength = 0.5, poleMassLength = 0.05;
   const double force = 10.0, tau = 0.02, positionLimit = 2.4, angleLimit = 12 * 2 * 3.14159265358979323846 / 360;
   double *xs = state + first, *speeds = xs + stride, *angles = speeds + stride, *spins = angles + stride;
@@ -64,8 +66,10 @@ DISPATCHED void nabla_cartpole_step(int64_t first, int64_t count, int64_t stride
   }
 }
 
-DISPATCHED int64_t nabla_advance_episodes(int64_t n, int32_t limit, const float *rewards, const bool *terminated,
-                                          bool *truncated, double *returns, int32_t *lengths, int64_t *bad) {
+DISPATCHED(int64_t, nabla_advance_episodes,
+           (int64_t n, int32_t limit, const float *rewards, const bool *terminated, bool *truncated, double *returns,
+            int32_t *lengths, int64_t *bad),
+           (n, limit, rewards, terminated, truncated, returns, lengths, bad)) {
   int32_t ended = 0, unusable = 0;
   for (int64_t i = 0; i < n; i++) {
     int32_t length = lengths[i] + 1;

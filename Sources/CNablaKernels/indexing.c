@@ -6,8 +6,10 @@ void nabla_gather_rows(int64_t count, int64_t bytes, const int32_t *index, const
     memcpy((char *)y + i * bytes, (const char *)x + (int64_t)index[i] * bytes, (size_t)bytes);
 }
 
-DISPATCHED void nabla_scatter_add_rows(int64_t count, int64_t width, int64_t begin, int64_t end, const int32_t *index,
-                                       const float *x, float *y) {
+DISPATCHED(void, nabla_scatter_add_rows,
+           (int64_t count, int64_t width, int64_t begin, int64_t end, const int32_t *index, const float *x,
+            float *y),
+           (count, width, begin, end, index, x, y)) {
   for (int64_t i = 0; i < count; i++) {
     float *row = y + (int64_t)index[i] * width;
     for (int64_t c = begin; c < end; c++) row[c] += x[i * width + c];

@@ -4,16 +4,35 @@
 #include <stdint.h>
 #include <string.h>
 
-/// Compiles the function once for AVX-512, once for AVX2 and once for any x86-64, and picks at load time.
-#if defined(__x86_64__)
-#define DISPATCHED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DISPATCHED
-#endif
+#include "isa.h"
 
-/// For a body that several dispatched functions share: it must be compiled inside each of them. A dispatched function
-/// must not share its name with a struct or enum tag: clang 21 crashes on it.
+/// The level that kernels keep to, settled before main.
+extern enum nabla_isa nabla_kernel_isa __attribute__((visibility("hidden")));
+/// Keeps oneDNN to the level too. It must not have made anything yet.
+void nabla_onednn_cap(enum nabla_isa isa);
+
+/// For a body that several dispatched functions share: it must be compiled inside each of them.
 #define INLINED __attribute__((always_inline))
+
+/// Defines `TYPE NAME PARAMETERS`, whose body follows, once for AVX-512, once for AVX2 and once for any x86-64. A call
+/// takes the one that the level allows, which an attribute such as target_clones would not ask for.
+#define DISPATCHED(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(, TYPE, NAME, PARAMETERS, ARGUMENTS)
+#define DISPATCHED_STATIC(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(static, TYPE, NAME, PARAMETERS, ARGUMENTS)
+#if defined(__x86_64__)
+#define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS)                                                     \
+  static inline INLINED TYPE NAME##_body PARAMETERS;                                                                  \
+  __attribute__((target("arch=x86-64-v4"))) static TYPE NAME##_avx512 PARAMETERS { return NAME##_body ARGUMENTS; }    \
+  __attribute__((target("arch=x86-64-v3"))) static TYPE NAME##_avx2 PARAMETERS { return NAME##_body ARGUMENTS; }      \
+  __attribute__((noinline)) static TYPE NAME##_baseline PARAMETERS { return NAME##_body ARGUMENTS; }                  \
+  LINKAGE TYPE NAME PARAMETERS {                                                                                      \
+    if (nabla_kernel_isa >= NABLA_ISA_AVX512) return NAME##_avx512 ARGUMENTS;                                         \
+    if (nabla_kernel_isa >= NABLA_ISA_AVX2) return NAME##_avx2 ARGUMENTS;                                             \
+    return NAME##_baseline ARGUMENTS;                                                                                 \
+  }                                                                                                                   \
+  static inline INLINED TYPE NAME##_body PARAMETERS
+#else
+#define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS) LINKAGE TYPE NAME PARAMETERS
+#endif
 
 // Let sums be reordered and fused so that loops vectorise. Infinities and NaN keep their meaning.
 #pragma clang fp reassociate(on) contract(fast)

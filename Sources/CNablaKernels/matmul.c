@@ -170,8 +170,9 @@ static inline INLINED void tile(int64_t count, int64_t k, const float *a, int64_
 
 /// float32 products of some ten thousand multiplications. B is read 16 columns at a time; where these are not adjacent
 /// (a transposed operand, the last columns) they are copied together first.
-DISPATCHED static void matmul_small(const struct nabla_matmul *p, const float *a, const float *b, const float *bias,
-                                    float *c) {
+DISPATCHED_STATIC(void, matmul_small,
+                  (const struct nabla_matmul *p, const float *a, const float *b, const float *bias, float *c),
+                  (p, a, b, bias, c)) {
   float panel[SMALL_DEPTH * COLUMNS];
   for (int64_t j = 0; j < p->n; j += COLUMNS) {
     int64_t columns = p->n - j < COLUMNS ? p->n - j : COLUMNS;
@@ -259,20 +260,4 @@ int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void
       {DNNL_ARG_SRC, e->a}, {DNNL_ARG_WEIGHTS, e->b}, {DNNL_ARG_DST, e->c}, {DNNL_ARG_BIAS, e->bias}};
   status = dnnl_primitive_execute(e->primitive, stream, e->bias ? 4 : 3, arguments);
   return (int32_t)status;
-}
-
-int32_t nabla_has_bfloat16(void) {
-  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-  return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
-}
-
-const char *nabla_instruction_set(void) {
-  switch ((int)dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_avx512_core_amx: return "AVX-512 with AMX";
-    case dnnl_cpu_isa_avx512_core_bf16: return "AVX-512 with bfloat16";
-    case dnnl_cpu_isa_avx512_core_vnni: return "AVX-512 with VNNI";
-    case dnnl_cpu_isa_avx512_core: return "AVX-512";
-    case dnnl_cpu_isa_avx2: return "AVX2";
-    default: return "baseline";
-  }
 }

@@ -11,8 +11,9 @@ static const float codes[16] = {
     0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f,
 };
 
-DISPATCHED void nabla_dequantize_nf4(const struct nabla_nf4_scales *scales, int64_t first, int64_t count,
-                                     const uint8_t *x, float *y) {
+DISPATCHED(void, nabla_dequantize_nf4,
+           (const struct nabla_nf4_scales *scales, int64_t first, int64_t count, const uint8_t *x, float *y),
+           (scales, first, count, x, y)) {
   enum { HALF = NABLA_NF4_BLOCK / 2 };
   for (int64_t block = 0; block < count; block++) {
     const int64_t b = scales->first + first + block;
@@ -28,7 +29,8 @@ DISPATCHED void nabla_dequantize_nf4(const struct nabla_nf4_scales *scales, int6
   }
 }
 
-DISPATCHED void nabla_quantize_nf4(int64_t count, const float *x, uint8_t *y, float *largest) {
+DISPATCHED(void, nabla_quantize_nf4, (int64_t count, const float *x, uint8_t *y, float *largest),
+           (count, x, y, largest)) {
   float middle[15];
   for (int i = 0; i < 15; i++) middle[i] = (codes[i] + codes[i + 1]) / 2;
   for (int64_t block = 0; block < count; block++) {

@@ -4,8 +4,10 @@
 #define IDENTITY(v) (v)
 
 #define NORM(NAME, TYPE, STORE)                                                                                \
-  DISPATCHED void NAME(int32_t centered, int64_t rows, int64_t n, const float *x, const float *weight,         \
-                       const float *bias, float epsilon, TYPE *y, float *mean, float *rstd) {                  \
+  DISPATCHED(void, NAME,                                                                                       \
+             (int32_t centered, int64_t rows, int64_t n, const float *x, const float *weight, const float *bias,\
+              float epsilon, TYPE *y, float *mean, float *rstd),                                               \
+             (centered, rows, n, x, weight, bias, epsilon, y, mean, rstd)) {                                   \
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {                                                       \
       float sum = 0;                                                                                           \
       if (centered)                                                                                            \
@@ -28,9 +30,10 @@ NORM(nabla_norm_to_bfloat16, uint16_t, float_to_bfloat16)
 
 // With x̂ = (x - mean)·rstd and g = dy·weight: dx = rstd · (g - mean(g) - x̂ · mean(g·x̂)); RMS norm has no mean(g).
 #define NORM_BACKWARD(NAME, TYPE, LOAD)                                                                        \
-  DISPATCHED void NAME(int32_t centered, int64_t rows, int64_t n, const float *x, const float *weight,         \
-                       const float *mean, const float *rstd, const TYPE *dy, float *dx, float *dweight,        \
-                       float *dbias) {                                                                         \
+  DISPATCHED(void, NAME,                                                                                       \
+             (int32_t centered, int64_t rows, int64_t n, const float *x, const float *weight, const float *mean,\
+              const float *rstd, const TYPE *dy, float *dx, float *dweight, float *dbias),                     \
+             (centered, rows, n, x, weight, mean, rstd, dy, dx, dweight, dbias)) {                             \
     for (int64_t r = 0; r < rows; r++, x += n, dy += n, dx += n) {                                             \
       float m = mean[r], s = rstd[r], sum = 0, dot = 0;                                                        \
       if (weight) {                                                                                            \

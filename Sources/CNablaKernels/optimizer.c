@@ -1,9 +1,10 @@
 #include "optimizer.h"
 #include "kernel.h"
 
-DISPATCHED void nabla_adamw_step(int64_t n, struct nabla_adamw_settings s, float *restrict weight,
-                                 const float *restrict gradient, float *restrict m, float *restrict v,
-                                 uint16_t *restrict copy) {
+DISPATCHED(void, nabla_adamw_step,
+           (int64_t n, struct nabla_adamw_settings s, float *restrict weight, const float *restrict gradient,
+            float *restrict m, float *restrict v, uint16_t *restrict copy),
+           (n, s, weight, gradient, m, v, copy)) {
   float decay = 1.0f - s.learning_rate * s.weight_decay;
   float step = s.learning_rate / s.correction1, root = 1.0f / __builtin_sqrtf(s.correction2);
   for (int64_t i = 0; i < n; i++) {
@@ -18,8 +19,10 @@ DISPATCHED void nabla_adamw_step(int64_t n, struct nabla_adamw_settings s, float
     for (int64_t i = 0; i < n; i++) copy[i] = float_to_bfloat16(weight[i]);
 }
 
-DISPATCHED void nabla_sgd_step(int64_t n, struct nabla_sgd_settings s, float *restrict weight,
-                               const float *restrict gradient, float *restrict velocity, uint16_t *restrict copy) {
+DISPATCHED(void, nabla_sgd_step,
+           (int64_t n, struct nabla_sgd_settings s, float *restrict weight, const float *restrict gradient,
+            float *restrict velocity, uint16_t *restrict copy),
+           (n, s, weight, gradient, velocity, copy)) {
   for (int64_t i = 0; i < n; i++) {
     float g = gradient[i] * s.gradient_scale + s.weight_decay * weight[i];
     float u = s.first ? g : s.momentum * velocity[i] + g;

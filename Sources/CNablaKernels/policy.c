@@ -59,8 +59,10 @@ static inline INLINED void block_log_probabilities(
   }
 }
 
-DISPATCHED void nabla_policy_log_probabilities(const struct nabla_policy *p, int64_t rows, const int32_t *discrete,
-                                               const float *numbers, float *log_probabilities, float *scratch) {
+DISPATCHED(void, nabla_policy_log_probabilities,
+           (const struct nabla_policy *p, int64_t rows, const int32_t *discrete, const float *numbers,
+            float *log_probabilities, float *scratch),
+           (p, rows, discrete, numbers, log_probabilities, scratch)) {
   float logs[LANES];
   for (int64_t first = 0; first < rows; first += LANES) {
     const int64_t count = rows - first < LANES ? rows - first : LANES;
@@ -71,8 +73,10 @@ DISPATCHED void nabla_policy_log_probabilities(const struct nabla_policy *p, int
   }
 }
 
-DISPATCHED void nabla_policy_sample(const struct nabla_policy *p, int64_t rows, const float *noise, int32_t *discrete,
-                                    float *numbers, float *log_probabilities, float *scratch) {
+DISPATCHED(void, nabla_policy_sample,
+           (const struct nabla_policy *p, int64_t rows, const float *noise, int32_t *discrete, float *numbers,
+            float *log_probabilities, float *scratch),
+           (p, rows, noise, discrete, numbers, log_probabilities, scratch)) {
   float logs[LANES];
   for (int64_t first = 0; first < rows; first += LANES) {
     const int64_t count = rows - first < LANES ? rows - first : LANES;
@@ -103,10 +107,11 @@ DISPATCHED void nabla_policy_sample(const struct nabla_policy *p, int64_t rows, 
   }
 }
 
-DISPATCHED double nabla_policy_gradient(const struct nabla_policy *p, const struct nabla_policy_batch *b,
-                                        const struct nabla_policy_loss *loss, float *parameters_gradient,
-                                        float *deviations_gradient, float *values_gradient,
-                                        struct nabla_policy_statistics *statistics, float *scratch) {
+DISPATCHED(double, nabla_policy_gradient,
+           (const struct nabla_policy *p, const struct nabla_policy_batch *b, const struct nabla_policy_loss *loss,
+            float *parameters_gradient, float *deviations_gradient, float *values_gradient,
+            struct nabla_policy_statistics *statistics, float *scratch),
+           (p, b, loss, parameters_gradient, deviations_gradient, values_gradient, statistics, scratch)) {
   const float share = 1.0f / (float)b->rows, low = 1.0f - loss->clip_range, high = 1.0f + loss->clip_range;
   float *z = scratch, *e = scratch + LANES * p->n;
   struct nabla_policy_statistics s = {0};

@@ -20,7 +20,8 @@ static inline INLINED void dequantize(enum nabla_block_type type, int64_t count,
   }
 }
 
-DISPATCHED void nabla_dequantize(enum nabla_block_type type, int64_t count, const void *x, float *y) {
+DISPATCHED(void, nabla_dequantize,
+           (enum nabla_block_type type, int64_t count, const void *x, float *y), (type, count, x, y)) {
   switch (type) {
 #define CASE(TYPE) \
   case TYPE: dequantize(TYPE, count, x, y); break;
@@ -264,7 +265,8 @@ static inline INLINED void quantize_q6_K(const float *x, struct q6_K *b) {
     }
 }
 
-DISPATCHED int32_t nabla_quantize(enum nabla_block_type type, int64_t count, const float *x, void *y) {
+DISPATCHED(int32_t, nabla_quantize,
+           (enum nabla_block_type type, int64_t count, const float *x, void *y), (type, count, x, y)) {
   uint8_t q[32];
   for (int64_t i = 0; i < count; i++) {
     switch (type) {

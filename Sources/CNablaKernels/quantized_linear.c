@@ -14,10 +14,8 @@ static const struct quantized_kernels *const tables[] = {
 };
 
 enum nabla_quantized_isa nabla_quantized_best_isa(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni")) return NABLA_QUANTIZED_VNNI;
-  if (__builtin_cpu_supports("x86-64-v3")) return NABLA_QUANTIZED_AVX2;
-#endif
+  if (nabla_isa_in_use() >= NABLA_ISA_AVX512_VNNI) return NABLA_QUANTIZED_VNNI;
+  if (nabla_isa_in_use() >= NABLA_ISA_AVX2) return NABLA_QUANTIZED_AVX2;
   return NABLA_QUANTIZED_BASELINE;
 }
 
@@ -58,13 +56,14 @@ static inline INLINED void quantize_block(const float x[32], int64_t block, stru
   to.sums32[block] = -d * (float)(sums[0] + sums[1]);
 }
 
-DISPATCHED void nabla_quantize_rows(const float *x, int64_t begin, int64_t end, struct nabla_quantized_rows to) {
+DISPATCHED(void, nabla_quantize_rows,
+           (const float *x, int64_t begin, int64_t end, struct nabla_quantized_rows to), (x, begin, end, to)) {
   int64_t blocks = to.columns / 32;
   for (int64_t block = begin * blocks; block < end * blocks; block++) quantize_block(x + block * 32, block, to);
 }
 
-DISPATCHED void nabla_quantize_rows_bfloat16(const uint16_t *x, int64_t begin, int64_t end,
-                                             struct nabla_quantized_rows to) {
+DISPATCHED(void, nabla_quantize_rows_bfloat16,
+           (const uint16_t *x, int64_t begin, int64_t end, struct nabla_quantized_rows to), (x, begin, end, to)) {
   int64_t blocks = to.columns / 32;
   for (int64_t block = begin * blocks; block < end * blocks; block++) {
     float wide[32];

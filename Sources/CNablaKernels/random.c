@@ -34,8 +34,9 @@ static inline INLINED void words(uint64_t key, uint64_t stream, uint64_t counter
   for (int64_t b = 0; b < BLOCKS; b++) philox_block(key, stream, counter + (uint64_t)b, out + 4 * b);
 }
 
-DISPATCHED void nabla_random_uniform(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n,
-                                     float *y) {
+DISPATCHED(void, nabla_random_uniform,
+           (uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float *y),
+           (key, stream, counter, first, n, y)) {
   uint32_t w[4 * BLOCKS];
   for (int64_t start = 0; start < n; start += 4 * BLOCKS) {
     words(key, stream, counter + (uint64_t)(first + start) / 4, w);
@@ -44,8 +45,9 @@ DISPATCHED void nabla_random_uniform(uint64_t key, uint64_t stream, uint64_t cou
   }
 }
 
-DISPATCHED void nabla_random_integers(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n,
-                                      uint32_t bound, int32_t *y) {
+DISPATCHED(void, nabla_random_integers,
+           (uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, uint32_t bound, int32_t *y),
+           (key, stream, counter, first, n, bound, y)) {
   uint32_t w[4 * BLOCKS];
   for (int64_t start = 0; start < n; start += 4 * BLOCKS) {
     words(key, stream, counter + (uint64_t)(first + start) / 4, w);
@@ -68,8 +70,10 @@ void nabla_random_normal(uint64_t key, uint64_t stream, uint64_t counter, int64_
   }
 }
 
-DISPATCHED void nabla_dropout(uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float p,
-                              const float *x, float *y) {
+DISPATCHED(void, nabla_dropout,
+           (uint64_t key, uint64_t stream, uint64_t counter, int64_t first, int64_t n, float p, const float *x,
+            float *y),
+           (key, stream, counter, first, n, p, x, y)) {
   uint32_t w[4 * BLOCKS];
   float scale = 1.0f / (1.0f - p);
   for (int64_t start = 0; start < n; start += 4 * BLOCKS) {

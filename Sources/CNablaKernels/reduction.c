@@ -1,7 +1,9 @@
 #include "reduction.h"
 #include "kernel.h"
 
-DISPATCHED void nabla_sum_middle(int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y) {
+DISPATCHED(void, nabla_sum_middle,
+           (int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y),
+           (begin, end, n, inner, x, y)) {
   for (int64_t o = begin; o < end; o++) {
     const float *block = x + o * n * inner;
     if (inner == 1) {
@@ -23,7 +25,9 @@ DISPATCHED void nabla_sum_middle(int64_t begin, int64_t end, int64_t n, int64_t 
   }
 }
 
-DISPATCHED void nabla_max_middle(int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y) {
+DISPATCHED(void, nabla_max_middle,
+           (int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y),
+           (begin, end, n, inner, x, y)) {
   for (int64_t o = begin; o < end; o++) {
     const float *block = x + o * n * inner;
     float *out = y + o * inner;
@@ -47,8 +51,9 @@ void nabla_argmax_middle(int64_t begin, int64_t end, int64_t n, int64_t inner, c
     }
 }
 
-DISPATCHED void nabla_cumulative_sum(int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y,
-                                     int32_t reversed) {
+DISPATCHED(void, nabla_cumulative_sum,
+           (int64_t begin, int64_t end, int64_t n, int64_t inner, const float *x, float *y, int32_t reversed),
+           (begin, end, n, inner, x, y, reversed)) {
   int64_t step = reversed ? -inner : inner;
   for (int64_t o = begin; o < end; o++) {
     int64_t first = o * n * inner + (reversed ? (n - 1) * inner : 0);
@@ -62,14 +67,16 @@ DISPATCHED void nabla_cumulative_sum(int64_t begin, int64_t end, int64_t n, int6
   }
 }
 
-DISPATCHED double nabla_sum_of_squares(int64_t n, const float *x) {
+DISPATCHED(double, nabla_sum_of_squares, (int64_t n, const float *x), (n, x)) {
   double total = 0;
   for (int64_t i = 0; i < n; i++) total += (double)x[i] * (double)x[i];
   return total;
 }
 
 #define SUM_COLUMNS(NAME, TYPE, LOAD)                                                                        \
-  DISPATCHED void NAME(int64_t rows, int64_t width, int64_t begin, int64_t end, const TYPE *x, float *y) {   \
+  DISPATCHED(void, NAME,                                                                                     \
+             (int64_t rows, int64_t width, int64_t begin, int64_t end, const TYPE *x, float *y),             \
+             (rows, width, begin, end, x, y)) {                                                              \
     for (int64_t r = 0; r < rows; r++)                                                                       \
       for (int64_t c = begin; c < end; c++) y[c] += LOAD(x[r * width + c]);                                  \
   }

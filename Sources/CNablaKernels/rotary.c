@@ -3,8 +3,10 @@
 
 #define IDENTITY(v) (v)
 #define ROTARY(NAME, TYPE, LOAD, STORE)                                                                              \
-  DISPATCHED void NAME(int64_t heads, int64_t size, int64_t rotated, int32_t interleaved, const float *cosine,      \
-                       const float *sine, float direction, const TYPE *x, TYPE *y) {                                \
+  DISPATCHED(void, NAME,                                                                                            \
+             (int64_t heads, int64_t size, int64_t rotated, int32_t interleaved, const float *cosine,               \
+              const float *sine, float direction, const TYPE *x, TYPE *y),                                          \
+             (heads, size, rotated, interleaved, cosine, sine, direction, x, y)) {                                  \
     int64_t half = rotated / 2;                                                                                      \
     for (int64_t h = 0; h < heads; h++, x += size, y += size) {                                                      \
       if (interleaved) {                                                                                             \

@@ -1,7 +1,7 @@
 #include "sampling.h"
 #include "vectormath.h"
 
-DISPATCHED float nabla_best_score(int64_t n, const float *scores) {
+DISPATCHED(float, nabla_best_score, (int64_t n, const float *scores), (n, scores)) {
   float nan = 0;
   for (int64_t i = 0; i < n; i++) nan += scores[i] != scores[i] ? 1.0f : 0.0f;
   return nan > 0 ? NAN : row_maximum(n, scores);
@@ -13,7 +13,9 @@ int64_t nabla_index_of(int64_t n, const float *scores, float value) {
   return -1;
 }
 
-DISPATCHED void nabla_sampling_weights(int64_t n, float *scores, float best, float inverseTemperature, float *sums) {
+DISPATCHED(void, nabla_sampling_weights,
+           (int64_t n, float *scores, float best, float inverseTemperature, float *sums),
+           (n, scores, best, inverseTemperature, sums)) {
   for (int64_t start = 0; start < n; start += NABLA_SAMPLING_BLOCK) {
     const int64_t end = start + NABLA_SAMPLING_BLOCK < n ? start + NABLA_SAMPLING_BLOCK : n;
     float sum = 0;
@@ -26,7 +28,9 @@ DISPATCHED void nabla_sampling_weights(int64_t n, float *scores, float best, flo
   }
 }
 
-DISPATCHED int64_t nabla_indices_at_least(int64_t n, const float *x, float least, int32_t *indices, int64_t limit) {
+DISPATCHED(int64_t, nabla_indices_at_least,
+           (int64_t n, const float *x, float least, int32_t *indices, int64_t limit),
+           (n, x, least, indices, limit)) {
   int64_t found = 0;
   for (int64_t start = 0; start < n; start += 64) {
     const int64_t end = start + 64 < n ? start + 64 : n;

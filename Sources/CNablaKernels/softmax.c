@@ -8,7 +8,7 @@ static inline INLINED float row_sum_exp(int64_t n, const float *x, float m) {
   return sum;
 }
 
-DISPATCHED void nabla_softmax(int64_t rows, int64_t n, const float *x, float *y) {
+DISPATCHED(void, nabla_softmax, (int64_t rows, int64_t n, const float *x, float *y), (rows, n, x, y)) {
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
     float m = row_maximum(n, x);
     if (m == -INFINITY) {
@@ -25,28 +25,30 @@ DISPATCHED void nabla_softmax(int64_t rows, int64_t n, const float *x, float *y)
     for (int64_t i = 0; i < n; i++) y[i] *= scale;
   }
 }
-DISPATCHED void nabla_softmax_backward(int64_t rows, int64_t n, const float *y, const float *dy, float *dx) {
+DISPATCHED(void, nabla_softmax_backward,
+           (int64_t rows, int64_t n, const float *y, const float *dy, float *dx), (rows, n, y, dy, dx)) {
   for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
     float dot = 0;
     for (int64_t i = 0; i < n; i++) dot += y[i] * dy[i];
     for (int64_t i = 0; i < n; i++) dx[i] = y[i] * (dy[i] - dot);
   }
 }
-DISPATCHED void nabla_log_softmax(int64_t rows, int64_t n, const float *x, float *y) {
+DISPATCHED(void, nabla_log_softmax, (int64_t rows, int64_t n, const float *x, float *y), (rows, n, x, y)) {
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
     float m = row_maximum(n, x);
     float shift = m == -INFINITY ? 0.0f : m + log_float(row_sum_exp(n, x, m));
     for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift;
   }
 }
-DISPATCHED void nabla_log_softmax_backward(int64_t rows, int64_t n, const float *y, const float *dy, float *dx) {
+DISPATCHED(void, nabla_log_softmax_backward,
+           (int64_t rows, int64_t n, const float *y, const float *dy, float *dx), (rows, n, y, dy, dx)) {
   for (int64_t r = 0; r < rows; r++, y += n, dy += n, dx += n) {
     float sum = 0;
     for (int64_t i = 0; i < n; i++) sum += dy[i];
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] - exp_float(y[i]) * sum;
   }
 }
-DISPATCHED void nabla_log_sum_exp(int64_t rows, int64_t n, const float *x, float *y) {
+DISPATCHED(void, nabla_log_sum_exp, (int64_t rows, int64_t n, const float *x, float *y), (rows, n, x, y)) {
   for (int64_t r = 0; r < rows; r++, x += n) {
     float m = row_maximum(n, x);
     float sum = 0;

@@ -23,9 +23,11 @@ static void widen(int32_t type, const uint8_t *row, int64_t from, int64_t n, flo
   }
 }
 
-DISPATCHED void nabla_stored_linear(int32_t type, const void *weight, int64_t rowBytes, int64_t columns, int64_t begin,
-                                    int64_t end, const float *x, int64_t rows, const float *bias, float *y,
-                                    int64_t stride, bool accumulate, const struct nabla_nf4_scales *scales) {
+DISPATCHED(void, nabla_stored_linear,
+           (int32_t type, const void *weight, int64_t rowBytes, int64_t columns, int64_t begin, int64_t end,
+            const float *x, int64_t rows, const float *bias, float *y, int64_t stride, bool accumulate,
+            const struct nabla_nf4_scales *scales),
+           (type, weight, rowBytes, columns, begin, end, x, rows, bias, y, stride, accumulate, scales)) {
   float part[PART];
   for (int64_t j = begin; j < end; j++) {
     const uint8_t *row = (const uint8_t *)weight + j * rowBytes;

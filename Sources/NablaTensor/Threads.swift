@@ -31,13 +31,6 @@ extension Threads {
   }
 }
 
-/// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16, within ONEDNN_MAX_CPU_ISA).
-public var hasFastBFloat16: Bool { fastBFloat16 }
-private let fastBFloat16 = nabla_has_bfloat16() != 0  // asked once: every product wants to know
-
-/// The instruction set that matrix products use, in words.
-public var instructionSet: String { String(cString: nabla_instruction_set()) }
-
 /// Runs `body` over parts of 0..<count on all threads. Parts are multiples of `grain`, except the last, and each index
 /// belongs to exactly one part; a body that treats each index alike gives the same bits for any number of threads.
 package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {

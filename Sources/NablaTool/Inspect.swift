@@ -8,10 +8,11 @@ struct Inspect: ParsableCommand {
       nabla inspect <model> [--context <n>] [--tensors] [--json]
       nabla inspect <adapter> [--json]
       nabla inspect <base> <tuned> [--json]
+      nabla inspect --machine [--json]
       """,
     discussion: """
       Reads the headers only, so that files of any size answer at once. A damaged file is an error that says what is \
-      wrong with it.
+      wrong with it. With --machine: the instructions and threads that computing uses here, instead of a model.
 
       Of an adapter, or of a model and what fine-tuning made of it, shows the singular values of each change of a weight \
       and the rank that holds 90 and 99 % of its energy.
@@ -20,21 +21,27 @@ struct Inspect: ParsableCommand {
   @Argument(
     help: "A GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder of 'nabla pretrain'.",
     completion: .file())
-  var model: String
+  var model: String?
   @Argument(help: "The fine-tuned model to compare with the first.", completion: .file())
   var tuned: String?
   @Option(help: ArgumentHelp("Tokens to size the key-value cache for (default: the model's context).", valueName: "n"))
   var context: Int?
   @Flag(help: "List every tensor.") var tensors = false
+  @Flag(help: "Show the instruction sets and threads in use.") var machine = false
   @Flag(help: "Print one JSON object, tensors included.") var json = false
 
   func validate() throws {
+    if machine, model != nil || context != nil || tensors {
+      throw ValidationError("--machine shows this computer: it takes no model, --context or --tensors")
+    }
+    if !machine, model == nil { throw ValidationError("give a model, or --machine") }
     if let context, !(1...(1 << 30)).contains(context) {
       throw ValidationError("--context must be between 1 and \(1 << 30), not \(context)")
     }
   }
 
   func run() throws {
+    guard let model else { return try show(json ? Machine.object.serialized() + "\n" : Machine.text) }
     if let tuned {
       let changes = try ModelDifference(base: model, tuned: tuned).changes
       return try show(json ? changesJSON(changes).serialized() + "\n" : changesText(changes))

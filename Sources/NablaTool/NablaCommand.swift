@@ -26,6 +26,7 @@ struct NablaCommand: ParsableCommand {
 
   static func main() {
     checkArguments()
+    checkInstructionSet()
     do {
       let arguments = try ConfigurationFile.expanded(joiningNegativeNumbers(Array(CommandLine.arguments.dropFirst())))
       var command = try parseAsRoot(arguments)
@@ -52,6 +53,19 @@ struct NablaCommand: ParsableCommand {
       note(
         "Error: argument \(index) is not valid UTF-8: \(printable(String(cString: argument)))\n"
           + "  Give text in UTF-8, or convert it, for example with iconv -t UTF-8.")
+      exit(withError: ExitCode.validationFailure)
+    }
+  }
+
+  /// Ends the program when NABLA_ISA names no level, and says so when it names more than the CPU has.
+  private static func checkInstructionSet() {
+    do {
+      guard let requested = try InstructionSet.requested(), requested > .ofCPU else { return }
+      note(
+        "note: NABLA_ISA is \(requested.rawValue), but this CPU has \(InstructionSet.ofCPU.rawValue) at most: using that"
+      )
+    } catch {
+      note("Error: \(error)")
       exit(withError: ExitCode.validationFailure)
     }
   }

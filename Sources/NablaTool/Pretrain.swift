@@ -64,7 +64,7 @@ struct Pretrain: ParsableCommand {
     display.message(
       "model: \(grouped(model.parameterCount)) parameters, \(c.layerCount) layers, hidden size \(c.width), "
         + "\(c.headCount) heads, context \(c.context), vocabulary \(c.vocabularySize)")
-    display.message("machine: \(threads), \(instructionSet), matrix multiplications in \(model.computeType)")
+    display.message("machine: \(threads), \(InstructionSet.ofOneDNN), matrix multiplications in \(model.computeType)")
     display.message("run: \(run.folder.path)")
   }
 }

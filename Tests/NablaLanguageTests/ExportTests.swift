@@ -30,7 +30,10 @@ private func run(_ tool: String, _ arguments: [String]) throws -> (status: Int32
 }
 
 /// Trains, and has transformers load the result: equal logits (float32, within 1e-4) and equal token ids.
-@Suite(.enabled(if: python != nil, "set NABLA_PYTHON to a Python that has torch and transformers"))
+@Suite(
+  .enabled(
+    if: python != nil,
+    "there is no Python with torch and transformers: NABLA_PYTHON=/path/of/one make test, or make fixtures"))
 struct ExportTests {
   @Test(arguments: ["llama", "llama with biases and scaling", "gpt2", "gpt2 without biases"])
   func transformersComputesTheSame(_ kind: String) throws {

@@ -355,7 +355,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
 /// The file that `make smollm` fetches.
 private let smolLM = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-@Suite(.enabled(if: FileManager.default.fileExists(atPath: smolLM), "run `make smollm` to fetch the model"))
+@Suite(.enabled(if: FileManager.default.fileExists(atPath: smolLM), "there is no SmolLM2: make model"))
 struct SmolLMFileTests {
   @Test func readsTheModel() throws {
     let gguf = try GGUFModel(path: smolLM)

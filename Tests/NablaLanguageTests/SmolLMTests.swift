@@ -10,7 +10,7 @@ private let references = packageFolder + "/Tests/Fixtures/smollm.safetensors"
 private let isPresent = [path, references].allSatisfy { FileManager.default.fileExists(atPath: $0) }
 
 /// A real model against transformers and llama.cpp. `make model` fetches it; without it these tests are skipped.
-@Suite(.enabled(if: isPresent, "SmolLM2 or its references are not there: make model fixtures"), .serialized)
+@Suite(.enabled(if: isPresent, "there is no SmolLM2: make model"), .serialized)
 struct SmolLMTests {
   private let fixture: [String: Tensor]
 

@@ -29,7 +29,10 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: Fixtures.tinyShakespeare != nil, "needs ../shared/data/tinyshakespeare.txt"))
+  @Test(
+    .enabled(
+      if: Fixtures.tinyShakespeare != nil,
+      "there is no ../shared/data/tinyshakespeare.txt: put the text of nanoGPT's shakespeare_char there"))
   func tinyShakespeareGivesTheSameVocabularyAndIds() throws {
     let text = Fixtures.tinyShakespeare!
     let tokenizer = try BPETrainer(vocabularySize: 8_000).train([text])

@@ -219,8 +219,8 @@ import Testing
     #expect(outcomes[0] > 0 && outcomes[1] > 0, "mutations should leave some files readable and break others")
   }
 
-  /// Texts that make careless procedures quadratic.
-  @Test(arguments: names)
+  /// Texts that make careless procedures quadratic: those then end by the limit, which is no measure of speed.
+  @Test(.timeLimit(.minutes(5)), arguments: names)
   func hostileTextsTakeLinearTime(_ name: String) throws {
     let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")
     let texts = [
@@ -231,18 +231,12 @@ import Testing
       String(repeating: "tool", count: 30_000), String(repeating: "\u{2581}", count: 50_000),
       String(repeating: "'", count: 100_000),
     ]
-    for text in texts {
-      let start = ContinuousClock.now
-      _ = try tokenizer.encode(text)
-      let long = ContinuousClock.now - start
-      // The bound is generous; a quadratic procedure takes minutes.
-      #expect(long < .seconds(30), "\(name): \(text.unicodeScalars.first!) took \(long)")
-    }
+    for text in texts { _ = try tokenizer.encode(text) }
   }
 
   static let smollm = Fixtures.package + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: smollm), "SmolLM2 is not there: make model"))
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: smollm), "there is no SmolLM2: make model"))
   func smolLM2GivesTheSameIds() throws {
     let expected = try JSONValue(contentsOfFile: Fixtures.text + "/smollm2.json")
     let pretrained = try PretrainedTokenizer.load(Self.smollm)

@@ -19,10 +19,11 @@ extension ToolTests {
       }
     }
 
-    /// The same seed writes the same text, alone, beside others, and as an answer to the prompt the template makes.
+    /// The same seed writes the same text, alone, beside others, and as an answer to the prompt the template makes. (In
+    /// float32: batches of other sizes round otherwise, which in bfloat16 may change the likeliest token.)
     @Test func writes() throws {
       try withModel { folder, model in
-        let flags = ["--max-tokens", "12", "--temperature", "0"]
+        let flags = ["--max-tokens", "12", "--temperature", "0", "--precision", "float32"]
         let plain = try Tool.run(["generate", model, "--prompt", "Line 7: the"] + flags)
         #expect(plain.status == 0 && plain.output.hasPrefix("Line 7: the"), "\(plain.summary)")
         #expect(plain.output.contains("quick"), "\(plain.summary)")
@@ -40,7 +41,7 @@ extension ToolTests {
     /// Lines of standard input are messages; the second answer sees the first exchange.
     @Test func talks() throws {
       try withModel { _, model in
-        let flags = ["--max-tokens", "5", "--temperature", "0"]
+        let flags = ["--max-tokens", "5", "--temperature", "0", "--precision", "float32"]
         let both = try Tool.run(["chat", model] + flags, input: Array("Line\n/unknown\n\nfox\n/reset\nLine\n".utf8))
         #expect(both.status == 0 && both.errors.contains("there is no /unknown"), "\(both.summary)")
         let one = try Tool.run(["chat", model, "--prompt", "Line"] + flags)
@@ -75,21 +76,26 @@ extension ToolTests {
       }
     }
 
-    /// After Ctrl-C each continuation is printed as far as it came.
+    /// After Ctrl-C each continuation is printed as far as it came. An untrained model ends its texts by chance: when the
+    /// first has ended, most of the others have some way to go.
     @Test func printsWhatThereIs() throws {
-      try withFolder { folder in
-        try Tool.train(
-          folder + "/text.txt", output: folder + "/run",
-          ["--context", "1024", "--width", "256", "--heads", "4", "--layers", "4", "--steps", "1"])
-        // Some seconds of work.
-        let child = try Tool.start(
-          ["generate", folder + "/run", "--prompt", "Line", "--count", "64", "--max-tokens", "1000", "--json"])
-        usleep(1_500_000)
-        child.signal(SIGINT)
-        let result = try child.finish()
-        #expect(result.status == 130, "\(result.summary)")
-        #expect(result.output.components(separatedBy: #""reason":"cancelled""#).count > 2, "\(result.summary)")
-        #expect(result.output.components(separatedBy: "\n").count == 65, "\(result.summary)")
+      try Tool.growing { scale in
+        try withFolder { folder in
+          try Tool.train(
+            folder + "/text.txt", output: folder + "/run",
+            ["--context", "1024", "--width", "256", "--heads", "4", "--layers", "4", "--steps", "1"])
+          let child = try Tool.start(
+            ["generate", folder + "/run", "--prompt", "Line", "--count", "\(64 * scale)", "--max-tokens", "1000"]
+              + ["--seed", "\(scale)", "--json"])
+          try child.wait { $0.output.contains("\n") || !$0.process.isRunning }
+          child.signal(SIGINT)
+          let result = try child.finish()
+          let cancelled = result.output.components(separatedBy: #""reason":"cancelled""#).count - 1
+          if result.status == 0 || cancelled < 2 { return false }
+          #expect(result.status == 130, "\(result.summary)")
+          #expect(result.output.components(separatedBy: "\n").count == 64 * scale + 1, "\(result.summary)")
+          return true
+        }
       }
     }
 

@@ -221,7 +221,7 @@ extension ToolTests {
 }
 
 /// The parameters, moments and all of the last checkpoint.
-private func finalTensors(_ run: String) throws -> [UInt8] {
+func finalTensors(_ run: String) throws -> [UInt8] {
   let checkpoint = try #require(try CheckpointStore.newestValid(in: run + "/checkpoints").checkpoint)
   return try readBytes(checkpoint.file("policy.safetensors"))
 }

@@ -25,44 +25,52 @@ extension ToolTests {
       }
     }
 
-    /// A conversion that is stopped leaves nothing, and a chat that waits for a line ends.
-    @Test func signalsEndConversionAndChat() throws {
-      try withFolder { folder in
-        let run = folder + "/run"
-        try Tool.train(
-          folder + "/text.txt", output: run,
-          [
-            "--tokenizer", "bpe", "--vocabulary", "300", "--steps", "1", "--layers", "16", "--width", "256", "--heads",
-            "4",
-          ])
-        let child = try Tool.start(["convert", run, folder + "/out.gguf", "--type", "q4_K"])
-        try child.wait { _ in
-          !((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasPrefix(".out") }
-            .isEmpty
+    /// A conversion that is stopped leaves nothing.
+    @Test func signalEndsConversion() throws {
+      try Tool.growing { scale in
+        try withFolder { folder in
+          let run = folder + "/run"
+          try Tool.train(
+            folder + "/text.txt", output: run,
+            [
+              "--tokenizer", "bpe", "--vocabulary", "300", "--steps", "1", "--layers", "\(16 * scale)", "--width",
+              "256",
+              "--heads", "4",
+            ])
+          let child = try Tool.start(["convert", run, folder + "/out.gguf", "--type", "q4_K"])
+          try child.wait { child in
+            let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            return files.contains { $0.hasPrefix(".out") } || !child.process.isRunning
+          }
+          child.signal(SIGINT)
+          let result = try child.finish()
+          if result.status == 0 { return false }
+          #expect(result.status == 130 && result.errors.contains("nothing was written"), "\(result.summary)")
+          #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["run", "text.txt"])
+          return true
         }
-        child.signal(SIGINT)
-        let result = try child.finish()
-        #expect(result.status == 130 && result.errors.contains("nothing was written"), "\(result.summary)")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["run", "text.txt"])
       }
     }
 
+    /// After the first signal the step is finished and many megabytes are saved; the second comes before that has ended.
     @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
     func secondSignalEndsAtOnce(_ number: Int32, _ status: Int32) throws {
-      try withFolder { folder in
-        // Steps of many seconds.
-        let child = try Tool.start(
-          ["pretrain", folder + "/text.txt"] + Tool.tiny + [
-            "--width", "512", "--heads", "8", "--layers", "8", "--batch-size", "512", "--output", folder + "/run",
-          ])
-        try child.wait { $0.errors.contains("run: ") }
-        usleep(200_000)
-        child.signal(number)
-        usleep(200_000)
-        child.signal(number)
-        let result = try child.finish()
-        #expect(result.status == status, "\(result.summary)")
-        #expect(!result.errors.contains("--resume"), "\(result.summary)")
+      try Tool.growing { scale in
+        try withFolder { folder in
+          let child = try Tool.start(
+            ["pretrain", folder + "/text.txt"] + Tool.tiny + [
+              "--width", "512", "--heads", "8", "--layers", "8", "--batch-size", "\(64 * scale)", "--output",
+              folder + "/run",
+            ])
+          try child.wait { $0.errors.contains("run: ") }
+          try child.deliver(number)
+          child.signal(number)
+          let result = try child.finish()
+          if result.status == 0 { return false }
+          #expect(result.status == status, "\(result.summary)")
+          #expect(!result.errors.contains("--resume"), "\(result.summary)")
+          return true
+        }
       }
     }
 

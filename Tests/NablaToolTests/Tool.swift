@@ -47,19 +47,35 @@ enum Tool {
       try process.run()
     }
 
+    var output: String { (try? readText(outputPath)) ?? "" }
     var errors: String { (try? readText(errorsPath)) ?? "" }
 
-    /// Waits until `condition` holds.
+    /// Waits until `condition` holds. (Five minutes: only a tool that hangs should come to the end of them.)
     func wait(for condition: (Child) -> Bool) throws {
-      for _ in 0..<3000 {
+      for _ in 0..<150_000 {
         if condition(self) { return }
         try #require(process.isRunning, "the tool ended early: \(errors)")
-        usleep(10_000)
+        usleep(2000)
       }
-      Issue.record("the tool did not come to the awaited point in 30 s: \(errors)")
+      Issue.record("the tool did not come to the awaited point in five minutes: \(errors)")
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Sends a signal and waits until it has arrived: a second one that is sent before would be the same one.
+    func deliver(_ number: Int32) throws {
+      signal(number)
+      try wait { !$0.process.isRunning || !$0.signals("ShdPnd").contains(number) }
+    }
+
+    /// A set of signals out of the system's record of the process, such as ShdPnd, those that are on their way to it.
+    private func signals(_ name: String) -> Set<Int32> {
+      let status = (try? readText("/proc/\(process.processIdentifier)/status")) ?? ""
+      guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }),
+        let mask = UInt64(line.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces), radix: 16)
+      else { return [] }
+      return Set((1...64).filter { mask >> UInt64($0 - 1) & 1 == 1 })
+    }
 
     func finish() throws -> Result {
       process.waitUntilExit()
@@ -83,6 +99,13 @@ enum Tool {
     _ arguments: [String], environment: [String: String] = [:], input: [UInt8]? = nil, through: [String] = []
   ) throws -> Result {
     try Child(through + [path] + arguments, environment: environment, input: input).finish()
+  }
+
+  /// Runs a test that sends a signal into the middle of some work, with ever more work until it says that the signal
+  /// came in time: how long work takes depends on the machine.
+  static func growing(_ body: (_ scale: Int) throws -> Bool) throws {
+    for scale in [1, 4, 16] where try body(scale) { return }
+    Issue.record("the work had ended whenever the signal came")
   }
 
   /// Runs a shell script, in which `$nabla` is the tool and `$1`… are the arguments.

@@ -9,6 +9,7 @@
 #include "elementwise.h"
 #include "environments.h"
 #include "indexing.h"
+#include "isa.h"
 #include "matmul.h"
 #include "nf4.h"
 #include "normalization.h"

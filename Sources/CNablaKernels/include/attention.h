@@ -12,7 +12,7 @@ enum nabla_attention_dtype { NABLA_ATTENTION_FLOAT32 = 0, NABLA_ATTENTION_BFLOAT
 
 /// The instruction sets with kernels of their own, best last. Another set gives other last bits.
 enum nabla_attention_isa {
-  NABLA_ATTENTION_BEST = 0,  // whatever the CPU has
+  NABLA_ATTENTION_BEST = 0,  // the best that nabla_isa_in_use allows
   NABLA_ATTENTION_BASELINE = 1,
   NABLA_ATTENTION_AVX2 = 2,
   NABLA_ATTENTION_AVX512 = 3,
@@ -84,5 +84,5 @@ void nabla_attention_reference_backward(
     const struct nabla_attention *problem, struct nabla_attention_view q, struct nabla_attention_view k,
     struct nabla_attention_view v, struct nabla_attention_view dout, double *dq, double *dk, double *dv);
 
-/// The best instruction set that this CPU and these kernels have in common: what NABLA_ATTENTION_BEST stands for.
+/// The best instruction set that nabla_isa_in_use and these kernels have in common: what NABLA_ATTENTION_BEST means.
 enum nabla_attention_isa nabla_attention_best_isa(void);

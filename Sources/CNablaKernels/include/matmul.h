@@ -16,7 +16,5 @@ struct nabla_matmul {
 /// Returns 0, or oneDNN's status code. Uses all threads of the pool.
 int32_t nabla_matmul_run(const struct nabla_matmul *problem, const void *a, const void *b, const float *bias, void *c);
 
-/// 1 if bfloat16 products run in hardware (AVX512-BF16 or AMX, within ONEDNN_MAX_CPU_ISA), else 0.
+/// 1 if bfloat16 products run in hardware (AVX512-BF16 or AMX, where nabla_isa_of_onednn allows it), else 0.
 int32_t nabla_has_bfloat16(void);
-/// Name of the instruction set oneDNN uses here.
-const char *nabla_instruction_set(void);

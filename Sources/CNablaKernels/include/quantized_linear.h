@@ -9,7 +9,7 @@
 
 /// The instruction sets with kernels of their own, best last.
 enum nabla_quantized_isa {
-  NABLA_QUANTIZED_BEST = 0,  // whatever the CPU has
+  NABLA_QUANTIZED_BEST = 0,  // the best that nabla_isa_in_use allows
   NABLA_QUANTIZED_BASELINE = 1,
   NABLA_QUANTIZED_AVX2 = 2,
   NABLA_QUANTIZED_VNNI = 3,  // AVX-512 with VNNI
