@@ -2,13 +2,23 @@ import CNablaKernels
 
 /// How many threads operations use: those of oneDNN's pool, which our own kernels share.
 public enum Threads {
-  /// The number of threads for what the calling thread runs; other threads have their own, at first that of the cores.
+  /// The number of threads for one operation, whichever thread runs it; at first that of the cores.
+  ///
+  /// Inside ``with(_:_:)`` it is the number given there. Setting it sets that of the process.
   public static var count: Int {
     get { Int(nabla_thread_count()) }
     set {
       precondition(newValue >= 1, "Threads.count must be at least 1")
       nabla_set_thread_count(Int32(clamping: newValue))
     }
+  }
+
+  /// Runs `body` with another number of threads for its operations; other threads of the process keep theirs.
+  public static func with<R>(_ count: Int, _ body: () throws -> R) rethrows -> R {
+    precondition(count >= 1, "Threads.with: \(count) threads")
+    let before = nabla_use_thread_count(Int32(clamping: count))
+    defer { _ = nabla_use_thread_count(before) }
+    return try body()
   }
 }
 

@@ -157,17 +157,10 @@ struct QuantizedLinearTests {
   func several() {
     let types: [DType] = [.q4_1, .q8_0, .q4_K, .q6_K]
     let weights = types.enumerated().map { Self.weight([30 + 40 * $0.offset, 512], $0.element) }
-    let threads = Threads.count
-    defer { Threads.count = threads }
     for rows in [1, 4, 70] {
       let x = Tensor.numbers([2, rows, 512], seed: 2).cast(.bfloat16)
-      var results: [[Float]] = []
-      for count in [1, 2, 3] {
-        Threads.count = count
-        results.append(x.linear(weights).array())
-      }
+      let results = [1, 2, 3].map { count in Threads.with(count) { x.linear(weights).array() as [Float] } }
       #expect(results[0] == results[1] && results[0] == results[2])
-      Threads.count = threads
       let together = x.linear(weights, output: .float32)
       let parts = together.split(weights.map { $0.shape[0] }, axis: 2)
       for (part, weight) in zip(parts, weights) {

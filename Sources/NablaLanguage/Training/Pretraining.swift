@@ -344,8 +344,10 @@ public final class Pretraining {
     let text: String
     do {
       text = try averaged {
-        var generator = Generator(model, tokenizer: tokenizer, seed: setup.training.seed)
-        return try generator.run(prompt: isOneText ? "\n" : "", maximumTokens: setup.training.sampleLength)[0].text
+        try model.generate(
+          prompt: isOneText ? "\n" : "", tokenizer: tokenizer, maximumTokens: setup.training.sampleLength,
+          seed: setup.training.seed
+        ).text
       }
     } catch GenerationError.notFinite {
       throw PretrainingError.diverged(

@@ -115,8 +115,21 @@ extension DType {
   /// Whether linear layers with weights of this type multiply integers, in kernels of our own, when `rows` rows of x
   /// come in the given type.
   package func multipliesIntegers(of x: DType, rows: Int) -> Bool {
-    isQuantized && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows)
+    isQuantized && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows && !EachRowAlone.isOn)
   }
+
+  /// Whether many rows may take another way than few (see ``withEachRowAlone(_:)``).
+  package func dependsOnRowCount(of x: DType) -> Bool { isQuantized && x == .bfloat16 && hasFastBFloat16 }
+}
+
+/// Runs `body` with integer products for quantized weights however many rows there are, so that what a row gives does not
+/// depend on those beside it.
+package func withEachRowAlone<R>(_ body: () throws -> R) rethrows -> R {
+  try EachRowAlone.$isOn.withValue(true, operation: body)
+}
+
+private enum EachRowAlone {
+  @TaskLocal static var isOn = false
 }
 
 /// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights they meet.
