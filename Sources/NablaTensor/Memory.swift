@@ -31,7 +31,8 @@ public enum Memory {
     return pages * Int(getpagesize())
   }
 
-  /// Bytes that the system could give to this process without swapping, as it estimates them; nil where it does not say.
+  /// Bytes that the system could give to this process without swapping, as it estimates them; nil where it does not
+  /// say.
   public static var available: Int? {
     guard let file = fopen("/proc/meminfo", "r") else { return nil }
     defer { fclose(file) }

@@ -23,7 +23,8 @@ public enum Threads {
 }
 
 extension Threads {
-  /// Runs `body` while all other threads wait for its operations, which then begin sooner: for many short ones in a row.
+  /// Runs `body` while all other threads wait for its operations, which then begin sooner: for many short ones in a
+  /// row.
   ///
   /// - Precondition: none of the operations is a matrix product or a convolution of oneDNN's.
   package static func whileHeld<R>(_ body: () -> R) -> R {

@@ -62,10 +62,12 @@ public struct TrainedModel {
   ///
   /// - Parameter options: nil for what the model's makers say, or else `SamplingOptions()`.
   public func generator(
-    options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16, limits: InferenceLimits = .init()
+    options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16,
+    limits: InferenceLimits = .init()
   ) -> TextGenerator {
     var generator = TextGenerator(
-      model, tokenizer: tokenizer, sampling: options ?? generation.sampling ?? .init(), seed: seed, cacheType: cacheType,
+      model, tokenizer: tokenizer, sampling: options ?? generation.sampling ?? .init(), seed: seed,
+      cacheType: cacheType,
       limits: limits)
     generator.stopTokens = endTokens
     if let first = text.id(of: "bos_token") ?? generation.beginToken { generator.firstToken = first }

@@ -18,11 +18,12 @@ extension InferenceCore {
   /// Runs requests to their ends, on the calling thread: for rollouts, whose log-probabilities are in the completions'
   /// ``Completion/steps``.
   ///
-  /// - Parameter onText: called with the number of a request and text as it comes; text that may turn out to begin a stop
-  ///   string is held back.
+  /// - Parameter onText: called with the number of a request and text as it comes; text that may turn out to begin a
+  ///   stop string is held back.
   /// - Throws: ``GenerationError`` of the first request that fails; no request is then under way.
   public func complete(
-    _ requests: [GenerationRequest], tokenizer: any Tokenizer, onText: (_ request: Int, _ text: String) -> Void = { _, _ in }
+    _ requests: [GenerationRequest], tokenizer: any Tokenizer,
+    onText: (_ request: Int, _ text: String) -> Void = { _, _ in }
   ) throws(GenerationError) -> [Completion] {
     precondition(isDone, "InferenceCore.complete: other requests are under way")
     for request in requests { try rules.check(request.tokens) }

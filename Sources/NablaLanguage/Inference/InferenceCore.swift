@@ -3,9 +3,9 @@ import NablaTensor
 
 /// Continues any number of prompts together, a token of each at a time, on the thread that calls it.
 ///
-/// Prompts may have any lengths: their tokens are the rows of one matrix, without padding. Continuations leave when they
-/// end and others take their place. Equal prompts are read once, and what prompts begin with in common with earlier ones
-/// is not read again. ``InferenceEngine`` runs one on a thread of its own; training calls it for rollouts:
+/// Prompts may have any lengths: their tokens are the rows of one matrix, without padding. Continuations leave when
+/// they end and others take their place. Equal prompts are read once, and what prompts begin with in common with
+/// earlier ones is not read again. ``InferenceEngine`` runs one on a thread of its own; training calls it for rollouts:
 ///
 /// ```swift
 /// let core = InferenceCore(model)
@@ -15,10 +15,10 @@ import NablaTensor
 /// }
 /// ```
 ///
-/// What a continuation gives does not depend on what is generated beside it, nor on what the cache had of its prompt. For
-/// quantized weights, computed in bfloat16 as `Precision.automatic` does, that is exact: their products sum each row
-/// alone. Products of other weights are oneDNN's, whose last bits may differ for other numbers of rows (with AVX2 they
-/// do; with AVX-512 no case was seen).
+/// What a continuation gives does not depend on what is generated beside it, nor on what the cache had of its prompt.
+/// For quantized weights, computed in bfloat16 as `Precision.automatic` does, that is exact: their products sum each
+/// row alone. Products of other weights are oneDNN's, whose last bits may differ for other numbers of rows (with AVX2
+/// they do; with AVX-512 no case was seen).
 ///
 /// Change the model's weights only while nothing is being generated, and call ``forgetPrefix()`` then.
 public final class InferenceCore {
@@ -66,12 +66,12 @@ public final class InferenceCore {
   public var statistics: InferenceStatistics {
     InferenceStatistics(
       active: active.reduce(0) { $0 + 1 + $1.followers.count }, waiting: waiting.count, cacheBytes: cache.bytes,
-      prefixBytes: prefixes.pageCount(cache) * cache.pageBytes)
+      prefixBytes: prefixes.pageCount * cache.pageBytes)
   }
 
   /// - Returns: the request's number: 0, 1, 2, …
-  /// - Throws: ``GenerationError`` for a prompt that is empty, fills the context, or holds tokens the model has not; and
-  ///   for a request that may need more memory than there is.
+  /// - Throws: ``GenerationError`` for a prompt that is empty, fills the context, or holds tokens the model has not;
+  ///   and for a request that may need more memory than there is.
   @discardableResult
   public func add(_ request: TokenRequest) throws(GenerationError) -> Int {
     precondition(request.maximumTokens >= 1, "InferenceCore: \(request.maximumTokens) tokens to generate")
@@ -102,8 +102,8 @@ public final class InferenceCore {
   /// Rows of a step, beyond which no more prompts join it.
   private static let stepRows = 1024
 
-  /// Reads the next tokens, and chooses one for each continuation whose prompt has been read. May return none while long
-  /// prompts are read.
+  /// Reads the next tokens, and chooses one for each continuation whose prompt has been read. May return none while
+  /// long prompts are read.
   public func step() -> [Step] {
     admit()
     var (pages, rest): ([Part], [Part]) = ([], [])
@@ -127,7 +127,8 @@ public final class InferenceCore {
     init(_ continuation: Continuation, _ count: Int) { (self.continuation, self.count) = (continuation, count) }
   }
 
-  /// A step of few rows is hundreds of short regions, for which threads that wait are quicker than those that are called.
+  /// A step of few rows is hundreds of short regions, for which threads that wait are quicker than those that are
+  /// called.
   private func readHeld(_ parts: [Part]) -> [Step] {
     let rows = parts.reduce(0) { $0 + $1.count }
     let isHeld = weightTypes.allSatisfy { $0.multipliesIntegers(of: model.computeType, rows: rows) }

@@ -11,8 +11,8 @@ import NablaText
 /// for try await piece in stream { print(piece.text, terminator: "") }
 /// ```
 ///
-/// A request is let in when the cache has room for all that it may come to; until then it waits. One that fails (damaged
-/// logits, a hook that forbids everything) ends alone. What a request gives does not depend on the others, see
+/// A request is let in when the cache has room for all that it may come to; until then it waits. One that fails
+/// (damaged logits, a hook that forbids everything) ends alone. What a request gives does not depend on the others, see
 /// ``InferenceCore``.
 ///
 /// The engine owns the model: while it lives nothing else may run or change it.
@@ -23,7 +23,8 @@ public final class InferenceEngine: @unchecked Sendable {
   private var thread = pthread_t()
 
   public init(
-    _ model: TransformerLM, tokenizer: any Tokenizer, cacheType: CacheType = .bfloat16, limits: InferenceLimits = .init()
+    _ model: TransformerLM, tokenizer: any Tokenizer, cacheType: CacheType = .bfloat16,
+    limits: InferenceLimits = .init()
   ) {
     self.tokenizer = tokenizer
     let core = InferenceCore(model, cacheType: cacheType, limits: limits)

@@ -44,7 +44,9 @@ final class Monitor<State>: @unchecked Sendable {
       var deadline = timespec()
       clock_gettime(CLOCK_REALTIME, &deadline)
       deadline.tv_nsec += 20_000_000
-      if deadline.tv_nsec >= 1_000_000_000 { (deadline.tv_sec, deadline.tv_nsec) = (deadline.tv_sec + 1, deadline.tv_nsec - 1_000_000_000) }
+      if deadline.tv_nsec >= 1_000_000_000 {
+        (deadline.tv_sec, deadline.tv_nsec) = (deadline.tv_sec + 1, deadline.tv_nsec - 1_000_000_000)
+      }
       pthread_cond_timedwait(changed, mutex, &deadline)
       pthread_mutex_unlock(mutex)
       poll()

@@ -8,11 +8,12 @@ import NablaNN
 struct PrefixCache {
   private var entries: [(tokens: ArraySlice<Int32>, sequence: KeyValueCache.Sequence)] = []
   private let pages: Int
+  /// Pages of all of them, those that they share counted once.
+  private(set) var pageCount = 0
 
   init(pages: Int) { self.pages = pages }
 
   var isEmpty: Bool { entries.isEmpty }
-  func pageCount(_ cache: KeyValueCache) -> Int { cache.pageCount(of: entries.map(\.sequence)) }
 
   /// The sequence with the longest common beginning, which then counts as just used.
   mutating func longest(_ prompt: ArraySlice<Int32>) -> (sequence: KeyValueCache.Sequence, common: Int)? {
@@ -25,20 +26,27 @@ struct PrefixCache {
 
   /// Takes over a sequence that holds `tokens`.
   mutating func insert(_ tokens: ArraySlice<Int32>, _ sequence: KeyValueCache.Sequence, _ cache: KeyValueCache) {
-    let count = Swift.min(tokens.count, pages * KeyValueCache.pageLength)
-    let tokens = tokens.prefix(count)
-    cache.truncate(sequence, to: count)
-    if count == 0 || entries.contains(where: { $0.tokens.starts(with: tokens) }) { return cache.remove(sequence) }
+    let tokens = tokens.prefix(pages * KeyValueCache.pageLength)
+    cache.truncate(sequence, to: tokens.count)
+    if tokens.isEmpty || entries.contains(where: { $0.tokens.starts(with: tokens) }) { return cache.remove(sequence) }
     entries.removeAll { entry in
       let isContinued = tokens.starts(with: entry.tokens)
       if isContinued { cache.remove(entry.sequence) }
       return isContinued
     }
     entries.append((tokens, sequence))
-    while pageCount(cache) > pages { removeOldest(cache) }
+    updateCount(cache)
+    while pageCount > pages { removeOldest(cache) }
   }
 
-  mutating func removeOldest(_ cache: KeyValueCache) { cache.remove(entries.removeFirst().sequence) }
+  mutating func removeOldest(_ cache: KeyValueCache) {
+    cache.remove(entries.removeFirst().sequence)
+    updateCount(cache)
+  }
+
+  private mutating func updateCount(_ cache: KeyValueCache) {
+    pageCount = cache.pageCount(of: entries.map(\.sequence))
+  }
 
   mutating func removeAll(_ cache: KeyValueCache) {
     while !isEmpty { removeOldest(cache) }

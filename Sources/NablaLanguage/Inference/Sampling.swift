@@ -11,7 +11,8 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
   public var topP: Float = 1
   /// Only tokens at least this fraction as probable as the best (Nguyen et al. 2024); 0 for all.
   public var minP: Float = 0
-  /// Positive logits of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for none.
+  /// Positive logits of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for
+  /// none.
   public var repetitionPenalty: Float = 1
   /// Taken from a token's logit for each time it was generated.
   public var frequencyPenalty: Float = 0
@@ -67,8 +68,8 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
     public let logProbability: Float
   }
 
-  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging Face's
-  /// `generate`.
+  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging
+  /// Face's `generate`.
   ///
   /// - Parameter logits: V numbers, which are written over.
   public func choose(from logits: Logits, history: History = .init(), random: inout RandomSource) -> Choice {

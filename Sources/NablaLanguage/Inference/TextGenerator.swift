@@ -39,7 +39,8 @@ public struct TextGenerator: Sendable {
     cacheType: CacheType = .bfloat16, limits: InferenceLimits = .init()
   ) {
     self.init(
-      InferenceEngine(model, tokenizer: tokenizer, cacheType: cacheType, limits: limits), sampling: sampling, seed: seed)
+      InferenceEngine(model, tokenizer: tokenizer, cacheType: cacheType, limits: limits), sampling: sampling, seed: seed
+    )
   }
 
   /// - Parameters:
@@ -47,7 +48,8 @@ public struct TextGenerator: Sendable {
   ///   - count: continuations, each drawn on its own.
   ///   - onText: called with the number of a continuation and text as it comes; text that may turn out to begin a stop
   ///     string is held back.
-  /// - Throws: `TokenizerError` if the vocabulary cannot express the prompt; ``GenerationError`` if it fills the context.
+  /// - Throws: `TokenizerError` if the vocabulary cannot express the prompt; ``GenerationError`` if it fills the
+  ///   context.
   @discardableResult
   public mutating func run(
     prompt: String, maximumTokens: Int = 256, count: Int = 1,

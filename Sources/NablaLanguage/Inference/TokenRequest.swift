@@ -1,7 +1,7 @@
 import NablaTensor
 
-/// Changes the logits of the next token before it is chosen: -∞ forbids a token, a sum makes it likelier or less likely.
-/// The tokens are those of the prompt and of the continuation so far. Called on any thread.
+/// Changes the logits of the next token before it is chosen: -∞ forbids a token, a sum makes it likelier or less
+/// likely. The tokens are those of the prompt and of the continuation so far. Called on any thread.
 ///
 /// ```swift
 /// request.logitHook = { logits, tokens in if tokens.last == comma { logits[comma] = -.infinity } }
@@ -39,8 +39,8 @@ public struct GeneratedToken: Sendable {
   /// ln of the model's probability of the token, before hook, penalties, temperature and truncation; nil if not asked
   /// for.
   public let logProbability: Float?
-  /// ln of the probability with which the token was drawn: after hook, penalties, temperature and truncation. 0 where the
-  /// best token is taken.
+  /// ln of the probability with which the token was drawn: after hook, penalties, temperature and truncation. 0 where
+  /// the best token is taken.
   public let samplingLogProbability: Float
   /// The likeliest tokens by the model, the best first.
   public let best: [(token: Int32, logProbability: Float)]

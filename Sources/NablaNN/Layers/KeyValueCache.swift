@@ -102,8 +102,8 @@ public final class KeyValueCache {
     Set(sequences.flatMap { content($0).pages.map(ObjectIdentifier.init) }).count
   }
 
-  /// The most pages that ``extend(_:)`` takes until a sequence holds `length` positions: those it has not, and a copy of
-  /// its last where another sequence shares it.
+  /// The most pages that ``extend(_:)`` takes until a sequence holds `length` positions: those it has not, and a copy
+  /// of its last where another sequence shares it.
   public func growth(of sequence: Sequence, to length: Int) -> Int {
     let (held, count) = (content(sequence).length, content(sequence).pages.count)
     guard length > held else { return 0 }
@@ -182,8 +182,8 @@ public final class KeyValueCache {
     }
   }
 
-  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read: the
-  /// caller passes them through every layer.
+  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read:
+  /// the caller passes them through every layer.
   public func extend(_ additions: [(sequence: Sequence, count: Int)]) -> Step {
     var (parts, owners): ([CachePages.Part], [Page]) = ([], [])
     var row = 0

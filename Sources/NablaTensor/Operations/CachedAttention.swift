@@ -74,7 +74,8 @@ package struct CachePages: Sendable {
         position += count
       }
     }
-    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the caches.
+    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the
+    // caches.
     parallelFor(runs.count, grain: Swift.max(1, 4 * runs.count / Swift.max(x.shape[1], 1))) {
       for run in runs[$0] {
         let k = x.pointer + (run.row * width + keys) * size
@@ -85,8 +86,8 @@ package struct CachePages: Sendable {
     }
   }
 
-  // One kernel for a prompt's rows and for single ones: a row's bits then depend on the cache and its position alone. (The
-  // tiles that training uses would read a prompt of 2,757 tokens 6 % faster.)
+  // One kernel for a prompt's rows and for single ones: a row's bits then depend on the cache and its position alone.
+  // (The tiles that training uses would read a prompt of 2,757 tokens 6 % faster.)
   private func attend(
     _ x: Tensor, into out: Tensor, layer: Int, _ parts: [Part], _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
     window: Int?

@@ -155,7 +155,8 @@ import Testing
       for token in 0..<61 where token % 3 != 0 || token == Int(tokens.last!) { logits[token] = -.infinity }
     }
     let masked = try run(core(), [asked])[0]
-    #expect(masked.allSatisfy { $0.token % 3 == 0 } && zip(masked, masked.dropFirst()).allSatisfy { $0.token != $1.token })
+    #expect(
+      masked.allSatisfy { $0.token % 3 == 0 } && zip(masked, masked.dropFirst()).allSatisfy { $0.token != $1.token })
     #expect(masked.contains { $0.samplingLogProbability > $0.logProbability! })
     asked.logitHook = { logits, _ in logits[7] += 1000 }
     #expect(try tokens(core(), [asked])[0] == Array(repeating: 7, count: 20))

@@ -6,7 +6,8 @@ import Testing
 @Suite struct InferenceEngineTests {
   private func request(_ prompt: [Int32], seed: UInt64, maximum: Int = 12, temperature: Float = 1) -> TokenRequest {
     TokenRequest(
-      prompt: prompt, maximumTokens: maximum, sampling: .init(temperature: temperature, topP: temperature > 1 ? 0.9 : 1),
+      prompt: prompt, maximumTokens: maximum,
+      sampling: .init(temperature: temperature, topP: temperature > 1 ? 0.9 : 1),
       random: RandomSource(seed: seed), logProbabilities: 2)
   }
 
@@ -82,7 +83,8 @@ import Testing
         }
         try await group.waitForAll()
       }
-      #expect(try engine.submit(GenerationRequest(request(prompt(40, seed: 1), seed: 1))).completion().steps.bits == expected)
+      #expect(
+        try engine.submit(GenerationRequest(request(prompt(40, seed: 1), seed: 1))).completion().steps.bits == expected)
       engine.forgetPrefix()
       #expect(engine.statistics == InferenceStatistics())
     }

@@ -106,7 +106,8 @@ import Testing
 
   /// Over a large vocabulary, where only the likeliest tokens are sorted: what is drawn is what sorting all would give.
   @Test(arguments: [
-    SamplingOptions(temperature: 1.3), .init(temperature: 1, topK: 50), .init(temperature: 1, topK: 3000), .init(temperature: 1, topP: 0.5),
+    SamplingOptions(temperature: 1.3), .init(temperature: 1, topK: 50), .init(temperature: 1, topK: 3000),
+    .init(temperature: 1, topP: 0.5),
     .init(temperature: 1, topP: 0.999), .init(temperature: 2, topK: 700, topP: 0.9, minP: 0.01),
     .init(temperature: 0.7, minP: 0.02), .init(temperature: 1, topK: 5000, topP: 0.95),
   ]) func selectionEqualsSorting(_ options: SamplingOptions) {

@@ -70,7 +70,8 @@ private struct SpacedWords: Tokenizer {
   }
 
   @Test func anEmptyPromptBeginsAText() throws {
-    var generator = TextGenerator(try chain([0: [(97, 1)], 97: [(256, 1)]]), tokenizer: ByteTokenizer(), sampling: greedy)
+    var generator = TextGenerator(
+      try chain([0: [(97, 1)], 97: [(256, 1)]]), tokenizer: ByteTokenizer(), sampling: greedy)
     #expect(try generator.run(prompt: "")[0].text == "a")
   }
 
