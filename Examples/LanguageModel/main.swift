@@ -25,5 +25,5 @@ for step in 0..<200 {
   if step % 20 == 0 || step == 199 { print("step \(step): loss \(loss.item())") }
 }
 
-var generator = Generator(model, tokenizer: tokenizer, options: SamplingOptions(temperature: 0.7))
+var generator = TextGenerator(model, tokenizer: tokenizer, sampling: SamplingOptions(temperature: 0.7))
 print(try generator.run(prompt: "Nabla ", maximumTokens: 50)[0].text)

@@ -30,7 +30,7 @@ static _Thread_local int32_t used;
 static dnnl_engine_t engine;
 static _Thread_local dnnl_stream_t stream;
 
-static void create_engine(void) { dnnl_engine_create(&engine, dnnl_cpu, 0); }
+static pthread_key_t ending;
 
 static void destroy(struct entry *e) {
   dnnl_primitive_destroy(e->primitive);
@@ -39,6 +39,20 @@ static void destroy(struct entry *e) {
   dnnl_memory_destroy(e->c);
   if (e->bias) dnnl_memory_destroy(e->bias);
   memset(e, 0, sizeof *e);
+}
+
+/// A thread that ends takes its primitives with it: inference engines come and go.
+static void end_thread(void *memory) {
+  struct entry *entries = memory;
+  for (int i = 0; i < TABLE; i++)
+    if (entries[i].primitive) destroy(&entries[i]);
+  free(entries);
+  dnnl_stream_destroy(stream);
+}
+
+static void create_engine(void) {
+  dnnl_engine_create(&engine, dnnl_cpu, 0);
+  pthread_key_create(&ending, end_thread);
 }
 
 static dnnl_data_type_t type_of(int32_t type) { return type == NABLA_BFLOAT16 ? dnnl_bf16 : dnnl_f32; }
@@ -129,6 +143,7 @@ static struct entry *lookup(const struct nabla_matmul *p, dnnl_status_t *status)
     if (!engine) return *status = dnnl_runtime_error, NULL;
     table = calloc(TABLE, sizeof *table);
     dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    pthread_setspecific(ending, table);
   }
   const struct key key = {*p, nabla_thread_count()};
   uint64_t slot = hash(&key) % TABLE;

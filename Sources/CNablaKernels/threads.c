@@ -104,8 +104,27 @@ void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *, int
     GOMP_parallel(run, &r, (unsigned)threadCount, 0);
 }
 
-void nabla_set_thread_count(int32_t count) { omp_set_num_threads(count); }
-int32_t nabla_thread_count(void) { return omp_get_max_threads(); }
+static _Atomic int32_t processCount;    // 0 until someone asks: as many as libgomp has
+static _Thread_local int32_t ownCount;  // of this thread alone; 0 for the process's
+
+void nabla_set_thread_count(int32_t count) { atomic_store(&processCount, count); }
+
+int32_t nabla_use_thread_count(int32_t count) {
+  const int32_t before = ownCount;
+  ownCount = count;
+  return before;
+}
+
+int32_t nabla_thread_count(void) {
+  int32_t count = ownCount ? ownCount : atomic_load(&processCount);
+  if (!count) {
+    const int32_t standard = omp_get_max_threads();
+    count = atomic_compare_exchange_strong(&processCount, &count, standard) ? standard : count;
+  }
+  // oneDNN asks libgomp, which has a number for each thread that calls it: a new thread's is that of the cores.
+  if (omp_get_max_threads() != count) omp_set_num_threads(count);
+  return count;
+}
 
 static _Thread_local int32_t recordingDisabled;
 int32_t nabla_recording_disabled(void) { return recordingDisabled; }

@@ -31,6 +31,20 @@ public enum Memory {
     return pages * Int(getpagesize())
   }
 
+  /// Bytes that the system could give to this process without swapping, as it estimates them; nil where it does not
+  /// say.
+  public static var available: Int? {
+    guard let file = fopen("/proc/meminfo", "r") else { return nil }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+      let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      guard text.hasPrefix("MemAvailable:") else { continue }
+      return text.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+    }
+    return nil
+  }
+
   /// Gives the blocks kept for reuse back to the system.
   public static func releaseCached() {
     pool.withLock { pool in
@@ -80,6 +94,8 @@ public enum Memory {
     let large = size >= 4 << 20
     var block: UnsafeMutableRawPointer?
     guard posix_memalign(&block, large ? 2 << 20 : 64, size) == 0, let block else {
+      // Nothing in the middle of an operation could go on without its result. What may be large is asked for before:
+      // the inference engine admits requests by the pages of cache that they need.
       fatalError("out of memory: no \(size) bytes for a tensor (\(statistics.current) bytes are in use)")
     }
     if large { madvise(block, size, MADV_HUGEPAGE) }

@@ -2,7 +2,9 @@ import CNablaKernels
 
 /// How many threads operations use: those of oneDNN's pool, which our own kernels share.
 public enum Threads {
-  /// The number of threads for what the calling thread runs; other threads have their own, at first that of the cores.
+  /// The number of threads for one operation, whichever thread runs it; at first that of the cores.
+  ///
+  /// Inside ``with(_:_:)`` it is the number given there. Setting it sets that of the process.
   public static var count: Int {
     get { Int(nabla_thread_count()) }
     set {
@@ -10,10 +12,19 @@ public enum Threads {
       nabla_set_thread_count(Int32(clamping: newValue))
     }
   }
+
+  /// Runs `body` with another number of threads for its operations; other threads of the process keep theirs.
+  public static func with<R>(_ count: Int, _ body: () throws -> R) rethrows -> R {
+    precondition(count >= 1, "Threads.with: \(count) threads")
+    let before = nabla_use_thread_count(Int32(clamping: count))
+    defer { _ = nabla_use_thread_count(before) }
+    return try body()
+  }
 }
 
 extension Threads {
-  /// Runs `body` while all other threads wait for its operations, which then begin sooner: for many short ones in a row.
+  /// Runs `body` while all other threads wait for its operations, which then begin sooner: for many short ones in a
+  /// row.
   ///
   /// - Precondition: none of the operations is a matrix product or a convolution of oneDNN's.
   package static func whileHeld<R>(_ body: () -> R) -> R {

@@ -85,22 +85,24 @@ struct Chat: ParsableCommand {
     defer { StopSignal.remove() }
     let answer = try session.send(message)
     var first: ContinuousClock.Instant?
-    while !StopSignal.isRequested, let pieces = try inference.naming({ try answer.next() }) {
-      first = first ?? clock.now
-      for piece in pieces { try show(shownText(piece.text)) }
+    let completion = try inference.naming {
+      while let piece = try answer.next(cancellingWhen: { StopSignal.isRequested }) {
+        first = first ?? clock.now
+        if !piece.text.isEmpty { try show(shownText(piece.text)) }
+      }
+      return try session.finish(answer)
     }
-    session.finish(answer)
     try show("\n")
     // At a terminal Ctrl-C stops the answer, and the conversation goes on.
     if let signal = StopSignal.received, !(isTerminal && signal == SIGINT) { throw ExitCode(128 + signal) }
     guard verbose, let first else { return }
-    let tokens = answer.completions[0].tokens.count
+    let tokens = completion.tokens.count
     let (reading, writing) = (seconds(first - start), seconds(clock.now - first))
-    let read = session.generator.tokens.lastReadCount
+    let read = completion.promptCount - completion.cachedCount
     note(
       "read \(read) tokens in \(rounded(reading)) s (\(rounded(Double(read) / reading)) a second), wrote \(tokens): "
         + "\(rounded(Double(tokens - 1) / max(writing, 1e-9))) a second; the cache holds "
-        + "\(grouped(session.generator.tokens.cache.bytes)) bytes")
+        + "\(grouped(session.generator.engine.statistics.cacheBytes)) bytes")
   }
 
   private func seconds(_ duration: Duration) -> Double {

@@ -51,43 +51,41 @@ struct Generate: ParsableCommand {
     let trained = try inference.load()
     var generator = sampling.generator(trained)
     generator.logProbabilities = logProbabilities
-    let generation: TextGeneration
+    let streams: [GenerationStream]
     if chat {
       let tokens = try inference.naming { try trained.text.encode([ChatMessage(role: "user", content: text)]) }
-      generation = try generator.start(prompts: Array(repeating: tokens, count: count), maximumTokens: maxTokens)
+      streams = try generator.start(prompts: Array(repeating: tokens, count: count), maximumTokens: maxTokens)
     } else {
-      generation = try generator.start(prompt: text, maximumTokens: maxTokens, count: count)
+      streams = try generator.start(prompt: text, maximumTokens: maxTokens, count: count)
     }
     let beginning = chat ? "" : text
-    let streams = count == 1 && !json
-    // The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
-    var unshown = beginning
-    if streams {
-      while let pieces = try inference.naming({ try generation.next() }) {
-        for piece in pieces {
-          try show(shownText(unshown + piece.text))
-          unshown = ""
-        }
-      }
-      return try show(shownText(unshown) + "\n")
-    }
+    if count == 1, !json { return try showAsItComes(streams[0], after: beginning) }
     // Each is shown when it and those before it have ended; after Ctrl-C, as far as it came.
     StopSignal.install()
-    var next = 0
-    func showFinished() throws {
-      while next < count, let completion = generation.finished(next) {
-        next += 1
-        if json {
-          try show(object(completion, trained.tokenizer).serialized() + "\n")
-        } else {
-          try show("--- \(next) ---\n\(shownText(beginning + completion.text))\n")
-        }
+    for (index, stream) in streams.enumerated() {
+      let completion = try inference.naming {
+        while try stream.next(cancellingWhen: { StopSignal.isRequested }) != nil {}
+        if StopSignal.isRequested { for stream in streams { stream.cancel() } }
+        return try stream.completion()
+      }
+      if json {
+        try show(object(completion, trained.tokenizer).serialized() + "\n")
+      } else {
+        try show("--- \(index + 1) ---\n\(shownText(beginning + completion.text))\n")
       }
     }
-    while !StopSignal.isRequested, try inference.naming({ try generation.next() }) != nil { try showFinished() }
-    generation.cancel()
-    try showFinished()
     if let signal = StopSignal.received { throw ExitCode(128 + signal) }
+  }
+
+  /// The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
+  private func showAsItComes(_ stream: GenerationStream, after beginning: String) throws {
+    var unshown = beginning
+    while let piece = try inference.naming({ try stream.next() }) {
+      if piece.text.isEmpty { continue }
+      try show(shownText(unshown + piece.text))
+      unshown = ""
+    }
+    try show(shownText(unshown) + "\n")
   }
 
   private func object(_ completion: Completion, _ tokenizer: any Tokenizer) -> JSONValue {

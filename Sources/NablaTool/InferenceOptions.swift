@@ -25,7 +25,7 @@ extension InferenceOptions {
   func naming<Result>(_ body: () throws -> Result) throws -> Result { try NablaTool.naming(model, body) }
 }
 
-/// Runs `body`, and says which model it is whose scores are no numbers, or whose chat template does not work.
+/// Runs `body`, and says which model it is whose logits are no numbers, or whose chat template does not work.
 func naming<Result>(_ model: String, _ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as GenerationError {
     guard case .notFinite = error else { throw error }
@@ -64,9 +64,9 @@ struct SamplingFlags: ParsableArguments {
   var minP: Float?
   @Option(help: ArgumentHelp("Make tokens seen before less likely; 1 for no penalty.", valueName: "x"))
   var repetitionPenalty: Float?
-  @Option(help: ArgumentHelp("Take this from a token's score for each time it was generated.", valueName: "x"))
+  @Option(help: ArgumentHelp("Take this from a token's logit for each time it was generated.", valueName: "x"))
   var frequencyPenalty: Float?
-  @Option(help: ArgumentHelp("Take this from a token's score once it was generated.", valueName: "x"))
+  @Option(help: ArgumentHelp("Take this from a token's logit once it was generated.", valueName: "x"))
   var presencePenalty: Float?
   @Option(
     parsing: .unconditionalSingleValue,
@@ -93,7 +93,7 @@ struct SamplingFlags: ParsableArguments {
     return options
   }
 
-  func generator(_ trained: TrainedModel) -> Generator {
+  func generator(_ trained: TrainedModel) -> TextGenerator {
     var generator = trained.generator(
       options: applied(to: trained.generation.sampling ?? .init()), seed: seed, cacheType: cacheType)
     generator.stopStrings = stop

@@ -4,15 +4,11 @@ import Testing
 /// Our own kernels give the same bits for any number of threads (oneDNN's products need not).
 @Suite("The same bits for 1, 2 and 3 threads")
 struct DeterminismTests {
-  /// The thread count belongs to the calling thread, so tests that run meanwhile keep theirs.
   private func expectSameBits(
     _ what: String, at location: SourceLocation = #_sourceLocation, _ work: () -> [Tensor]
   ) {
-    let before = Threads.count
-    defer { Threads.count = before }
     let results = [1, 2, 3].map { count in
-      Threads.count = count
-      return work().map { $0.cast(.float32).array(of: Float.self).map(\.bitPattern) }
+      Threads.with(count) { work().map { $0.cast(.float32).array(of: Float.self).map(\.bitPattern) } }
     }
     #expect(results[0] == results[1], "\(what): 2 threads", sourceLocation: location)
     #expect(results[0] == results[2], "\(what): 3 threads", sourceLocation: location)

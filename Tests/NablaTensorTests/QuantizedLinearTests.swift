@@ -162,17 +162,10 @@ struct QuantizedLinearTests {
   @Test("several weights of several types in one call, with the same bits as alone and for any number of threads")
   func severalTogether() {
     let weights = Self.several()
-    let threads = Threads.count
-    defer { Threads.count = threads }
     for rows in [1, 4, 31] {
       let x = Tensor.numbers([2, rows, 512], seed: 2).cast(.bfloat16)
-      var results: [[Float]] = []
-      for count in [1, 2, 3] {
-        Threads.count = count
-        results.append(x.linear(weights).array())
-      }
+      let results = [1, 2, 3].map { count in Threads.with(count) { x.linear(weights).array() as [Float] } }
       #expect(results[0] == results[1] && results[0] == results[2])
-      Threads.count = threads
       let together = x.linear(weights, output: .float32)
       for (part, weight) in zip(together.split(weights.map { $0.shape[0] }, axis: 2), weights) {
         #expect(part.array() == x.linear(weight, output: .float32).array() as [Float])

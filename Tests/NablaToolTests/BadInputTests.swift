@@ -154,7 +154,7 @@ extension ToolTests {
       for text in ["argument 4", "UTF-8", "caf"] { #expect(result.errors.contains(text), "\(result.summary)") }
     }
 
-    /// The model is named whose scores are no numbers.
+    /// The model is named whose logits are no numbers.
     @Test func scoresThatAreNoNumbers() throws {
       try withFolder { folder in
         let model = folder + "/model"

@@ -14,9 +14,13 @@ void nabla_hold_threads(int32_t threadCount, void *context, void (*body)(void *c
 /// Whether this thread holds the others.
 bool nabla_holds_threads(void);
 
-/// The number of threads that oneDNN uses, and whoever calls `nabla_parallel` should: one number for each calling thread.
+/// The number of threads that oneDNN uses, and whoever calls `nabla_parallel` should: one number for the process, whichever
+/// of its threads calls. Asking for it also tells oneDNN, on the calling thread.
 void nabla_set_thread_count(int32_t count);
 int32_t nabla_thread_count(void);
+
+/// Another number for what the calling thread runs; 0 for that of the process. Returns what was set before.
+int32_t nabla_use_thread_count(int32_t count);
 
 /// Whether this thread records operations for the backward pass: a counter, so that scopes nest.
 int32_t nabla_recording_disabled(void);

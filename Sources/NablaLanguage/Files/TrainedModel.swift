@@ -58,14 +58,17 @@ public struct TrainedModel {
     return named.isEmpty ? Set([tokenizer.endOfText].compactMap { $0 }) : named
   }
 
-  /// A generator that begins and ends texts as the model was trained to.
+  /// A generator that begins and ends texts as the model was trained to, with an engine of its own.
   ///
   /// - Parameter options: nil for what the model's makers say, or else `SamplingOptions()`.
   public func generator(
-    options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16
-  ) -> Generator {
-    var generator = Generator(
-      model, tokenizer: tokenizer, options: options ?? generation.sampling ?? .init(), seed: seed, cacheType: cacheType)
+    options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16,
+    limits: InferenceLimits = .init()
+  ) -> TextGenerator {
+    var generator = TextGenerator(
+      model, tokenizer: tokenizer, sampling: options ?? generation.sampling ?? .init(), seed: seed,
+      cacheType: cacheType,
+      limits: limits)
     generator.stopTokens = endTokens
     if let first = text.id(of: "bos_token") ?? generation.beginToken { generator.firstToken = first }
     return generator

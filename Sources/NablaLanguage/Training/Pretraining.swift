@@ -173,10 +173,11 @@ public final class Pretraining: Trainer {
     let isOneText = data.description.documents == 1 && (try? tokenizer.encode("\n")) != nil
     do {
       return try optimization.averaged(model) {
-        var generator = Generator(model, tokenizer: tokenizer, seed: setup.training.seed)
-        let completions = try generator.run(
-          prompt: isOneText ? "\n" : "", maximumTokens: setup.training.sampleLength)
-        return RunSample(text: completions[0].text)
+        let completion = try model.generate(
+          prompt: isOneText ? "
+" : "", tokenizer: tokenizer, maximumTokens: setup.training.sampleLength,
+          seed: setup.training.seed)
+        return RunSample(text: completion.text)
       }
     } catch GenerationError.notFinite {
       throw weightsNotFinite()

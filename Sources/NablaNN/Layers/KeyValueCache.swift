@@ -24,6 +24,7 @@ public final class KeyValueCache {
     private static let bytes = 8 << 20
     private let storage: Storage
     private let count: Int
+    var usedCount: Int { count - free.count }
     /// Where the pages begin that nobody has.
     var free: [UnsafeMutableRawPointer]
     var isUnused: Bool { free.count == count }
@@ -86,12 +87,36 @@ public final class KeyValueCache {
   public func truncate(_ sequence: Sequence, to length: Int) {
     precondition(length <= content(sequence).length, "key-value cache: cannot keep \(length) positions")
     contents[sequence]!.length = length
-    let pages = (length + CachePages.length - 1) / CachePages.length
-    contents[sequence]!.pages.removeLast(contents[sequence]!.pages.count - pages)
+    contents[sequence]!.pages.removeLast(contents[sequence]!.pages.count - Self.pages(holding: length))
+    slabs.removeAll(where: \.isUnused)
   }
 
   /// Bytes of all pages, those that sequences share counted once.
-  public var bytes: Int { Set(contents.values.flatMap { $0.pages.map(ObjectIdentifier.init) }).count * layout.bytes }
+  public var bytes: Int { pageCount * pageBytes }
+
+  /// Pages that are in use, those that sequences share counted once.
+  public var pageCount: Int { slabs.reduce(0) { $0 + $1.usedCount } }
+
+  /// Pages that these sequences use, those that they share counted once.
+  public func pageCount(of sequences: some Swift.Sequence<Sequence>) -> Int {
+    Set(sequences.flatMap { content($0).pages.map(ObjectIdentifier.init) }).count
+  }
+
+  /// The most pages that ``extend(_:)`` takes until a sequence holds `length` positions: those it has not, and a copy
+  /// of its last where another sequence shares it.
+  public func growth(of sequence: Sequence, to length: Int) -> Int {
+    let (held, count) = (content(sequence).length, content(sequence).pages.count)
+    guard length > held else { return 0 }
+    let isShared =
+      held % CachePages.length != 0 && !isKnownUniquelyReferenced(&contents[sequence]!.pages[count - 1])
+    return Self.pages(holding: length) - count + (isShared ? 1 : 0)
+  }
+
+  /// Positions of a page.
+  public static let pageLength = CachePages.length
+  public var pageBytes: Int { layout.bytes }
+  /// Pages that so many positions take.
+  public static func pages(holding positions: Int) -> Int { (positions + pageLength - 1) / pageLength }
 
   /// Bytes that one position takes: 2 · layers · G · D numbers, with a float32 scale for each 8-bit head.
   public static func bytesPerPosition(_ c: AttentionConfiguration, layers: Int, type: CacheType) -> Int {
@@ -157,8 +182,8 @@ public final class KeyValueCache {
     }
   }
 
-  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read: the
-  /// caller passes them through every layer.
+  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read:
+  /// the caller passes them through every layer.
   public func extend(_ additions: [(sequence: Sequence, count: Int)]) -> Step {
     var (parts, owners): ([CachePages.Part], [Page]) = ([], [])
     var row = 0

@@ -34,7 +34,7 @@ package struct CachePages: Sendable {
   package struct Part {
     package var start: Int
     package var count: Int
-    /// The first of the part's rows in the matrix that holds the rows of all.
+    /// The first of the part's rows in the matrix that holds the rows of all, one part after the other.
     package var row: Int
     /// Where the sequence's pages begin in the table of all pages.
     package var firstPage: Int
@@ -56,16 +56,9 @@ package struct CachePages: Sendable {
     let x = packed.stopGradient().inComputeType
     write(x, layer: layer, parts: parts, pages: pages)
     let out = Tensor(uninitialized: [1, x.shape[1], queryHeads * headSize], dtype: x.dtype)
-    // Few queries read the pages as they are; many are worth the tiles of the kernel for whole texts.
-    let few = parts.filter { $0.count <= Self.fewQueries }
-    if !few.isEmpty { decode(x, into: out, layer: layer, few, pages, queryHeads: queryHeads, window: window) }
-    for part in parts where part.count > Self.fewQueries {
-      read(x, into: out, layer: layer, part, pages, queryHeads: queryHeads, window: window)
-    }
+    attend(x, into: out, layer: layer, parts, pages, queryHeads: queryHeads, window: window)
     return out
   }
-
-  private static let fewQueries = 8
 
   private func write(_ x: Tensor, layer: Int, parts: [Part], pages: [UnsafeMutableRawPointer]) {
     let (width, size) = (x.shape[2], x.dtype.size)
@@ -81,7 +74,8 @@ package struct CachePages: Sendable {
         position += count
       }
     }
-    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the caches.
+    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the
+    // caches.
     parallelFor(runs.count, grain: Swift.max(1, 4 * runs.count / Swift.max(x.shape[1], 1))) {
       for run in runs[$0] {
         let k = x.pointer + (run.row * width + keys) * size
@@ -92,87 +86,37 @@ package struct CachePages: Sendable {
     }
   }
 
-  private func decode(
+  // One kernel for a prompt's rows and for single ones: a row's bits then depend on the cache and its position alone.
+  // (The tiles that training uses would read a prompt of 2,757 tokens 6 % faster.)
+  private func attend(
     _ x: Tensor, into out: Tensor, layer: Int, _ parts: [Part], _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
     window: Int?
   ) {
     let table = pages.map { Optional(UnsafeRawPointer($0)) }
-    // Runs of parts whose rows lie side by side make one call; they nearly always all do.
-    var next = 0
-    while next < parts.count {
-      let first = parts[next].row
-      var (lengths, firstPages): ([Int32], [Int32]) = ([], [])
-      while next < parts.count, parts[next].row == first + lengths.count {
-        for i in 0..<parts[next].count {
-          lengths.append(Int32(parts[next].start + i + 1))
-          firstPages.append(Int32(parts[next].firstPage))
-        }
-        next += 1
-      }
-      var problem = nabla_decode()
-      problem.type = type.kernelType
-      problem.rows = Int64(lengths.count)
-      (problem.queryHeadCount, problem.keyValueHeadCount) = (Int32(queryHeads), Int32(heads))
-      (problem.headSize, problem.scale) = (Int32(headSize), 1 / Float(headSize).squareRoot())
-      problem.window = Int32(window ?? 0)
-      problem.bfloat16 = x.dtype == .bfloat16
-      problem.q = UnsafeRawPointer(x.pointer + first * x.shape[2] * x.dtype.size)
-      problem.queryStride = Int64(x.shape[2])
-      problem.out = out.pointer + first * out.shape[2] * out.dtype.size
-      problem.outStride = Int64(out.shape[2])
-      problem.layerOffset = Int64(layer * layerBytes)
-      lengths.withUnsafeBufferPointer { lengths in
-        firstPages.withUnsafeBufferPointer { firstPages in
-          table.withUnsafeBufferPointer { table in
-            problem.lengths = lengths.baseAddress
-            problem.firstPage = firstPages.baseAddress
-            problem.pages = table.baseAddress
-            nabla_decode_attention(&problem, Int32(Threads.count))
-          }
+    let lengths = parts.flatMap { part in (0..<part.count).map { Int32(part.start + $0 + 1) } }
+    let firstPages = parts.flatMap { Array(repeating: Int32($0.firstPage), count: $0.count) }
+    precondition(lengths.count == x.shape[1], "attention: \(lengths.count) positions for \(x.shape[1]) rows")
+    var problem = nabla_decode()
+    problem.type = type.kernelType
+    problem.rows = Int64(lengths.count)
+    (problem.queryHeadCount, problem.keyValueHeadCount) = (Int32(queryHeads), Int32(heads))
+    (problem.headSize, problem.scale) = (Int32(headSize), 1 / Float(headSize).squareRoot())
+    problem.window = Int32(window ?? 0)
+    problem.bfloat16 = x.dtype == .bfloat16
+    problem.q = UnsafeRawPointer(x.pointer)
+    problem.queryStride = Int64(x.shape[2])
+    problem.out = out.pointer
+    problem.outStride = Int64(out.shape[2])
+    problem.layerOffset = Int64(layer * layerBytes)
+    lengths.withUnsafeBufferPointer { lengths in
+      firstPages.withUnsafeBufferPointer { firstPages in
+        table.withUnsafeBufferPointer { table in
+          problem.lengths = lengths.baseAddress
+          problem.firstPage = firstPages.baseAddress
+          problem.pages = table.baseAddress
+          nabla_decode_attention(&problem, Int32(Threads.count))
         }
       }
     }
-  }
-
-  /// One sequence's new rows by the kernel for whole texts. What the cache holds of the sequence is read back beside them.
-  private func read(
-    _ x: Tensor, into out: Tensor, layer: Int, _ part: Part, _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
-    window: Int?
-  ) {
-    let (width, size) = (x.shape[2], x.dtype.size)
-    let (total, kvWidth) = (part.start + part.count, heads * headSize)
-    func view(_ tensor: Tensor, row: Int, column: Int, _ width: Int) -> HeadsView {
-      HeadsView(tensor, start: row * width + column, batchStride: 0, timeStride: width, headStride: headSize)
-    }
-    var (k, v) = (
-      view(x, row: part.row, column: queryHeads * headSize, width),
-      view(x, row: part.row, column: queryHeads * headSize + kvWidth, width)
-    )
-    if part.start > 0 {
-      // Room for twice as many at a time: each size that a growing text asks for stays with the allocator.
-      let room = 1 << (Int.bitWidth - (total - 1).leadingZeroBitCount)
-      let whole = Tensor(uninitialized: [room, 2 * kvWidth], dtype: x.dtype)
-      let rowBytes = 2 * kvWidth * size
-      let pageCount = (part.start + Self.length - 1) / Self.length
-      parallelFor(pageCount, grain: 1) {
-        for page in $0 {
-          let target = whole.pointer + page * Self.length * rowBytes
-          nabla_cache_read(
-            type.kernelType, Int32(heads), Int32(headSize), x.dtype == .bfloat16,
-            Int64(Swift.min(Self.length, part.start - page * Self.length)),
-            pages[part.firstPage + page] + layer * layerBytes, target, target + kvWidth * size, Int64(2 * kvWidth))
-        }
-      }
-      for i in 0..<part.count {
-        (whole.pointer + (part.start + i) * rowBytes).copyMemory(
-          from: x.pointer + ((part.row + i) * width + queryHeads * headSize) * size, byteCount: rowBytes)
-      }
-      (k, v) = (view(whole, row: 0, column: 0, 2 * kvWidth), view(whole, row: 0, column: kvWidth, 2 * kvWidth))
-    }
-    let sizes = AttentionSizes(
-      batch: 1, heads: queryHeads, keyValueHeads: heads, queries: part.count, keys: total, headSize: headSize)
-    attentionForward(
-      sizes, q: view(x, row: part.row, column: 0, width), k: k, v: v,
-      mask: AttentionMask(causal: true, window: window), into: view(out, row: part.row, column: 0, out.shape[2]))
   }
 }

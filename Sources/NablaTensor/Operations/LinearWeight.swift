@@ -2,9 +2,9 @@ import CNablaKernels
 
 /// A linear layer's weight [outputs, inputs] as products read it.
 ///
-/// A float32 weight, or one already in the type of the product, is multiplied as a whole: training refreshes one copy in
-/// the compute type a step. Any other is constant, and is read as it is stored (block-quantized, bfloat16, float16); no
-/// copy of it ever exists. How, the other operand's type decides:
+/// A float32 weight, or one already in the type of the product, is multiplied as a whole: training refreshes one copy
+/// in the compute type a step. Any other is constant, and is read as it is stored (block-quantized, bfloat16, float16);
+/// no copy of it ever exists. How, the other operand's type decides:
 ///
 /// - x float32: exact numbers. A row at a time is widened for a few rows of x, a tile for many.
 /// - x bfloat16, which says that 8 bits are precise enough: block-quantized weights are multiplied as integers, with x
@@ -28,7 +28,8 @@ struct LinearWeight {
   var outputs: Int { weight.shape[0] }
   var inputs: Int { weight.shape[1] }
 
-  /// The type that tiles of a stored weight are widened to: where the CPU has no bfloat16 products, they run in float32.
+  /// The type that tiles of a stored weight are widened to: where the CPU has no bfloat16 products, they run in
+  /// float32.
   private var tileType: DType { !isStored || hasFastBFloat16 ? computeType : .float32 }
 
   fileprivate func multipliesIntegers(rows: Int) -> Bool {
@@ -119,8 +120,22 @@ extension DType {
   /// Whether linear layers with weights of this type multiply integers, in kernels of our own, when `rows` rows of x
   /// come in the given type.
   package func multipliesIntegers(of x: DType, rows: Int) -> Bool {
-    isQuantized && self != .nf4 && x == .bfloat16 && !(hasFastBFloat16 && rows >= DType.manyRows)
+    isQuantized && self != .nf4 && x == .bfloat16
+      && !(hasFastBFloat16 && rows >= DType.manyRows && !EachRowAlone.isOn)
   }
+
+  /// Whether many rows may take another way than few (see ``withEachRowAlone(_:)``).
+  package func dependsOnRowCount(of x: DType) -> Bool { isQuantized && x == .bfloat16 && hasFastBFloat16 }
+}
+
+/// Runs `body` with integer products for quantized weights however many rows there are, so that what a row gives does
+/// not depend on those beside it.
+package func withEachRowAlone<R>(_ body: () throws -> R) rethrows -> R {
+  try EachRowAlone.$isOn.withValue(true, operation: body)
+}
+
+private enum EachRowAlone {
+  @TaskLocal static var isOn = false
 }
 
 /// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights they meet.

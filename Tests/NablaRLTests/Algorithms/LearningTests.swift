@@ -151,14 +151,11 @@ struct Bonus: Environment {
 
   @Test func sameSeedSameBitsForAnyThreadCount() throws {
     func run(_ threads: Int, seed: UInt64) throws -> ([UpdateMetrics], [String: [UInt32]]) {
-      let before = Threads.count
-      defer { Threads.count = before }
-      Threads.count = threads
       var c = Presets.zoo(for: "CartPole-v1")
       (c.totalSteps, c.epochs, c.seed, c.minibatchSize) = (1024, 3, seed, 200)
       let learner = try PPO(c, in: "CartPole-v1")
       var metrics: [UpdateMetrics] = []
-      try learner.train { metrics.append($0.withoutTimes) }
+      try Threads.with(threads) { try learner.train { metrics.append($0.withoutTimes) } }
       return (metrics, bits(learner.session.tensors))
     }
     let first = try run(1, seed: 3)

@@ -106,14 +106,13 @@ struct Broken: Environment {
   @Test(arguments: EnvironmentDescription.all.map(\.name))
   func threadsDoNotMatter(name: String) throws {
     func run(_ count: Int, threads: Int) throws -> [Float] {
-      let before = Threads.count
-      Threads.count = threads
-      defer { Threads.count = before }
-      let environments = try VectorEnvironment(name, count: count)
-      var random = RandomSource(seed: 3)
-      try environments.reset(seed: 9)
-      for _ in 0..<60 { try environments.stepAtRandom(&random) }
-      return Array(environments.observations)
+      try Threads.with(threads) {
+        let environments = try VectorEnvironment(name, count: count)
+        var random = RandomSource(seed: 3)
+        try environments.reset(seed: 9)
+        for _ in 0..<60 { try environments.stepAtRandom(&random) }
+        return Array(environments.observations)
+      }
     }
     let many = try run(3000, threads: 1)
     #expect(try run(3000, threads: 2) == many)

@@ -79,18 +79,18 @@ enum RunModels {
   private static func seconds(
     _ model: TransformerLM, _ prompts: [[Int32]], _ count: Int
   ) throws -> (read: Double, write: Double) {
-    let generator = TokenGenerator(model)
+    let core = InferenceCore(model)
     for prompt in prompts {
-      try generator.add(
+      try core.add(
         TokenRequest(
           prompt: prompt, maximumTokens: count, sampling: SamplingOptions(temperature: 0), random: RandomSource(seed: 1)
         ))
     }
     let start = monotonicSeconds()
-    var steps: [TokenGenerator.Step] = []
-    while steps.count < prompts.count { steps += try generator.step() }
+    var steps: [InferenceCore.Step] = []
+    while steps.count < prompts.count { steps += core.step() }
     let middle = monotonicSeconds()
-    while !generator.isDone { steps += try generator.step() }
+    while !core.isDone { steps += core.step() }
     precondition(steps.count == count * prompts.count, "a continuation of \(steps.count) tokens")
     return (middle - start, monotonicSeconds() - middle)
   }

@@ -30,14 +30,14 @@ private struct SpacedWords: Tokenizer {
   func tokenizerJSON() -> String { "{}" }
 }
 
-@Suite struct GeneratorTests {
+@Suite struct TextGeneratorTests {
   private let greedy = SamplingOptions(temperature: 0)
 
   /// What comes out of a generator, and the pieces it was streamed in.
   private func run(
     _ model: TransformerLM, _ prompt: String, stop: [String] = [], maximumTokens: Int = 40
-  ) throws -> (completion: Generator.Completion, pieces: [String]) {
-    var generator = Generator(model, tokenizer: ByteTokenizer(), options: greedy)
+  ) throws -> (completion: Completion, pieces: [String]) {
+    var generator = TextGenerator(model, tokenizer: ByteTokenizer(), sampling: greedy)
     generator.stopStrings = stop
     var pieces: [String] = []
     let completion = try generator.run(prompt: prompt, maximumTokens: maximumTokens) { _, text in pieces.append(text) }[
@@ -61,7 +61,7 @@ private struct SpacedWords: Tokenizer {
   /// The space before its first word belongs to a continuation, and not to a text or an answer of its own.
   @Test func aContinuationBeginsWithItsSpace() throws {
     let model = try chain([0: [(1, 1)], 1: [(2, 1)], 2: [(0, 1)]])
-    var generator = Generator(model, tokenizer: SpacedWords(), options: greedy)
+    var generator = TextGenerator(model, tokenizer: SpacedWords(), sampling: greedy)
     #expect(try generator.run(prompt: "one", maximumTokens: 2)[0].text == " two three")
     #expect(try generator.run(prompt: "", maximumTokens: 2)[0].text == "two three")
     #expect(try generator.run(prompts: [[0]], maximumTokens: 2)[0].text == "two three")
@@ -70,7 +70,8 @@ private struct SpacedWords: Tokenizer {
   }
 
   @Test func anEmptyPromptBeginsAText() throws {
-    var generator = Generator(try chain([0: [(97, 1)], 97: [(256, 1)]]), tokenizer: ByteTokenizer(), options: greedy)
+    var generator = TextGenerator(
+      try chain([0: [(97, 1)], 97: [(256, 1)]]), tokenizer: ByteTokenizer(), sampling: greedy)
     #expect(try generator.run(prompt: "")[0].text == "a")
   }
 
@@ -97,7 +98,7 @@ private struct SpacedWords: Tokenizer {
     // One token brings both.
     let words = Words(words: ["x", "12STOPz"])
     for stop in [["P", "T"], ["T", "P"]] {
-      var generator = Generator(try chain([0: [(1, 1)], 1: [(0, 1)]]), tokenizer: words, options: greedy)
+      var generator = TextGenerator(try chain([0: [(1, 1)], 1: [(0, 1)]]), tokenizer: words, sampling: greedy)
       generator.stopStrings = stop
       let completion = try generator.run(prompt: "x", maximumTokens: 5)[0]
       #expect(completion.text == "12S" && completion.reason == .stopString && completion.tokens == [1])
@@ -130,7 +131,7 @@ private struct SpacedWords: Tokenizer {
   @Test func equalSeedsGiveEqualTexts() throws {
     let model = lively(configuration(vocabulary: 257, context: 64))
     func text(_ seed: UInt64, count: Int = 1) throws -> [String] {
-      var generator = Generator(model, tokenizer: ByteTokenizer(), options: .init(temperature: 1), seed: seed)
+      var generator = TextGenerator(model, tokenizer: ByteTokenizer(), sampling: .init(temperature: 1), seed: seed)
       return try generator.run(prompt: "ab", maximumTokens: 30, count: count).map(\.text)
     }
     #expect(try text(1) == text(1) && text(1) != text(2))
@@ -142,7 +143,7 @@ private struct SpacedWords: Tokenizer {
   /// Continuations of a batch are draws from the chain: only its steps, as often as it says, and each ends by itself.
   @Test func batchesFollowTheDistribution() throws {
     let model = try chain([97: [(98, 0.7), (99, 0.3)], 98: [(97, 0.5), (256, 0.5)], 99: [(97, 1)]], context: 32)
-    var generator = Generator(model, tokenizer: ByteTokenizer(), options: .init(temperature: 1), seed: 3)
+    var generator = TextGenerator(model, tokenizer: ByteTokenizer(), sampling: .init(temperature: 1), seed: 3)
     var streamed = [Int: String]()
     let completions = try generator.run(prompt: "a", maximumTokens: 30, count: 400) { streamed[$0, default: ""] += $1 }
     var steps: [[Int32]: Int] = [:]
@@ -190,7 +191,7 @@ private struct SpacedWords: Tokenizer {
     }
     let whole = model.logits(model(input))
     #expect(largestDifference(Tensor.concatenate(parts, axis: 1), whole) < 1e-4 * (1 + Double(whole.array().max()!)))
-    var generator = Generator(model, tokenizer: ByteTokenizer(), options: greedy, cacheType: .float32)
+    var generator = TextGenerator(model, tokenizer: ByteTokenizer(), sampling: greedy, cacheType: .float32)
     let generated = try generator.run(prompt: "abc", maximumTokens: 20)[0].tokens
     var sequence: [Int32] = [97, 98, 99]
     for _ in generated {
@@ -198,5 +199,31 @@ private struct SpacedWords: Tokenizer {
       sequence.append(Int32(logits.indices.max { logits[$0] < logits[$1] }!))
     }
     #expect(Array(sequence.dropFirst(3)) == generated)
+  }
+
+  @Test func streamsEverySoFar() async throws {
+    var generator = TextGenerator(try writer(of: "Hi, you"), tokenizer: ByteTokenizer(), sampling: .greedy)
+    var text = ""
+    for try await piece in try generator.start(prompt: "H")[0] { text += piece.text }
+    #expect(text == "i, you")
+    let endless = try writer(of: "abcdef", ends: false)
+    var other = TextGenerator(endless, tokenizer: ByteTokenizer(), sampling: .greedy)
+    let answer = try other.start(prompt: "a")[0]
+    _ = try answer.next()
+    answer.cancel()
+    let completion = try answer.completion()
+    var pieces = "b"
+    while let piece = try answer.next() { pieces += piece.text }
+    #expect(completion.text.hasPrefix("b") && completion.text == pieces && completion.tokens.count <= 63)
+  }
+
+  /// Held text comes with the cancellation, and copies of a generator do not take each other's tokens.
+  @Test func copiesShareAnEngineAndNoStreams() throws {
+    var one = TextGenerator(try writer(of: "xabcdef"), tokenizer: ByteTokenizer(), sampling: .greedy)
+    var two = one
+    two.stopStrings = ["ef"]
+    let (a, b) = (try one.start(prompt: "x")[0], try two.start(prompt: "xab")[0])
+    #expect(try b.completion().text == "cd" && b.completion().reason == .stopString)
+    #expect(try a.completion().text == "abcdef")
   }
 }

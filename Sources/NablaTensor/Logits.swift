@@ -1,16 +1,32 @@
 import CNablaKernels
 
-/// A row of a model's scores, one a token of the vocabulary: what sampling looks at, and writes over.
-package struct Scores {
+/// A model's logits for the next token, one a token of the vocabulary: what sampling looks at, and writes over.
+///
+/// It points to memory of whoever hands it out, and is valid for the duration of that call.
+public struct Logits {
   package let pointer: UnsafeMutablePointer<Float>
-  package let count: Int
+  /// V: the size of the vocabulary.
+  public let count: Int
 
-  package init(_ pointer: UnsafeMutablePointer<Float>, count: Int) {
-    precondition(count >= 1, "a vocabulary of \(count) tokens")
-    (self.pointer, self.count) = (pointer, count)
+  /// Logits in memory of the caller's, one a token.
+  public init(_ memory: UnsafeMutableBufferPointer<Float>) {
+    precondition(memory.count >= 1, "logits of a vocabulary of \(memory.count) tokens")
+    (pointer, count) = (memory.baseAddress!, memory.count)
   }
 
-  /// NaN if any score is.
+  /// The logit of a token; -∞ makes it impossible.
+  public subscript(token: Int) -> Float {
+    get {
+      precondition(token >= 0 && token < count, "token \(token) of a vocabulary of \(count)")
+      return pointer[token]
+    }
+    set {
+      precondition(token >= 0 && token < count, "token \(token) of a vocabulary of \(count)")
+      pointer[token] = newValue
+    }
+  }
+
+  /// The largest; NaN if any logit is.
   package var best: Float { nabla_best_score(Int64(count), pointer) }
 
   /// The first index with this value.
@@ -35,7 +51,7 @@ package struct Scores {
     return found <= limit ? indices : nil
   }
 
-  /// Makes weights e^((score - best) / temperature) of the scores, and sums them.
+  /// Makes weights e^((logit - best) / temperature) of the logits, and sums them.
   package func exponentiate(best: Float, temperature: Float) -> WeightSums {
     // 0 · ∞ would be NaN.
     let inverse = Swift.min(1 / temperature, .greatestFiniteMagnitude)

@@ -2,9 +2,9 @@ import Glibc
 import NablaTensor
 import NablaTraining
 
-/// How the next token is chosen from a model's scores.
+/// How the next token is chosen from a model's logits.
 public struct SamplingOptions: Codable, Sendable, Hashable {
-  /// Scores are divided by it; 0 always takes the best token (greedy).
+  /// Logits are divided by it; 0 always takes the best token (greedy).
   public var temperature: Float = 0.8
   /// Only the k best tokens; 0 for all.
   public var topK = 0
@@ -12,11 +12,12 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
   public var topP: Float = 1
   /// Only tokens at least this fraction as probable as the best (Nguyen et al. 2024); 0 for all.
   public var minP: Float = 0
-  /// Positive scores of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for none.
+  /// Positive logits of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for
+  /// none.
   public var repetitionPenalty: Float = 1
-  /// Taken from a token's score for each time it was generated.
+  /// Taken from a token's logit for each time it was generated.
   public var frequencyPenalty: Float = 0
-  /// Taken from a token's score once it was generated.
+  /// Taken from a token's logit once it was generated.
   public var presencePenalty: Float = 0
 
   public init(
@@ -62,46 +63,52 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
 
   var hasPenalties: Bool { repetitionPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0 }
 
-  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging Face's
-  /// `generate`.
-  ///
-  /// - Parameter logits: V scores, which are written over.
-  public func choose(
-    from logits: UnsafeMutableBufferPointer<Float>, history: History = .init(), random: inout RandomSource
-  ) -> Int32 {
-    let scores = Scores(logits.baseAddress!, count: logits.count)
-    penalize(scores, history)
-    let best = scores.best
-    // A damaged model's scores give some token; whoever generates looks at them first.
-    guard !best.isNaN else { return 0 }
-    if temperature == 0 { return Int32(scores.firstIndex(of: best) ?? 0) }
-    let weights = scores.exponentiate(best: best, temperature: temperature)
-    guard topK > 0 || topP < 1 || minP > 0 else {
-      return Int32(scores.index(at: random.uniform() * weights.total, weights))
-    }
-    return draw(candidates(scores, total: weights.total), &random)
+  /// A token, and ln of the probability with which it was drawn: after penalties, temperature and truncation.
+  public struct Choice: Sendable, Equatable {
+    public let token: Int32
+    public let logProbability: Float
   }
 
-  private func penalize(_ scores: Scores, _ history: History) {
+  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging
+  /// Face's `generate`.
+  ///
+  /// - Parameter logits: V numbers, which are written over.
+  public func choose(from logits: Logits, history: History = .init(), random: inout RandomSource) -> Choice {
+    penalize(logits, history)
+    let best = logits.best
+    // A damaged model's logits give some token; whoever generates looks at them first.
+    guard !best.isNaN else { return Choice(token: 0, logProbability: .nan) }
+    if temperature == 0 { return Choice(token: Int32(logits.firstIndex(of: best) ?? 0), logProbability: 0) }
+    let weights = logits.exponentiate(best: best, temperature: temperature)
+    guard topK > 0 || topP < 1 || minP > 0 else {
+      let token = logits.index(at: random.uniform() * weights.total, weights)
+      return Choice(token: Int32(token), weight: logits.pointer[token], total: weights.total)
+    }
+    return draw(candidates(logits, total: weights.total), &random)
+  }
+
+  private func penalize(_ logits: Logits, _ history: History) {
     // The largest penalties leave the largest numbers, of which probabilities can still be made.
-    func bounded(_ score: Float) -> Float {
-      score.isInfinite ? (score > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude) : score
+    func bounded(_ logit: Float) -> Float {
+      logit.isInfinite ? (logit > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude) : logit
     }
     if repetitionPenalty != 1 {
       for token in history.seen {
-        let score = scores.pointer[Int(token)]
-        scores.pointer[Int(token)] = bounded(score > 0 ? score / repetitionPenalty : score * repetitionPenalty)
+        let logit = logits.pointer[Int(token)]
+        if logit == -.infinity { continue }  // forbidden, and stays so
+        logits.pointer[Int(token)] = bounded(logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty)
       }
     }
     guard frequencyPenalty != 0 || presencePenalty != 0 else { return }
     for (token, count) in history.generated {
-      scores.pointer[Int(token)] = bounded(
-        scores.pointer[Int(token)] - bounded(frequencyPenalty * Float(count)) - presencePenalty)
+      if logits.pointer[Int(token)] == -.infinity { continue }
+      logits.pointer[Int(token)] = bounded(
+        logits.pointer[Int(token)] - bounded(frequencyPenalty * Float(count)) - presencePenalty)
     }
   }
 
   /// The tokens to draw from, the likeliest first, of weights whose largest is 1.
-  private func candidates(_ weights: Scores, total: Double) -> [(token: Int32, weight: Float)] {
+  private func candidates(_ weights: Logits, total: Double) -> [(token: Int32, weight: Float)] {
     var candidates = likeliest(weights) { candidates in
       if topK > 0 { return candidates.count >= topK }
       // The best tokens that make up the probability are among them.
@@ -125,7 +132,7 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
   /// The tokens with the largest weights in falling order, as many as `suffice`: sorting a whole vocabulary would take
   /// longer than a small model's step, so that ever smaller weights are let in until there are enough.
   private func likeliest(
-    _ weights: Scores, suffice: ([(token: Int32, weight: Float)]) -> Bool
+    _ weights: Logits, suffice: ([(token: Int32, weight: Float)]) -> Bool
   ) -> [(token: Int32, weight: Float)] {
     // With min-p alone the first threshold is the answer.
     let first: Float = topK > 0 || topP < 1 ? 0.05 : minP
@@ -142,13 +149,21 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
     return []
   }
 
-  private func draw(_ candidates: [(token: Int32, weight: Float)], _ random: inout RandomSource) -> Int32 {
+  private func draw(_ candidates: [(token: Int32, weight: Float)], _ random: inout RandomSource) -> Choice {
     let total = candidates.reduce(0.0) { $0 + Double($1.weight) }
     var mark = random.uniform() * total
-    for candidate in candidates {
+    var chosen: (token: Int32, weight: Float)?
+    for candidate in candidates where candidate.weight > 0 {
+      chosen = candidate  // the last, if rounding leaves a rest
       mark -= Double(candidate.weight)
-      if mark < 0 { return candidate.token }
+      if mark < 0 { break }
     }
-    return candidates.last?.token ?? 0
+    return Choice(token: chosen?.token ?? 0, weight: chosen?.weight ?? 1, total: total)
+  }
+}
+
+extension SamplingOptions.Choice {
+  fileprivate init(token: Int32, weight: Float, total: Double) {
+    self.init(token: token, logProbability: Float(log(Double(weight) / total)))
   }
 }

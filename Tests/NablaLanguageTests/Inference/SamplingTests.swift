@@ -19,7 +19,7 @@ import Testing
     for _ in 0..<4000 {
       var scores = logits
       scores.withUnsafeMutableBufferPointer {
-        counts[Int(options.choose(from: $0, history: history, random: &random))] += 1
+        counts[Int(options.choose(from: Logits($0), history: history, random: &random).token)] += 1
       }
     }
     return counts
@@ -83,7 +83,7 @@ import Testing
     expect(.init(temperature: 0.5, minP: 0.24), gives: [0.2, 0, 0.8, 0])
   }
 
-  /// Negative scores are multiplied: ln 0.5 · 2 = ln 0.25, so that token 2 weighs as much as token 0. However often a
+  /// Negative logits are multiplied: ln 0.5 · 2 = ln 0.25, so that token 2 weighs as much as token 0. However often a
   /// token was seen, it counts once.
   @Test func repetitionPenalty() {
     let options = SamplingOptions(temperature: 1, repetitionPenalty: 2)
@@ -107,7 +107,8 @@ import Testing
 
   /// Over a large vocabulary, where only the likeliest tokens are sorted: what is drawn is what sorting all would give.
   @Test(arguments: [
-    SamplingOptions(temperature: 1, topK: 50), .init(temperature: 1, topK: 3000), .init(temperature: 1, topP: 0.5),
+    SamplingOptions(temperature: 1.3), .init(temperature: 1, topK: 50), .init(temperature: 1, topK: 3000),
+    .init(temperature: 1, topP: 0.5),
     .init(temperature: 1, topP: 0.999), .init(temperature: 2, topK: 700, topP: 0.9, minP: 0.01),
     .init(temperature: 0.7, minP: 0.02), .init(temperature: 1, topK: 5000, topP: 0.95),
   ]) func selectionEqualsSorting(_ options: SamplingOptions) {
@@ -123,15 +124,17 @@ import Testing
       return sum < Double(options.topP) * total
     }
     let allowed = Set(nucleus.filter { weights[$0] >= Double(options.minP) * weights[nucleus[0]] })
+    let mass = allowed.reduce(0) { $0 + weights[$1] }
     var drawn: Set<Int> = []
     for _ in 0..<2000 {
       var scores = logits
-      let token = scores.withUnsafeMutableBufferPointer { options.choose(from: $0, random: &random) }
-      drawn.insert(Int(token))
+      let choice = scores.withUnsafeMutableBufferPointer { options.choose(from: Logits($0), random: &random) }
+      drawn.insert(Int(choice.token))
+      let expected = log(weights[Int(choice.token)] / mass)
+      #expect(abs(Double(choice.logProbability) - expected) < 1e-4)
     }
     #expect(drawn.isSubset(of: allowed))
     // All the likely ones come.
-    let mass = allowed.reduce(0) { $0 + weights[$1] }
     for index in allowed where weights[index] / mass > 0.01 { #expect(drawn.contains(index)) }
   }
 
@@ -140,7 +143,7 @@ import Testing
       let c = counts(options, [1000, -1000, -.infinity])
       #expect(c[2] == 0 && c[0] + c[1] == 4000)
     }
-    // A damaged model's scores give some token, not a crash.
+    // A damaged model's logits give some token, not a crash.
     for options in [SamplingOptions(), .init(temperature: 0), .init(topK: 1), .init(topP: 0.5), .init(minP: 0.5)] {
       #expect(counts(options, [.nan, .nan]).reduce(0, +) == 4000)
     }

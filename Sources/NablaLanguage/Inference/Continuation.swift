@@ -1,0 +1,94 @@
+import NablaNN
+import NablaTensor
+
+/// A request as it grows. Unchecked: while threads choose tokens, each continuation belongs to one.
+final class Continuation: @unchecked Sendable {
+  let number: Int
+  let request: TokenRequest
+  let promptCount: Int
+  /// Positions that it comes to at most.
+  let positions: Int
+  private let limit: Int
+  private var random: RandomSource
+  private var history: SamplingOptions.History?
+  /// Prompt and continuation.
+  private(set) var tokens: [Int32]
+  /// How many of them the cache holds.
+  var read = 0
+  /// How many of the prompt's it did not have to read.
+  var cached = 0
+  var sequence: KeyValueCache.Sequence?
+  /// Requests with the same prompt, which wait until this one has read it.
+  var followers: [Continuation] = []
+  /// The token chosen last, or why there is none.
+  private(set) var chosen: Result<GeneratedToken, GenerationError>?
+  private(set) var end: InferenceCore.End?
+
+  var unread: Int { tokens.count - read }
+  var isReadingPrompt: Bool { read < promptCount }
+  var hasEnded: Bool {
+    if case .failure = chosen { return true }
+    return end != nil
+  }
+
+  init(_ number: Int, _ request: TokenRequest, rules: RequestRules) {
+    (self.number, self.request) = (number, request)
+    (tokens, promptCount, random) = (request.prompt, request.prompt.count, request.random)
+    positions = rules.positions(request)
+    limit = positions + 1 - promptCount
+    history = request.sampling.hasPenalties ? .init(prompt: request.prompt) : nil
+  }
+
+  /// Chooses the next token, and writes over the logits.
+  func choose(_ logits: Logits) {
+    chosen = choice(logits)
+    guard case .success(let token) = chosen else { return }
+    tokens.append(token.token)
+    history?.append(token.token)
+    if request.stopTokens.contains(token.token) {
+      end = .stopToken
+    } else if tokens.count - promptCount >= limit {
+      end = .length
+    }
+  }
+
+  private func choice(_ logits: Logits) -> Result<GeneratedToken, GenerationError> {
+    var logits = logits
+    let highest = logits.best
+    guard highest.isFinite else { return .failure(.notFinite(tensor: nil)) }
+    let shift = request.logProbabilities == nil ? 0 : logits.logSumExp
+    let best = request.logProbabilities.map { likeliest($0, logits, highest, shift) } ?? []
+    // The logits are about to be written over: that of the token chosen is looked up afterwards.
+    let raw =
+      request.logProbabilities == nil ? nil : Array(UnsafeBufferPointer(start: logits.pointer, count: logits.count))
+    if let hook = request.logitHook {
+      hook(&logits, tokens)
+      guard logits.best.isFinite else { return .failure(.badLogitHook) }
+    }
+    let choice = request.sampling.choose(from: logits, history: history ?? .init(), random: &random)
+    return .success(
+      GeneratedToken(
+        token: choice.token, logProbability: raw.map { $0[Int(choice.token)] - shift },
+        samplingLogProbability: choice.logProbability, best: best))
+  }
+
+  private func likeliest(
+    _ count: Int, _ logits: Logits, _ highest: Float, _ shift: Float
+  ) -> [(token: Int32, logProbability: Float)] {
+    let count = Swift.min(count, logits.count)
+    guard count > 0 else { return [] }
+    // Ever lower logits are let in until there are enough.
+    var reach: Float = 2
+    while true {
+      let least = reach > 1e4 ? -.infinity : highest - reach
+      if let found = logits.indices(atLeast: least, limit: logits.count), found.count >= count || least == -.infinity {
+        return found.map { (token: $0, logProbability: logits[Int($0)] - shift) }
+          .sorted {
+            $0.logProbability == $1.logProbability ? $0.token < $1.token : $0.logProbability > $1.logProbability
+          }
+          .prefix(count).map { $0 }
+      }
+      reach *= 3
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import NablaText
+
+/// A request for text: tokens, and what is made of them.
+public struct GenerationRequest: Sendable {
+  public var tokens: TokenRequest
+  /// Text at which the continuation ends; it is not part of the result.
+  public var stopStrings: [String]
+  /// Whether the text goes on from the prompt's, so that a space before its first word belongs to it; not so for an
+  /// answer.
+  public var continuesText: Bool
+
+  public init(_ tokens: TokenRequest, stopStrings: [String] = [], continuesText: Bool = false) {
+    (self.tokens, self.stopStrings, self.continuesText) = (tokens, stopStrings, continuesText)
+  }
+}
+
+extension InferenceCore {
+  /// Runs requests to their ends, on the calling thread: for rollouts, whose log-probabilities are in the completions'
+  /// ``Completion/steps``.
+  ///
+  /// - Parameter onText: called with the number of a request and text as it comes; text that may turn out to begin a
+  ///   stop string is held back.
+  /// - Throws: ``GenerationError`` of the first request that fails; no request is then under way.
+  public func complete(
+    _ requests: [GenerationRequest], tokenizer: any Tokenizer,
+    onText: (_ request: Int, _ text: String) -> Void = { _, _ in }
+  ) throws(GenerationError) -> [Completion] {
+    precondition(isDone, "InferenceCore.complete: other requests are under way")
+    for request in requests { try rules.check(request.tokens) }
+    var numbers: [Int] = []
+    for request in requests { numbers.append(try add(request.tokens)) }
+    var writers = requests.map { CompletionWriter($0, tokenizer) }
+    while !isDone {
+      for step in self.step() {
+        let index = step.request - numbers[0]
+        switch step.result {
+        case .success(let token):
+          let text = writers[index].append(token, end: step.end, cachedCount: step.cachedCount)
+          if !text.isEmpty { onText(index, text) }
+          if writers[index].isDone, step.end == nil { end(step.request) }
+        case .failure(let error):
+          for number in numbers { end(number) }
+          throw error
+        }
+      }
+    }
+    return writers.map(\.completion)
+  }
+}
