@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaTraining
 
 extension Reward {

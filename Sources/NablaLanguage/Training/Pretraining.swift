@@ -174,8 +174,7 @@ public final class Pretraining: Trainer {
     do {
       return try optimization.averaged(model) {
         let completion = try model.generate(
-          prompt: isOneText ? "
-" : "", tokenizer: tokenizer, maximumTokens: setup.training.sampleLength,
+          prompt: isOneText ? "\n" : "", tokenizer: tokenizer, maximumTokens: setup.training.sampleLength,
           seed: setup.training.seed)
         return RunSample(text: completion.text)
       }

@@ -1,3 +1,4 @@
+import NablaFormats
 import Glibc
 import NablaTraining
 
