@@ -140,6 +140,20 @@ private final class Scorer: Module {
     #expect(bits(model) != before)
   }
 
+  /// A frozen copy is the reference that training moves away from.
+  @Test func referenceStays() throws {
+    let model = lively(configuration { $0.tieEmbeddings = false })
+    let reference = TransformerLM(copying: model)
+    reference.freeze()
+    #expect(bits(reference) == bits(model))
+    #expect(!model.trainableParameters().isEmpty && reference.trainableParameters().isEmpty)
+    let before = bits(reference)
+    let (input, targets) = (tokens([1, 9], below: 32), tokens([1, 9], below: 32, seed: 3))
+    let (_, gradients) = valueAndGradient(of: model) { $0.loss(input, targets: targets) }
+    AdamW(learningRate: constant(0.1)).update(model, with: gradients)
+    #expect(bits(reference) == before && bits(model) != before)
+  }
+
   /// Layers are replaced by their checkpoint names, and a cache reads through the new ones.
   @Test func replacesByCheckpointName() throws {
     let model = lively(configuration())

@@ -58,13 +58,7 @@ public final class Transformer: Module {
     self.init(other.configuration, random: &random)
     computeType = other.computeType
     checkpointsActivations = other.checkpointsActivations
-    let values = Dictionary(uniqueKeysWithValues: other.parameters().map { ($0.name, $0.value) })
-    for parameter in parameters() {
-      guard let value = values[parameter.name] else {
-        preconditionFailure("Transformer(copying:): the model has no \(parameter.name): merge what replaced it first")
-      }
-      parameter.value = value
-    }
+    takeParameters(of: other)
   }
 
   /// Hidden states of every position.
@@ -178,5 +172,19 @@ public final class Transformer: Module {
   public func positionTable() -> Tensor {
     if let learnedPositions { return learnedPositions.weight.stopGradient() }
     return fixedPositions ?? rotary(positions: configuration.context)!.cosineTable
+  }
+}
+
+extension Module {
+  /// Sets each parameter to the value it has in `other`, under the same name. Memory is shared until one of the two is
+  /// trained.
+  func takeParameters(of other: Module) {
+    let values = Dictionary(uniqueKeysWithValues: other.parameters().map { ($0.name, $0.value) })
+    for parameter in parameters() {
+      guard let value = values[parameter.name] else {
+        preconditionFailure("copying: the model has no \(parameter.name): merge what replaced it first")
+      }
+      parameter.value = value
+    }
   }
 }

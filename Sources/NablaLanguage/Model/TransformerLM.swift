@@ -32,6 +32,15 @@ public final class TransformerLM: Module {
         configuration.width, configuration.vocabularySize, bias: false, standardDeviation: 0.02, random: &random)
   }
 
+  /// A model with the same parameters, such as the reference of a preference loss: see `Transformer.init(copying:)`.
+  public convenience init(copying other: TransformerLM) {
+    var random = RandomSource.unset
+    self.init(other.configuration, random: &random)
+    computeType = other.computeType
+    checkpointsActivations = other.checkpointsActivations
+    takeParameters(of: other)
+  }
+
   /// A model whose parameters have shapes and no values: all must be loaded before it is used.
   static func unset(_ configuration: TransformerConfiguration) -> TransformerLM {
     var random = RandomSource.unset
