@@ -12,10 +12,11 @@ static size_t backwardFloats(const problem_t *p) {
 }
 
 // The key blocks that some query of a block of queries sees: [first, end), empty if none.
-static void keyBlocks(const problem_t *p, int32_t keys, int64_t queryBlock, int64_t *first, int64_t *end) {
+static void keyBlocks(
+    const problem_t *p, int32_t b, int32_t keys, int64_t queryBlock, int64_t *first, int64_t *end) {
   const int64_t q0 = queryBlock * BACKWARD_QUERIES, q1 = q0 + BACKWARD_QUERIES;
   const int64_t q2 = q1 < p->queryLength ? q1 : p->queryLength;
-  const int64_t lo = firstKey(p, q0), hi = endKey(p, q2 - 1, keys);
+  const int64_t lo = firstKey(p, b, q0), hi = endKey(p, b, q2 - 1, keys);
   *first = lo / BACKWARD_KEYS;
   *end = lo < hi ? (hi + BACKWARD_KEYS - 1) / BACKWARD_KEYS : *first;
 }
@@ -37,7 +38,7 @@ static void backwardPrepare(const struct backward_arguments *a, int32_t b, int32
     a->delta[head * tq + i] = sum;
   }
   int64_t first, end;
-  keyBlocks(p, keyCount(p, b), block, &first, &end);
+  keyBlocks(p, b, keyCount(p, b), block, &first, &end);
   if (first < end) return;
   char *dq = (char *)headOfOutput(p, a->dq, b, h) + q0 * a->dq.timeStride * bytes;
   for (int64_t i = q0; i < q1; i++) memset(dq + (i - q0) * a->dq.timeStride * bytes, 0, (size_t)(p->headSize * bytes));
@@ -130,7 +131,7 @@ static void backwardBlock(
     const int64_t head = (int64_t)b * p->queryHeadCount + h;
     for (int64_t block = 0; block < queryBlocks; block++) {
       int64_t firstBlock, endBlock;
-      keyBlocks(p, keys, block, &firstBlock, &endBlock);
+      keyBlocks(p, b, keys, block, &firstBlock, &endBlock);
       if (keyBlock < firstBlock || keyBlock >= endBlock) continue;
       const int64_t q0 = block * BACKWARD_QUERIES, rows = tq - q0 < BACKWARD_QUERIES ? tq - q0 : BACKWARD_QUERIES;
       const int64_t padded = (rows + MR - 1) / MR * MR;
@@ -145,7 +146,7 @@ static void backwardBlock(
         const float x = real ? a->lse[head * tq + q0 + r] : -INFINITY;
         lse[r] = x == -INFINITY ? INFINITY : x * log2e;
         delta[r] = real ? a->delta[head * tq + q0 + r] : 0;
-        const int64_t lo = real ? firstKey(p, q0 + r) - k0 : 0, hi = real ? endKey(p, q0 + r, keys) - k0 : 0;
+        const int64_t lo = real ? firstKey(p, b, q0 + r) - k0 : 0, hi = real ? endKey(p, b, q0 + r, keys) - k0 : 0;
         first[r] = (int32_t)(lo < 0 ? 0 : lo > count ? count : lo);
         last[r] = (int32_t)(hi < 0 ? 0 : hi > count ? count : hi);
       }

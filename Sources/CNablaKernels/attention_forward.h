@@ -83,7 +83,7 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
   memset(o, 0, (size_t)(strips * STRIP * dp) * sizeof(float));
   for (int64_t i = 0; i < strips * STRIP; i++) maximum[i] = -INFINITY, sum[i] = 0;
 
-  const int64_t begin = firstKey(p, q0) / FORWARD_KEYS * FORWARD_KEYS, end = endKey(p, q0 + rows - 1, keys);
+  const int64_t begin = firstKey(p, b, q0) / FORWARD_KEYS * FORWARD_KEYS, end = endKey(p, b, q0 + rows - 1, keys);
   for (int64_t k0 = begin; k0 < end; k0 += FORWARD_KEYS) {
     const int64_t count = end - k0 < FORWARD_KEYS ? end - k0 : FORWARD_KEYS;
     const int64_t padded = (count + MR - 1) / MR * MR;
@@ -93,14 +93,14 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
     for (int64_t t = 0; t < strips; t++) {
       const int64_t i0 = q0 + t * STRIP, queries = rows - t * STRIP < STRIP ? rows - t * STRIP : STRIP;
       const int64_t i1 = i0 + queries - 1;
-      int64_t from = firstKey(p, i0) - k0, to = endKey(p, i1, keys) - k0;
+      int64_t from = firstKey(p, b, i0) - k0, to = endKey(p, b, i1, keys) - k0;
       from = from < 0 ? 0 : from;
       to = to > count ? count : to;
       if (from >= to) continue;
-      const bool masked = firstKey(p, i1) > k0 + from || endKey(p, i0, keys) < k0 + to;
+      const bool masked = firstKey(p, b, i1) > k0 + from || endKey(p, b, i0, keys) < k0 + to;
       int32_t first[STRIP], last[STRIP];
       if (masked)
-        for (int64_t i = 0; i < STRIP; i++) first[i] = firstKey(p, i0 + i), last[i] = endKey(p, i0 + i, keys);
+        for (int64_t i = 0; i < STRIP; i++) first[i] = firstKey(p, b, i0 + i), last[i] = endKey(p, b, i0 + i, keys);
 
       for (int64_t j = from / MR * MR; j < to; j += MR) {
         // Each strip asks for its share of the next tile.
@@ -119,7 +119,7 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
                    sum + t * STRIP, alpha);
       for (int64_t r = 0; r < queries; r += MR) {
         // The diagonal crosses the strip: a panel's own range is shorter than the strip's.
-        int64_t low = firstKey(p, i0 + r) - k0, high = endKey(p, i0 + r + MR - 1, keys) - k0;
+        int64_t low = firstKey(p, b, i0 + r) - k0, high = endKey(p, b, i0 + r + MR - 1, keys) - k0;
         low = low < from ? from : low;
         high = high > to ? to : high;
         addTransposedProduct(o + (t * STRIP + r) * dp, dp, alpha + r, s + low * STRIP + r, STRIP, vTile + low * dp,

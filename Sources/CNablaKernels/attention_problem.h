@@ -37,15 +37,25 @@ static inline int32_t keyCount(const problem_t *p, int32_t b) {
   return n < 0 ? 0 : n > p->keyLength ? p->keyLength : n;
 }
 
-// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i.
-static inline int32_t firstKey(const problem_t *p, int64_t i) {
-  if (p->window <= 0) return 0;
-  int64_t first = i + p->keyLength - p->queryLength - p->window + 1;
+// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Rows that pad a
+// tile ask too: they see what the last query sees.
+static inline int64_t segmentAt(const problem_t *p, int64_t b, int64_t i) {
+  return b * p->queryLength + (i < p->queryLength ? i : p->queryLength - 1);
+}
+static inline int32_t firstKey(const problem_t *p, int64_t b, int64_t i) {
+  int64_t first = p->window > 0 ? i + p->keyLength - p->queryLength - p->window + 1 : 0;
+  if (p->segmentStarts) {
+    const int64_t start = p->segmentStarts[segmentAt(p, b, i)];
+    if (first < start) first = start;
+  }
   return first < 0 ? 0 : first > p->keyLength ? p->keyLength : (int32_t)first;
 }
-static inline int32_t endKey(const problem_t *p, int64_t i, int32_t keys) {
-  if (!p->causal) return keys;
-  int64_t end = i + p->keyLength - p->queryLength + 1;
+static inline int32_t endKey(const problem_t *p, int64_t b, int64_t i, int32_t keys) {
+  int64_t end = p->causal ? i + p->keyLength - p->queryLength + 1 : keys;
+  if (p->segmentEnds) {
+    const int64_t stop = p->segmentEnds[segmentAt(p, b, i)];
+    if (end > stop) end = stop;
+  }
   return end < 0 ? 0 : end > keys ? keys : (int32_t)end;
 }
 

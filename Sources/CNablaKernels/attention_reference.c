@@ -16,6 +16,8 @@ static double element(const problem_t *p, view_t x, int64_t b, int64_t t, int64_
 static bool visible(const problem_t *p, int64_t b, int64_t i, int64_t j) {
   const int64_t position = i + p->keyLength - p->queryLength;
   if (p->causal && j > position) return false;
+  const int64_t row = b * p->queryLength + i;
+  if (p->segmentStarts && (j < p->segmentStarts[row] || j >= p->segmentEnds[row])) return false;
   if (p->window > 0 && position - j >= p->window) return false;
   return !p->keyLengths || j < p->keyLengths[b];
 }

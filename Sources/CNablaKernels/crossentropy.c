@@ -42,3 +42,37 @@ DISPATCHED(void, nabla_cross_entropy,
     }
   }
 }
+
+DISPATCHED void nabla_log_probabilities(int64_t rows, int64_t n, float *x, const int32_t *targets, int32_t ignore_index,
+                                        float inverse_temperature, const float *d_log_probability,
+                                        const float *d_entropy, float *log_probability, float *entropy) {
+  const float beta = inverse_temperature;
+  for (int64_t r = 0; r < rows; r++, x += n) {
+    const int32_t target = targets[r];
+    if (target == ignore_index) {
+      log_probability[r] = entropy[r] = 0;
+      if (d_log_probability) memset(x, 0, (size_t)n * 4);
+      continue;
+    }
+    // With z = x - max x: ln p = βz - ln Σ exp(βz), and the entropy is ln Σ exp(βz) - Σ p·βz. A logit of -∞ has no part.
+    const float m = row_maximum(n, x);
+    float sum = 0, dot = 0;
+    for (int64_t i = 0; i < n; i++) {
+      const float z = beta * (x[i] - m), e = exp_float(z);
+      sum += e;
+      dot += e > 0 ? e * z : 0;
+    }
+    const float log_sum = log_float(sum), h = log_sum - dot / sum;
+    log_probability[r] = beta * (x[target] - m) - log_sum;
+    entropy[r] = h;
+    if (d_log_probability) {
+      // d ln p[t] / d x_i = β (1[i = t] - p_i);  d H / d x_i = -β p_i (ln p_i + H).
+      const float g = beta * d_log_probability[r], e = beta * d_entropy[r];
+      for (int64_t i = 0; i < n; i++) {
+        const float log_p = beta * (x[i] - m) - log_sum, p = exp_float(log_p);
+        x[i] = p > 0 ? -p * (g + e * (log_p + h)) : 0;
+      }
+      x[target] += g;
+    }
+  }
+}

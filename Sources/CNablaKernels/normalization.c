@@ -62,3 +62,53 @@ NORM(nabla_norm_to_bfloat16, uint16_t, float_to_bfloat16)
   }
 NORM_BACKWARD(nabla_norm_backward, float, IDENTITY)
 NORM_BACKWARD(nabla_norm_backward_from_bfloat16, uint16_t, bfloat16_to_float)
+
+DISPATCHED void nabla_group_norm(struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x,
+                                 const float *weight, const float *bias, float epsilon, float *y, float *mean,
+                                 float *rstd) {
+  const int64_t n = p.channels * p.area;
+  for (int64_t r = first; r < last; r++) {
+    const float *from = x + r * n;
+    float *to = y + r * n, sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += from[i];
+    const float m = sum / (float)n;
+    for (int64_t i = 0; i < n; i++) squares += (from[i] - m) * (from[i] - m);
+    const float s = 1.0f / __builtin_sqrtf(squares / (float)n + epsilon);
+    mean[r] = m;
+    rstd[r] = s;
+    for (int64_t c = 0; c < p.channels; c++, from += p.area, to += p.area) {
+      const int64_t channel = r % p.groups * p.channels + c;
+      const float scale = weight ? s * weight[channel] : s, shift = bias ? bias[channel] : 0;
+      for (int64_t i = 0; i < p.area; i++) to[i] = (from[i] - m) * scale + shift;
+    }
+  }
+}
+
+// As for layer norm above, with g = dy·weight of each channel.
+DISPATCHED void nabla_group_norm_backward(struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x,
+                                          const float *weight, const float *mean, const float *rstd, const float *dy,
+                                          float *dx, float *dweight, float *dbias) {
+  const int64_t n = p.channels * p.area;
+  for (int64_t r = first; r < last; r++) {
+    const float m = mean[r], s = rstd[r], *w = weight ? weight + r % p.groups * p.channels : NULL;
+    float sum = 0, dot = 0;
+    for (int64_t c = 0; c < p.channels; c++) {
+      const float *from = x + r * n + c * p.area, *gradient = dy + r * n + c * p.area;
+      float channelSum = 0, channelDot = 0;
+      for (int64_t i = 0; i < p.area; i++) {
+        channelSum += gradient[i];
+        channelDot += gradient[i] * (from[i] - m);
+      }
+      dweight[r * p.channels + c] = channelDot * s;
+      dbias[r * p.channels + c] = channelSum;
+      sum += (w ? w[c] : 1) * channelSum;
+      dot += (w ? w[c] : 1) * channelDot;
+    }
+    const float shift = sum / (float)n, slope = dot * s * s / (float)n;
+    for (int64_t c = 0; c < p.channels; c++) {
+      const float *from = x + r * n + c * p.area, *gradient = dy + r * n + c * p.area, scale = w ? w[c] : 1;
+      float *to = dx + r * n + c * p.area;
+      for (int64_t i = 0; i < p.area; i++) to[i] = s * (gradient[i] * scale - shift - (from[i] - m) * slope);
+    }
+  }
+}

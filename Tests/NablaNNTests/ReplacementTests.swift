@@ -146,7 +146,8 @@ private func block(_ change: (inout BlockConfiguration) -> Void = { _ in }) -> T
   }
 
   private static let replacements: [[String]] = [
-    ["self_attn.q_proj"], ["self_attn.v_proj", "mlp.gate_proj"], ["mlp.up_proj"], ["self_attn.o_proj", "mlp.down_proj"],
+    ["self_attn.q_proj"], ["self_attn.v_proj", "mlp.gate_proj"], ["mlp.up_proj"],
+    ["self_attn.o_proj", "mlp.down_proj"],
     [
       "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
       "mlp.down_proj",

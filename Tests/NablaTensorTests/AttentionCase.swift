@@ -12,6 +12,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
   var causal = false
   var window = 0
   var keyLengths = false
+  /// How many places each example of a packed row has; in later rows of the batch, in reverse order. Empty: no segments.
+  var segments: [Int] = []
   var bias = false
   /// The value of the whole bias; random if nil.
   var biasValue: Float?
@@ -19,7 +21,9 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
 
   var testDescription: String {
     "B\(batch) H\(heads)/\(keyValueHeads) T\(queries)x\(keys) D\(headSize)" + (causal ? " causal" : "")
-      + (window > 0 ? " window \(window)" : "") + (keyLengths ? " lengths" : "") + (bias ? " bias" : "")
+      + (window > 0 ? " window \(window)" : "") + (keyLengths ? " lengths" : "")
+      + (segments.isEmpty ? "" : " segments \(segments)")
+      + (bias ? " bias" : "")
   }
 }
 
@@ -51,6 +55,7 @@ final class AttentionData {
   let q, k, v, dout: UnsafeMutableRawPointer
   private let lengths: [Int32]
   private let bias: [Float]
+  private let starts, ends: [Int32]
   private var elementSize: Int { bfloat16 ? 2 : 4 }
   private var queryCount: Int { shape.batch * shape.queries * shape.heads * shape.headSize }
   private var keyCount: Int { shape.batch * shape.keys * shape.keyValueHeads * shape.headSize }
@@ -86,6 +91,17 @@ final class AttentionData {
     v = buffer(keyCount)
     dout = buffer(queryCount)
     lengths = shape.keyLengths ? (0..<shape.batch).map { _ in Int32(next() % UInt64(shape.keys + 1)) } : []
+    var (starts, ends): ([Int32], [Int32]) = ([], [])
+    for b in 0..<(shape.segments.isEmpty ? 0 : shape.batch) {
+      var start = 0
+      for length in b % 2 == 0 ? shape.segments : shape.segments.reversed() {
+        starts += Array(repeating: Int32(start), count: length)
+        ends += Array(repeating: Int32(start + length), count: length)
+        start += length
+      }
+      precondition(start == shape.queries && start == shape.keys)
+    }
+    (self.starts, self.ends) = (starts, ends)
     bias =
       shape.bias
       ? (0..<(shape.heads * shape.queries * shape.keys)).map { _ in
@@ -123,6 +139,15 @@ final class AttentionData {
 
   /// The bias is [H, Tq, Tk], the same for every batch.
   func withProblem(_ isa: nabla_attention_isa, _ body: (UnsafePointer<nabla_attention>) -> Void) {
+    starts.withUnsafeBufferPointer { starts in
+      ends.withUnsafeBufferPointer { ends in withProblem(isa, starts, ends, body) }
+    }
+  }
+
+  private func withProblem(
+    _ isa: nabla_attention_isa, _ starts: UnsafeBufferPointer<Int32>, _ ends: UnsafeBufferPointer<Int32>,
+    _ body: (UnsafePointer<nabla_attention>) -> Void
+  ) {
     lengths.withUnsafeBufferPointer { lengths in
       bias.withUnsafeBufferPointer { bias in
         var problem = nabla_attention()
@@ -137,6 +162,8 @@ final class AttentionData {
         problem.causal = shape.causal
         problem.window = Int32(shape.window)
         problem.keyLengths = shape.keyLengths ? lengths.baseAddress : nil
+        problem.segmentStarts = shape.segments.isEmpty ? nil : starts.baseAddress
+        problem.segmentEnds = shape.segments.isEmpty ? nil : ends.baseAddress
         problem.bias = shape.bias ? bias.baseAddress : nil
         problem.biasHeadStride = Int64(shape.queries * shape.keys)
         problem.biasQueryStride = Int64(shape.keys)

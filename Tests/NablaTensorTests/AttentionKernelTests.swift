@@ -47,6 +47,39 @@ import Testing
       bias: true),
   ]
 
+  /// Packed rows: examples that end inside of tiles, many in one tile, and one over several.
+  static let segmentCases: [AttentionCase] = [
+    AttentionCase(
+      batch: 2, heads: 4, keyValueHeads: 2, queries: 70, keys: 70, headSize: 16, causal: true, segments: [5, 33, 1, 31]),
+    AttentionCase(
+      batch: 1, heads: 3, keyValueHeads: 1, queries: 300, keys: 300, headSize: 20, causal: true,
+      segments: [130, 64, 100, 6]),
+    AttentionCase(
+      batch: 2, heads: 2, keyValueHeads: 2, queries: 290, keys: 290, headSize: 33, segments: [200, 3, 2, 85]),
+    AttentionCase(
+      batch: 1, heads: 2, keyValueHeads: 1, queries: 280, keys: 280, headSize: 16, causal: true, window: 20,
+      segments: [150, 10, 120]),
+    AttentionCase(
+      batch: 2, heads: 2, keyValueHeads: 1, queries: 140, keys: 140, headSize: 16, keyLengths: true,
+      segments: [60, 40, 40], bias: true),
+    AttentionCase(
+      batch: 1, heads: 1, keyValueHeads: 1, queries: 40, keys: 40, headSize: 16, causal: true,
+      segments: Array(repeating: 1, count: 40)),
+  ]
+
+  @Test(arguments: segmentCases, isas) func segments(_ shape: AttentionCase, _ isa: nabla_attention_isa) {
+    for bfloat16 in [false, true] {
+      let data = AttentionData(shape, bfloat16: bfloat16)
+      let (reference, fused) = (data.reference(), data.fused(isa: isa, threads: 2))
+      #expect(maximumError(fused.out, reference.out) <= (bfloat16 ? 4e-3 : 2e-6))
+      #expect(maximumError(fused.lse, reference.lse) <= 4e-6)
+      #expect(maximumError(fused.dq, reference.dq) <= (bfloat16 ? 1.5e-2 : 1e-5))
+      #expect(maximumError(fused.dk, reference.dk) <= (bfloat16 ? 1.5e-2 : 1e-5))
+      #expect(maximumError(fused.dv, reference.dv) <= (bfloat16 ? 8e-3 : 4e-6))
+      #expect(data.fused(isa: isa, threads: 3) == data.fused(isa: isa, threads: 1))
+    }
+  }
+
   @Test(arguments: sizeCases + maskCases + longCases, [false, true])
   func matchesReference(_ shape: AttentionCase, bfloat16: Bool) {
     let data = AttentionData(shape, bfloat16: bfloat16)

@@ -23,6 +23,18 @@ struct BinaryCase: Sendable, CustomTestStringConvertible {
 
 @Suite("Functions of two numbers")
 struct BinaryTests {
+  @Test("with a number on either side") func numbers() {
+    let (x, c) = (Tensor.numbers([3, 5], in: 0.5...2), Float(0.7))
+    let cases: [(@Sendable (Tensor) -> Tensor, @Sendable (Double) -> Double)] = [
+      ({ $0 + c }, { $0 + Double(c) }), ({ c + $0 }, { Double(c) + $0 }), ({ $0 - c }, { $0 - Double(c) }),
+      ({ c - $0 }, { Double(c) - $0 }), ({ $0 * c }, { $0 * Double(c) }), ({ c * $0 }, { Double(c) * $0 }),
+      ({ $0 / c }, { $0 / Double(c) }), ({ c / $0 }, { Double(c) / $0 }), ({ 2 * $0 - 1 }, { 2 * $0 - 1 }),
+    ]
+    for (ours, reference) in cases {
+      checkGradient(of: { ours($0[0]) }, inputs: [x], reference: { $0[0].map(reference) })
+    }
+  }
+
   static let shapes: [[Shape]] = [
     [[], []], [[1], [1]], [[5], [5]], [[3, 7], [3, 7]], [[0], [0]], [[2, 0], [1, 1]], [[0, 3], [3]],
     [[3, 4], []], [[], [3, 4]], [[3, 4], [1]], [[1, 1], [4]], [[3, 4], [4]], [[4], [3, 4]], [[3, 4], [3, 1]],

@@ -3,6 +3,21 @@ import Testing
 
 @Suite("Conversions between types")
 struct ConversionTests {
+  /// Memory lent to a closure: a part of a tensor, made for the call alone, errors passed on.
+  @Test("lent memory") func lentMemory() {
+    let x = Tensor.arange(6).reshaped([3, 2])
+    #expect(x[1..<3].withFloats { Array($0) } == [2, 3, 4, 5])
+    #expect((x + x)[2].withFloats { $0.reduce(0, +) } == 18)
+    #expect(Tensor([Int32(4), 5]).withIntegers { $0.max() } == 5)
+    #expect(Tensor.zeros([0]).withFloats { $0.isEmpty })
+    let squares = Tensor([2, 2]) { elements in
+      for i in elements.indices { elements[i] = Float(i * i) }
+    }
+    #expect(squares.shape == [2, 2] && squares.array() == [0, 1, 4, 9])
+    struct Stop: Error {}
+    #expect(throws: Stop.self) { try x.withFloats { _ throws(Stop) in throw Stop() } }
+  }
+
   private func tensor(ofBits bits: [UInt16], _ type: DType) -> Tensor {
     let x = Tensor(uninitialized: [bits.count], dtype: type)
     for (i, pattern) in bits.enumerated() { x.halves[i] = pattern }

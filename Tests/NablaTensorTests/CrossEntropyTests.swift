@@ -74,13 +74,17 @@ struct CrossEntropyTests {
       })
   }
 
-  @Test("weights of rows")
-  func weighted() {
+  @Test("weights of rows", arguments: [false, true])
+  func weighted(_ fused: Bool) {
     let targets = Tensor([Int32(1), -100, 3, 0])
     let weights = Tensor([Float(0.5), 7, -2, 0])
     let w = weights.array(of: Double.self)
     checkGradient(
-      of: { $0[0].linearCrossEntropy($0[1], targets: targets, weights: weights) },
+      of: { x in
+        fused
+          ? x[0].linearCrossEntropy(x[1], targets: targets, weights: weights)
+          : x[0].linear(x[1]).crossEntropy(targets, weights: weights)
+      },
       inputs: [.numbers([4, 5], seed: 1), .numbers([6, 5], seed: 2)],
       reference: { x in
         let losses = Self.losses(.matmul(x[0], x[1].transposed), targets.array(of: Int32.self), .init())
@@ -118,6 +122,48 @@ struct CrossEntropyTests {
         let losses = Self.losses(LinearTests.reference(x[0], [x[1]], [], nil), values, .init(ignoreIndex: 2))
         return Reference(losses.map { -$0 }, Array(shape.dropLast()))
       })
+  }
+
+  /// Log-probabilities and entropies at a temperature, each with its gradient.
+  @Test("log-probabilities and entropies", arguments: [1, 0.6, 3] as [Float], [false, true])
+  func distributions(_ temperature: Float, _ fused: Bool) {
+    let targets = Tensor([Int32(1), -100, 3, 0, 6, 2], [2, 3])
+    let values = targets.array(of: Int32.self)
+    for part in 0..<3 {
+      checkGradient(
+        of: { x in
+          let (p, h) =
+            fused
+            ? x[0].linearLogProbabilitiesAndEntropies(x[1], targets: targets, temperature: temperature)
+            : x[0].linear(x[1]).logProbabilitiesAndEntropies(targets: targets, temperature: temperature)
+          return part == 0 ? p : part == 1 ? h : p * 0.5 + h * h
+        },
+        inputs: [.numbers([2, 3, 5], seed: 1, in: -2...2), .numbers([7, 5], seed: 2, in: -2...2)],
+        reference: { x in
+          let logits = LinearTests.reference(x[0], [x[1]], [], nil).map { $0 / Double(temperature) }
+          let results = values.enumerated().map { row, target -> Double in
+            if target == -100 { return 0 }
+            let x = logits.values[row * 7..<(row + 1) * 7]
+            let z = log(x.reduce(0) { $0 + exp($1) })
+            let entropy = x.reduce(0) { $0 - exp($1 - z) * ($1 - z) }
+            let p = x[row * 7 + Int(target)] - z
+            return part == 0 ? p : part == 1 ? entropy : p * 0.5 + entropy * entropy
+          }
+          return Reference(results, [2, 3])
+        })
+    }
+  }
+
+  /// A token that a mask forbids (logit -∞) takes no part, and gives no NaN.
+  @Test("forbidden tokens") func forbidden() {
+    let logits = Tensor([Float(1), -.infinity, 1, 0.5, 0.5, -.infinity], [2, 3])
+    let targets = Tensor([Int32(0), 0])
+    let (value, gradients) = valueAndGradient(at: [logits]) { x in
+      let (p, h) = x[0].logProbabilitiesAndEntropies(targets: targets)
+      return p.sum() + h.sum()
+    }
+    #expect(abs(value.item()) < 1e-6, "ln 1/2 + ln 2, twice")
+    #expect(gradients[0].array().allSatisfy { $0.isFinite })
   }
 
   /// A chunk is at least 64 rows and 8M logits: 150,000 classes make three chunks of 150 rows.

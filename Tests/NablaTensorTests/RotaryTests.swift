@@ -43,6 +43,31 @@ struct RotaryTests {
     checkGradientInBfloat16(of: operation, inputs: [.numbers([c.batch, c.time, width])], reference: reference)
   }
 
+  /// Each row by its own position: what a table with that offset does to it alone.
+  @Test("positions of their own") func positions() {
+    let table = RotaryTable(frequencies: [1, 0.3], positions: 9)
+    let positions: [Int32] = [0, 1, 2, 0, 1, 8]
+    let x = Tensor.numbers([2, 3, 10])
+    let rows = positions.enumerated().map { row, position in
+      x.reshaped([6, 1, 10])[row..<row + 1].rotary(table, heads: 2, headSize: 4, offset: Int(position))
+    }
+    let operation = { (x: [Tensor]) in
+      x[0].rotary(table, heads: 2, headSize: 4, positions: Tensor(positions, [2, 3]))
+    }
+    expectClose(operation([x]), Reference(Tensor.concatenate(rows).reshaped([2, 3, 10])), tolerance: 0)
+    checkGradient(
+      of: operation, inputs: [x],
+      reference: { x in
+        Reference(x[0].shape) { index in
+          let (head, column) = (index[2] / 4, index[2] % 4)
+          guard head < 2 else { return x[0][index] }
+          let angle = Double(positions[index[0] * 3 + index[1]]) * [1, 0.3][column % 2]
+          let other = x[0][[index[0], index[1], head * 4 + (column + 2) % 4]]
+          return x[0][index] * cos(angle) + (column < 2 ? -other : other) * sin(angle)
+        }
+      })
+  }
+
   @Test("positions outside the table stop the program")
   func outside() async {
     await #expect(processExitsWith: .failure) {
@@ -52,6 +77,10 @@ struct RotaryTests {
     await #expect(processExitsWith: .failure) {
       let table = RotaryTable(frequencies: [1], positions: 4)
       _ = Tensor.zeros([1, 2, 2]).rotary(table, heads: 1, headSize: 2, offset: -1)
+    }
+    await #expect(processExitsWith: .failure) {
+      let table = RotaryTable(frequencies: [1], positions: 4)
+      _ = Tensor.zeros([1, 2, 2]).rotary(table, heads: 1, headSize: 2, positions: Tensor([Int32(0), 4]))
     }
   }
 

@@ -37,6 +37,9 @@ struct nabla_attention {
   bool causal;                // query i sees keys j ≤ i + Tk - Tq
   int32_t window;             // query i sees keys j > i + Tk - Tq - window; 0 for no window
   const int32_t *keyLengths;  // [B]: batch b sees keys j < keyLengths[b], which are all that is read; NULL for Tk
+  // [B, Tq]: query i of batch b sees keys segmentStarts ≤ j < segmentEnds, its own example in a row that several share.
+  // Neither may fall from one query to the next. Both NULL for all keys.
+  const int32_t *segmentStarts, *segmentEnds;
   const float *bias;          // added to the scaled scores, keys contiguous; NULL for none. It gets no gradient
   int64_t biasBatchStride;    // strides in elements; 0 repeats the bias over batches, heads or queries
   int64_t biasHeadStride;

@@ -11,3 +11,10 @@ struct nabla_cross_entropy_options {
 /// overwritten with d loss[r] / d x, times weight[r] (1 where weight is null).
 void nabla_cross_entropy(int64_t rows, int64_t n, float *x, const int32_t *targets, const float *weight,
                          struct nabla_cross_entropy_options options, int32_t gradient, float *loss);
+
+/// Per row, with p = softmax(x · inverse_temperature): the log-probability of the target, ln p[target], and the entropy
+/// of p, -Σ p ln p, in nats; 0 and 0 where the target is `ignore_index`. If `d_log_probability` is not null, x is
+/// overwritten with the gradient with respect to x that comes from those of the two results.
+void nabla_log_probabilities(int64_t rows, int64_t n, float *x, const int32_t *targets, int32_t ignore_index,
+                             float inverse_temperature, const float *d_log_probability, const float *d_entropy,
+                             float *log_probability, float *entropy);

@@ -121,7 +121,7 @@ extension TransformerLM {
       (common + 1..<sequence.count).map { $0 < promptCount ? TokenBatch.ignoredTarget : sequence[$0] }
     }
     let values = withoutGradient {
-      read(parts, cache).linearLogProbabilities(outputWeight, targets: Tensor(targets)).array(of: Double.self)
+      logProbabilities(hidden: read(parts, cache), targets: Tensor(targets)).logProbabilities.array(of: Double.self)
     }
     guard !values.contains(where: \.isNaN) else {
       throw GenerationError.notFinite(tensor: firstNonFiniteParameter)

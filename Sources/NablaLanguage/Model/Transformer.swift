@@ -58,27 +58,32 @@ public final class Transformer: Module {
     self.init(other.configuration, random: &random)
     computeType = other.computeType
     checkpointsActivations = other.checkpointsActivations
-    let values = Dictionary(uniqueKeysWithValues: other.parameters().map { ($0.name, $0.value) })
-    for parameter in parameters() {
-      guard let value = values[parameter.name] else {
-        preconditionFailure("Transformer(copying:): the model has no \(parameter.name): merge what replaced it first")
-      }
-      parameter.value = value
-    }
+    takeParameters(of: other)
   }
 
   /// Hidden states of every position.
   ///
   /// - Parameters:
   ///   - tokens: [B, T] int32.
+  ///   - segments: the examples that share the rows of a packed batch: each is read as if it were alone. T may then
+  ///     exceed the context, an example may not.
+  ///   - positions: [B, T] int32, the place of each token; those of `segments`, or 0..<T, if nil.
   ///   - random: draws for dropout; nil outside training.
   /// - Returns: [B, T, C] in `computeType`.
-  public func callAsFunction(_ tokens: Tensor, random: RandomSource? = nil) -> Tensor {
+  public func callAsFunction(
+    _ tokens: Tensor, segments: Segments? = nil, positions: Tensor? = nil, random: RandomSource? = nil
+  ) -> Tensor {
     precondition(tokens.rank == 2, "a batch of token sequences [B, T], not \(tokens.shape)")
+    let positions = positions ?? segments?.positions
+    precondition(
+      positions.map { $0.shape == tokens.shape } ?? true, "positions \(positions!.shape) of tokens \(tokens.shape)")
+    let count = positions.map { Int($0.array(of: Int32.self).max() ?? -1) + 1 } ?? tokens.shape[1]
+    precondition(count <= configuration.context, "\(count) positions in a context of \(configuration.context)")
     var random = random
-    var x = embed(tokens)
+    var x = embed(tokens, at: positions)
     if configuration.dropout > 0, random != nil { x = x.dropout(configuration.dropout, random: &random!) }
-    return hidden(x, rotary: rotary(positions: tokens.shape[1]), cache: nil, random: random)
+    return hidden(
+      x, rotary: rotary(positions: count), positions: positions, segments: segments, cache: nil, random: random)
   }
 
   /// Hidden states of new positions of some sequences of a cache, each of which its tokens continue.
@@ -92,12 +97,16 @@ public final class Transformer: Module {
     return withoutGradient {
       let tokens = Tensor(parts.flatMap(\.tokens))
       let x = embed(tokens.reshaped([1, tokens.count]), at: step.positions)
-      let y = hidden(x, rotary: rotary(positions: furthest), cache: step, random: nil)
+      let y = hidden(
+        x, rotary: rotary(positions: furthest), positions: nil, segments: nil, cache: step, random: nil)
       return y.reshaped([tokens.count, configuration.width])
     }
   }
 
-  private func hidden(_ x: Tensor, rotary: RotaryTable?, cache: KeyValueCache.Step?, random: RandomSource?) -> Tensor {
+  private func hidden(
+    _ x: Tensor, rotary: RotaryTable?, positions: Tensor?, segments: Segments?, cache: KeyValueCache.Step?,
+    random: RandomSource?
+  ) -> Tensor {
     var (x, random) = (x, random)
     for (i, block) in blocks.enumerated() {
       // Each block draws from a stream of its own, so that running it again draws the same.
@@ -105,7 +114,9 @@ public final class Transformer: Module {
       let computeType = computeType
       func run(_ x: Tensor) -> Tensor {
         var random = blockRandom
-        return block(x, rotary: rotary, computeType: computeType, cache: cache?.layer(i), random: &random)
+        return block(
+          x, rotary: rotary, positions: positions, segments: segments, computeType: computeType,
+          cache: cache?.layer(i), random: &random)
       }
       x = checkpointsActivations ? checkpoint([x]) { run($0[0]) } : run(x)
     }
@@ -115,10 +126,7 @@ public final class Transformer: Module {
   /// tokens: [B, T] → [B, T, C], with positions where they are added. `rows`: each token's position; nil where they are
   /// 0..<T in each sequence.
   private func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
-    let time = tokens.shape[1]
-    precondition(
-      rows != nil || time <= configuration.context, "\(time) positions in a context of \(configuration.context)")
-    func chosen(_ table: Tensor) -> Tensor { rows.map { table.gather($0) } ?? table[0..<time] }
+    func chosen(_ table: Tensor) -> Tensor { rows.map { table.gather($0) } ?? table[0..<tokens.shape[1]] }
     var x = embedding(tokens)
     if let learnedPositions { x = x + chosen(learnedPositions.weight) }
     if let fixedPositions {
@@ -164,5 +172,19 @@ public final class Transformer: Module {
   public func positionTable() -> Tensor {
     if let learnedPositions { return learnedPositions.weight.stopGradient() }
     return fixedPositions ?? rotary(positions: configuration.context)!.cosineTable
+  }
+}
+
+extension Module {
+  /// Sets each parameter to the value it has in `other`, under the same name. Memory is shared until one of the two is
+  /// trained.
+  func takeParameters(of other: Module) {
+    let values = Dictionary(uniqueKeysWithValues: other.parameters().map { ($0.name, $0.value) })
+    for parameter in parameters() {
+      guard let value = values[parameter.name] else {
+        preconditionFailure("copying: the model has no \(parameter.name): merge what replaced it first")
+      }
+      parameter.value = value
+    }
   }
 }

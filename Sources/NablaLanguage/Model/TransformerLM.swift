@@ -32,6 +32,15 @@ public final class TransformerLM: Module {
         configuration.width, configuration.vocabularySize, bias: false, standardDeviation: 0.02, random: &random)
   }
 
+  /// A model with the same parameters, such as the reference of a preference loss: see `Transformer.init(copying:)`.
+  public convenience init(copying other: TransformerLM) {
+    var random = RandomSource.unset
+    self.init(other.configuration, random: &random)
+    computeType = other.computeType
+    checkpointsActivations = other.checkpointsActivations
+    takeParameters(of: other)
+  }
+
   /// A model whose parameters have shapes and no values: all must be loaded before it is used.
   static func unset(_ configuration: TransformerConfiguration) -> TransformerLM {
     var random = RandomSource.unset
@@ -40,12 +49,11 @@ public final class TransformerLM: Module {
 
   /// Hidden states of every position, ready for the output layer: see `Transformer.callAsFunction`.
   ///
-  /// - Parameters:
-  ///   - tokens: [B, T] int32.
-  ///   - random: draws for dropout; nil outside training.
   /// - Returns: [B, T, C] in `computeType`.
-  public func callAsFunction(_ tokens: Tensor, random: RandomSource? = nil) -> Tensor {
-    backbone(tokens, random: random)
+  public func callAsFunction(
+    _ tokens: Tensor, segments: Segments? = nil, positions: Tensor? = nil, random: RandomSource? = nil
+  ) -> Tensor {
+    backbone(tokens, segments: segments, positions: positions, random: random)
   }
 
   /// Hidden states of new positions of some sequences of a cache: see `Transformer.read`.
@@ -55,7 +63,7 @@ public final class TransformerLM: Module {
 
   /// The weight [V, C] that hidden states are multiplied with; nil where the output layer must be called (it has been
   /// replaced).
-  private var fusedOutput: Tensor? {
+  var fusedOutput: Tensor? {
     guard let head else { return backbone.embedding.weight }
     guard let parts = head.packable, parts.bias == nil else { return nil }
     return parts.weight
@@ -73,15 +81,6 @@ public final class TransformerLM: Module {
   /// Scores of every token at each position. hidden: [..., C] → [..., V] float32.
   public func logits(_ hidden: Tensor) -> Tensor {
     head?(hidden, output: .float32) ?? hidden.linear(backbone.embedding.weight, output: .float32)
-  }
-
-  /// Mean cross-entropy of the next tokens in nats. tokens, targets: [B, T] int32; targets of -100 do not count.
-  public func loss(
-    _ tokens: Tensor, targets: Tensor, options: CrossEntropyOptions = .init(), random: RandomSource? = nil
-  ) -> Tensor {
-    let hidden = self(tokens, random: random)
-    guard let weight = fusedOutput else { return logits(hidden).crossEntropy(targets, options: options) }
-    return hidden.linearCrossEntropy(weight, targets: targets, options: options)
   }
 
   /// An empty cache for this model.

@@ -3,6 +3,8 @@ import NablaTensor
 /// The sizes of an attention layer.
 public struct AttentionConfiguration: Sendable, Hashable {
   public var width: Int
+  /// The width of the rows that keys and values are made of: another sequence's in cross-attention; nil for `width`.
+  public var contextWidth: Int?
   /// H: query heads.
   public var headCount: Int
   /// G: key-value heads. H for multi-head, 1 for multi-query, between for grouped-query attention.
@@ -19,9 +21,11 @@ public struct AttentionConfiguration: Sendable, Hashable {
 
   public init(
     width: Int, headCount: Int, keyValueHeadCount: Int? = nil, headSize: Int? = nil, bias: Bool = false,
-    outputBias: Bool? = nil, causal: Bool = true, window: Int? = nil, headNormEpsilon: Float? = nil
+    outputBias: Bool? = nil, causal: Bool = true, window: Int? = nil, headNormEpsilon: Float? = nil,
+    contextWidth: Int? = nil
   ) {
     self.width = width
+    self.contextWidth = contextWidth
     self.headCount = headCount
     self.keyValueHeadCount = keyValueHeadCount ?? headCount
     self.headSize = headSize ?? width / headCount
@@ -50,12 +54,13 @@ public final class Attention: Module {
     self.configuration = configuration
     let c = configuration
     super.init()
-    func linear(_ outputs: Int, _ random: inout RandomSource) -> Linear {
-      Linear(c.width, outputs, bias: c.bias, standardDeviation: standardDeviation, random: &random)
+    func linear(_ inputs: Int, _ outputs: Int, _ random: inout RandomSource) -> Linear {
+      Linear(inputs, outputs, bias: c.bias, standardDeviation: standardDeviation, random: &random)
     }
-    query = linear(c.headCount * c.headSize, &random)
-    key = linear(c.keyValueHeadCount * c.headSize, &random)
-    value = linear(c.keyValueHeadCount * c.headSize, &random)
+    let contextWidth = c.contextWidth ?? c.width
+    query = linear(c.width, c.headCount * c.headSize, &random)
+    key = linear(contextWidth, c.keyValueHeadCount * c.headSize, &random)
+    value = linear(contextWidth, c.keyValueHeadCount * c.headSize, &random)
     output = Linear(
       c.headCount * c.headSize, c.width, bias: c.outputBias, standardDeviation: outputDeviation, random: &random)
     queryNorm = c.headNormEpsilon.map { Norm(c.headSize, kind: .rms, epsilon: $0) }
@@ -65,29 +70,39 @@ public final class Attention: Module {
   /// Self-attention. x: [B, T, width].
   ///
   /// - Parameters:
-  ///   - rotary: turns queries and keys by their positions.
+  ///   - rotary: rotates queries and keys by their positions.
+  ///   - positions: int32 [B, T]; nil where they are 0..<T in each sequence.
+  ///   - segments: the examples of a packed batch, which do not see each other.
   ///   - keyLengths: int32 [B], where sequences are padded at the end.
   ///   - residual: added to the result.
   ///   - cache: keys and values of earlier positions. x is then [1, R, width], the rows of the cache's step.
   public func callAsFunction(
-    _ x: Tensor, rotary: RotaryTable? = nil, keyLengths: Tensor? = nil, residual: Tensor? = nil,
-    cache: KeyValueCache.Layer? = nil
+    _ x: Tensor, rotary: RotaryTable? = nil, positions: Tensor? = nil, segments: Segments? = nil,
+    keyLengths: Tensor? = nil, residual: Tensor? = nil, cache: KeyValueCache.Layer? = nil
   ) -> Tensor {
     let c = configuration
-    let mask = AttentionMask(causal: c.causal, window: c.window, keyLengths: keyLengths)
-    let turning = c.headCount + c.keyValueHeadCount
+    let heads = c.headCount + c.keyValueHeadCount
     if let cache {
-      precondition(keyLengths == nil, "attention: a key-value cache knows its lengths")
+      precondition(
+        keyLengths == nil && segments == nil && positions == nil,
+        "attention: a key-value cache knows its lengths and positions")
       let packed = normalized([query, key, value].sideBySide(x))
-      let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize, positions: cache.positions) }
-      return output(cache.attend(turned ?? packed, c), residual: residual)
+      return output(cache.attend(rotated(packed, rotary, cache.positions, heads: heads), c), residual: residual)
     }
+    let mask = AttentionMask(causal: c.causal, window: c.window, keyLengths: keyLengths, segments: segments)
     guard let packed = [query, key, value].packed(x).map(normalized) else {
-      return mixed(x, x, rotary: rotary, mask: mask, residual: residual)
+      return mixed(x, x, rotary: rotary, positions: positions, mask: mask, residual: residual)
     }
-    let turned = rotary.map { packed.rotary($0, heads: turning, headSize: c.headSize) } ?? packed
-    let mixed = turned.packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
+    let mixed = rotated(packed, rotary, positions, heads: heads)
+      .packedAttention(heads: c.headCount, keyValueHeads: c.keyValueHeadCount, mask: mask)
     return output(mixed, residual: residual)
+  }
+
+  /// x: [B, T, W], whose first `heads` · D columns are rotated if there is a table.
+  private func rotated(_ x: Tensor, _ table: RotaryTable?, _ positions: Tensor?, heads: Int) -> Tensor {
+    guard let table else { return x }
+    guard let positions else { return x.rotary(table, heads: heads, headSize: configuration.headSize) }
+    return x.rotary(table, heads: heads, headSize: configuration.headSize, positions: positions)
   }
 
   /// Each head's query and key normalised; what stands beside them in `packed` [B, T, (H + G + …)·D] stays.
@@ -102,24 +117,23 @@ public final class Attention: Module {
     return Tensor.concatenate([heads(parts[0], queryNorm), heads(parts[1], keyNorm), parts[2]], axis: 2)
   }
 
-  /// Cross-attention: queries from x [B, Tq, width], keys and values from `context` [B, Tk, width].
+  /// Cross-attention: queries from x [B, Tq, width], keys and values from `context` [B, Tk, contextWidth].
   public func callAsFunction(
     _ x: Tensor, context: Tensor, mask: AttentionMask = .none, residual: Tensor? = nil
   ) -> Tensor {
-    mixed(x, context, rotary: nil, mask: mask, residual: residual)
+    mixed(x, context, rotary: nil, positions: nil, mask: mask, residual: residual)
   }
 
   /// Queries from x, keys and values from `context`, each projected by a call of its layer.
   private func mixed(
-    _ x: Tensor, _ context: Tensor, rotary: RotaryTable?, mask: AttentionMask, residual: Tensor?
+    _ x: Tensor, _ context: Tensor, rotary: RotaryTable?, positions: Tensor?, mask: AttentionMask, residual: Tensor?
   ) -> Tensor {
     let c = configuration
     /// projected: [B, T, count·D] → [B, T, count, D].
     func heads(_ projected: Tensor, _ count: Int, _ norm: Norm?) -> Tensor {
       let shape = Shape([projected.shape[0], projected.shape[1], count, c.headSize])
-      var y = norm.map { $0(projected.reshaped(shape), output: projected.dtype) } ?? projected
-      if let rotary { y = y.reshaped(projected.shape).rotary(rotary, heads: count, headSize: c.headSize) }
-      return y.reshaped(shape)
+      let y = norm.map { $0(projected.reshaped(shape), output: projected.dtype) } ?? projected
+      return rotated(y.reshaped(projected.shape), rotary, positions, heads: count).reshaped(shape)
     }
     let mixed = Tensor.attention(
       queries: heads(query(x), c.headCount, queryNorm), keys: heads(key(context), c.keyValueHeadCount, keyNorm),
@@ -131,10 +145,8 @@ public final class Attention: Module {
   /// The weights that self-attention gives x [B, T, width]: [B, H, T, T] float32, by the exact formula.
   public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
     let c = configuration
-    var packed = normalized([query, key].sideBySide(x))
-    if let rotary {
-      packed = packed.rotary(rotary, heads: c.headCount + c.keyValueHeadCount, headSize: c.headSize)
-    }
+    let packed = rotated(
+      normalized([query, key].sideBySide(x)), rotary, nil, heads: c.headCount + c.keyValueHeadCount)
     let parts = packed.split([c.headCount * c.headSize, c.keyValueHeadCount * c.headSize], axis: 2)
     let (batch, time) = (x.shape[0], x.shape[1])
     return Tensor.attentionWeights(

@@ -41,7 +41,8 @@ public final class MultilayerPerceptron: Module {
   package static func sideBySide(_ networks: [MultilayerPerceptron], _ x: Tensor) -> Tensor {
     let activation = networks[0].activation
     let packable = networks.map { $0.layers.compactMap(\.packable) }
-    guard packable.enumerated().allSatisfy({ $1.count == networks[$0].layers.count && $1.allSatisfy { $0.bias != nil } })
+    guard
+      packable.enumerated().allSatisfy({ $1.count == networks[$0].layers.count && $1.allSatisfy { $0.bias != nil } })
     else {
       let outputs = networks.map { network in
         network.layers.dropFirst().reduce(network.layers[0](x)) { y, layer in layer(activation(y)) }
@@ -49,7 +50,8 @@ public final class MultilayerPerceptron: Module {
       return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
     }
     return x.perceptrons(
-      packable.map { layers in PerceptronLayers(layers.map(\.weight), layers.map { $0.bias! }) }, activation: activation)
+      packable.map { layers in PerceptronLayers(layers.map(\.weight), layers.map { $0.bias! }) }, activation: activation
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// Where a block normalises.
+/// Where a block normalizes.
 public enum NormPlacement: String, Sendable, Codable, CaseIterable {
   /// x + f(norm(x)): gradients pass straight through; every large model since GPT-2.
   case pre
@@ -20,10 +20,17 @@ public struct BlockConfiguration: Sendable, Hashable {
   public var normEpsilon: Float
   /// Probability of dropping an element of what attention and feed-forward add.
   public var dropout: Float
+  /// A second attention, between the first and feed-forward, whose keys and values come from another sequence; nil for
+  /// none.
+  public var crossAttention: AttentionConfiguration?
+  /// The width of the condition that modulates the sublayers (AdaLN-Zero, see `Modulation`); nil for none. The norms
+  /// then have no parameters of their own.
+  public var conditionWidth: Int?
 
   public init(
     attention: AttentionConfiguration, feedForwardWidth: Int, feedForward: FeedForwardKind, feedForwardBias: Bool,
-    norm: NormKind, normPlacement: NormPlacement, normEpsilon: Float = 1e-5, dropout: Float = 0
+    norm: NormKind, normPlacement: NormPlacement, normEpsilon: Float = 1e-5, dropout: Float = 0,
+    crossAttention: AttentionConfiguration? = nil, conditionWidth: Int? = nil
   ) {
     self.attention = attention
     self.feedForwardWidth = feedForwardWidth
@@ -33,15 +40,22 @@ public struct BlockConfiguration: Sendable, Hashable {
     self.normPlacement = normPlacement
     self.normEpsilon = normEpsilon
     self.dropout = dropout
+    self.crossAttention = crossAttention
+    self.conditionWidth = conditionWidth
   }
 }
 
-/// Attention, then feed-forward, each added to what it was given and normalised before (pre) or after (post).
+/// Attention, cross-attention if there is one, then feed-forward, each added to what it was given and normalized before
+/// (pre) or after (post).
 public final class TransformerBlock: Module {
   @Named("self_attn") public var attention: Attention
   @Named("mlp") public var feedForward: FeedForward
   @Named("input_layernorm") public var attentionNorm: Norm
   @Named("post_attention_layernorm") public var feedForwardNorm: Norm
+  @Named("cross_attn") public var crossAttention: Attention?
+  @Named("cross_attn_layernorm") public var crossAttentionNorm: Norm?
+  /// Makes the modulations of attention and feed-forward from a condition; the name is that of DiT's checkpoints.
+  @Named("adaLN_modulation.1") public var modulation: Linear?
   public let configuration: BlockConfiguration
 
   /// - Parameter outputDeviation: standard deviation of the weights whose results are added to the residual stream.
@@ -50,47 +64,81 @@ public final class TransformerBlock: Module {
     random: inout RandomSource
   ) {
     let c = configuration
+    let width = c.attention.width
+    precondition(
+      c.conditionWidth == nil || c.normPlacement == .pre, "TransformerBlock: modulation needs norms before sublayers")
     self.configuration = c
     super.init()
     attention = Attention(
       c.attention, standardDeviation: standardDeviation, outputDeviation: outputDeviation, random: &random)
     feedForward = FeedForward(
-      width: c.attention.width, hidden: c.feedForwardWidth, kind: c.feedForward, bias: c.feedForwardBias,
+      width: width, hidden: c.feedForwardWidth, kind: c.feedForward, bias: c.feedForwardBias,
       standardDeviation: standardDeviation, outputDeviation: outputDeviation, random: &random)
-    attentionNorm = Norm(c.attention.width, kind: c.norm, epsilon: c.normEpsilon)
-    feedForwardNorm = Norm(c.attention.width, kind: c.norm, epsilon: c.normEpsilon)
+    let affine = c.conditionWidth == nil
+    attentionNorm = Norm(width, kind: c.norm, epsilon: c.normEpsilon, affine: affine)
+    feedForwardNorm = Norm(width, kind: c.norm, epsilon: c.normEpsilon, affine: affine)
+    crossAttention = c.crossAttention.map {
+      Attention($0, standardDeviation: standardDeviation, outputDeviation: outputDeviation, random: &random)
+    }
+    crossAttentionNorm = c.crossAttention.map { _ in Norm(width, kind: c.norm, epsilon: c.normEpsilon) }
+    modulation = c.conditionWidth.map { Modulation.layer(condition: $0, width: width, count: 2) }
   }
 
-  /// x: [B, T, width] float32.
+  /// x: [B, T, width] float32 → the same.
   ///
   /// - Parameters:
+  ///   - rotary, positions, segments, keyLengths: see `Attention`.
+  ///   - context: [B, Tk, context width], what cross-attention attends to.
+  ///   - contextLengths: int32 [B], where contexts are padded at the end.
+  ///   - condition: [B, condition width], what modulates the sublayers.
   ///   - computeType: the type products run in.
   ///   - cache: keys and values of earlier positions. x is then [1, R, width], the rows of the cache's step.
   ///   - random: draws for dropout; nil outside training.
   public func callAsFunction(
-    _ x: Tensor, rotary: RotaryTable? = nil, keyLengths: Tensor? = nil, computeType: DType = .float32,
-    cache: KeyValueCache.Layer? = nil, random: inout RandomSource?
+    _ x: Tensor, rotary: RotaryTable? = nil, positions: Tensor? = nil, segments: Segments? = nil,
+    keyLengths: Tensor? = nil, context: Tensor? = nil, contextLengths: Tensor? = nil, condition: Tensor? = nil,
+    computeType: DType = .float32, cache: KeyValueCache.Layer? = nil, random: inout RandomSource?
   ) -> Tensor {
     let c = configuration
-    /// x + f(x), dropping elements of f(x) in training.
-    func added(to x: Tensor, _ f: (_ residual: Tensor?) -> Tensor) -> Tensor {
-      guard c.dropout > 0, random != nil else { return f(x) }
-      return x + f(nil).cast(.float32).dropout(c.dropout, random: &random!)
-    }
-    switch c.normPlacement {
-    case .pre:
-      let normed = attentionNorm(x, output: computeType)
-      let mixed = added(to: x) {
-        attention(normed, rotary: rotary, keyLengths: keyLengths, residual: $0, cache: cache)
+    precondition(
+      (context == nil) == (crossAttention == nil) && (condition == nil) == (modulation == nil),
+      "TransformerBlock: a context belongs to cross-attention, and a condition to modulation")
+    let modulations = modulation.map { Modulation.all(condition!, $0, width: c.attention.width) }
+    let context = context?.cast(computeType)
+
+    /// One sublayer f with its residual connection and norm.
+    func sublayer(
+      _ x: Tensor, _ norm: Norm, _ modulation: Modulation?, _ f: (_ x: Tensor, _ residual: Tensor?) -> Tensor
+    ) -> Tensor {
+      var input: Tensor
+      switch c.normPlacement {
+      case .pre:
+        input = norm(x, output: modulation == nil ? computeType : .float32)
+        if let modulation { input = modulation(input).cast(computeType) }
+      case .post: input = x.cast(computeType)
       }
-      let again = feedForwardNorm(mixed, output: computeType)
-      return added(to: mixed) { feedForward(again, residual: $0) }
-    case .post:
-      let input = x.cast(computeType)
-      let mixed = attentionNorm(
-        added(to: x) { attention(input, rotary: rotary, keyLengths: keyLengths, residual: $0, cache: cache) })
-      let middle = mixed.cast(computeType)
-      return feedForwardNorm(added(to: mixed) { feedForward(middle, residual: $0) })
+      var y: Tensor
+      let drops = c.dropout > 0 && random != nil
+      if drops || modulation != nil {
+        y = f(input, nil).cast(.float32)
+        if drops { y = y.dropout(c.dropout, random: &random!) }
+        y = x + (modulation.map { y * $0.gate } ?? y)
+      } else {
+        y = f(input, x)
+      }
+      return c.normPlacement == .post ? norm(y) : y
     }
+
+    var y = sublayer(x, attentionNorm, modulations?[0]) { x, residual in
+      attention(
+        x, rotary: rotary, positions: positions, segments: segments, keyLengths: keyLengths, residual: residual,
+        cache: cache)
+    }
+    if let crossAttention {
+      y = sublayer(y, crossAttentionNorm!, nil) { x, residual in
+        crossAttention(x, context: context!, mask: AttentionMask(keyLengths: contextLengths), residual: residual)
+      }
+    }
+    return sublayer(y, feedForwardNorm, modulations?[1]) { feedForward($0, residual: $1) }
   }
 }

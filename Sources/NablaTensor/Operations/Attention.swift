@@ -8,11 +8,17 @@ public struct AttentionMask: Sendable {
   public var window: Int?
   /// int32 [B]: keys at and beyond this length are padding.
   public var keyLengths: Tensor?
+  /// Self-attention only: a query sees no key outside its own segment.
+  public var segments: Segments?
   /// Added to the scaled scores: float32, broadcast to [B, H, Tq, Tk]; -infinity hides a key. It gets no gradient.
   public var bias: Tensor?
 
-  public init(causal: Bool = false, window: Int? = nil, keyLengths: Tensor? = nil, bias: Tensor? = nil) {
-    (self.causal, self.window, self.keyLengths, self.bias) = (causal, window, keyLengths, bias)
+  public init(
+    causal: Bool = false, window: Int? = nil, keyLengths: Tensor? = nil, segments: Segments? = nil,
+    bias: Tensor? = nil
+  ) {
+    (self.causal, self.window, self.keyLengths, self.segments) = (causal, window, keyLengths, segments)
+    self.bias = bias
   }
 
   public static let none = AttentionMask()
@@ -73,6 +79,13 @@ package struct AttentionSizes {
     if let lengths = mask.keyLengths {
       precondition(lengths.shape == [batch], "attention: key lengths \(lengths.shape) for a batch of \(batch)")
       problem.keyLengths = UnsafePointer(lengths.integers)
+    }
+    if let segments = mask.segments {
+      precondition(
+        segments.starts.shape == [batch, queries] && keys == queries,
+        "attention: segments of \(segments.starts.shape) for queries [\(batch), \(queries)] and \(keys) keys")
+      problem.segmentStarts = UnsafePointer(segments.starts.integers)
+      problem.segmentEnds = UnsafePointer(segments.ends.integers)
     }
     if let bias = mask.bias {
       precondition(

@@ -20,23 +20,31 @@ public struct CrossEntropyOptions: Sendable {
 
 extension Tensor {
   /// Mean cross-entropy in nats over the rows that are not ignored (0 if all are): -ln softmax(self)[target].
-  /// self: logits [..., n]; targets: [...] int32.
-  public func crossEntropy(_ targets: Tensor, options: CrossEntropyOptions = .init()) -> Tensor {
+  ///
+  /// - Parameters:
+  ///   - targets: [...] int32, for self: logits [..., n].
+  ///   - weights: what each row counts, [...]: the result is then the weighted sum. Nil for the mean.
+  public func crossEntropy(
+    _ targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
+  ) -> Tensor {
     let n = shape.last!
     precondition(targets.count * n == count, "crossEntropy: targets \(targets.shape) for logits \(shape)")
+    precondition(weights.map { $0.count == targets.count } ?? true, "crossEntropy: weights \(weights!.shape)")
     let rows = targets.count
-    let counted = Tensor.checkTargets(targets, below: n, options)
+    let counted = Tensor.checkTargets(targets, below: n, ignoreIndex: options.ignoreIndex)
     let work = stopGradient().cast(.float32).copy()
     let records = Tensor.isRecording(self)
     let losses = Tensor(uninitialized: [rows])
+    let rowWeights = weights?.stopGradient().cast(.float32).reshaped([rows])
     parallelFor(rows, grain: rowGrain(n)) { part in
       let r = part.lowerBound
       nabla_cross_entropy(
-        Int64(part.count), Int64(n), work.floats + r * n, targets.integers + r, nil, options.kernelOptions,
-        records ? 1 : 0, losses.floats + r)
+        Int64(part.count), Int64(n), work.floats + r * n, targets.integers + r,
+        rowWeights.map { UnsafePointer($0.floats + r) }, options.kernelOptions, records ? 1 : 0, losses.floats + r)
     }
-    let scale = 1 / Float(Swift.max(counted, 1))
-    return losses.sum().scaledShifted(scale, 0).recorded(self) { dy, inputs in
+    let scale = weights == nil ? 1 / Float(Swift.max(counted, 1)) : 1
+    let sum = (rowWeights.map { losses * $0 } ?? losses).sum()
+    return sum.scaledShifted(scale, 0).recorded(self) { dy, inputs in
       inputs[0]?.accumulate(work.scaledShifted(scale * dy.item(), 0))
     }
   }
@@ -60,7 +68,7 @@ extension Tensor {
       weight.shape == [classes, width] && rows * width == count,
       "linearCrossEntropy: hidden \(shape), weight \(weight.shape), targets \(targets.shape)")
     precondition(weights.map { $0.count == rows } ?? true, "linearCrossEntropy: weights \(weights!.shape)")
-    let counted = Tensor.checkTargets(targets, below: classes, options)
+    let counted = Tensor.checkTargets(targets, below: classes, ignoreIndex: options.ignoreIndex)
     let rowWeights = (weights ?? Tensor.full([rows], 1 / Float(Swift.max(counted, 1)))).stopGradient()
     let hidden = stopGradient().inComputeType
     let w = LinearWeight(weight, for: hidden.dtype)
@@ -100,87 +108,15 @@ extension Tensor {
     }
   }
 
-  /// ln softmax(self · weightᵀ)[target] of each row, in chunks, forward and backward: what DPO, GRPO and PPO take sums
-  /// of. self: [..., C], weight: [V, C], targets: [...] int32 → [...] float32; ignored rows give 0.
-  public func linearLogProbabilities(_ weight: Tensor, targets: Tensor, ignoreIndex: Int32 = -100) -> Tensor {
-    let (classes, width) = (weight.shape[0], shape.last!)
-    let rows = targets.count
-    precondition(
-      weight.shape == [classes, width] && rows * width == count,
-      "linearLogProbabilities: hidden \(shape), weight \(weight.shape), targets \(targets.shape)")
-    let options = CrossEntropyOptions(ignoreIndex: ignoreIndex)
-    _ = Tensor.checkTargets(targets, below: classes, options)
-    let hidden = stopGradient().inComputeType
-    let w = LinearWeight(weight, for: hidden.dtype)
-    let chunk = Tensor.rowsPerChunk(classes: classes, rows: rows)
-    let losses = Tensor(uninitialized: [rows])
-    for first in stride(from: 0, to: rows, by: chunk) {
-      let part = Swift.min(chunk, rows - first)
-      _ = Tensor.chunkLogits(
-        hidden, w, targets, first, part, weights: nil, options, gradient: false, losses: losses)
-    }
-    let result = losses.scaledShifted(-1, 0).reshaped(targets.shape)
-    return result.recorded(self, weight) { dy, inputs in
-      // The gradient of each row has a factor of its own, known only now: the chunk's logits are made again.
-      let factors = dy.scaledShifted(-1, 0).reshaped([rows])
-      let dHidden =
-        inputs[0] == nil ? nil : Tensor(uninitialized: hidden.shape, dtype: w.isStored ? .float32 : hidden.dtype)
-      func backward(_ target: Tensor?, adds: Bool) {
-        for first in stride(from: 0, to: rows, by: chunk) {
-          let part = Swift.min(chunk, rows - first)
-          let dLogits = Tensor.chunkLogits(
-            hidden, w, targets, first, part, weights: factors, options, gradient: true, losses: losses
-          )
-          .cast(hidden.dtype)
-          if let dHidden {
-            w.multiplyTransposed(dLogits, rows: part, into: dHidden, startC: first * width)
-          }
-          if let target {
-            MatrixProduct(m: classes, n: width, k: part).run(
-              .matrix(dLogits, transposed: true), .columns(hidden, from: first * width, rowStride: width),
-              into: target, accumulating: adds || first > 0)
-          }
-        }
-      }
-      if let node = inputs[1] {
-        node.accumulate(inPlace: { target, adds in
-          if rows == 0 && !adds { target.fillZero() }
-          backward(target, adds: adds)
-        })
-      } else {
-        backward(nil, adds: false)
-      }
-      if let dHidden { inputs[0]?.accumulate(dHidden) }
-    }
-  }
-
-  /// The logits of rows first..<first+part, or what cross-entropy makes of them: their gradients.
-  private static func chunkLogits(
-    _ hidden: Tensor, _ w: LinearWeight, _ targets: Tensor, _ first: Int, _ part: Int, weights: Tensor?,
-    _ options: CrossEntropyOptions, gradient: Bool, losses: Tensor
-  ) -> Tensor {
-    let classes = w.outputs
-    let logits = Tensor(uninitialized: [part, classes])
-    w.multiply(hidden, from: first, rows: part, into: logits)
-    parallelFor(part, grain: rowGrain(classes)) { range in
-      let r = range.lowerBound
-      nabla_cross_entropy(
-        Int64(range.count), Int64(classes), logits.floats + r * classes, targets.integers + first + r,
-        weights.map { UnsafePointer($0.floats + first + r) }, options.kernelOptions, gradient ? 1 : 0,
-        losses.floats + first + r)
-    }
-    return logits
-  }
-
   /// Chunks of 32 MB of logits: large enough for the products, small beside a model.
-  private static func rowsPerChunk(classes: Int, rows: Int) -> Int {
+  static func rowsPerChunk(classes: Int, rows: Int) -> Int {
     Swift.max(1, Swift.min(rows, Swift.max(64, (8 << 20) / Swift.max(classes, 1))))
   }
 
   /// The number of rows that count.
-  private static func checkTargets(_ targets: Tensor, below classes: Int, _ options: CrossEntropyOptions) -> Int {
+  static func checkTargets(_ targets: Tensor, below classes: Int, ignoreIndex: Int32) -> Int {
     var counted = 0
-    for i in 0..<targets.count where targets.integers[i] != options.ignoreIndex {
+    for i in 0..<targets.count where targets.integers[i] != ignoreIndex {
       let target = targets.integers[i]
       precondition(target >= 0 && target < classes, "target \(target) at row \(i) is outside 0..<\(classes)")
       counted += 1

@@ -17,21 +17,6 @@ extension Tensor {
     normalized(centered: false, weight: weight, bias: nil, epsilon: epsilon, output: output)
   }
 
-  /// Group normalisation (Wu & He 2018): channels in `groups` groups, each normalised over its channels and places.
-  /// self: [B, C, ...]; weight and bias: [C].
-  public func groupNorm(groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float = 1e-5) -> Tensor {
-    precondition(
-      rank >= 2 && groups > 0 && shape[1] % groups == 0,
-      "groupNorm: \(groups) groups of the channels of shape \(shape)")
-    let channels = shape[1]
-    let broadcast = Shape([1, channels] + Array(repeating: 1, count: rank - 2))
-    let members = channels / groups * shape.dropFirst(2).reduce(1, *)
-    var y = reshaped([shape[0] * groups, members]).layerNorm(epsilon: epsilon).reshaped(shape)
-    if let weight { y = y * weight.reshaped(broadcast) }
-    if let bias { y = y + bias.reshaped(broadcast) }
-    return y
-  }
-
   private func normalized(
     centered: Bool, weight: Tensor?, bias: Tensor?, epsilon: Float, output: DType
   ) -> Tensor {

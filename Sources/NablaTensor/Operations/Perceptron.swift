@@ -21,6 +21,10 @@ package struct PerceptronLayers {
   package init(_ weights: [Tensor], _ biases: [Tensor]) { (self.weights, self.biases) = (weights, biases) }
 
   fileprivate var outputs: Int { weights[weights.count - 1].shape[0] }
+  /// The same layers without their records.
+  fileprivate var constants: PerceptronLayers {
+    PerceptronLayers(weights.map { $0.stopGradient() }, biases.map { $0.stopGradient() })
+  }
   fileprivate var isRecorded: Bool {
     weights.contains { $0.node != nil } || biases.contains { $0.node != nil }
   }
@@ -74,53 +78,37 @@ extension Tensor {
       let outputs = networks.map { $0(self, activation) }
       return outputs.count == 1 ? outputs[0] : Tensor.concatenate(outputs, axis: -1)
     }
-    var transposed: [Storage] = []
-    let problem = networks.map { nabla_perceptron($0, activation, transposed: &transposed) }
-    let (rows, networkCount) = (Int64(count / inputs), Int32(networks.count))
+    let (rows, networkCount, threads) = (Int64(count / inputs), Int32(networks.count), Int32(Threads.count))
     let y = Tensor(uninitialized: shape.replacing(rank - 1, with: networks.reduce(0) { $0 + $1.outputs }))
-    let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(problem, networkCount, rows))])
-    // The problem has pointers to what these hold.
-    withExtendedLifetime((networks, transposed)) {
-      nabla_perceptron_forward(
-        problem, networkCount, rows, floats, scratch.floats, y.floats, Int32(Threads.count))
+    let scratch = networks.withProblem(activation) { problem in
+      let scratch = Tensor(uninitialized: [Int(nabla_perceptron_forward_floats(problem, networkCount, rows))])
+      nabla_perceptron_forward(problem, networkCount, rows, floats, scratch.floats, y.floats, threads)
+      return scratch
     }
     guard nabla_recording_disabled() == 0, node != nil || networks.contains(where: \.isRecorded) else { return y }
     // First that of x, then of each network those of its weights and those of its biases.
-    var nodes = [node]
-    var memory: [Storage] = []
-    for network in networks {
-      for weight in network.weights {
-        nodes.append(weight.node)
-        memory.append(weight.storage)
-      }
-      for bias in network.biases { nodes.append(bias.node) }
-    }
+    let nodes = [node] + networks.flatMap { $0.weights.map(\.node) + $0.biases.map(\.node) }
+    let constants = networks.map(\.constants)
     return y.recorded(nodes: nodes) { [shape] dy, nodes in
-      let elements = shape.elementCount
-      let dx = nodes[0].map { _ in Tensor(uninitialized: [problem.count, elements]) }
-      var dWeights: [Tensor] = []
-      var dBiases: [Tensor] = []
-      for network in problem {
-        for l in 0..<Int(network.layerCount) {
-          let (inputs, outputs) = network.size(ofLayer: l)
-          dWeights.append(Tensor(uninitialized: [outputs, inputs]))
-          dBiases.append(Tensor(uninitialized: [outputs]))
-        }
-      }
-      let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(problem, networkCount, rows))])
+      let dx = nodes[0].map { _ in Tensor(uninitialized: [constants.count, shape.elementCount]) }
+      let layers = constants.flatMap { zip($0.weights, $0.biases) }
+      let dWeights = layers.map { Tensor(uninitialized: $0.0.shape) }
+      let dBiases = layers.map { Tensor(uninitialized: $0.1.shape) }
       let dy = dy.cast(.float32)
-      withExtendedLifetime((memory, dy)) {
+      constants.withProblem(activation) { problem in
+        let workspace = Tensor(uninitialized: [Int(nabla_perceptron_backward_floats(problem, networkCount, rows))])
         nabla_perceptron_backward(
           problem, networkCount, rows, scratch.floats, dy.floats, workspace.floats, dx?.floats,
           dWeights.map { $0.floats as UnsafeMutablePointer<Float>? },
-          dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, Int32(Threads.count))
+          dBiases.map { $0.floats as UnsafeMutablePointer<Float>? }, threads)
+        withExtendedLifetime((dy, workspace)) {}
       }
       if let dx {
-        for network in problem.indices { nodes[0]!.accumulate(dx[network].reshaped(shape)) }
+        for network in constants.indices { nodes[0]!.accumulate(dx[network].reshaped(shape)) }
       }
       var (place, first) = (1, 0)
-      for network in problem {
-        let layers = first..<first + Int(network.layerCount)
+      for network in constants {
+        let layers = first..<first + network.weights.count
         for gradients in [dWeights, dBiases] {
           for l in layers {
             nodes[place]?.accumulate(gradients[l])
@@ -143,8 +131,17 @@ extension Tensor {
   }
 }
 
+extension [PerceptronLayers] {
+  /// Lends the kernels pointers to all layers and their transposed weights, until `body` returns.
+  fileprivate func withProblem<Result>(_ activation: Activation, _ body: ([nabla_perceptron]) -> Result) -> Result {
+    var transposed: [Storage] = []
+    let problem = map { nabla_perceptron($0, activation, transposed: &transposed) }
+    return withExtendedLifetime((self, transposed)) { body(problem) }
+  }
+}
+
 extension nabla_perceptron {
-  /// Pointers to layers and to their transposed weights, which are appended; both must outlive it.
+  /// Pointers to layers and to their transposed weights, which are appended; both must outlive it: see `withProblem`.
   fileprivate init(_ layers: PerceptronLayers, _ activation: Activation, transposed storages: inout [Storage]) {
     self.init()
     layerCount = Int32(layers.weights.count)
@@ -163,12 +160,5 @@ extension nabla_perceptron {
       return UnsafePointer(storages.last!.pointer.assumingMemoryBound(to: Float.self)) as UnsafePointer<Float>?
     }
     fill(&self.biases, count) { l in UnsafePointer(biases[l].floats) as UnsafePointer<Float>? }
-  }
-
-  fileprivate func size(ofLayer l: Int) -> (inputs: Int, outputs: Int) {
-    withUnsafeBytes(of: widths) { bytes in
-      let widths = bytes.bindMemory(to: Int32.self)
-      return (Int(widths[l]), Int(widths[l + 1]))
-    }
   }
 }

@@ -51,16 +51,19 @@ extension Tensor {
     }
   }
 
-  /// The same where each of the B · T rows has a position of its own: int32 [B · T]. Carries no gradient.
-  package func rotary(_ table: RotaryTable, heads: Int, headSize: Int, positions: Tensor) -> Tensor {
+  /// The same where each of the B · T rows has a position of its own: int32 [B · T] or [B, T].
+  public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, positions: Tensor) -> Tensor {
     precondition(
       positions.count == shape[0] * shape[1] && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
       "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(positions.count) positions")
-    let numbers = positions.integers
-    return turned(table, heads: heads, headSize: headSize, direction: 1) { row in
-      let position = Int(numbers[row])
+    let numbers = positions.array(of: Int32.self)
+    for position in numbers {
       precondition(position >= 0 && position < table.positions, "rotary: position \(position) of \(table.positions)")
-      return position
+    }
+    let y = turned(table, heads: heads, headSize: headSize, direction: 1) { Int(numbers[$0]) }
+    return y.recorded(self) { dy, inputs in
+      inputs[0]?.accumulate(
+        dy.turned(table, heads: heads, headSize: headSize, direction: -1) { Int(numbers[$0]) })
     }
   }
 
