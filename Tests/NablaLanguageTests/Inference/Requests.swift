@@ -40,3 +40,7 @@ struct Letters: Tokenizer {
   func appendBytes(of id: Int32, to bytes: inout [UInt8]) { bytes.append(UInt8(id) + 48) }
   func tokenizerJSON() -> String { "{}" }
 }
+
+extension InferenceStatistics {
+  var isNothing: Bool { active == 0 && waiting == 0 && cacheBytes == 0 && prefixBytes == 0 }
+}
