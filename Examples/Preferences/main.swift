@@ -128,7 +128,7 @@ for (kind, (name, sharpness)) in kinds.enumerated() {
   let members = heldOut.kinds.indices.filter { heldOut.kinds[$0] == kind }
   let best = members.map { sigmoid(sharpness * abs(heldOut.differences[$0])) }.reduce(0, +) / Double(members.count)
   row(
-    name, accuracy(members.map { heldOut.prefersB[$0] }, members.map { logits[$0] }), "of \(rounded(best)) expected of the best")
+    name, accuracy(members.map { heldOut.prefersB[$0] }, members.map { logits[$0] }), "best: \(rounded(best))")
 }
 
 print("\nEffect of β: the loss on held-out comparisons if the learned β were multiplied")
