@@ -9,25 +9,37 @@ import Nabla
 
 let kinds = [("safety", 8.0), ("helpfulness", 5.0), ("factuality", 5.0), ("creativity", 2.0)]
 let width = 64
+/// Pairs of responses and what people said of them. N rows.
+struct Comparisons {
+  var prompts, a, b: Tensor  // [N, width]
+  var kinds: [Int]
+  /// Quality of B less that of A.
+  var differences: [Double]
+  var prefersB: [Bool]
 
-struct Comparison {
-  var kind: Int
-  var prompt, a, b: [Float]
-  var qualityDifference: Double
-  var prefersB: Bool
+  var count: Int { kinds.count }
+
+  func rows(_ indices: [Int]) -> Comparisons {
+    let places = Tensor(indices.map(Int32.init))
+    return Comparisons(
+      prompts: prompts.gather(places), a: a.gather(places), b: b.gather(places), kinds: indices.map { kinds[$0] },
+      differences: indices.map { differences[$0] }, prefersB: indices.map { prefersB[$0] })
+  }
 }
 
 func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
 /// A response's embedding is noise, as large as its quality.
-func comparison(_ random: inout RandomSource) -> Comparison {
-  func embedding(_ scale: Double) -> [Float] { random.normal([width], standardDeviation: Float(scale)).array() }
-  let kind = Int(random.uniform() * 4)
-  let (qualityA, qualityB) = (0.3 + 0.4 * random.uniform(), 0.6 + 0.3 * random.uniform())
-  return Comparison(
-    kind: kind, prompt: embedding(1), a: embedding(qualityA), b: embedding(qualityB),
-    qualityDifference: qualityB - qualityA,
-    prefersB: random.uniform() < sigmoid(kinds[kind].1 * (qualityB - qualityA)))
+func comparisons(_ count: Int, _ random: inout RandomSource) -> Comparisons {
+  let ofKind = (0..<count).map { _ in Int(random.uniform() * 4) }
+  let qualities = (0..<count).map { _ in (a: 0.3 + 0.4 * random.uniform(), b: 0.6 + 0.3 * random.uniform()) }
+  let differences = qualities.map { $0.b - $0.a }
+  return Comparisons(
+    prompts: random.normal([count, width]),
+    a: random.normal([count, width]) * Tensor(qualities.map { Float($0.a) }, [count, 1]),
+    b: random.normal([count, width]) * Tensor(qualities.map { Float($0.b) }, [count, 1]),
+    kinds: ofKind, differences: differences,
+    prefersB: zip(ofKind, differences).map { random.uniform() < sigmoid(kinds[$0].1 * $1) })
 }
 
 /// A score for a response to a prompt, and the temperature that makes differences of scores into probabilities.
@@ -48,22 +60,18 @@ final class PreferenceModel: Module {
   }
 
   /// The logit β·(score B - score A) that B is preferred: [N].
-  func logits(_ rows: [Comparison]) -> Tensor {
-    func matrix(_ field: (Comparison) -> [Float]) -> Tensor { Tensor(rows.flatMap(field), [rows.count, width]) }
-    let prompts = matrix(\.prompt)
-    return beta * (score(prompts, matrix(\.b)) - score(prompts, matrix(\.a)))
-  }
+  func logits(_ rows: Comparisons) -> Tensor { beta * (score(rows.prompts, rows.b) - score(rows.prompts, rows.a)) }
 
   /// Bradley-Terry: -ln σ of the logit that the preferred one is preferred, averaged.
-  func loss(_ rows: [Comparison]) -> Tensor {
-    let signs = Tensor(rows.map { $0.prefersB ? Float(1) : -1 })
+  func loss(_ rows: Comparisons) -> Tensor {
+    let signs = Tensor(rows.prefersB.map { $0 ? Float(1) : -1 })
     return bradleyTerryLoss(chosen: signs * logits(rows), rejected: .zeros([rows.count])).mean()
   }
 }
 
 func row(_ label: String, _ value: Double, _ note: String = "") {
-  let bar = String(repeating: "█", count: max(0, Int(value * 40)))
-  print("  \(label.padded(14)) \(String(Int((value * 1000).rounded())).padded(4))‰ \(bar) \(note)")
+  let bar = String(repeating: "█", count: Int(min(max(value, 0), 1) * 40))
+  print("  \(label.padded(14)) \("\(rounded(value))".padded(6)) \(bar.padded(41)) \(note)")
 }
 
 extension String {
@@ -71,9 +79,9 @@ extension String {
 }
 func rounded(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
 
-/// The share of rows whose preferred response has the higher score.
-func accuracy(_ rows: [Comparison], _ logits: [Double]) -> Double {
-  Double(zip(rows, logits).count { $0.prefersB == ($1 > 0) }) / Double(max(rows.count, 1))
+/// The share of comparisons whose preferred response has the higher score.
+func accuracy(_ prefersB: [Bool], _ logits: [Double]) -> Double {
+  Double(zip(prefersB, logits).count { $0 == ($1 > 0) }) / Double(max(logits.count, 1))
 }
 
 /// Cuts [low, high) into equal bins and shows in each what `value` makes of the members.
@@ -87,21 +95,21 @@ func bins(_ low: Double, _ high: Double, _ count: Int, of values: [Double], _ sh
 }
 
 var random = RandomSource(seed: 42)
-let training = (0..<2000).map { _ in comparison(&random) }
-let heldOut = (0..<2000).map { _ in comparison(&random) }
+let training = comparisons(50_000, &random)  // of 2,000 the model would learn the rows by heart
+let heldOut = comparisons(2000, &random)
 let model = PreferenceModel(random: &random)
 let optimizer = AdamW(learningRate: { _ in 1e-3 }, weightDecay: 0)
 
 print("Loss and accuracy (\(training.count) comparisons, 4 kinds of prompts)")
 for step in 0...500 {
-  let batch = random.permutation(training.count).prefix(64).map { training[$0] }
+  let batch = training.rows((0..<64).map { _ in Int(random.uniform() * Double(training.count)) })
   let (loss, gradients) = valueAndGradient(of: model) { $0.loss(batch) }
   if step % 100 == 0 {
     let logits = withoutGradient { model.logits(heldOut).array(of: Double.self) }
     let heldOutLoss = withoutGradient { model.loss(heldOut).item() }
     print(
       "  step \(String(step).padded(4)) loss \(rounded(Double(loss.item()))), held-out loss "
-        + "\(rounded(Double(heldOutLoss))), held-out accuracy \(rounded(accuracy(heldOut, logits))), "
+        + "\(rounded(Double(heldOutLoss))), held-out accuracy \(rounded(accuracy(heldOut.prefersB, logits))), "
         + "β \(rounded(Double(model.beta.item())))")
   }
   optimizer.update(model, with: gradients.clipped(toNorm: 1))
@@ -109,33 +117,33 @@ for step in 0...500 {
 
 let logits = withoutGradient { model.logits(heldOut).array(of: Double.self) }
 let probabilities = logits.map(sigmoid)
-let calibration = Calibration(probabilities: probabilities, outcomes: heldOut.map(\.prefersB))
+let calibration = Calibration(probabilities: probabilities, outcomes: heldOut.prefersB)
 print("\nCalibration: how often B was preferred where the model says so (error \(rounded(calibration.expectedError)))")
 for bin in calibration.bins where bin.count > 0 {
-  row("says \(Int((bin.predicted * 1000).rounded()))‰", bin.observed, "\(bin.count) comparisons")
+  row("says \(rounded(bin.predicted))", bin.observed, "\(bin.count) comparisons")
 }
 
 print("\nWhat annotators of each kind allow, and what the model reaches")
 for (kind, (name, sharpness)) in kinds.enumerated() {
-  let members = heldOut.indices.filter { heldOut[$0].kind == kind }
-  let best =
-    members.map { sigmoid(sharpness * abs(heldOut[$0].qualityDifference)) }.reduce(0, +) / Double(members.count)
-  row(name, accuracy(members.map { heldOut[$0] }, members.map { logits[$0] }), "of \(Int((best * 1000).rounded()))‰")
+  let members = heldOut.kinds.indices.filter { heldOut.kinds[$0] == kind }
+  let best = members.map { sigmoid(sharpness * abs(heldOut.differences[$0])) }.reduce(0, +) / Double(members.count)
+  row(
+    name, accuracy(members.map { heldOut.prefersB[$0] }, members.map { logits[$0] }), "best: \(rounded(best))")
 }
 
 print("\nEffect of β: the loss on held-out comparisons if the learned β were multiplied")
 for factor in [0.0, 0.25, 0.5, 1, 2, 4] {
-  let loss = zip(heldOut, logits).map { log(1 + exp($0.prefersB ? -factor * $1 : factor * $1)) }.reduce(0, +)
+  let loss = zip(heldOut.prefersB, logits).map { log(1 + exp($0 ? -factor * $1 : factor * $1)) }.reduce(0, +)
   row("\(factor) · β", loss / Double(heldOut.count))
 }
 
 print("\nPreference for B by difference of quality")
-bins(-0.1, 0.6, 7, of: heldOut.map(\.qualityDifference)) { label, members in
-  row(label, Double(members.count { heldOut[$0].prefersB }) / Double(members.count), "\(members.count) comparisons")
+bins(-0.1, 0.6, 7, of: heldOut.differences) { label, members in
+  row(label, Double(members.count { heldOut.prefersB[$0] }) / Double(members.count), "\(members.count) comparisons")
 }
 
 print("\nσ of the model's own differences of scores, and what was preferred there")
 bins(-3, 6, 9, of: logits) { label, members in
   let predicted = members.map { probabilities[$0] }.reduce(0, +) / Double(members.count)
-  row(label, Double(members.count { heldOut[$0].prefersB }) / Double(members.count), "σ \(rounded(predicted))")
+  row(label, Double(members.count { heldOut.prefersB[$0] }) / Double(members.count), "σ \(rounded(predicted))")
 }

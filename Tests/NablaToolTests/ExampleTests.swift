@@ -36,6 +36,14 @@ extension ToolTests {
       #expect(shares.last! > 0.95, "\(shares)")
     }
 
+    /// Annotators agree with the better quality in about three of four comparisons; σ(z) means what it says.
+    @Test func preferencesAreLearned() throws {
+      let text = try output("Preferences")
+      let (accuracies, errors) = (numbers("held-out accuracy", in: text), numbers("(error", in: text))
+      #expect(accuracies.last! > 0.69 && numbers("held-out loss", in: text).last! < 0.6, "\(accuracies)")
+      #expect(errors.count == 1 && errors[0] < 0.1, "\(errors)")
+    }
+
     @Test func gradientByHandIsRight() throws {
       let errors = numbers("x", in: try output("CustomGradient"))
       #expect(!errors.isEmpty && errors[0] < 2e-3, "\(errors)")

@@ -60,9 +60,9 @@ public final class LoRAAdapter: Module {
   /// The same values in a module of its own.
   init(copying other: LoRAAdapter) {
     (configuration, start) = (other.configuration, other.start)
-    down = other.down.stopGradient().copy()
-    up = other.up.stopGradient().copy()
-    magnitude = other.magnitude?.stopGradient().copy()
+    down = other.down.stopGradient()  // Optimizers write to memory that nobody else has: these values stay.
+    up = other.up.stopGradient()
+    magnitude = other.magnitude?.stopGradient()
   }
 
   public var scale: Float { configuration.scale }
