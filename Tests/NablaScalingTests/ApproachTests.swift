@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct ApproachTests {
   @Test func linesThroughPoints() {

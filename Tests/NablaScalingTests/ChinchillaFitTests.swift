@@ -2,7 +2,7 @@ import Foundation
 import NablaTensor
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct ChinchillaFitTests {
   /// Far enough apart to find the valley from somewhere else.

@@ -2,7 +2,7 @@ import NablaLanguage
 import NablaTensor
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct ConfigurationTests {
   /// The count by formula is the count of the model's tensors.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct LBFGSTests {
   @Test(arguments: [2, 6, 20])

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct LawTests {
   /// The best split by trying sizes, in steps of 0.01 %.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct PlanTests {
   /// Llama 2 7B and 70B: 6,738,415,616 and 68,976,648,192 parameters in the files that were published.

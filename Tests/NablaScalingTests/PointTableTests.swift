@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct PointTableTests {
   private func read(_ text: String) throws(PointError) -> PointTable { try PointTable(text, file: "runs.csv") }

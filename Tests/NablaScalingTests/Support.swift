@@ -1,7 +1,7 @@
 import Foundation
 import NablaTensor
 
-@testable import NablaScaling
+import NablaScaling
 
 extension RandomSource {
   /// A normally distributed number (Box and Muller).

@@ -2,7 +2,7 @@ import Foundation
 import NablaTensor
 import Testing
 
-@testable import NablaScaling
+import NablaScaling
 
 @Suite struct SweepTests {
   private let rule = LearningRateRule(learningRate: 2e-3, width: 128)

@@ -9,7 +9,7 @@ import Glibc
 ///
 /// It is a sum. A mean over points would be the same function scaled down, but an optimizer that stops at a gradient of
 /// fixed size then stops early: that is how the published constants came to be off (Besiroglu et al. 2024).
-struct ChinchillaObjective: Sendable {
+package struct ChinchillaObjective: Sendable {
   /// Where the Huber loss turns from squares to absolute values.
   static let delta = 1e-3
 
@@ -38,11 +38,11 @@ struct ChinchillaObjective: Sendable {
       range = (values.min()! - mean) / deviation...(values.max()! - mean) / deviation
     }
 
-    func callAsFunction(_ value: Double) -> Double { (value - mean) / deviation }
+    package func callAsFunction(_ value: Double) -> Double { (value - mean) / deviation }
   }
 
   /// - Parameter points: At least one; all numbers positive.
-  init(_ points: [ScalingPoint]) {
+  package init(_ points: [ScalingPoint]) {
     let (n, d) = (points.map { log($0.parameters) }, points.map { log($0.tokens) })
     (size, length) = (Scale(n), Scale(d))
     // The last vector is filled up with copies of weight 0.
@@ -70,7 +70,7 @@ struct ChinchillaObjective: Sendable {
   // MARK: Coordinates
 
   /// [a', α', b', β', e] of a law.
-  func coordinates(a: Double, b: Double, e: Double, alpha: Double, beta: Double) -> [Double] {
+  package func coordinates(a: Double, b: Double, e: Double, alpha: Double, beta: Double) -> [Double] {
     [a - alpha * size.mean, alpha * size.deviation, b - beta * length.mean, beta * length.deviation, e]
   }
 
@@ -87,7 +87,7 @@ struct ChinchillaObjective: Sendable {
   // MARK: Value
 
   /// The sum at coordinates `x`, with its gradient.
-  func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
+  package func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
     guard isWithinRange(x) else { return stable(x, &gradient) }
     let delta = Vector(repeating: Self.delta)
     let irreducible = exp(x[4])

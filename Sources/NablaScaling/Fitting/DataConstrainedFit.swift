@@ -43,12 +43,12 @@ public struct DataConstrainedFit: Sendable {
 }
 
 /// Σ Huber_δ(ln L(N', D') - ln L_i) over the logarithms of R_D* and R_N*.
-struct DataConstrainedObjective: Sendable {
+package struct DataConstrainedObjective: Sendable {
   private let points: [ScalingPoint]
   private let base: Chinchilla
   private let optimal: [Double]
 
-  init(_ points: [ScalingPoint], base: Chinchilla) {
+  package init(_ points: [ScalingPoint], base: Chinchilla) {
     (self.points, self.base) = (points, base)
     optimal = points.map { point in
       let unique = min(point.tokens, point.uniqueTokens ?? point.tokens)
@@ -56,7 +56,7 @@ struct DataConstrainedObjective: Sendable {
     }
   }
 
-  func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
+  package func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
     let delta = ChinchillaObjective.delta
     // Beyond these a constant no longer changes anything; the search must not run off.
     guard x.allSatisfy({ abs($0) < 30 }) else { return .infinity }

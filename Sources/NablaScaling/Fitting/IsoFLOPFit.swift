@@ -63,7 +63,7 @@ public struct IsoFLOPFit: Sendable {
 extension IsoFLOPFit.Curve {
   /// The parabola with the least sum of squares; nil for fewer than four different sizes, through three of which one
   /// always passes.
-  init?(_ points: [ScalingPoint]) {
+  package init?(_ points: [ScalingPoint]) {
     let x = points.map { log($0.parameters) }
     guard groups(points, by: \.parameters, within: 1.01).count >= 4 else { return nil }
     center = x.reduce(0, +) / Double(x.count)

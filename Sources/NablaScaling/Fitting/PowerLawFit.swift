@@ -46,7 +46,7 @@ public struct KaplanFit: Sendable {
   }
 
   /// The points of which none with as little x has as low a loss.
-  static func frontier(_ points: [ScalingPoint], _ x: (ScalingPoint) -> Double) -> [ScalingPoint] {
+  package static func frontier(_ points: [ScalingPoint], _ x: (ScalingPoint) -> Double) -> [ScalingPoint] {
     var lowest = Double.infinity
     return points.sorted { (x($0), $0.loss) < (x($1), $1.loss) }.filter { point in
       if point.loss >= lowest { return false }

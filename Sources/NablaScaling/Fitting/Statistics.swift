@@ -59,7 +59,7 @@ public struct Line: Sendable, Hashable {
 /// Q(k/2, x/2), by its series below and its continued fraction above (Press et al., section 6.2).
 ///
 /// Its logarithm, since chances such as 10⁻⁴⁰⁰ occur.
-func logChiSquareTail(_ value: Double, degrees: Int) -> Double {
+package func logChiSquareTail(_ value: Double, degrees: Int) -> Double {
   let (a, x) = (Double(degrees) / 2, value / 2)
   if x <= 0 { return 0 }
   let front = a * log(x) - x - lgamma(a)

@@ -1,12 +1,12 @@
 /// Four numbers at a time: what the compiler turns into vector instructions of any CPU.
-typealias Vector = SIMD4<Double>
+package typealias Vector = SIMD4<Double>
 
 /// eˣ of four numbers in -700...700, within two units of the last place.
 ///
 /// x = k ln 2 + r with |r| ≤ ½ ln 2; eʳ is its Taylor series to the twelfth power, and k goes into the exponent's bits.
 /// Every operation is an IEEE one without a fused multiply-add: the bits are the same on every CPU.
 @inline(__always)
-func exponential(_ x: Vector) -> Vector {
+package func exponential(_ x: Vector) -> Vector {
   let magic = Vector(repeating: 0x1.8p52)  // adding it rounds to an integer, which the low bits then hold
   let shifted = x * 1.442695040888963407 + magic
   let k = shifted - magic
@@ -32,7 +32,7 @@ func exponential(_ x: Vector) -> Vector {
 ///
 /// x = 2^k m with m in √½..<√2; ln m = 2 artanh((m - 1) / (m + 1)) by its series.
 @inline(__always)
-func logarithm(_ x: Vector) -> Vector {
+package func logarithm(_ x: Vector) -> Vector {
   let offset = SIMD4<UInt64>(repeating: 1023 << 52)
   let bits = unsafeBitCast(x, to: SIMD4<UInt64>.self)
   let exponent = (bits &- 0x3fe6_a09e_667f_3bcd &+ offset) &>> 52

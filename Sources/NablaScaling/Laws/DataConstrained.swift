@@ -32,7 +32,7 @@ public struct DataConstrained: Sendable, Hashable, Codable {
   }
 
   /// What `total` is worth when only `unique` of it is new.
-  static func effective(_ total: Double, unique: Double, decay: Double) -> Double {
+  package static func effective(_ total: Double, unique: Double, decay: Double) -> Double {
     unique + unique * decay * -expm1(-(total / unique - 1) / decay)
   }
 
@@ -56,7 +56,7 @@ extension DataConstrained {
 }
 
 /// Where a function with one minimum in `range` has it, to about 1e-9 of the range.
-func goldenSectionMinimum(in range: ClosedRange<Double>, _ f: (Double) -> Double) -> Double {
+package func goldenSectionMinimum(in range: ClosedRange<Double>, _ f: (Double) -> Double) -> Double {
   let ratio = (5.0.squareRoot() - 1) / 2
   var (low, high) = (range.lowerBound, range.upperBound)
   var (left, right) = (high - ratio * (high - low), low + ratio * (high - low))
