@@ -113,21 +113,34 @@ struct RowReader {
       let prompt = try prompt(row, place)
       return .completion(
         prompt: prompt, completion: try completion(row, "completion", of: prompt, place))
+    case .explicitPreference where isWholeConversation(row["chosen"]) && isWholeConversation(row["rejected"]):
+      return try implicitPreference(row, place)
     case .explicitPreference:
       let prompt = try prompt(row, place)
       return .preference(
         prompt: prompt, chosen: try completion(row, "chosen", of: prompt, place),
         rejected: try completion(row, "rejected", of: prompt, place))
-    case .implicitPreference:
-      let chosen = try text(row, "chosen", place)
-      let rejected = try text(row, "rejected", place)
-      guard let (prompt, first, second) = CommonPrompt.split(chosen, rejected) else {
-        throw DatasetError(
-          place, column: "rejected",
-          problem: "it has no beginning in common with \"chosen\", which would be the prompt; give a column \"prompt\"")
-      }
-      return .preference(prompt: prompt, chosen: first, rejected: second)
+    case .implicitPreference: return try implicitPreference(row, place)
     }
+  }
+
+  /// Messages that begin with the prompt, which the data set UltraFeedback has in a column of its own, too.
+  private static func isWholeConversation(_ value: JSONValue?) -> Bool {
+    guard let messages = value?.array, messages.count > 1, let role = messages[0]["role"]?.string else { return false }
+    return role != "assistant"
+  }
+
+  private static func implicitPreference(
+    _ row: JSONObject, _ place: DatasetPlace
+  ) throws(DatasetError) -> DatasetExample.Content {
+    let chosen = try text(row, "chosen", place)
+    let rejected = try text(row, "rejected", place)
+    guard let (prompt, first, second) = CommonPrompt.split(chosen, rejected) else {
+      throw DatasetError(
+        place, column: "rejected",
+        problem: "it has no beginning in common with \"chosen\", which would be the prompt; give a column \"prompt\"")
+    }
+    return .preference(prompt: prompt, chosen: first, rejected: second)
   }
 
   private static func string(

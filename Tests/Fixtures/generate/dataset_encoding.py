@@ -74,7 +74,7 @@ def sft(tokens, rows, output, **options):
 def dpo(tokens, rows, output):
     options = trl.DPOConfig(output_dir=output, max_length=None, report_to=[], use_cpu=True, bf16=False)
     trainer = trl.DPOTrainer(
-        model(tokens), args=options, train_dataset=Dataset.from_list(rows), processing_class=tokens)
+        model(tokens), ref_model=model(tokens), args=options, train_dataset=Dataset.from_list(rows), processing_class=tokens)
     return [
         {"prompt": list(row["prompt_ids"]), "chosen": list(row["chosen_ids"]), "rejected": list(row["rejected_ids"])}
         for row in trainer.train_dataset

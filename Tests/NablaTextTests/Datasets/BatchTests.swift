@@ -71,8 +71,8 @@ import Testing
     let batch = SequenceBatch([[Self.first, Self.second], [Self.third]])
     #expect(batch.tokens.array(of: Int32.self) == [10, 11, 12, 20, 21, 30, 0, 0, 0, 0])
     #expect(batch.targets.array(of: Int32.self) == [-100, 12, 13, 21, -100, 31, -100, -100, -100, -100])
-    #expect(batch.segments.array(of: Int32.self) == [0, 0, 0, 1, 1, 0, 1, 1, 1, 1])
-    #expect(batch.positions.array(of: Int32.self) == [0, 1, 2, 0, 1, 0, 0, 1, 2, 3])
+    #expect(batch.segments.array(of: Int32.self) == [0, 0, 0, 1, 1, 0, 1, 2, 3, 4])
+    #expect(batch.positions.array(of: Int32.self) == [0, 1, 2, 0, 1, 0, 0, 0, 0, 0])
     #expect(batch.targetCount == 4 && batch.tokenCount == 6 && batch.rowCount == 2 && batch.width == 5)
     let spans = batch.spans.map { [$0.row, $0.columns.lowerBound, $0.columns.upperBound, $0.sequence] }
     #expect(spans == [[0, 0, 3, 0], [0, 3, 5, 1], [1, 0, 1, 2]])

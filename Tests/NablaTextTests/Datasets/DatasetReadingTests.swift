@@ -39,6 +39,12 @@ import Testing
         prompt: .conversation([user("Hi")]), chosen: .conversation([assistant("Yo")]),
         rejected: .conversation([assistant("No")]))
     ),
+    (
+      #"{"prompt": "Hi", "chosen": [\#(ask), \#(answer)], "rejected": [\#(ask), {"role": "assistant", "content": "No"}]}"#,
+      .preference(
+        prompt: .conversation([user("Hi")]), chosen: .conversation([assistant("Yo")]),
+        rejected: .conversation([assistant("No")]))
+    ),
     // One side goes on where the other ends: both keep a message.
     (
       #"{"chosen": [\#(ask), \#(answer)], "rejected": [\#(ask), \#(answer), \#(ask), \#(answer)]}"#,

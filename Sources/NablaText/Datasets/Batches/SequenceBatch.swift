@@ -15,8 +15,8 @@ public struct SequenceBatch: Sendable {
   public let tokens: Tensor
   /// [B, T] int32: the token to predict at each place, -100 (``TokenBatch/ignoredTarget``) where the loss ignores it.
   public let targets: Tensor
-  /// [B, T] int32: the number of the sequence in its row, from 0; padding is one more sequence. A token attends to
-  /// its own segment only.
+  /// [B, T] int32: the number of the sequence in its row, from 0. A token attends to its own segment only; each place
+  /// of padding is a segment by itself.
   public let segments: Tensor
   /// [B, T] int32: the place of each token in its sequence, from 0.
   public let positions: Tensor
@@ -67,8 +67,7 @@ public struct SequenceBatch: Sendable {
       }
       tokenCount += column
       for (place, index) in ((row * width + column)..<((row + 1) * width)).enumerated() {
-        segments[index] = Int32(examples.count)
-        positions[index] = Int32(place)
+        segments[index] = Int32(examples.count + place)
       }
     }
     self.tokens = Tensor(tokens, [rows.count, width])
