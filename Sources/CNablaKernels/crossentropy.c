@@ -43,9 +43,12 @@ DISPATCHED(void, nabla_cross_entropy,
   }
 }
 
-DISPATCHED void nabla_log_probabilities(int64_t rows, int64_t n, float *x, const int32_t *targets, int32_t ignore_index,
-                                        float inverse_temperature, const float *d_log_probability,
-                                        const float *d_entropy, float *log_probability, float *entropy) {
+DISPATCHED(void, nabla_log_probabilities,
+           (int64_t rows, int64_t n, float *x, const int32_t *targets, int32_t ignore_index,
+            float inverse_temperature, const float *d_log_probability, const float *d_entropy,
+            float *log_probability, float *entropy),
+           (rows, n, x, targets, ignore_index, inverse_temperature, d_log_probability, d_entropy, log_probability,
+            entropy)) {
   const float beta = inverse_temperature;
   for (int64_t r = 0; r < rows; r++, x += n) {
     const int32_t target = targets[r];

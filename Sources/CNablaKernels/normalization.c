@@ -63,9 +63,10 @@ NORM(nabla_norm_to_bfloat16, uint16_t, float_to_bfloat16)
 NORM_BACKWARD(nabla_norm_backward, float, IDENTITY)
 NORM_BACKWARD(nabla_norm_backward_from_bfloat16, uint16_t, bfloat16_to_float)
 
-DISPATCHED void nabla_group_norm(struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x,
-                                 const float *weight, const float *bias, float epsilon, float *y, float *mean,
-                                 float *rstd) {
+DISPATCHED(void, nabla_group_norm,
+           (struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x, const float *weight,
+            const float *bias, float epsilon, float *y, float *mean, float *rstd),
+           (p, first, last, x, weight, bias, epsilon, y, mean, rstd)) {
   const int64_t n = p.channels * p.area;
   for (int64_t r = first; r < last; r++) {
     const float *from = x + r * n;
@@ -85,9 +86,10 @@ DISPATCHED void nabla_group_norm(struct nabla_group_norm_sizes p, int64_t first,
 }
 
 // As for layer norm above, with g = dy·weight of each channel.
-DISPATCHED void nabla_group_norm_backward(struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x,
-                                          const float *weight, const float *mean, const float *rstd, const float *dy,
-                                          float *dx, float *dweight, float *dbias) {
+DISPATCHED(void, nabla_group_norm_backward,
+           (struct nabla_group_norm_sizes p, int64_t first, int64_t last, const float *x, const float *weight,
+            const float *mean, const float *rstd, const float *dy, float *dx, float *dweight, float *dbias),
+           (p, first, last, x, weight, mean, rstd, dy, dx, dweight, dbias)) {
   const int64_t n = p.channels * p.area;
   for (int64_t r = first; r < last; r++) {
     const float m = mean[r], s = rstd[r], *w = weight ? weight + r % p.groups * p.channels : NULL;
