@@ -230,6 +230,7 @@ func finalTensors(_ run: String) throws -> [UInt8] {
 private func curve(_ run: String) throws -> [[Double]] {
   try MetricsRecord.readAll(folder: run).map { record in
     [Double(record.step)]
-      + record.values.filter { !["charts/SPS", "seconds", "memory_bytes"].contains($0.name) && !$0.value.isNaN }.map(\.value)
+      + record.values.filter { !["charts/SPS", "seconds", "memory_bytes"].contains($0.name) && !$0.value.isNaN }.map(
+        \.value)
   }
 }

@@ -45,7 +45,8 @@ private struct Example: Configurable, Equatable {
     ("rate", "nan", "‹rate› must be positive, not nan"), ("rate", "inf", "‹rate› must be positive, not inf"),
     ("kind", "fency", "‹kind› should be one of plain, fancy, not 'fency'"),
     ("widths", "64,,2", "‹widths› should be whole numbers with commas between them, such as 64,64, not '64,,2'"),
-    ("limit", "6", "‹limit› must be between 1 and 5, not 6"), ("ties", "yes", "‹ties› should be true or false, not 'yes'"),
+    ("limit", "6", "‹limit› must be between 1 and 5, not 6"),
+    ("ties", "yes", "‹ties› should be true or false, not 'yes'"),
     ("stesp", "1", "there is no setting 'stesp': did you mean '‹steps›'?"),
   ])
   func refuses(name: String, text: String, message: String) {

@@ -44,7 +44,8 @@ extension Preset {
         in: SettingRange("at least 257 (256 bytes and the end of a text)") { $0 >= 257 },
         "Vocabulary size that the tokenizer bpe learns, 257 or more"),
     ]
-  public static let trainingSettings: [Setting<Preset>] = PretrainingConfiguration.settings.map { $0.within(\.training) }
+  public static let trainingSettings: [Setting<Preset>] =
+    PretrainingConfiguration.settings.map { $0.within(\.training) }
 
   /// The preset with some settings changed, and with those that follow from them unless they are given too.
   ///

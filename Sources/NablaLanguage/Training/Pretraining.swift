@@ -146,7 +146,8 @@ public final class Pretraining: Trainer {
         Metric("tflops", teraflops),
       ],
       figures: [
-        Figure("loss", outcome.loss), Figure("tok/s", tokensPerSecond, isRate: true), Figure("TFLOP/s", teraflops, isRate: true),
+        Figure("loss", outcome.loss), Figure("tok/s", tokensPerSecond, isRate: true),
+        Figure("TFLOP/s", teraflops, isRate: true),
       ],
       skipped: outcome.skipped)
   }
@@ -195,7 +196,9 @@ public final class Pretraining: Trainer {
     state.optimizerStep = optimization.optimizer.step
     try ModelFolder.save(model, tokenizer: tokenizer, to: folder)
     try SafetensorsFile.write(optimization.optimizer.state, to: "\(folder)/optimizer.safetensors")
-    if let average = optimization.average { try SafetensorsFile.write(average.tensors, to: "\(folder)/ema.safetensors") }
+    if let average = optimization.average {
+      try SafetensorsFile.write(average.tensors, to: "\(folder)/ema.safetensors")
+    }
     try writeJSON(state, to: "\(folder)/state.json")
   }
 

@@ -36,7 +36,8 @@ extension Int: SettingValue {
     let plain = settingText.filter { $0 != "_" }
     if let value = Int(plain) {
       self = value
-    } else if plain.contains(where: { $0 == "e" || $0 == "E" }), let value = Double(plain).flatMap({ Int(exactly: $0) }) {
+    } else if plain.contains(where: { $0 == "e" || $0 == "E" }), let value = Double(plain).flatMap({ Int(exactly: $0) })
+    {
       self = value
     } else {
       return nil
