@@ -69,8 +69,7 @@ import Testing
       }
     }
     // A tokenizer that makes letters small, drops spaces or lacks characters has no places for some texts.
-    #expect(
-      found > (name.hasPrefix("bert") || ["t5", "unigram"].contains(name) ? -1 : Self.texts.count / 2), "\(name)")
+    if !name.hasPrefix("bert"), !["t5", "unigram"].contains(name) { #expect(found > Self.texts.count / 4, "\(name)") }
   }
 
   @Test(arguments: names)

@@ -66,8 +66,8 @@ def sft(tokens, rows, output, **options):
         model(tokens), args=options, train_dataset=Dataset.from_list(rows), processing_class=tokens)
     result = []
     for row in trainer.train_dataset:
-        mask = row.get("assistant_masks") or row.get("completion_mask") or [1] * len(row["input_ids"])
-        result.append({"tokens": list(row["input_ids"]), "mask": list(mask)})
+        mask = [int(label != -100) for label in row["labels"]]
+        result.append({"tokens": list(row["input_ids"]), "mask": mask})
     return result
 
 
