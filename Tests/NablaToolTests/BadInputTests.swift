@@ -31,8 +31,10 @@ extension ToolTests {
       .usage("pretrain @/text.txt --tokenizer word --output @/run", "--tokenizer", "byte", "char", "bpe"),
       .usage("pretrain @/text.txt --width 100 --heads 3 --output @/run", "3 heads", "width 100", "--heads"),
       .usage("pretrain @/text.txt --heads 4 --kv-heads 3 --output @/run", "3 key-value heads", "4 heads"),
-      .usage("pretrain @/text.txt --heads 0 --output @/run", "heads must be at least 1, not 0"),
-      .usage("pretrain @/text.txt --width 1000000000000 --output @/run", "width must be at most", "not 1000000000000"),
+      .usage("pretrain @/text.txt --heads 0 --output @/run", "--heads must be between 1 and 16777216, not 0"),
+      .usage(
+        "pretrain @/text.txt --width 1000000000000 --output @/run", "--width must be between 1 and 16777216",
+        "not 1000000000000"),
       .usage("pretrain @/text.txt --width 1048576 --layers 1000 --heads 8192 --output @/run", "memory", "--width"),
       .usage("pretrain @/text.txt --steps 0 --output @/run", "--steps", "not 0"),
       .usage("pretrain @/text.txt --steps -5 --output @/run", "--steps", "not -5"),
@@ -163,7 +165,7 @@ extension ToolTests {
         weights.replaceSubrange((weights.count - 64)..., with: [UInt8](repeating: 0xFF, count: 64))
         try write(weights, to: model + "/model.safetensors")
         let result = try Tool.run(["generate", model, "--prompt", "a"])
-        #expect(result.status == 1 && result.errors.contains("\(model): the model's scores"), "\(result.summary)")
+        #expect(result.status == 1 && result.errors.contains("\(model): the model's logits"), "\(result.summary)")
       }
     }
 

@@ -50,9 +50,9 @@ extension ToolTests {
         try #require(result.status == 0, "\(result.summary)")
         #expect(result.errors.isEmpty)
         let lines = try result.output.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
-        let updates = lines.filter { $0["step"] != nil }
+        let updates = lines.filter { $0["total"] != nil }
         #expect(updates.count == 16 && updates.last?["step"]?.integer == 4096)
-        for name in ["episodic_return", "steps_per_second", "approx_kl", "clip_fraction"] {
+        for name in ["charts/episodic_return", "charts/SPS", "losses/approx_kl", "losses/clipfrac"] {
           #expect(updates.last?[name]?.double != nil, "\(name)")
         }
         let records = try MetricsRecord.readAll(folder: run)

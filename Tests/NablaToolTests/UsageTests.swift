@@ -21,7 +21,7 @@ extension ToolTests {
         var steps: [Int] = []
         for line in result.output.split(separator: "\n") {
           let object = try #require(try JSONValue(parsing: Array(line.utf8)).object, "\(line)")
-          if let step = object["step"]?.integer { steps.append(step) }
+          if object["total"] != nil, let step = object["step"]?.integer { steps.append(step) }
         }
         #expect(steps == [1, 2, 3, 4, 5])
 

@@ -13,17 +13,20 @@ package func decodedJSON<Value: Decodable>(_ json: JSONValue, as type: Value.Typ
   try JSONDecoder().decode(type, from: Data(json.serialized().utf8))
 }
 
-/// Writes a value as a JSON file, whole or not at all.
+/// Writes a value as a JSON file, whole or not at all. Every number is kept exactly: 64-bit ones too, which a
+/// ``JSONValue`` has no place for.
 package func writeJSON(_ value: some Encodable, to path: String) throws {
-  try AtomicFile.write(encoded(value).serialized(.indented) + "\n", to: path)
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+  try AtomicFile.write(Array(encoder.encode(value)), to: path)
 }
 
 /// Reads what ``writeJSON(_:to:)`` wrote.
 /// - Throws: ``JSONFileError`` that names the file, and what reading it throws.
 package func readJSON<Value: Decodable>(_ path: String, as type: Value.Type) throws -> Value {
-  let json = try JSONValue(contentsOfFile: path)
+  let bytes = try MappedFile(path: path).withBytes { Data($0) }
   do {
-    return try decodedJSON(json, as: type)
+    return try JSONDecoder().decode(type, from: bytes)
   } catch {
     throw JSONFileError(path: path, problem: "\(error)")
   }
