@@ -5,7 +5,7 @@ import NablaText
 /// A model with packed weights, whose continuations are the same bit for bit in any company.
 func packed(context: Int = 1500, type: DType = .q8_0) -> TransformerLM {
   let model = lively(
-    configuration(vocabulary: 64, context: context) { ($0.width, $0.headCount, $0.feedForwardWidth) = (64, 4, 96) })
+    configuration(vocabulary: 64, context: context) { ($0.width, $0.headSize, $0.feedForwardWidth) = (64, 16, 96) })
   for parameter in model.parameters() where parameter.value.rank == 2 { parameter.value = parameter.value.cast(type) }
   model.computeType = .bfloat16
   return model
