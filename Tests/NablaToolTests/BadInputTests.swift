@@ -163,7 +163,7 @@ extension ToolTests {
         weights.replaceSubrange((weights.count - 64)..., with: [UInt8](repeating: 0xFF, count: 64))
         try write(weights, to: model + "/model.safetensors")
         let result = try Tool.run(["generate", model, "--prompt", "a"])
-        #expect(result.status == 1 && result.errors.contains("\(model): the model's scores"), "\(result.summary)")
+        #expect(result.status == 1 && result.errors.contains("\(model): the model's logits"), "\(result.summary)")
       }
     }
 
