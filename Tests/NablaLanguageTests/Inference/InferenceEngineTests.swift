@@ -74,8 +74,9 @@ import Testing
           let (reads, seed) = (Int.random(in: 0..<6, using: &random), UInt64(i))
           group.addTask {
             let stream = try engine.submit(
-              GenerationRequest(request(prompt(length, seed: seed % 5), seed: seed, maximum: 30)))
-            for _ in 0..<reads { _ = try stream.next() }
+              GenerationRequest(request(prompt(length, seed: seed % 5), seed: seed, maximum: 300)))
+            let iterator = stream.makeAsyncIterator()
+            for _ in 0..<reads { _ = try await iterator.next() }
             stream.cancel()
             let completion = try stream.completion()
             #expect(completion.reason == .cancelled && completion.steps.count >= reads)
