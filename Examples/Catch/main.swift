@@ -1,4 +1,4 @@
-// Train PPO in an environment of your own: move a paddle to catch a falling ball.
+// Train PPO in an environment of your own, in a run folder: move a paddle to catch a falling ball.
 import Nabla
 
 struct Catch: Environment {
@@ -27,10 +27,13 @@ settings.totalSteps = 60_000
 settings.learningRate = 2e-3
 settings.entropyCoefficient = 0.01
 
-let environments = VectorEnvironment(count: settings.environmentCount) { Catch() }
-let ppo = try PPO(settings, in: environments)
-try ppo.train { update in
-  if update.update % 5 == 0 { print("step \(update.step)  return \(update.episodicReturn ?? 0)") }
+// A run folder with metrics, checkpoints and a report. Stopped at any time, it continues with the same bits.
+let path = CommandLine.arguments.dropFirst().first ?? "runs/catch"
+let run = try TrainingRun<PolicyTrainer>(at: path) { _ in
+  try PolicyTrainer(settings, in: VectorEnvironment(count: settings.environmentCount) { Catch() })
 }
-let result = try ppo.agent.evaluate(VectorEnvironment(count: 100) { Catch() }, seed: 7)
+_ = try run.train { event in
+  if case .step(let step) = event { print(step.progress.done, step.report["charts/episodic_return"] ?? 0) }
+}
+let result = try run.trainer.learner.agent.evaluate(VectorEnvironment(count: 100) { Catch() }, seed: 7)
 print("caught share \((result.meanReturn + 1) / 2)")

@@ -31,9 +31,16 @@ extension ToolTests {
       #expect(accuracies.first! < 0.8 && accuracies.last! > 0.97, "\(accuracies)")
     }
 
+    /// In a run of its own, which is finished and so is not trained again.
     @Test func ballsAreCaught() throws {
-      let shares = numbers("share", in: try output("Catch"))
-      #expect(shares.last! > 0.95, "\(shares)")
+      try withFolder { folder in
+        let text = try output("Catch", [folder + "/run"])
+        let shares = numbers("share", in: text)
+        #expect(shares.last! > 0.95, "\(shares)")
+        #expect(FileManager.default.fileExists(atPath: folder + "/run/report.html"))
+        let again = try output("Catch", [folder + "/run"])
+        #expect(numbers("share", in: again) == shares && again.count < text.count)
+      }
     }
 
     /// Annotators agree with the better quality in about three of four comparisons; σ(z) means what it says.

@@ -71,7 +71,11 @@ struct ExampleChecks {
     if encoded.trained.isEmpty {
       found(.nothingToLearn, example.place, "no text, or no turn of the assistant, is left to learn from")
     }
-    for range in encoded.trained where !encoded.tokens[range].contains(where: endTokens.contains) {
+    // Templates may close turns with a control token that no file names as an end: <|im_end|> in many.
+    func isEnd(_ token: Int32) -> Bool {
+      endTokens.contains(token) || encoder.tokenizer.specialTokens.contains(token)
+    }
+    for range in encoded.trained where !encoded.tokens[range].contains(where: isEnd) {
       let end = encoder.endOfText.map { "\"\(encoder.tokenizer.piece($0))\"" }
       found(
         .endNotLearned, example.place,
