@@ -83,16 +83,4 @@ extension LearnerConfiguration {
   }
 }
 
-/// Why a saved training cannot be used.
-public enum LearningError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// A saved state that does not fit.
-  case badState(String)
-
-  public var description: String {
-    switch self {
-    case .badState(let problem): "the saved state cannot be used: \(problem)"
-    }
-  }
-}
-
 extension Activation: SettingValue {}

@@ -8,7 +8,7 @@ struct ChartConfiguration: Encodable {
     var note: String?
   }
 
-  struct Dataset: Encodable {
+  struct Series: Encodable {
     var label: String
     var data: [Point]
     /// A custom property of the style sheet: "accent", "second", "third", "alert".
@@ -62,7 +62,7 @@ struct ChartConfiguration: Encodable {
   }
 
   struct Data: Encodable {
-    var datasets: [Dataset]
+    var datasets: [Series]
   }
 
   struct Options: Encodable {
@@ -99,7 +99,7 @@ struct ChartConfiguration: Encodable {
   /// - Parameters:
   ///   - title: Of the y axis, with `format` for its numbers.
   ///   - startsAtZero: Whether the y axis begins at 0, so that noise does not look like change.
-  init(datasets: [Dataset], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
+  init(datasets: [Series], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
     data = Data(datasets: datasets)
     let steps = datasets.flatMap { $0.data.map(\.x) }
     // Steps count from 1; an axis that starts there has odd numbers on it.

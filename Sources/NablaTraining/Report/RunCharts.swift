@@ -97,7 +97,7 @@ private func lossChart(_ source: ReportSource) -> ReportChart? {
 /// The points themselves, and above 20 of them their trend: then the points step back.
 private func withSmoothed(
   _ points: [RunMetrics.Point], label: String, color: String
-) -> [ChartConfiguration.Dataset] {
+) -> [ChartConfiguration.Series] {
   guard points.count > 20 else { return points.isEmpty ? [] : [plainLine(points, label: label, color: color)] }
   let trend = points.smoothed(span: smoothingSpan(points.count))
   return [
@@ -107,7 +107,7 @@ private func withSmoothed(
 }
 
 /// Few points show as dots too, since a line between them would claim more than was measured.
-private func plainLine(_ points: [RunMetrics.Point], label: String, color: String) -> ChartConfiguration.Dataset {
+private func plainLine(_ points: [RunMetrics.Point], label: String, color: String) -> ChartConfiguration.Series {
   .init(label: label, data: points.chartPoints, color: color, pointRadius: points.count <= 60 ? 3 : 0)
 }
 

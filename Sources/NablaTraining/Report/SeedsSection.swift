@@ -44,7 +44,7 @@ private func digits(_ value: Double) -> String { significant(value, digits: 4) }
 
 private func learningCurves(_ groups: [ReportSource.SeedGroup]) -> ChartConfiguration {
   let colors = ["accent", "second", "third", "alert"]
-  var datasets: [ChartConfiguration.Dataset] = []
+  var datasets: [ChartConfiguration.Series] = []
   for (index, group) in groups.enumerated() {
     let curves = group.runs.map { $0.metrics[returnMetric] }.filter { !$0.isEmpty }
     guard let start = curves.compactMap({ $0.first?.step }).max(), let end = curves.compactMap({ $0.last?.step }).min(),

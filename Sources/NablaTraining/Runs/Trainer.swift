@@ -63,14 +63,6 @@ public struct RunCadence: Sendable, Equatable {
   }
 }
 
-/// A number with its name in `metrics.jsonl`, in TensorBoard and in JSON.
-public struct Metric: Sendable, Equatable {
-  public let name: String
-  public let value: Double
-
-  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
-}
-
 /// What a step tells.
 public struct StepReport: Sendable, Equatable {
   /// In the order they are logged; names are unique.
@@ -96,19 +88,5 @@ public struct Figure: Sendable, Equatable {
 
   public init(_ label: String, _ value: Double, isRate: Bool = false) {
     (self.label, self.value, self.isRate) = (label, value, isRate)
-  }
-}
-
-/// What a model made along the way, a file in the run's `samples/`.
-public struct RunSample: Sendable, Equatable {
-  /// Of its file name, without the dot: "txt", "png".
-  public var kind: String
-  public var contents: [UInt8]
-  /// To show where only text can be shown.
-  public var text: String
-
-  public init(text: String) { (kind, contents, self.text) = ("txt", Array(text.utf8), text) }
-  public init(kind: String, contents: [UInt8], text: String) {
-    (self.kind, self.contents, self.text) = (kind, contents, text)
   }
 }

@@ -107,3 +107,11 @@ public struct MetricsRecord: Sendable, Equatable {
     }
   }
 }
+
+/// A number with its name in `metrics.jsonl`, in TensorBoard and in JSON.
+public struct Metric: Sendable, Equatable {
+  public let name: String
+  public let value: Double
+
+  public init(_ name: String, _ value: Double) { (self.name, self.value) = (name, value) }
+}

@@ -1,0 +1,12 @@
+extension RunFolder {
+  /// The newest checkpoint that verifies; nil where none was made yet.
+  ///
+  /// - Parameter warn: Told of newer ones that cannot be used.
+  /// - Throws: ``TrainingError/noCheckpoint(path:)`` when there are checkpoints and none can be used.
+  public func newestCheckpoint(warn: (String) throws -> Void = { _ in }) throws -> Checkpoint? {
+    let (checkpoint, rejected) = try CheckpointStore.newestValid(in: checkpointsPath)
+    for problem in rejected { try warn("\(problem)\(checkpoint == nil ? "" : "; using an earlier one")") }
+    if checkpoint == nil, !rejected.isEmpty { throw TrainingError.noCheckpoint(path: path) }
+    return checkpoint
+  }
+}
