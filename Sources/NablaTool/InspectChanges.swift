@@ -33,10 +33,12 @@ func changesJSON(_ changes: [WeightChange]) -> JSONValue {
 
 /// An adapter's folder: what it is, and its changes.
 func adapterText(_ i: AdapterInspection) -> String {
-  let base = i.base.map { "  base \(printable($0))" } ?? ""
+  let layers = Set(i.changes.map { String($0.name.split(separator: ".").last ?? "") }).sorted()
   return """
     format          PEFT adapter: \(i.kind), r \(i.rank), α \(significant(i.alpha))
-    parameters      \(grouped(i.parameterCount)) in \(i.changes.count) layers (\(printable(i.targets.joined(separator: ", "))))\(base)
+    base            \(printable(i.base ?? "unknown"))
+    layers          \(i.changes.count): \(printable(layers.joined(separator: ", ")))
+    parameters      \(grouped(i.parameterCount))
 
     \(changesText(i.changes))
     """
