@@ -30,7 +30,7 @@ public struct TrainedModel {
     if try GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {
-      try self.init(folder: Self.modelFolder(path))
+      try self.init(folder: ModelFolder.path(of: path))
     }
     model.computeType = precision.computeType(for: model)
     try text.checkVocabulary(of: model.configuration, path: self.path)
@@ -72,39 +72,6 @@ public struct TrainedModel {
     generator.stopTokens = endTokens
     if let first = text.id(of: "bos_token") ?? generation.beginToken { generator.firstToken = first }
     return generator
-  }
-
-  /// The model folder that a path means.
-  static func modelFolder(_ path: String) throws -> String {
-    let run: RunFolder
-    do {
-      run = try RunFolder.open(path)
-    } catch let error as RunFolderError where error.kind == .modelFolder {
-      return path
-    } catch let error as RunFolderError where error.kind == .missing {
-      throw ModelFolderError(file: path, problem: "there is no file or folder of this name")
-    } catch let error as RunFolderError where error.kind == .notARun {
-      if [".json", ".safetensors"].contains(where: path.lowercased().hasSuffix) {
-        throw ModelFolderError(file: path, problem: "is one file of a model folder: name the folder")
-      }
-      if pathExists("\(path)/config.json") {
-        throw ModelFolderError(
-          file: "\(path)/config.json",
-          problem: "has no \"model_type\", as a model's has, and is not that of a training run either")
-      }
-      throw ModelFolderError(
-        file: path,
-        problem: "neither a training run nor a model: it is no GGUF file, and has no config.json of a run or a model")
-    }
-    if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
-      return "\(run.path)/model"
-    }
-    let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
-    guard let checkpoint else {
-      if let first = rejected.first { throw first }
-      throw TrainingError.noCheckpoint(path: path)
-    }
-    return checkpoint.path
   }
 }
 

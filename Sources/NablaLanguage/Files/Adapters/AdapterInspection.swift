@@ -95,7 +95,7 @@ extension ModelSource {
     if try GGUFFile.isGGUF(path) {
       self.init(try GGUFModel(path: path))
     } else {
-      try self.init(folder: TrainedModel.modelFolder(path))
+      try self.init(folder: ModelFolder.path(of: path))
     }
   }
 }

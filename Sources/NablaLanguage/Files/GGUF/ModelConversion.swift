@@ -18,7 +18,7 @@ public struct ModelConversion {
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
   /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    self.input = try GGUFFile.isGGUF(input) ? input : TrainedModel.modelFolder(input)
+    self.input = try GGUFFile.isGGUF(input) ? input : ModelFolder.path(of: input)
     (self.output, self.type) = (output, type)
     if output.isEmpty { throw ModelFolderError(file: input, problem: "is to be converted to an output without a name") }
     if output.lowercased().hasSuffix(".safetensors") {

@@ -56,7 +56,7 @@ public struct ModelInspection {
       return
     }
     let isFile = !isFolder(path + "/.") && pathExists(path)
-    let folder = isFile ? path : try TrainedModel.modelFolder(path)
+    let folder = isFile ? path : try ModelFolder.path(of: path)
     let files = try SafetensorsModel(path: folder)
     tensors = files.files.flatMap(\.entries).map {
       TensorInfo(name: $0.name, type: $0.dtype.rawValue, shape: $0.shape, byteCount: $0.byteRange.count)
