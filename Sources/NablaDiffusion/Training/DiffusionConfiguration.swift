@@ -58,7 +58,9 @@ public struct DiffusionConfiguration: Hashable {
   public var conditionDropout = 0.1
   // The objectives' own.
   public var prediction = DiscretePrediction.noise
-  public var schedule = BetaSchedule.cosine
+  /// The cosine schedule all but ends at σ/α = 20,000, where an error of ε in few steps is ruinous unless the data are
+  /// clipped to a range, as images are.
+  public var schedule = BetaSchedule.linear
   /// T.
   public var noiseSteps = 1000
   public var zeroTerminalSNR = false
@@ -101,6 +103,7 @@ public struct DiffusionConfiguration: Hashable {
   /// For images.
   public static let images: DiffusionConfiguration = {
     var c = DiffusionConfiguration()
+    c.schedule = .cosine
     (c.depth, c.batchSize, c.steps, c.learningRate, c.warmup) = (6, 64, 10_000, 1e-3, 100)
     (c.evaluateEvery, c.sampleEvery, c.checkpointEvery, c.sampleCount) = (1000, 1000, 1000, 32)
     return c
