@@ -11,11 +11,16 @@ VENV = $(CURDIR)/.venv
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
+.PHONY: demo diffusion smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla pretrain --preset tiny README.md Documentation Sources
+
+diffusion: ## Train generative models of two moons and of captioned icons, and sample from them
+	@Scripts/setup icons
+	$(SWIFT_BUILD) --product nabla
+	@Scripts/demo-diffusion
 
 smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla

@@ -17,7 +17,7 @@ enum ConfigurationFile {
   private struct Command {
     let words: [String]
     let options: any ParsableArguments.Type
-    /// The key that may hold several values.
+    /// The key that may hold several values; empty for none.
     let list: String
     /// What has to stand beside a flag, so that it can be tried on its own.
     let context: (_ flag: String) -> [String]
@@ -31,6 +31,7 @@ enum ConfigurationFile {
       Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
         ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
       },
+      Command(words: ["diffusion", "train"], options: DiffusionOptions.self, list: "") { _ in [] },
     ]
   }
 

@@ -20,6 +20,7 @@ struct NablaCommand: ParsableCommand {
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
       CommandGroup(name: "Alignment:", subcommands: [Audit.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
+      CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),
       CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self]),
     ])

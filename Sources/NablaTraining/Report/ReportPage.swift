@@ -20,7 +20,7 @@ package func reportPage(title: String, sections: [ReportSection], chartLibrary: 
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <meta http-equiv="Content-Security-Policy" \
-    content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+    content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
     <title>\(escapedHTML(title))</title>
     <style>
     \(reportStyle)

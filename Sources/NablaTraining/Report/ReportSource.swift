@@ -5,9 +5,14 @@ struct ReportSource {
   /// What the model produced after a step.
   struct Sample {
     var step: Int
-    var text: String
-    /// Whether the text is only the beginning of the file.
-    var isCut: Bool
+    var contents: Contents
+
+    enum Contents {
+      /// isCut: whether it is only the beginning of the file.
+      case text(String, isCut: Bool)
+      /// A PNG file.
+      case picture([UInt8])
+    }
   }
 
   var path: String
@@ -34,8 +39,8 @@ struct ReportSource {
   /// The last part of the path.
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-  /// The most samples a page shows, and the most bytes of one.
-  static let sampleLimit = (count: 200, bytes: 20_000)
+  /// The most samples a page shows, the most bytes of a text, and of all pictures together.
+  static let sampleLimit = (count: 200, bytes: 20_000, pictureBytes: 8_000_000)
 
   init(_ run: RunFolder) throws {
     path = run.path
@@ -83,15 +88,20 @@ struct ReportSource {
   private static func readSamples(_ folder: String) throws -> [Sample] {
     guard isFolder(folder) else { return [] }
     let files = try folderEntries(folder).compactMap { name -> (step: Int, name: String)? in
-      guard name.hasPrefix("step-"), name.hasSuffix(".txt") else { return nil }
+      guard name.hasPrefix("step-"), name.hasSuffix(".txt") || name.hasSuffix(".png") else { return nil }
       return Int(name.dropFirst(5).dropLast(4)).map { ($0, name) }
     }.sorted { $0.step < $1.step }
-    return try evenly(files, limit: sampleLimit.count).map { file in
+    let shown = evenly(files, limit: sampleLimit.count)
+    return try shown.compactMap { file in
       try MappedFile(path: "\(folder)/\(file.name)").withBytes { bytes in
-        let isCut = bytes.count > sampleLimit.bytes
+        if file.name.hasSuffix(".png") {
+          // The page holds them all: a picture that is larger than its share is left out.
+          guard bytes.count <= sampleLimit.pictureBytes / shown.count else { return nil }
+          return Sample(step: file.step, contents: .picture(Array(bytes)))
+        }
         // A cut through a character shows as U+FFFD.
         let text = String(decoding: bytes.prefix(sampleLimit.bytes), as: UTF8.self)
-        return Sample(step: file.step, text: text, isCut: isCut)
+        return Sample(step: file.step, contents: .text(text, isCut: bytes.count > sampleLimit.bytes))
       }
     }
   }

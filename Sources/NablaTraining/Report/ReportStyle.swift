@@ -64,6 +64,7 @@ let reportStyle = """
   .samples input { flex: 1; min-width: 0; accent-color: var(--accent); }
   .samples output { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 4rem; text-align: right; }
   .samples ol { list-style: none; margin: 0.4rem 0 0; padding: 0; }
+  .samples img { display: block; max-width: 100%; image-rendering: pixelated; background: #fff; }
   .samples li + li { margin-top: 1rem; }
   .with-script .samples li h3 { display: none; }
   pre {

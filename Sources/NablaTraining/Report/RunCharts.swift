@@ -4,13 +4,14 @@ func runCharts(_ source: ReportSource) -> [ReportChart] {
   let shown = Set(
     (knownMetrics + policyMetrics).map(\.name) + ["loss", "validation_loss", "tokens", "seconds", "time"]
       + ["charts/episodes", "charts/epochs", "charts/seconds"])
-  let others = metrics.names.filter { !shown.contains($0) }.prefix(40).enumerated().map { index, name in
+  let others = metrics.names.filter { !shown.contains($0) && !isNoiseBand($0) }.prefix(40).enumerated().map {
+    index, name in
     MetricChart(
       name: name, id: "other-\(index)", title: name, caption: "", axis: name, color: "accent", isSmoothed: true)
   }
   let isSystem = { (chart: MetricChart) in chart.startsAtZero }
   let known = policyMetrics + knownMetrics
-  return [lossChart(source)].compactMap { $0 }
+  return [lossChart(source), noiseChart(metrics)].compactMap { $0 }
     + (known.filter { !isSystem($0) } + others + known.filter(isSystem)).compactMap { $0.chart(metrics) }
 }
 
@@ -92,6 +93,24 @@ private func lossChart(_ source: ReportSource) -> ReportChart? {
     remark: skipList(metrics),
     configuration: ChartConfiguration(datasets: datasets, title: isLikelihood ? "nats per token" : "loss"),
     hasLogarithmicAxis: (training + validation).allSatisfy { $0.value > 0 })
+}
+
+private func isNoiseBand(_ name: String) -> Bool { name.hasPrefix("validation_loss_noise_") }
+
+/// The loss of a diffusion model by noise level: where it is hard to tell noise from data, and where more training helps.
+private func noiseChart(_ metrics: RunMetrics) -> ReportChart? {
+  let bands = metrics.names.filter(isNoiseBand).sorted()
+  guard bands.count > 1 else { return nil }
+  let colors = ["accent", "third", "muted", "second", "alert"]
+  let datasets = bands.enumerated().map { index, name in
+    let label = index == 0 ? "least noise" : index == bands.count - 1 ? "most noise" : "part \(index + 1)"
+    return plainLine(metrics[name], label: label, color: colors[index % colors.count])
+  }
+  return ReportChart(
+    id: "chart-noise", title: "Validation loss by noise level",
+    caption: "Equal shares of the noise levels that training draws, from least to most.",
+    configuration: ChartConfiguration(datasets: datasets, title: "loss"),
+    hasLogarithmicAxis: bands.allSatisfy { metrics[$0].allSatisfy { $0.value > 0 } })
 }
 
 /// The points themselves, and above 20 of them their trend: then the points step back.

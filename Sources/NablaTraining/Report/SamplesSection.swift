@@ -1,20 +1,31 @@
-/// What the model produced along the way: a slider over the steps, or, without JavaScript, one text after the other.
+import FoundationEssentials
+
+/// What the model produced along the way: a slider over the steps, or, without JavaScript, one after the other.
 func samplesSection(_ source: ReportSource) -> ReportSection? {
   if source.samples.isEmpty { return nil }
-  let texts = source.samples.map { sample in
-    let remark = sample.isCut ? " <small>(its first \(ReportSource.sampleLimit.bytes) bytes)</small>" : ""
-    return """
-      <li data-step="\(sample.step)"><h3>Step \(sample.step)\(remark)</h3><pre>\n\(escapedHTML(sample.text))</pre></li>
-      """
+  let items = source.samples.map { sample -> String in
+    switch sample.contents {
+    case .text(let text, let isCut):
+      let remark = isCut ? " <small>(its first \(ReportSource.sampleLimit.bytes) bytes)</small>" : ""
+      return """
+        <li data-step="\(sample.step)"><h3>Step \(sample.step)\(remark)</h3><pre>\n\(escapedHTML(text))</pre></li>
+        """
+    case .picture(let bytes):
+      let data = Data(bytes).base64EncodedString()
+      return """
+        <li data-step="\(sample.step)"><h3>Step \(sample.step)</h3>\
+        <img alt="Samples at step \(sample.step)" src="data:image/png;base64,\(data)"></li>
+        """
+    }
   }
   return ReportSection(
     id: "samples", title: "Samples",
     html: """
       <div class="card samples">
       <label class="scripted"><span>After step</span>
-      <input type="range" id="sample-slider" min="0" max="\(texts.count - 1)" value="\(texts.count - 1)" \
+      <input type="range" id="sample-slider" min="0" max="\(items.count - 1)" value="\(items.count - 1)" \
       aria-label="Sample by training step"><output id="sample-step"></output></label>
-      <ol>\(texts.joined(separator: "\n"))</ol>
+      <ol>\(items.joined(separator: "\n"))</ol>
       </div>
       """,
     script: samplesScript)

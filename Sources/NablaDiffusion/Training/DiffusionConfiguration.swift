@@ -1,0 +1,193 @@
+import NablaTraining
+
+public enum ObjectiveKind: String, Codable, SettingValue, CaseIterable {
+  /// ``DDPMObjective``: T discrete steps.
+  case ddpm
+  /// ``ScoreObjective``: the score of a continuous process.
+  case score
+  /// ``EDMObjective``.
+  case edm
+  /// ``FlowObjective``: straight lines from noise to data.
+  case flow
+}
+
+public enum NetworkKind: String, Codable, SettingValue, CaseIterable {
+  /// ``DenoisingMLP``, for points and tables.
+  case mlp
+  /// ``UNet``, for images.
+  case unet
+  /// ``DiT``, for images, with or without captions.
+  case dit
+}
+
+/// What a network is told of an example beside its noisy numbers.
+public enum ConditionKind: String, Codable, SettingValue, CaseIterable {
+  case none
+  case classes = "class"
+  case captions = "caption"
+}
+
+/// What a network of the discrete process predicts: ``Prediction/noise``, ``Prediction/data`` or ``Prediction/v``.
+public enum DiscretePrediction: String, Codable, SettingValue, CaseIterable {
+  case noise, data, v
+
+  var prediction: Prediction {
+    switch self {
+    case .noise: .noise
+    case .data: .data
+    case .v: .v
+    }
+  }
+}
+
+extension BetaSchedule: SettingValue {}
+
+/// The process that a score is learned of.
+public enum ScoreProcess: String, Codable, SettingValue, CaseIterable {
+  case variancePreserving = "vp"
+  case varianceExploding = "ve"
+}
+
+/// How a generative model is trained. ``settings`` says what each field means.
+public struct DiffusionConfiguration: Hashable {
+  public var objective = ObjectiveKind.ddpm
+  /// Nil for the one that suits the data: `mlp` for points, `dit` for captions, else `unet`.
+  public var network: NetworkKind?
+  /// Nil for classes where the data have them, else captions.
+  public var condition: ConditionKind?
+  public var conditionDropout = 0.1
+  // The objectives' own.
+  public var prediction = DiscretePrediction.noise
+  /// The cosine schedule all but ends at σ/α = 20,000, where an error of ε in few steps is ruinous unless the data are
+  /// clipped to a range, as images are.
+  public var schedule = BetaSchedule.linear
+  /// T.
+  public var noiseSteps = 1000
+  public var zeroTerminalSNR = false
+  /// γ of min-SNR weighting; 0 for none.
+  public var minSNR = 0.0
+  public var process = ScoreProcess.variancePreserving
+  public var logitNormal = false
+  public var flowShift = 1.0
+  public var optimalTransport = false
+  // The networks' own.
+  public var width = 128
+  public var depth = 3
+  public var heads = 4
+  public var patchSize = 2
+  public var channels = [32, 64, 64]
+  public var layersPerBlock = 2
+  // Data.
+  public var imageSize: Int?
+  public var grayscale = false
+  public var validationFraction = 0.1
+  // Training.
+  public var batchSize = 512
+  public var steps = 4000
+  public var learningRate: Float = 4e-3
+  public var finalLearningRate: Float = 0
+  public var warmup = 20
+  public var weightDecay: Float = 0
+  public var clip: Float = 1
+  /// Decay of the moving average of the weights; 0 for none.
+  public var ema: Float = 0.999
+  public var evaluateEvery = 500
+  public var sampleEvery = 1000
+  public var checkpointEvery = 1000
+  public var sampleCount = 1000
+  public var seed: UInt64 = 1
+
+  /// For points and tables.
+  public static let points = DiffusionConfiguration()
+
+  /// For images.
+  public static let images: DiffusionConfiguration = {
+    var c = DiffusionConfiguration()
+    c.schedule = .cosine
+    (c.depth, c.batchSize, c.steps, c.learningRate, c.warmup) = (6, 64, 10_000, 1e-3, 100)
+    (c.evaluateEvery, c.sampleEvery, c.checkpointEvery, c.sampleCount) = (1000, 1000, 1000, 32)
+    return c
+  }()
+}
+
+extension DiffusionConfiguration: Configurable {
+  public static let settings: [Setting<DiffusionConfiguration>] =
+    objectiveSettings + networkSettings + dataSettings + trainingSettings
+
+  private static let objectiveSettings: [Setting<DiffusionConfiguration>] = [
+    Setting("objective", \.objective, "How generation is made a regression"),
+    Setting("prediction", \.prediction, "What the network of ddpm predicts"),
+    Setting("schedule", \.schedule, "How the noise of ddpm grows over its steps"),
+    Setting("noise-steps", \.noiseSteps, in: .range(2...1 << 16), "Steps of ddpm"),
+    Setting("zero-terminal-snr", \.zeroTerminalSNR, "Rescale the schedule of ddpm so that nothing of the data remains"),
+    Setting("min-snr", \.minSNR, in: .nonNegative, "γ of min-SNR weighting of ddpm, such as 5; 0 for none"),
+    Setting("process", \.process, "Process of score: variance-preserving or variance-exploding"),
+    Setting("logit-normal", \.logitNormal, "Draw the times of flow from the middle more often than from the ends"),
+    Setting("flow-shift", \.flowShift, in: .positive, "Moves the times of flow towards noise; 1 for none"),
+    Setting("optimal-transport", \.optimalTransport, "Assign noise to data by optimal transport in each batch of flow"),
+  ]
+
+  private static let networkSettings: [Setting<DiffusionConfiguration>] = [
+    Setting("network", \.network, "Network; by default mlp for points, dit for captions, unet for other images"),
+    Setting("width", \.width, in: .range(4...1 << 14), "Hidden size of mlp and dit"),
+    Setting("depth", \.depth, in: .range(1...1 << 10), "Layers of mlp and dit"),
+    Setting("heads", \.heads, in: .range(1...1 << 10), "Attention heads of dit"),
+    Setting("patch-size", \.patchSize, in: .range(1...1 << 10), "Height and width of dit's patches"),
+    Setting("channels", \.channels, "Channels of unet at each resolution, the finest first"),
+    Setting("layers-per-block", \.layersPerBlock, in: .range(1...16), "Residual blocks of unet at each resolution"),
+    Setting(
+      "condition", \.condition, "What the network is told; by default class, or else caption, where data have them"),
+    Setting(
+      "condition-dropout", \.conditionDropout, in: .range(0...1),
+      "Share of examples whose condition is withheld, so that guidance has something to compare with"),
+  ]
+
+  private static let dataSettings: [Setting<DiffusionConfiguration>] = [
+    Setting(
+      "image-size", \.imageSize, in: .optional(.range(1...1 << 12)), "Height and width that PNG images are resized to"),
+    Setting("grayscale", \.grayscale, "Read PNG images without their colors"),
+    Setting(
+      "validation-fraction", \.validationFraction, in: .fraction,
+      "Share of the data kept for validation; 2-D sets draw fresh points instead"),
+  ]
+
+  private static let trainingSettings: [Setting<DiffusionConfiguration>] = [
+    Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps"),
+    Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Examples in a step"),
+    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
+    Setting(
+      "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
+      valueName: "rate"),
+    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
+    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices and embeddings"),
+    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    Setting(
+      "ema", \.ema, in: .fraction,
+      "Decay of the moving average of the weights that samples are made with; it grows from 0 to this; 0 for none"),
+    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for the last only"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
+    Setting("sample-count", \.sampleCount, in: .range(0...1 << 16), "Points or images in a sample; 0 for no samples"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+    Setting("seed", \.seed, in: .seed, "Seed of weights, batches, noise and samples: the same seed gives the same run"),
+  ]
+
+  public func validateTogether() throws(ConfigurationError) {
+    try require(
+      finalLearningRate <= learningRate,
+      "\(setting: "final-learning-rate") must be between 0 and \(setting: "learning-rate"), not \(finalLearningRate)")
+    try require(warmup <= steps, "\(setting: "warmup") must be at most \(setting: "steps"), not \(warmup)")
+    try require(
+      !zeroTerminalSNR || prediction != .noise,
+      """
+      with \(setting: "zero-terminal-snr") the last step is pure noise, of which predicting the noise says nothing: set \
+      \(setting: "prediction") to v or data
+      """)
+    try require(
+      !channels.isEmpty && channels.count <= 8 && channels.allSatisfy { 2...1024 ~= $0 },
+      "\(setting: "channels") must be 1 to 8 numbers between 2 and 1024")
+    // About two thousand million parameters of a DiT.
+    try require(
+      depth * width * width <= 1 << 27,
+      "\(setting: "width") \(width) and \(setting: "depth") \(depth) are too large together for one computer")
+  }
+}

@@ -1,0 +1,270 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaTraining
+
+/// Where data to learn from lie: a 2-D set by its name, or files.
+public enum DiffusionSource: Sendable, Hashable {
+  case set(PointSet)
+  /// A CSV file.
+  case table(String)
+  /// An IDX file of images, whose labels lie beside it.
+  case idx(String)
+  /// PNG images.
+  case folder(String)
+
+  /// - Throws: ``DataError`` if it is neither the name of a set nor a file or folder that can be read.
+  public init(_ text: String) throws(DataError) {
+    if let set = PointSet(rawValue: text) {
+      self = .set(set)
+    } else if isFolder(text) {
+      self = .folder(text)
+    } else if text.hasSuffix(".csv") {
+      self = .table(text)
+    } else if text.contains("ubyte") || text.contains("idx") {
+      self = .idx(text)
+    } else if pathExists(text) {
+      throw DataError(
+        file: text, problem: "a .csv file of points, an IDX file of images or a folder of PNG images is needed")
+    } else {
+      let sets = PointSet.allCases.map(\.rawValue)
+      throw DataError(
+        file: text,
+        problem: "no such file or folder, nor a 2-D set (\(sets.joined(separator: ", "))); did you mean "
+          + "'\(nearestName(to: text, among: sets))'?")
+    }
+  }
+
+  public var isImages: Bool {
+    switch self {
+    case .set, .table: false
+    case .idx, .folder: true
+    }
+  }
+}
+
+/// What a model needs to know of its data.
+public struct DataForm: Sendable, Hashable, Codable {
+  /// Of one example: [numbers] or [channels, height, width].
+  public var shape: [Int]
+  /// How points are brought to the network's scale; nil for images, which are in -1 … 1.
+  public var scale: DataScale?
+  /// The standard deviation of the data as the network sees them.
+  public var deviation: Double
+  /// Nil where there are no classes.
+  public var classNames: [String]?
+  /// Nil where there are no captions.
+  public var vocabulary: CaptionVocabulary?
+
+  public var isImages: Bool { shape.count == 3 }
+}
+
+/// Data to learn from, brought to the network's scale.
+struct DiffusionData {
+  /// What a run remembers of its data, to know them again.
+  struct Description: Codable, Sendable, Hashable {
+    /// The name of a set, or a path.
+    var source: String
+    /// Of the contents.
+    var hash: String
+    /// How many examples; nil for sets, which are drawn afresh.
+    var count: Int?
+  }
+
+  /// Examples with what is known of them. data: [B, ...].
+  struct Batch {
+    var data: Tensor
+    var conditions: Conditions
+  }
+
+  let description: Description
+  let form: DataForm
+  private let contents: Contents
+  private let training: [Int]
+  private let held: [Int]
+  private let captions: [[Int32]]
+  /// The captions as they were written.
+  let captionTexts: [String]
+
+  private enum Contents {
+    case set(PointSet)
+    case points(Tensor)
+    case images(ImageDataset)
+  }
+
+  /// - Throws: ``DataError``, ``ConfigurationError`` and what reading files throws.
+  init(_ source: String, _ c: DiffusionConfiguration) throws {
+    let kind = try DiffusionSource(source)
+    var random = RandomSource(seed: c.seed)
+    var count: Int?
+    let hash: String
+    var captions: [[Int32]] = []
+    switch kind {
+    case .set(let set):
+      contents = .set(set)
+      hash = set.rawValue
+      // The same scale whatever the seed of the run.
+      var random = RandomSource(seed: 0)
+      form = DataForm(shape: [2], scale: DataScale(of: set.sample(10_000, random: &random)), deviation: 1)
+      captionTexts = []
+    case .table(let path):
+      let points = try PointFile(path: path).points
+      contents = .points(points)
+      hash = contentHash([points], texts: [])
+      count = points.shape[0]
+      form = DataForm(shape: [points.shape[1]], scale: DataScale(of: points), deviation: 1)
+      captionTexts = []
+    case .idx, .folder:
+      let images = try Self.images(kind, c)
+      contents = .images(images)
+      count = images.count
+      hash = contentHash(
+        [images.images] + (images.labels.map { [Tensor($0)] } ?? []), texts: images.captions ?? [])
+      let isCaptioned = try Self.isCaptioned(images, c, source)
+      captionTexts = isCaptioned ? images.captions ?? [] : []
+      let vocabulary = isCaptioned ? CaptionVocabulary(captions: captionTexts) : nil
+      if let vocabulary { captions = try captionTexts.map { try vocabulary.encode($0) } }
+      let some = images.batch(Array(0..<min(images.count, 2000)))
+      form = DataForm(
+        shape: Array(images.images.shape.dropFirst()), scale: nil, deviation: deviation(of: some),
+        classNames: isCaptioned || c.condition == ConditionKind.none || images.labels == nil ? nil : images.classNames,
+        vocabulary: vocabulary)
+    }
+    let order = count.map { random.permutation($0) } ?? []
+    let heldCount = Int((Double(order.count) * c.validationFraction).rounded(.down))
+    (training, held) = (Array(order.dropLast(heldCount)), Array(order.suffix(heldCount)))
+    self.captions = captions
+    description = Description(source: source, hash: hash, count: count)
+    if count != nil, training.count < c.batchSize {
+      throw ConfigurationError(
+        """
+        \(source) has \(training.count) examples to train on, fewer than a batch: \(setting: "batch-size") must be at \
+        most \(training.count), not \(c.batchSize)
+        """)
+    }
+  }
+
+  private static func images(_ source: DiffusionSource, _ c: DiffusionConfiguration) throws -> ImageDataset {
+    if case .idx(let path) = source {
+      let labels = path.replacing("idx3", with: "idx1").replacing("images", with: "labels")
+      return try ImageDataset(imagesPath: path, labelsPath: labels != path && pathExists(labels) ? labels : nil)
+    }
+    guard case .folder(let path) = source else { preconditionFailure("DiffusionData: no images in \(source)") }
+    return try ImageDataset(
+      folder: path,
+      options: ImageFolderOptions(channels: c.grayscale ? .gray : .rgb, size: c.imageSize.map { ($0, $0) }))
+  }
+
+  /// Whether the network is to be told captions.
+  private static func isCaptioned(_ images: ImageDataset, _ c: DiffusionConfiguration, _ source: String) throws -> Bool
+  {
+    switch c.condition {
+    case ConditionKind.none?: return false
+    case .classes?:
+      try require(
+        images.labels != nil,
+        "\(setting: "condition") is class, and \(source) has no classes: they are its subfolders, or a file of labels")
+      return false
+    case .captions?:
+      try require(images.captions != nil, "\(setting: "condition") is caption, and \(source) has no captions")
+      return true
+    case nil: return images.labels == nil && images.captions != nil && (c.network ?? .dit) == .dit
+    }
+  }
+
+  /// "1,000 images of 3 × 16 × 16, 381 words".
+  var summary: String {
+    let shape = form.shape.map(String.init).joined(separator: " × ")
+    let things =
+      switch contents {
+      case .set(let set): "2-D set \(set.rawValue), drawn afresh"
+      case .points: "\(grouped(description.count ?? 0)) rows of \(shape) numbers"
+      case .images: "\(grouped(description.count ?? 0)) images of \(shape)"
+      }
+    return things + (form.classNames.map { ", \($0.count) classes" } ?? "")
+      + (form.vocabulary.map { ", \($0.words.count) words in captions" } ?? "")
+      + (held.isEmpty ? "" : "; \(grouped(held.count)) for validation")
+  }
+
+  /// A batch to train on.
+  func batch(_ count: Int, random: inout RandomSource) -> Batch {
+    if case .set(let set) = contents {
+      return Batch(data: form.scale!.normalize(set.sample(count, random: &random)), conditions: .none)
+    }
+    return batch((0..<count).map { _ in training[Int.random(in: 0..<training.count, using: &random)] })
+  }
+
+  /// Examples that are not trained on; nil where none were held back. The same at every call.
+  func validation(_ count: Int) -> Batch? {
+    if case .set(let set) = contents {
+      var random = RandomSource(seed: 0x7A11)
+      return Batch(data: form.scale!.normalize(set.sample(count, random: &random)), conditions: .none)
+    }
+    return held.isEmpty ? nil : batch(Array(held.prefix(count)))
+  }
+
+  /// Conditions for samples: of examples at even distances.
+  func conditions(_ count: Int) -> (conditions: Conditions, names: [String]) {
+    guard let total = description.count, form.classNames != nil || form.vocabulary != nil else { return (.none, []) }
+    if let names = form.classNames {
+      let labels = (0..<count).map { $0 % names.count }
+      return (.classes(labels.map { Int32($0) }), labels.map { names[$0] })
+    }
+    let indices = (0..<count).map { $0 * total / max(count, 1) }
+    return (.captions(indices.map { captions[$0] }), indices.map { captionTexts[$0] })
+  }
+
+  /// Whether examples are drawn afresh, without end.
+  var isDrawn: Bool { description.count == nil }
+
+  /// Examples to compare samples with, in the data's own units: [count, ...]. Fresh ones of a set; of files any, also the
+  /// same more than once.
+  func examples(_ count: Int, random: inout RandomSource) -> Tensor {
+    if case .set(let set) = contents { return set.sample(count, random: &random) }
+    let total = description.count ?? 0
+    return rows((0..<count).map { _ in Int.random(in: 0..<total, using: &random) })
+  }
+
+  /// All that is trained on, in the data's own units.
+  var trainingExamples: Tensor { rows(training) }
+
+  /// What is not trained on; nil where nothing was held back.
+  func heldOutExamples(_ count: Int) -> Tensor? { held.isEmpty ? nil : rows(Array(held.prefix(count))) }
+
+  private func rows(_ indices: [Int]) -> Tensor {
+    switch contents {
+    case .set: preconditionFailure("DiffusionData: a 2-D set has no examples by number")
+    case .points(let points): points.gather(Tensor(indices.map(Int32.init)))
+    case .images(let images): images.batch(indices)
+    }
+  }
+
+  private func batch(_ indices: [Int]) -> Batch {
+    let data = rows(indices)
+    guard case .images(let images) = contents else {
+      return Batch(data: form.scale!.normalize(data), conditions: .none)
+    }
+    let conditions: Conditions =
+      form.vocabulary != nil
+      ? .captions(indices.map { captions[$0] })
+      : form.classNames != nil ? .classes(indices.map { images.labels![$0] }) : .none
+    return Batch(data: data, conditions: conditions)
+  }
+}
+
+private func deviation(of data: Tensor) -> Double {
+  let deviation = Double((data - data.mean()).square().mean().squareRoot().item())
+  return deviation > 0 ? deviation : 1
+}
+
+private func contentHash(_ tensors: [Tensor], texts: [String]) -> String {
+  var bytes = Array("\(tensors.map(\.shape))\(texts)".utf8)
+  for tensor in tensors {
+    if tensor.dtype == .uint8 {
+      bytes += tensor.array(of: UInt8.self)
+    } else {
+      for number in tensor.cast(.float32).array() { withUnsafeBytes(of: number) { bytes += $0 } }
+    }
+  }
+  return SHA256.hexadecimal(of: bytes)
+}

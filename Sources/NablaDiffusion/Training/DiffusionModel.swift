@@ -1,0 +1,150 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaTraining
+
+/// A generative model: a network with the objective that it was trained on and the form of its data.
+///
+/// ```swift
+/// let model = try DiffusionModel.load("runs/moons")
+/// let points = try model.sample(1000, DiffusionSampling(steps: 20), seed: 1)
+/// ```
+public struct DiffusionModel {
+  public let configuration: DiffusionConfiguration
+  public let form: DataForm
+  public let network: DiffusionNetwork
+  let objective: any DenoisingObjective
+
+  /// With random weights.
+  /// - Throws: ``ConfigurationError`` or ``DiffusionError`` for settings that do not suit the data.
+  public init(_ configuration: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
+    (self.configuration, self.form) = (configuration, form)
+    objective = try configuration.denoisingObjective(deviation: form.deviation)
+    network = try DiffusionNetwork(configuration, form, random: &random)
+  }
+
+  /// The network as samplers use it.
+  ///
+  /// - Parameter guidance: The scale of classifier-free guidance: 1 for none; see ``Denoiser/guided(by:against:)``.
+  public func denoiser(_ conditions: Conditions = .none, guidance: Double = 1) -> Denoiser {
+    let denoiser = objective.denoiser { [network] x, times in network(x, times, conditions) }
+    // Images are known to lie in -1 … 1; points may lie anywhere.
+    let threshold: Threshold = form.isImages ? .clip() : .none
+    guard conditions != .none, guidance != 1 else { return denoiser.thresholded(threshold) }
+    let unconditional = objective.denoiser { [network] x, times in network(x, times, .none) }
+    return denoiser.guided(by: guidance, against: unconditional).thresholded(threshold)
+  }
+
+  /// New data: points [count, d] in the data's own units, or images [count, channels, height, width] in -1 … 1.
+  ///
+  /// - Parameter conditions: One of each row, or none.
+  /// - Throws: ``ConfigurationError`` for a sampler that the objective cannot use.
+  public func sample(
+    _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none, seed: UInt64
+  ) throws -> Tensor {
+    var random = RandomSource(seed: seed)
+    let (sampler, steps) = try configuration.sampler(
+      options.sampler, steps: options.steps ?? configuration.samplingSteps(options.sampler), deviation: form.deviation)
+    let noise = initialNoise(Shape([count] + form.shape), at: steps[0], random: &random)
+    let denoiser = denoiser(conditions, guidance: options.guidance)
+    let result = sampler.sample(noise, denoiser, along: steps, random: &random)
+    return form.scale.map { $0.restore(result) } ?? result
+  }
+
+  /// The condition of every sample from a class or a caption.
+  ///
+  /// - Throws: ``ConfigurationError`` where the model knows no such class or was not trained with conditions;
+  ///   ``DiffusionError`` for words it does not know.
+  public func conditions(count: Int, class name: String? = nil, caption: String? = nil) throws -> Conditions {
+    if let name {
+      guard let names = form.classNames else {
+        throw ConfigurationError("\(setting: "class"): the model was trained without classes")
+      }
+      guard let label = names.firstIndex(of: name) ?? Int(name).flatMap({ names.indices.contains($0) ? $0 : nil })
+      else {
+        throw ConfigurationError(
+          "\(setting: "class") must be one of \(names.prefix(20).joined(separator: ", ")), not \(name)")
+      }
+      return .classes(Array(repeating: Int32(label), count: count))
+    }
+    if let caption {
+      guard let vocabulary = form.vocabulary else {
+        throw ConfigurationError("\(setting: "prompt"): the model was trained without captions")
+      }
+      return .captions(Array(repeating: try vocabulary.encode(caption), count: count))
+    }
+    return .none
+  }
+}
+
+/// How new data are made.
+public struct DiffusionSampling: Sendable, Hashable {
+  /// Nil for the objective's standard one.
+  public var sampler: SamplerKind?
+  /// Nil for a number that suits the sampler.
+  public var steps: Int?
+  /// 1 for none.
+  public var guidance: Double
+
+  public init(sampler: SamplerKind? = nil, steps: Int? = nil, guidance: Double = 1) {
+    (self.sampler, self.steps, self.guidance) = (sampler, steps, guidance)
+  }
+}
+
+extension DiffusionConfiguration {
+  func samplingSteps(_ sampler: SamplerKind?) -> Int {
+    switch sampler ?? samplers[0] {
+    case .ancestral: min(noiseSteps, 250)
+    case .ddim, .euler: min(objective == .ddpm ? noiseSteps : .max, 50)
+    case .heun, .dpm: min(objective == .ddpm ? noiseSteps : .max, 25)
+    case .sde, .predictorCorrector: 500
+    case .langevin: 100
+    case .ode: 1
+    }
+  }
+}
+
+extension DiffusionModel {
+  /// `config.json` of a model folder.
+  private struct Description: Codable {
+    var format = "nabla-diffusion"
+    var configuration: DiffusionConfiguration
+    var data: DataForm
+  }
+
+  /// Writes `config.json` and `model.safetensors` into a folder that exists.
+  func save(to folder: String) throws {
+    try writeJSON(Description(configuration: configuration, data: form), to: "\(folder)/config.json")
+    let state = Dictionary(uniqueKeysWithValues: network.parameters().map { ($0.name, $0.value) })
+    try SafetensorsFile.write(state, to: "\(folder)/model.safetensors")
+  }
+
+  /// The model of a run, finished or not, or of a model folder.
+  ///
+  /// - Throws: ``RunFolderError``, ``DataError`` and what reading throws, naming the file.
+  public static func load(_ path: String, warn: (String) throws -> Void = { _ in }) throws -> DiffusionModel {
+    var random = RandomSource(seed: 0)  // every parameter is read
+    if pathExists("\(path)/model.safetensors"), !pathExists("\(path)/metrics.jsonl") {
+      let description = try readJSON("\(path)/config.json", as: Description.self)
+      let model = try DiffusionModel(description.configuration, description.data, random: &random)
+      try model.loadWeights("\(path)/model.safetensors")
+      return model
+    }
+    let run = try RunFolder.open(path)
+    let setup = try TrainingRun<DiffusionTrainer>.setup(of: run)
+    guard let checkpoint = try run.newestCheckpoint(warn: warn) else { throw TrainingError.noCheckpoint(path: path) }
+    let model = try DiffusionModel(setup.configuration, setup.form, random: &random)
+    let averaged = checkpoint.file("ema.safetensors")
+    try model.loadWeights(pathExists(averaged) ? averaged : checkpoint.file("model.safetensors"))
+    return model
+  }
+
+  private func loadWeights(_ path: String) throws {
+    let tensors = try SafetensorsFile(path: path).tensors()
+    do throws(StateError) {
+      try network.load(tensors)
+    } catch {
+      throw DataError(file: path, problem: "\(error)")
+    }
+  }
+}

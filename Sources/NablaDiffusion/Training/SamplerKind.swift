@@ -1,0 +1,119 @@
+import Glibc
+import NablaTensor
+import NablaTraining
+
+/// The samplers by their names.
+public enum SamplerKind: String, Codable, SettingValue, CaseIterable {
+  /// ``AncestralDDPM``.
+  case ancestral
+  /// ``DDIM``.
+  case ddim
+  case euler
+  case heun
+  /// ``DPMSolverPlusPlus``.
+  case dpm = "dpm++"
+  /// ``ReverseSDE``.
+  case sde
+  /// ``PredictorCorrector``.
+  case predictorCorrector = "predictor-corrector"
+  /// ``AnnealedLangevin``.
+  case langevin
+  /// ``ProbabilityFlow`` in adaptive steps.
+  case ode
+}
+
+extension DiffusionConfiguration {
+  /// The samplers that suit the objective, the standard one first.
+  public var samplers: [SamplerKind] {
+    switch objective {
+    // Where no signal is left, σ/α, by which Euler and Heun go, is infinite.
+    case .ddpm: [.ddim, .ancestral, .dpm] + (zeroTerminalSNR ? [] : [.euler, .heun])
+    case .score:
+      [.heun, .euler, .ddim, .dpm, .sde, .predictorCorrector, .ode] + (process == .varianceExploding ? [.langevin] : [])
+    case .edm: [.heun, .euler, .ddim, .dpm, .ode]
+    case .flow: [.heun, .euler, .dpm, .ode]
+    }
+  }
+
+  /// A sampler with the noise levels it visits.
+  ///
+  /// - Parameter kind: Nil for the standard one.
+  /// - Throws: ``ConfigurationError`` for one that the objective cannot use, ``DiffusionError`` for too many steps.
+  func sampler(
+    _ kind: SamplerKind?, steps: Int, deviation: Double
+  ) throws -> (sampler: any Sampler, steps: [NoiseStep]) {
+    let kind = kind ?? samplers[0]
+    try require(
+      samplers.contains(kind),
+      """
+      \(setting: "sampler") \(kind.rawValue) cannot sample a model of \(objective.rawValue)\
+      \(zeroTerminalSNR ? " with zero terminal SNR" : ""): take one of \
+      \(samplers.map(\.rawValue).joined(separator: ", "))
+      """)
+    try require(steps >= 1, "\(setting: "steps") must be at least 1, not \(steps)")
+    if objective == .ddpm { return (simple(kind), try discreteProcess().steps(steps)) }
+    let process = continuousProcess(deviation: deviation)
+    switch (objective, kind) {
+    case (_, .ode): return (ProbabilityFlow(process, solver: .adaptive()), process.steps(steps))
+    case (.flow, .heun): return (ProbabilityFlow(process, solver: .heun), process.steps(steps))
+    case (.flow, .euler): return (ProbabilityFlow(process, solver: .euler), process.steps(steps))
+    case (.flow, _): return (simple(kind), process.steps(steps))
+    case (_, .sde): return (ReverseSDE(process), process.steps(steps))
+    case (_, .predictorCorrector): return (PredictorCorrector(process), process.steps(steps))
+    case (_, .langevin):
+      // ε as a share of the variance at the smallest level: 2·10⁻⁵ for σ_min = 0.01 (Song & Ermon 2019).
+      return (AnnealedLangevin(stepsPerLevel: 10), process.steps(steps, spacing: .logarithmic, final: .clean))
+    default: return (simple(kind), process.steps(steps, spacing: .karras(), final: .clean))
+    }
+  }
+
+  /// Those that need no process.
+  private func simple(_ kind: SamplerKind) -> any Sampler {
+    switch kind {
+    case .ancestral: AncestralDDPM()
+    case .ddim: DDIM()
+    case .euler: Euler()
+    case .heun: Heun()
+    case .dpm: DPMSolverPlusPlus()
+    case .sde, .predictorCorrector, .langevin, .ode:
+      preconditionFailure("DiffusionConfiguration: \(kind.rawValue) needs a process")
+    }
+  }
+
+  /// The process of a continuous objective.
+  func continuousProcess(deviation: Double) -> any GaussianProcess {
+    switch objective {
+    case .ddpm: preconditionFailure("DiffusionConfiguration: the process of ddpm is discrete")
+    case .score:
+      process == .variancePreserving
+        ? VariancePreserving() : VarianceExploding(sigmaMin: 0.01 * deviation, sigmaMax: 50 * deviation)
+    case .edm: edm(deviation: deviation)
+    case .flow: LinearFlow()
+    }
+  }
+
+  func discreteProcess() throws(DiffusionError) -> DiscreteProcess {
+    try DiscreteProcess(schedule, count: noiseSteps, zeroTerminalSNR: zeroTerminalSNR)
+  }
+
+  /// The levels of Karras et al. are for data of deviation ½: others move them in proportion.
+  private func edm(deviation: Double) -> EDM {
+    EDM(sigmaMax: 80, dataDeviation: deviation, logSigmaMean: -1.2 + log(2 * deviation))
+  }
+
+  /// How training examples are made.
+  ///
+  /// - Parameter deviation: The standard deviation of the data.
+  func denoisingObjective(deviation: Double) throws -> any DenoisingObjective {
+    switch objective {
+    case .ddpm:
+      return try DDPMObjective(
+        discreteProcess(), predicting: prediction.prediction, weighting: minSNR > 0 ? .minSNR(gamma: minSNR) : .simple)
+    case .score: return ScoreObjective(continuousProcess(deviation: deviation), dataDeviation: deviation)
+    case .edm: return EDMObjective(edm(deviation: deviation))
+    case .flow:
+      return FlowObjective(
+        times: logitNormal ? .logitNormal() : .uniform, shift: flowShift, coupling: optimalTransport)
+    }
+  }
+}

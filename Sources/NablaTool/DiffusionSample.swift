@@ -1,0 +1,65 @@
+import ArgumentParser
+import Nabla
+
+struct DiffusionSample: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample", abstract: "Make images or points with a trained model.",
+    usage: "nabla diffusion sample <run> --output <file> [options]",
+    discussion: """
+      Images become a grid in one PNG file. Points become a .csv file, or a picture in a .png file.
+
+      Try it:
+        nabla diffusion sample runs/icons --prompt "page add" --guidance 3 --output pages.png
+      """)
+
+  @Argument(
+    help: ArgumentHelp("A run folder of 'nabla diffusion train', or its model folder.", valueName: "run"),
+    completion: .directory)
+  var runFolder: String
+  @Option(help: ArgumentHelp("How many.", valueName: "n")) var count = 64
+  @OptionGroup var sampling: SamplerOptions
+  @Option(name: .customLong("class"), help: ArgumentHelp("Class of all samples, by name or number.", valueName: "name"))
+  var className: String?
+  @Option(help: ArgumentHelp("Caption of all samples, in words of the training data.", valueName: "text"))
+  var prompt: String?
+  @Option(
+    help: ArgumentHelp("A .png file, or for points a .csv file.", valueName: "file"), completion: .file())
+  var output: String
+  @OptionGroup(title: "Machine") var compute: ComputeOptions
+
+  func validate() throws {
+    if !(1...100_000).contains(count) { throw ValidationError("--count must be between 1 and 100000, not \(count)") }
+    if className != nil, prompt != nil { throw ValidationError("give --class or --prompt, not both") }
+    if !output.hasSuffix(".png"), !output.hasSuffix(".csv") {
+      throw ValidationError("--output should be a .png or .csv file, not '\(output)'")
+    }
+  }
+
+  func run() throws {
+    compute.apply()
+    let model = try DiffusionModel.load(runFolder, warn: { note("warning: \($0)") })
+    if model.form.isImages, output.hasSuffix(".csv") {
+      throw ValidationError("--output: this model makes images: give a .png file")
+    }
+    let conditions = try model.conditions(count: count, class: className, caption: prompt)
+    if sampling.guidance != 1, conditions == .none {
+      throw ValidationError("--guidance needs a --class or a --prompt to guide by")
+    }
+    let samples = try model.sample(count, sampling.options, conditions: conditions, seed: sampling.seed)
+    if output.hasSuffix(".csv") {
+      try AtomicFile.write(csv(samples), to: output)
+    } else {
+      let picture =
+        model.form.isImages ? sampleGrid(samples) : scatterPicture(samples, beside: samples)
+      try AtomicFile.write(PNG.data(picture), to: output)
+    }
+    note("\(grouped(count)) \(model.form.isImages ? "images" : "points"): \(output)")
+  }
+
+  private func csv(_ points: Tensor) -> String {
+    let (numbers, columns) = (points.array(), points.shape[1])
+    return stride(from: 0, to: numbers.count, by: columns).map { start in
+      numbers[start..<start + columns].map { "\($0)" }.joined(separator: ",") + "\n"
+    }.joined()
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaTraining
+import Testing
+
+@testable import NablaDiffusion
+
+private func withFolder(_ body: (String) throws -> Void) throws {
+  let folder = NSTemporaryDirectory() + "nabla-diffusion-" + UUID().uuidString
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try body(folder)
+}
+
+/// Twelve images of 8 × 8 with captions of two words, and in subfolders where there are classes.
+private func writeImages(_ folder: String, classes: Bool = false) throws {
+  for (i, shape) in ["bar", "dot", "frame"].enumerated() {
+    if classes {
+      try FileManager.default.createDirectory(atPath: "\(folder)/\(shape)", withIntermediateDirectories: true)
+    }
+    for (j, color) in ["red", "green", "blue", "black"].enumerated() {
+      var bytes = [UInt8](repeating: 255, count: 8 * 8 * 3)
+      for y in 0..<8 {
+        for x in 0..<8 where i == 0 ? x == 3 : i == 1 ? (3...4 ~= x && 3...4 ~= y) : (x % 7 == 0 || y % 7 == 0) {
+          for c in 0..<3 { bytes[(y * 8 + x) * 3 + c] = c == j ? 200 : 0 }
+        }
+      }
+      let image = Image(width: 8, height: 8, channels: .rgb, bytes: bytes)
+      try AtomicFile.write(PNG.data(image), to: "\(folder)/\(classes ? shape + "/" : "")\(color)_\(shape).png")
+    }
+  }
+}
+
+private func tiny(_ change: (inout DiffusionConfiguration) -> Void) -> DiffusionConfiguration {
+  var c = DiffusionConfiguration.points
+  (c.width, c.depth, c.heads, c.channels, c.layersPerBlock) = (16, 1, 2, [8, 16], 1)
+  (c.batchSize, c.steps, c.warmup, c.learningRate, c.validationFraction) = (8, 6, 1, 1e-3, 0.25)
+  (c.evaluateEvery, c.sampleEvery, c.checkpointEvery, c.sampleCount) = (3, 3, 2, 4)
+  change(&c)
+  return c
+}
+
+@Suite struct TrainerTests {
+  struct Case: Sendable, CustomStringConvertible {
+    var objective: ObjectiveKind
+    var network: NetworkKind
+    var condition: ConditionKind
+    var description: String { "\(objective) \(network) \(condition)" }
+  }
+
+  static let cases = [
+    Case(objective: .ddpm, network: .mlp, condition: .none), Case(objective: .score, network: .mlp, condition: .none),
+    Case(objective: .edm, network: .unet, condition: .classes),
+    Case(objective: .ddpm, network: .unet, condition: .none),
+    Case(objective: .flow, network: .dit, condition: .captions),
+    Case(objective: .flow, network: .dit, condition: .classes),
+  ]
+
+  /// Stopped twice and resumed: the same weights, average, moments and metrics, to the bit.
+  @Test(arguments: cases) func aResumedRunHasTheSameBits(_ kind: Case) throws {
+    try withFolder { folder in
+      var data = "moons"
+      if kind.network != .mlp {
+        data = "\(folder)/images"
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        try writeImages(data, classes: kind.condition == .classes)
+      }
+      let c = tiny { c in
+        (c.objective, c.network, c.noiseSteps) = (kind.objective, kind.network, 50)
+        if kind.network != .mlp { c.condition = kind.condition }
+      }
+      _ = try TrainingRun(DiffusionTrainer(data: data, c), at: "\(folder)/whole").train()
+      let path = "\(folder)/parts"
+      _ = try TrainingRun(DiffusionTrainer(data: data, c), at: path).train(until: .at(3))
+      _ = try DiffusionTrainer.resume(path).train(until: .at(5))
+      #expect(try DiffusionTrainer.resume(path).train() == .finished)
+      for file in ["model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"] {
+        let name = "checkpoints/step-00000006/\(file)"
+        #expect(
+          FileManager.default.contents(atPath: "\(path)/\(name)")
+            == FileManager.default.contents(atPath: "\(folder)/whole/\(name)"), "\(file)")
+      }
+      func curve(_ path: String) throws -> [String] {
+        try MetricsRecord.readAll(folder: path).map { record in
+          let values = record.values.filter { !["seconds", "memory_bytes", "examples_per_second"].contains($0.name) }
+          return "\(record.step) \(values)"
+        }
+      }
+      #expect(try curve(path) == curve("\(folder)/whole"))
+      // The model folder and the run give the same samples; that of the run are pictures, and its report shows them.
+      let conditions: Conditions =
+        switch kind.condition {
+        case .none: .none
+        case .classes: .classes([0, 1])
+        case .captions: try DiffusionModel.load(path).conditions(count: 2, caption: "red bar")
+        }
+      let (run, model) = (try DiffusionModel.load(path), try DiffusionModel.load("\(path)/model"))
+      let samples = try run.sample(2, conditions: conditions, seed: 3)
+      #expect(samples.array() == (try model.sample(2, conditions: conditions, seed: 3)).array())
+      #expect(samples.shape[0] == 2 && samples.sum().item().isFinite)
+      let png = try PNG.read(path: "\(path)/samples/step-00000006.png")
+      #expect(png.width > 8)
+      #expect(
+        try String(contentsOfFile: "\(path)/report.html", encoding: .utf8).contains("src=\"data:image/png;base64,"))
+      #expect(pathExists("\(path)/diffusers/model_index.json") == (kind.network == .unet && kind.objective == .ddpm))
+    }
+  }
+
+  /// The average of the weights forgets its random beginning: after ten updates it is near the weights, where one of fixed
+  /// decay 0.999 would still be at the beginning.
+  @Test func theAverageWarmsUp() {
+    var random = RandomSource(seed: 5)
+    let model = Linear(1, 1, bias: false, random: &random)
+    let weight = model.parameters()[0]
+    weight.value = Tensor([Float(100)], weight.value.shape)
+    var average = MovingAverage(of: model, decay: 0.999, warmupPower: 0.75)
+    // In float64: d = min(0.999, 1 - n^(-3/4)).
+    var expected = 100.0
+    for n in 1...10 {
+      weight.value = Tensor([Float(n)], weight.value.shape)
+      average.update(model)
+      let decay = min(0.999, 1 - pow(Double(n), -0.75))
+      expected = decay * expected + (1 - decay) * Double(n)
+    }
+    let value = Double(average.tensors[weight.name]!.item())
+    #expect(abs(value - expected) < 1e-4)
+    #expect(value < 10 && value > 5, "\(value): the 100 of the beginning is forgotten")
+    let resumed = MovingAverage(average.tensors, decay: 0.999, warmupPower: 0.75, updates: 10)
+    #expect(resumed.updates == average.updates)
+  }
+
+  /// A run's samples are of the average, and early on that average is of trained weights: two-moons at step 60 of 60 is
+  /// far nearer to the data than the untrained network.
+  @Test func theAverageIsOfUseFromTheStart() throws {
+    try withFolder { folder in
+      let c = tiny { c in
+        (c.objective, c.width, c.depth, c.steps, c.batchSize, c.learningRate) = (.flow, 64, 2, 60, 256, 5e-3)
+        (c.ema, c.sampleCount, c.evaluateEvery, c.checkpointEvery, c.sampleEvery) = (0.9999, 0, 0, 0, 0)
+      }
+      let run = try TrainingRun(DiffusionTrainer(data: "moons", c), at: "\(folder)/run")
+      _ = try run.train()
+      let losses = try MetricsRecord.readAll(folder: "\(folder)/run").compactMap { $0["validation_loss"] }
+      #expect(losses.last! < 0.8 * losses.first!, "\(losses)")
+    }
+  }
+
+  @Test func otherDataAreRefused() throws {
+    try withFolder { folder in
+      let csv = "\(folder)/points.csv"
+      func write(_ last: Int) throws {
+        try AtomicFile.write((0..<20).map { "\($0),\($0 == 19 ? last : $0 * 2)\n" }.joined(), to: csv)
+      }
+      try write(1)
+      let path = "\(folder)/run"
+      _ = try TrainingRun(DiffusionTrainer(data: csv, tiny { $0.noiseSteps = 50 }), at: path).train(until: .at(2))
+      try write(2)
+      let error = #expect(throws: DataError.self) { try DiffusionTrainer.resume(path) }
+      #expect("\(try #require(error))".contains("points.csv"))
+      try write(1)
+      #expect(try DiffusionTrainer.resume(path).trainer.progress.done == 2)
+    }
+  }
+
+  @Test func whatDoesNotFitIsRefused() throws {
+    try withFolder { folder in
+      try writeImages(folder)
+      func problem(_ data: String, _ change: (inout DiffusionConfiguration) -> Void) -> String {
+        do {
+          _ = try DiffusionTrainer(data: data, tiny(change))
+          return "none"
+        } catch let error as ConfigurationError {
+          return error.problem
+        } catch {
+          return "\(error)"
+        }
+      }
+      #expect(problem(folder) { $0.batchSize = 10 }.contains("has 9 examples to train on, fewer than a batch"))
+      #expect(problem(folder) { $0.network = .mlp }.contains("mlp is for points"))
+      #expect(problem("moons") { $0.network = .dit }.contains("dit is for images"))
+      #expect(problem(folder) { ($0.network, $0.condition) = (.unet, .captions) }.contains("cannot read captions"))
+      #expect(problem(folder) { $0.condition = .classes }.contains("has no classes"))
+      #expect(problem("mons") { _ in }.contains("did you mean 'moons'"))
+      #expect(problem("moons") { $0.zeroTerminalSNR = true }.contains("prediction to v or data"))
+      // Each objective's samplers, and no others, can be built.
+      for objective in ObjectiveKind.allCases {
+        for zero in [false, true] {
+          let c = tiny { ($0.objective, $0.zeroTerminalSNR, $0.prediction, $0.noiseSteps) = (objective, zero, .v, 50) }
+          for kind in SamplerKind.allCases {
+            let works = (try? c.sampler(kind, steps: 5, deviation: 1)) != nil
+            #expect(works == c.samplers.contains(kind), "\(objective) \(kind)")
+          }
+        }
+      }
+    }
+  }
+
+  /// Every sampler that an objective offers ends in finite numbers.
+  @Test(arguments: ObjectiveKind.allCases) func everySamplerRuns(_ objective: ObjectiveKind) throws {
+    for process in ScoreProcess.allCases {
+      let c = tiny { ($0.objective, $0.process, $0.noiseSteps) = (objective, process, 50) }
+      let trainer = try DiffusionTrainer(data: "moons", c)
+      for kind in c.samplers {
+        let points = try trainer.model.sample(3, DiffusionSampling(sampler: kind, steps: 5), seed: 1)
+        #expect(points.shape == [3, 2] && points.sum().item().isFinite, "\(kind)")
+      }
+    }
+  }
+
+  @Test func evaluationTellsTheFloor() throws {
+    try withFolder { folder in
+      let path = "\(folder)/run"
+      _ = try TrainingRun(DiffusionTrainer(data: "moons", tiny { $0.noiseSteps = 50 }), at: path).train()
+      let result = try DiffusionModel.evaluate(path, count: 200)
+      let (distance, floor) = try #require(result.slicedWasserstein)
+      #expect(distance > floor && floor > 0.05 && result.nearest == nil)
+    }
+  }
+}
