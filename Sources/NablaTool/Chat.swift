@@ -35,7 +35,7 @@ struct Chat: ParsableCommand {
     // Before anything is typed: a model without a template cannot chat.
     _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
     var session = ChatSession(
-      trained, system: system, generator: sampling.generator(trained))
+      trained, system: system, generator: try sampling.generator(trained))
     session.maximumTokens = maxTokens
     let isTerminal = message == nil && isatty(STDIN_FILENO) == 1
     if let message { return try answer(message, &session, isTerminal) }

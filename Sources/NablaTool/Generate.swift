@@ -49,7 +49,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     let text = try prompt.map(readPrompt) ?? ""
     let trained = try inference.load()
-    var generator = sampling.generator(trained)
+    var generator = try sampling.generator(trained)
     generator.logProbabilities = logProbabilities
     let streams: [GenerationStream]
     if chat {

@@ -44,30 +44,7 @@ struct ModelError: Error, CustomStringConvertible {
 
 /// Flags that say how tokens are chosen. What is not given is as the model's makers say, or else plain.
 struct SamplingFlags: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "0 always takes the likeliest token; higher is freer (default: what the model says, or 0.8).", valueName: "x"))
-  var temperature: Float?
-  @Option(
-    help: ArgumentHelp(
-      "Choose among the k likeliest tokens, 0 for all (default: what the model says, or 0).", valueName: "k")) var topK:
-    Int?
-  @Option(
-    help: ArgumentHelp(
-      "Choose among the likeliest tokens that make up this probability (default: what the model says, or 1).",
-      valueName: "p"))
-  var topP: Float?
-  @Option(
-    help: ArgumentHelp(
-      "Choose among tokens at least this fraction as likely as the likeliest (default: what the model says, or 0).",
-      valueName: "p"))
-  var minP: Float?
-  @Option(help: ArgumentHelp("Make tokens seen before less likely; 1 for no penalty.", valueName: "x"))
-  var repetitionPenalty: Float?
-  @Option(help: ArgumentHelp("Take this from a token's logit for each time it was generated.", valueName: "x"))
-  var frequencyPenalty: Float?
-  @Option(help: ArgumentHelp("Take this from a token's logit once it was generated.", valueName: "x"))
-  var presencePenalty: Float?
+  @OptionGroup var options: SettingFlags<Table>
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("End before this text; may be given more than once.", valueName: "text"))
@@ -77,25 +54,23 @@ struct SamplingFlags: ParsableArguments {
   @Option(help: ArgumentHelp("How keys and values of earlier tokens are kept: f32, bf16 or q8.", valueName: "type"))
   var cacheType = CacheType.bfloat16
 
-  func validate() throws {
-    do { try applied(to: .init()).validate() } catch { throw ValidationError(error.problem) }
+  struct Table: SettingTable {
+    static let flags = SamplingOptions.settings.map {
+      SettingFlag($0, defaults: [("", SamplingOptions())], defaultNote: "what the model says, or ")
+    }
   }
 
-  func applied(to options: SamplingOptions) -> SamplingOptions {
+  func applied(to options: SamplingOptions) throws -> SamplingOptions {
     var options = options
-    options.temperature = temperature ?? options.temperature
-    options.topK = topK ?? options.topK
-    options.topP = topP ?? options.topP
-    options.minP = minP ?? options.minP
-    options.repetitionPenalty = repetitionPenalty ?? options.repetitionPenalty
-    options.frequencyPenalty = frequencyPenalty ?? options.frequencyPenalty
-    options.presencePenalty = presencePenalty ?? options.presencePenalty
+    for (name, text) in self.options.given {
+      try namingFlags { () throws(ConfigurationError) in try options.set(name, to: text) }
+    }
     return options
   }
 
-  func generator(_ trained: TrainedModel) -> TextGenerator {
+  func generator(_ trained: TrainedModel) throws -> TextGenerator {
     var generator = trained.generator(
-      options: applied(to: trained.generation.sampling ?? .init()), seed: seed, cacheType: cacheType)
+      options: try applied(to: trained.generation.sampling ?? .init()), seed: seed, cacheType: cacheType)
     generator.stopStrings = stop
     return generator
   }

@@ -3,7 +3,7 @@ import NablaTensor
 import NablaTraining
 
 /// How the next token is chosen from a model's logits.
-public struct SamplingOptions: Codable, Sendable, Hashable {
+public struct SamplingOptions: Configurable, Hashable {
   /// Logits are divided by it; 0 always takes the best token (greedy).
   public var temperature: Float = 0.8
   /// Only the k best tokens; 0 for all.
@@ -31,20 +31,27 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
 
   public static let greedy = SamplingOptions(temperature: 0)
 
-  public func validate() throws(ConfigurationError) {
-    func require(_ condition: Bool, _ problem: String) throws(ConfigurationError) {
-      if !condition { throw ConfigurationError(problem: problem) }
-    }
-    try require(temperature >= 0 && temperature.isFinite, "--temperature must be 0 or more, not \(temperature)")
-    try require(topK >= 0, "--top-k must be 0 (all tokens) or more, not \(topK)")
-    try require(topP > 0 && topP <= 1, "--top-p must be above 0 and at most 1, not \(topP)")
-    try require(minP >= 0 && minP <= 1, "--min-p must be between 0 and 1, not \(minP)")
-    try require(
-      repetitionPenalty > 0 && repetitionPenalty.isFinite,
-      "--repetition-penalty must be positive, not \(repetitionPenalty)")
-    try require(frequencyPenalty.isFinite, "--frequency-penalty must be a number, not \(frequencyPenalty)")
-    try require(presencePenalty.isFinite, "--presence-penalty must be a number, not \(presencePenalty)")
-  }
+  public static let settings: [Setting<SamplingOptions>] = [
+    Setting(
+      "temperature", \.temperature, in: .nonNegative,
+      "Sampling temperature: 0 always takes the most probable token, higher is freer"),
+    Setting(
+      "top-k", \.topK, in: .nonNegative, "Sample among the k most probable tokens; 0 for all", valueName: "k"),
+    Setting(
+      "top-p", \.topP, in: SettingRange("above 0 and at most 1") { $0 > 0 && $0 <= 1 },
+      "Sample among the most probable tokens that make up this probability", valueName: "p"),
+    Setting(
+      "min-p", \.minP, in: .range(0...1),
+      "Sample among tokens at least this fraction as probable as the most probable", valueName: "p"),
+    Setting(
+      "repetition-penalty", \.repetitionPenalty, in: .positive,
+      "Divides the logits of tokens seen before; 1 for no penalty"),
+    Setting(
+      "frequency-penalty", \.frequencyPenalty, in: .finite,
+      "Subtracted from a token's logit for each time it was generated"),
+    Setting(
+      "presence-penalty", \.presencePenalty, in: .finite, "Subtracted from a token's logit once it was generated"),
+  ]
 
   /// The tokens that penalties look at.
   public struct History: Sendable {

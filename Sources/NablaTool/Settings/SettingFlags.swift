@@ -12,15 +12,21 @@ struct SettingFlag: Sendable {
   /// - Throws: `ConfigurationError` for text that is no value of the setting.
   let check: @Sendable (String) throws(ConfigurationError) -> Void
 
-  /// - Parameter configurations: What the setting's defaults are read from; the first is the default, and others are
-  ///   named where they differ.
-  init<C>(_ setting: Setting<C>, defaults configurations: [(name: String, configuration: C)], note: String = "") {
+  /// - Parameters:
+  ///   - configurations: What the setting's defaults are read from; the first is the default, and others are named where
+  ///     they differ.
+  ///   - note: Added to the summary.
+  ///   - defaultNote: Stands before the default.
+  init<C>(
+    _ setting: Setting<C>, defaults configurations: [(name: String, configuration: C)], note: String = "",
+    defaultNote: String = ""
+  ) {
     (name, valueName, kind) = (setting.name, setting.valueName, setting.kind)
     summary = setting.summary + note
     let values = configurations.map { (name: $0.name, value: setting.text($0.configuration) ?? "none") }
     let first = values.first?.value
     defaults = first.map { first in
-      first + values.dropFirst().filter { $0.value != first }.map { "; \($0.name) \($0.value)" }.joined()
+      defaultNote + first + values.dropFirst().filter { $0.value != first }.map { "; \($0.name) \($0.value)" }.joined()
     }
     let start = configurations.first?.configuration
     check = { (text) throws(ConfigurationError) in

@@ -80,9 +80,10 @@ public struct SettingRange<Value: Sendable>: Sendable {
   }
 }
 
-extension SettingRange where Value: Comparable {
+extension SettingRange where Value: Comparable & SettingValue {
   public static func range(_ range: ClosedRange<Value>) -> SettingRange {
-    SettingRange("between \(range.lowerBound) and \(range.upperBound)") { range.contains($0) }
+    let (low, high) = (range.lowerBound.settingText ?? "", range.upperBound.settingText ?? "")
+    return SettingRange("between \(low) and \(high)") { range.contains($0) }
   }
 }
 

@@ -55,13 +55,14 @@ extension UInt64: SettingValue {
 extension Float: SettingValue {
   public static var kind: SettingKind { .number }
   public init?(settingText: String) { self.init(settingText) }
-  public var settingText: String? { "\(self)" }
+  public var settingText: String? { Double(self) == Double(self).rounded() ? Double(self).settingText : "\(self)" }
 }
 
 extension Double: SettingValue {
   public static var kind: SettingKind { .number }
   public init?(settingText: String) { self.init(settingText) }
-  public var settingText: String? { "\(self)" }
+  /// Whole numbers without a decimal point.
+  public var settingText: String? { Int(exactly: self).map { "\($0)" } ?? "\(self)" }
 }
 
 extension Bool: SettingValue {

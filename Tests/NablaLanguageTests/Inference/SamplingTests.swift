@@ -152,10 +152,10 @@ import Testing
   @Test func validation() throws {
     try SamplingOptions().validate()
     let bad: [(SamplingOptions, String)] = [
-      (.init(temperature: -1), "--temperature"), (.init(temperature: .nan), "--temperature"),
-      (.init(topK: -1), "--top-k"), (.init(topP: 0), "--top-p"), (.init(topP: 1.1), "--top-p"),
-      (.init(minP: 2), "--min-p"), (.init(repetitionPenalty: 0), "--repetition-penalty"),
-      (.init(frequencyPenalty: .nan), "--frequency-penalty"), (.init(presencePenalty: .infinity), "--presence-penalty"),
+      (.init(temperature: -1), "temperature"), (.init(temperature: .nan), "temperature"),
+      (.init(topK: -1), "top-k"), (.init(topP: 0), "top-p"), (.init(topP: 1.1), "top-p"),
+      (.init(minP: 2), "min-p"), (.init(repetitionPenalty: 0), "repetition-penalty"),
+      (.init(frequencyPenalty: .nan), "frequency-penalty"), (.init(presencePenalty: .infinity), "presence-penalty"),
     ]
     for (options, flag) in bad {
       let error = #expect(throws: ConfigurationError.self) { try options.validate() }
