@@ -42,6 +42,20 @@ private func tiny(_ change: (inout DiffusionConfiguration) -> Void) -> Diffusion
   return c
 }
 
+/// What is said of settings that cannot be.
+private func problem(_ data: String, _ settings: [String: String]) -> String {
+  do {
+    var c = tiny { _ in }
+    for (name, text) in settings { try c.set(name, to: text) }
+    _ = try DiffusionTrainer(data: data, c)
+    return "none"
+  } catch let error as ConfigurationError {
+    return error.problem
+  } catch {
+    return "\(error)"
+  }
+}
+
 @Suite struct TrainerTests {
   struct Case: Sendable, CustomStringConvertible {
     var objective: ObjectiveKind
@@ -166,33 +180,30 @@ private func tiny(_ change: (inout DiffusionConfiguration) -> Void) -> Diffusion
   @Test func whatDoesNotFitIsRefused() throws {
     try withFolder { folder in
       try writeImages(folder)
-      func problem(_ data: String, _ change: (inout DiffusionConfiguration) -> Void) -> String {
-        do {
-          _ = try DiffusionTrainer(data: data, tiny(change))
-          return "none"
-        } catch let error as ConfigurationError {
-          return error.problem
-        } catch {
-          return "\(error)"
-        }
+      let cases: [(data: String, settings: [String: String], says: String)] = [
+        (folder, ["batch-size": "10"], "has 9 examples to train on, fewer than a batch"),
+        (folder, ["network": "mlp"], "mlp is for points"), ("moons", ["network": "dit"], "dit is for images"),
+        (folder, ["network": "unet", "condition": "caption"], "cannot read captions"),
+        (folder, ["condition": "class"], "has no classes"), ("mons", [:], "did you mean 'moons'"),
+        ("moons", ["zero-terminal-snr": "true"], "prediction to v or data"),
+      ]
+      for (data, settings, says) in cases {
+        let problem = problem(data, settings)
+        #expect(problem.contains(says), "\(settings): \(problem)")
       }
-      #expect(problem(folder) { $0.batchSize = 10 }.contains("has 9 examples to train on, fewer than a batch"))
-      #expect(problem(folder) { $0.network = .mlp }.contains("mlp is for points"))
-      #expect(problem("moons") { $0.network = .dit }.contains("dit is for images"))
-      #expect(problem(folder) { ($0.network, $0.condition) = (.unet, .captions) }.contains("cannot read captions"))
-      #expect(problem(folder) { $0.condition = .classes }.contains("has no classes"))
-      #expect(problem("mons") { _ in }.contains("did you mean 'moons'"))
-      #expect(problem("moons") { $0.zeroTerminalSNR = true }.contains("prediction to v or data"))
-      // Each objective's samplers, and no others, can be built.
-      for objective in ObjectiveKind.allCases {
-        for zero in [false, true] {
-          let c = tiny { ($0.objective, $0.zeroTerminalSNR, $0.prediction, $0.noiseSteps) = (objective, zero, .v, 50) }
-          for kind in SamplerKind.allCases {
-            let works = (try? c.sampler(kind, steps: 5, deviation: 1)) != nil
-            #expect(works == c.samplers.contains(kind), "\(objective) \(kind)")
-          }
-        }
-      }
+    }
+  }
+
+  /// Each objective's samplers can be made, and no others.
+  @Test(arguments: ObjectiveKind.allCases, [false, true]) func samplersSuitTheirObjective(
+    _ objective: ObjectiveKind, zeroTerminalSNR: Bool
+  ) throws {
+    var c = tiny { $0.noiseSteps = 50 }
+    c.objective = objective
+    c.zeroTerminalSNR = zeroTerminalSNR
+    for kind in SamplerKind.allCases {
+      let works = (try? c.sampler(kind, steps: 5, deviation: 1)) != nil
+      #expect(works == c.samplers.contains(kind), "\(objective) \(kind)")
     }
   }
 

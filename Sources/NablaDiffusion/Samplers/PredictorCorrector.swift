@@ -36,7 +36,9 @@ public struct PredictorCorrector: Sampler {
   private func correct(_ x: Tensor, _ denoiser: Denoiser, at step: NoiseStep, random: inout RandomSource) -> Tensor {
     let score = denoiser.score(x, at: step)
     let noise = random.normal(x.shape)
-    let ratio = signalToNoise * meanNorm(noise) / meanNorm(score)
+    let norm = meanNorm(score)
+    guard norm > 0 else { return x }  // an untrained network, that says nothing
+    let ratio = signalToNoise * meanNorm(noise) / norm
     let size = 2 * step.level.alpha * step.level.alpha * ratio * ratio
     return langevinStep(x, score: score, size: size, noise: noise)
   }
