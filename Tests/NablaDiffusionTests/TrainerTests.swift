@@ -5,7 +5,7 @@ import NablaTensor
 import NablaTraining
 import Testing
 
-@testable import NablaDiffusion
+import NablaDiffusion
 
 private func withFolder(_ body: (String) throws -> Void) throws {
   let folder = NSTemporaryDirectory() + "nabla-diffusion-" + UUID().uuidString

@@ -39,7 +39,7 @@ extension DiffusionConfiguration {
   ///
   /// - Parameter kind: Nil for the standard one.
   /// - Throws: ``ConfigurationError`` for one that the objective cannot use, ``DiffusionError`` for too many steps.
-  func sampler(
+  package func sampler(
     _ kind: SamplerKind?, steps: Int, deviation: Double
   ) throws -> (sampler: any Sampler, steps: [NoiseStep]) {
     let kind = kind ?? samplers[0]
