@@ -110,15 +110,14 @@ public final class TunedModel {
 
   /// What the reference's numbers depend on, as 64 hexadecimal digits: keys what is cached of them.
   public func referenceHash() throws -> String {
-    let hash = SHA256()
-    func add(_ text: String) { Array(text.utf8).withUnsafeBytes { hash.update($0) } }
     let files =
       isFolder(trained.path)
       ? try folderEntries(trained.path).filter { $0.hasSuffix(".safetensors") }.sorted().map { "\(trained.path)/\($0)" }
       : [trained.path]
-    for file in files { add(try SHA256.hexadecimal(ofFile: file)) }
-    add("\(source.quantization.rawValue) \(source.adapterHash ?? "none") \(model.computeType)")
-    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    let parts =
+      try files.map { try SHA256.hexadecimal(ofFile: $0) }
+      + [source.quantization.rawValue, source.adapterHash ?? "none", "\(model.computeType)"]
+    return SHA256.hexadecimal(of: Array(parts.joined(separator: " ").utf8))
   }
 }
 
