@@ -39,6 +39,22 @@ struct Audit: ParsableCommand {
 struct EncodingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Longer examples are truncated to this many tokens.", valueName: "n"))
   var maxLength: Int?
+  @OptionGroup var template: TemplateOptions
+
+  func validate() throws {
+    if let maxLength, !(2...(1 << 24)).contains(maxLength) {
+      throw ValidationError("--max-length must be between 2 and \(1 << 24), not \(maxLength)")
+    }
+  }
+
+  func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {
+    try ExampleEncoder(
+      pretrained, template: template.source(), maximumLength: maxLength, truncation: template.truncation)
+  }
+}
+
+/// How conversations are written, and what of a long example is kept.
+struct TemplateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "What of a longer example is kept: keep-start or keep-end. Examples with nothing left to learn are left out.",
@@ -51,18 +67,12 @@ struct EncodingOptions: ParsableArguments {
     completion: .file())
   var chatTemplate: String?
 
-  func validate() throws {
-    if let maxLength, !(2...(1 << 24)).contains(maxLength) {
-      throw ValidationError("--max-length must be between 2 and \(1 << 24), not \(maxLength)")
-    }
-  }
-
-  func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {
-    let template = try chatTemplate.map { path in
+  /// The template that is given; nil for the model's own.
+  func source() throws -> String? {
+    try chatTemplate.map { path in
       if path == "transcript" { return Transcript.template }
       return try MappedFile(path: path).withBytes { try TextCorpus.string(TextBytes.withoutMark($0), of: path) }
     }
-    return try ExampleEncoder(pretrained, template: template, maximumLength: maxLength, truncation: truncation)
   }
 }
 

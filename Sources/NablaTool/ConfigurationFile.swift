@@ -3,7 +3,7 @@ import FoundationEssentials
 import Nabla
 import Yams
 
-/// `--config FILE` of `nabla pretrain` and `nabla rl train`: a YAML file whose keys are the names of flags, and `files`
+/// `--config FILE` of every command that trains: a YAML file whose keys are the names of flags, and `files`
 /// for the text to train on.
 ///
 /// ```yaml
@@ -28,6 +28,8 @@ enum ConfigurationFile {
       Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
         flag == "allow-other-data" ? ["--resume=x"] : []
       },
+      Command(words: ["sft"], options: SFTOptions.self, list: "data") { _ in [] },
+      Command(words: ["dpo"], options: DPOOptions.self, list: "data") { _ in [] },
       Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
         ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
       },

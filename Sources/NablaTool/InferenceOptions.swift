@@ -5,8 +5,13 @@ import Nabla
 /// The model of a command that uses one, and how it runs.
 struct InferenceOptions: ParsableArguments {
   @Argument(
-    help: "A run folder of 'nabla pretrain', a Hugging Face folder, or a GGUF file.", completion: .file())
+    help: "A run folder, a Hugging Face folder, or a GGUF file.", completion: .file())
   var model: String
+  @Option(
+    help: ArgumentHelp(
+      "An adapter beside the model: a PEFT folder, or a run that trained one.", valueName: "folder"),
+    completion: .directory)
+  var adapter: String?
   @Option(
     help: """
       How exactly to compute: float32 is exact; auto is faster where it can be, with 8-bit integers for quantized \
@@ -17,7 +22,9 @@ struct InferenceOptions: ParsableArguments {
 
   func load() throws -> TrainedModel {
     compute.apply()
-    return try TrainedModel(model, precision: precision)
+    let trained = try TrainedModel(model, precision: precision)
+    if let adapter { for line in try trained.addAdapters([adapter]) { note("note: \(line)") } }
+    return trained
   }
 }
 

@@ -18,7 +18,7 @@ struct NablaCommand: ParsableCommand {
       CommandGroup(
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
-      CommandGroup(name: "Alignment:", subcommands: [Audit.self]),
+      CommandGroup(name: "Alignment:", subcommands: [Audit.self, SFTCommand.self, DPOCommand.self, Merge.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),

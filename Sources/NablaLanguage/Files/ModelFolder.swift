@@ -25,7 +25,10 @@ public enum ModelFolder {
       try TokenizerFolder.save(tokenizer, to: folder, maximumLength: model.configuration.context)
     }
     var state: [String: Tensor] = [:]
-    for parameter in model.parameters() { state[parameter.name] = parameter.value }
+    for parameter in model.parameters() {
+      let value = parameter.value
+      state[parameter.name] = value.dtype.isQuantized ? value.cast(.float32) : value
+    }
     try SafetensorsFile.write(architecture.exported(state, model.configuration), to: "\(folder)/\(weightsName)")
   }
 
@@ -71,5 +74,7 @@ public enum ModelFolder {
 public struct ModelFolderError: Error, CustomStringConvertible, Sendable {
   public let file: String
   public let problem: String
+
+  public init(file: String, problem: String) { (self.file, self.problem) = (file, problem) }
   public var description: String { "\(file): \(problem)" }
 }

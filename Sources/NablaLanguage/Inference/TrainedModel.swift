@@ -24,9 +24,15 @@ public struct TrainedModel {
   public var tokenizer: any Tokenizer { text.tokenizer }
 
   /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
-  ///   GGUF file.
+  ///   GGUF file. Of a run that trained an adapter it is the base that the run names, with the adapter.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
+    if let run = try AdapterRun(path) {
+      try self.init(run.base, precision: precision)
+      try model.quantizeLayers(run.quantization)
+      try addAdapters([path])
+      return
+    }
     if try GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {

@@ -79,7 +79,7 @@ struct SettingFlags<Table: SettingTable>: ParsableArguments, CustomReflectable {
           (flag.name, Flag<Bool?>(name: .customLong(flag.name), inversion: .prefixedNo, help: flag.help))
         case .choice(let names):
           (flag.name, Option<String?>(name: .customLong(flag.name), help: flag.help, completion: .list(names)))
-        case .integer, .number, .integers:
+        case .integer, .number, .integers, .names:
           (flag.name, Option<String?>(name: .customLong(flag.name), help: flag.help))
         }
       })

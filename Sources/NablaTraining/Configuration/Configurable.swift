@@ -24,4 +24,14 @@ extension Configurable {
     }
     try setting.set(&self, text)
   }
+
+  /// The configuration with some settings changed, validated.
+  ///
+  /// - Parameter given: Values as text, by the names of settings.
+  public func changed(_ given: [String: String]) throws(ConfigurationError) -> Self {
+    var configuration = self
+    for (name, text) in given.sorted(by: { $0.key < $1.key }) { try configuration.set(name, to: text) }
+    try configuration.validate()
+    return configuration
+  }
 }

@@ -37,7 +37,8 @@ public struct Setting<Configuration: Sendable>: Sendable {
     (self.name, self.summary, kind) = (name, summary, Value.kind)
     self.valueName =
       valueName
-      ?? (Value.kind == .integer ? "n" : Value.kind == .number ? "x" : Value.kind == .integers ? "n,n" : "kind")
+      ?? (Value.kind == .integer
+        ? "n" : Value.kind == .number ? "x" : Value.kind == .integers ? "n,n" : Value.kind == .names ? "names" : "kind")
     text = { $0[keyPath: path].settingText }
     self.check = { (configuration) throws(ConfigurationError) in try check(configuration[keyPath: path]) }
     set = { (configuration, text) throws(ConfigurationError) in

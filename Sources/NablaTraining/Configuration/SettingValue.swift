@@ -16,6 +16,8 @@ public enum SettingKind: Sendable, Equatable {
   case choice([String])
   /// Whole numbers with commas between them.
   case integers
+  /// Names with commas between them.
+  case names
 
   /// What the text of a value should be.
   var expectation: String {
@@ -25,6 +27,7 @@ public enum SettingKind: Sendable, Equatable {
     case .number: "a number"
     case .choice(let names): "one of \(names.joined(separator: ", "))"
     case .integers: "whole numbers with commas between them, such as 64,64"
+    case .names: "names with commas between them"
     }
   }
 }
@@ -94,4 +97,22 @@ extension Optional: SettingValue where Wrapped: SettingValue {
     self = .some(value)
   }
   public var settingText: String? { flatMap(\.settingText) }
+}
+
+/// Names, such as those of layers.
+public struct NameList: SettingValue, Codable, Hashable, ExpressibleByArrayLiteral {
+  public var names: [String]
+
+  public init(_ names: [String]) { self.names = names }
+  public init(arrayLiteral names: String...) { self.names = names }
+
+  public static let kind = SettingKind.names
+  public init?(settingText: String) {
+    names = settingText.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    if names.contains("") { return nil }
+  }
+  public var settingText: String? { names.joined(separator: ",") }
+
+  public init(from decoder: any Decoder) throws { names = try [String](from: decoder) }
+  public func encode(to encoder: any Encoder) throws { try names.encode(to: encoder) }
 }

@@ -1,0 +1,58 @@
+import NablaLanguage
+import NablaTensor
+import NablaText
+
+/// Preference pairs as a model takes them: both completions of every pair in rows that hold as many as fit, each reading
+/// its own prompt and itself.
+struct PairBatch: Sendable {
+  let batch: SequenceBatch
+  let pairs: [EncodedPair]
+  /// The numbers of the sequences as they lie in the batch: chosen 0..<P, rejected P..<2P.
+  private let order: [Int]
+
+  init(_ pairs: [EncodedPair], keepsLastToken: Bool = false) {
+    let sequences = pairs.map(\.chosen) + pairs.map(\.rejected)
+    let lengths = sequences.map { max($0.tokens.count - (keepsLastToken ? 0 : 1), 1) }
+    let rows = packed(lengths, into: lengths.max()!, order: Array(sequences.indices))
+    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } }, keepsLastToken: keepsLastToken)
+    order = rows.flatMap { $0 }
+    self.pairs = pairs
+  }
+
+  var chosenLengths: [Int] { pairs.map(\.chosen.trainedCount) }
+  var rejectedLengths: [Int] { pairs.map(\.rejected.trainedCount) }
+  var segments: Segments { Segments(ids: batch.segments) }
+
+  /// Sums over each sequence of a number at each place. values: [rows, width] → chosen [P] and rejected [P].
+  ///
+  /// A product with a matrix of ones and zeros, [2P, rows · width], through which gradients go.
+  func sums(_ values: Tensor) -> (chosen: Tensor, rejected: Tensor) {
+    let (count, places) = (pairs.count, values.count)
+    var belongs = [Float](repeating: 0, count: 2 * count * places)
+    for (span, sequence) in zip(batch.spans, order) {
+      let start = sequence * places + span.row * batch.width
+      for column in span.columns { belongs[start + column] = 1 }
+    }
+    let sums = Tensor(belongs, [2 * count, places]).matmul(values.reshaped([places, 1])).reshaped([2 * count])
+    return (sums[0..<count], sums[count..<2 * count])
+  }
+
+  /// The flat place of each sequence's last token, chosen first: by length, whatever the token is.
+  var lastPlaces: [Int32] {
+    var places = [Int32](repeating: 0, count: order.count)
+    for (span, sequence) in zip(batch.spans, order) {
+      places[sequence] = Int32(span.row * batch.width + span.columns.upperBound - 1)
+    }
+    return places
+  }
+}
+
+extension TransformerLM {
+  /// ln π(y|x) of both completions of each pair, summed over their tokens: [P] each.
+  func logProbabilities(of pairs: PairBatch, random: RandomSource? = nil) -> (chosen: Tensor, rejected: Tensor) {
+    let values = logProbabilities(
+      pairs.batch.tokens, targets: pairs.batch.targets, segments: pairs.segments, random: random
+    ).logProbabilities
+    return pairs.sums(values)
+  }
+}

@@ -1,0 +1,72 @@
+import Glibc
+import NablaNN
+import NablaText
+import NablaTraining
+
+/// What a preference model says of pairs, and what that amounts to.
+struct PairOutcomes: Sendable {
+  /// Rewards, implicit (β·ln π/π_ref) or a reward model's.
+  var chosen: [Float] = []
+  var rejected: [Float] = []
+  var chosenLogProbabilities: [Float] = []
+  var rejectedLogProbabilities: [Float] = []
+
+  var count: Int { chosen.count }
+
+  mutating func append(_ other: PairOutcomes) {
+    chosen += other.chosen
+    rejected += other.rejected
+    chosenLogProbabilities += other.chosenLogProbabilities
+    rejectedLogProbabilities += other.rejectedLogProbabilities
+  }
+
+  private func mean(_ values: [Float]) -> Double {
+    values.reduce(0) { $0 + Double($1) } / Double(max(values.count, 1))
+  }
+
+  /// The share of pairs whose chosen completion has the larger reward; equal ones are not right.
+  var accuracy: Double { Double(zip(chosen, rejected).count { $0 > $1 }) / Double(max(count, 1)) }
+  var margin: Double { mean(zip(chosen, rejected).map { $0 - $1 }) }
+
+  /// σ of the margin as the probability that people choose so. Each pair is also counted the other way round: which of
+  /// two comes first means nothing.
+  var calibration: Calibration {
+    let p = zip(chosen, rejected).map { 1 / (1 + exp(-Double($0 - $1))) }
+    return Calibration(
+      probabilities: p + p.map { 1 - $0 },
+      outcomes: Array(repeating: true, count: count) + Array(repeating: false, count: count))
+  }
+
+  /// By TRL's names.
+  func metrics(prefix: String = "") -> [Metric] {
+    var metrics = [
+      Metric("\(prefix)rewards/chosen", mean(chosen)), Metric("\(prefix)rewards/rejected", mean(rejected)),
+      Metric("\(prefix)rewards/accuracies", accuracy), Metric("\(prefix)rewards/margins", margin),
+    ]
+    if !chosenLogProbabilities.isEmpty {
+      metrics += [
+        Metric("\(prefix)logps/chosen", mean(chosenLogProbabilities)),
+        Metric("\(prefix)logps/rejected", mean(rejectedLogProbabilities)),
+      ]
+    }
+    return metrics
+  }
+}
+
+extension TuningData {
+  /// The pairs that fit the maximum length, for training and held out.
+  ///
+  /// - Throws: ``AlignmentError`` where the rows are no pairs, or none is left.
+  func pairs(_ c: TuningConfiguration) throws -> (training: [EncodedPair], heldOut: [EncodedPair]) {
+    if let first = training.first, first.shape != .preference {
+      throw AlignmentError.shape(
+        place: first.place, found: first.shape, needed: "pairs: the columns \"chosen\" and \"rejected\"")
+    }
+    let pairs = try encoder.encodePairs(training).elements
+    guard !pairs.isEmpty else {
+      throw AlignmentError.noRows(
+        files: description.files, reason: "what is left after holding some out is too long")
+    }
+    return (pairs, try Array(encoder.encodePairs(heldOut).elements.prefix(c.evaluationRows)))
+  }
+}

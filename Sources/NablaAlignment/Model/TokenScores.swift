@@ -1,0 +1,48 @@
+import NablaLanguage
+import NablaTensor
+import NablaText
+
+/// How well a model predicts the learned tokens of some examples.
+public struct TokenScores: Sendable, Equatable {
+  /// Mean -ln π, in nats.
+  public var loss: Double
+  /// The share of tokens that are the likeliest in their place.
+  public var accuracy: Double
+  /// The mean entropy of π in their places, in nats.
+  public var entropy: Double
+  public var tokens: Int
+}
+
+extension TransformerLM {
+  /// - Parameters:
+  ///   - rowLength: examples are packed into rows of this length, and read apart from each other.
+  ///   - batchSize: rows at a time.
+  public func scores(of examples: [EncodedExample], rowLength: Int, batchSize: Int) -> TokenScores {
+    var sums = (loss: 0.0, hits: 0, entropy: 0.0, tokens: 0)
+    let rows = packed(examples.map { $0.tokens.count - 1 }, into: rowLength, order: Array(examples.indices))
+    withoutGradient {
+      for start in stride(from: 0, to: rows.count, by: batchSize) {
+        let batch = SequenceBatch(rows[start..<min(start + batchSize, rows.count)].map { $0.map { examples[$0] } })
+        let hidden = self(batch.tokens, segments: Segments(ids: batch.segments))
+        let targets = batch.targets.array(of: Int32.self)
+        let places = targets.indices.filter { targets[$0] != TokenBatch.ignoredTarget }
+        let flat = hidden.reshaped([targets.count, hidden.shape[2]])
+        // The logits of some places at a time: [256, V].
+        for first in stride(from: 0, to: places.count, by: 256) {
+          let part = places[first..<min(first + 256, places.count)]
+          let wanted = part.map { targets[$0] }
+          let logits = self.logits(flat.gather(Tensor(part.map { Int32($0) })))
+          let likeliest = logits.argmax(axis: 1).array(of: Int32.self)
+          let (logProbabilities, entropies) = logits.logProbabilitiesAndEntropies(targets: Tensor(wanted))
+          sums.hits += zip(likeliest, wanted).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }
+          sums.loss -= logProbabilities.array().reduce(0) { $0 + Double($1) }
+          sums.entropy += entropies.array().reduce(0) { $0 + Double($1) }
+          sums.tokens += wanted.count
+        }
+      }
+    }
+    let n = Double(max(sums.tokens, 1))
+    return TokenScores(
+      loss: sums.loss / n, accuracy: Double(sums.hits) / n, entropy: sums.entropy / n, tokens: sums.tokens)
+  }
+}

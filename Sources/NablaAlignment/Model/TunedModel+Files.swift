@@ -1,0 +1,64 @@
+import Glibc
+import NablaFormats
+import NablaLanguage
+import NablaNN
+import NablaTensor
+import NablaTraining
+
+extension TunedModel {
+  /// Writes what is trained: a PEFT folder `adapter`, or the whole model as a Hugging Face folder.
+  public func save(to folder: String) throws {
+    if let name = model.firstNonFinite {
+      throw Diverged(reason: "the weights are not finite; the first parameter that is not finite is \(name)")
+    }
+    if kind == .none {
+      try trained.save(to: folder)
+    } else {
+      try AdapterFolder.save(
+        Self.policyName, of: model, base: source.base, to: "\(folder)/\(AdapterRun.folderName)")
+    }
+  }
+
+  /// Goes back to what ``save(to:)`` wrote, bit for bit.
+  public func restore(from folder: String) throws {
+    if kind == .none {
+      let saved = try ModelFolder.load(folder)
+      let values = Dictionary(uniqueKeysWithValues: saved.parameters().map { ($0.name, $0.value) })
+      for parameter in model.parameters() { if let value = values[parameter.name] { parameter.value = value } }
+      return
+    }
+    let file = "\(folder)/\(AdapterRun.folderName)/\(AdapterFolder.weightsName)"
+    let tensors = try SafetensorsFile(path: file).tensors()
+    for (path, adapter) in model.adapter(Self.policyName) {
+      for parameter in adapter.parameters() {
+        let name = "base_model.model.\(path).\(Self.fileNames[parameter.name]!)"
+        guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
+          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has another shape")
+        }
+        parameter.value = tensor
+      }
+    }
+  }
+
+  private static let fileNames = [
+    "down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector",
+  ]
+
+  /// Writes what a finished run leaves: `adapter` or `model` in the run's folder.
+  public func finish(in run: RunFolder) throws {
+    if kind == .none {
+      try AtomicFolder.write(to: "\(run.path)/model") { try trained.save(to: $0) }
+    } else {
+      try AtomicFolder.write(to: "\(run.path)/\(AdapterRun.folderName)") {
+        try AdapterFolder.save(Self.policyName, of: model, base: source.base, to: $0)
+      }
+    }
+  }
+}
+
+/// The folder that paths are relative to.
+func currentFolder() -> String? {
+  guard let name = getcwd(nil, 0) else { return nil }
+  defer { free(name) }
+  return String(cString: name)
+}

@@ -1,0 +1,128 @@
+import NablaFormats
+import NablaLanguage
+import NablaNN
+import NablaTensor
+import NablaText
+import NablaTraining
+
+/// A base model and what of it is trained: adapters beside its frozen layers, or all of it.
+///
+/// ```swift
+/// let tuned = try TunedModel(.init("model.gguf"), configuration, keepsReference: true, random: &random)
+/// let policy = tuned.model.logProbabilities(tokens, targets: targets)
+/// let reference = tuned.reference { $0.logProbabilities(tokens, targets: targets) }
+/// ```
+///
+/// The reference of a preference loss or a KL penalty is the model as training found it. With adapters no second model is
+/// in memory: it is the base with the adapter off, or, where training starts from an adapter, a frozen copy of that.
+public final class TunedModel {
+  /// What the run starts from.
+  public struct Source: Codable, Sendable, Hashable {
+    /// The file or folder of the base.
+    public var base: String
+    public var quantization: BaseQuantization
+    /// The adapter that training starts from, a PEFT folder; nil for a new one.
+    public var adapter: String?
+    /// SHA-256 of its weights.
+    public var adapterHash: String?
+
+    /// - Parameters:
+    ///   - path: what `TrainedModel` takes: a run that trained an adapter is its base and that adapter.
+    ///   - quantization: of the base's layers; where it is none and the run had one, that.
+    public init(_ path: String, quantization: BaseQuantization = .none) throws {
+      (base, self.quantization) = (absolute(path), quantization)
+      guard let run = try AdapterRun(path) else { return }
+      (base, adapter) = (run.base, absolute(run.adapter))
+      if quantization == .none { self.quantization = run.quantization }
+      adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
+    }
+  }
+
+  /// The names of the adapter that is trained and of the one that training started from.
+  public static let policyName = "policy"
+  static let startName = "start"
+
+  public let source: Source
+  public let trained: TrainedModel
+  public let kind: AdapterKind
+  /// Of full fine-tuning, where a reference is kept.
+  private let frozen: TransformerLM?
+
+  public var model: TransformerLM { trained.model }
+  public var text: PretrainedTokenizer { trained.text }
+  public var tokenizer: any Tokenizer { trained.tokenizer }
+
+  /// - Parameters:
+  ///   - keepsReference: whether ``reference(_:)`` will be asked for; full fine-tuning then keeps the base's weights.
+  ///   - random: draws new adapters.
+  public init(
+    _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, random: inout RandomSource
+  ) throws {
+    (self.source, kind) = (source, configuration.adapter)
+    trained = try TrainedModel(source.base, precision: configuration.precision)
+    let model = trained.model
+    model.computeType = configuration.precision.computeType
+    model.checkpointsActivations = configuration.activationCheckpointing
+    try model.quantizeLayers(source.quantization)
+    if let adapter = source.adapter {
+      let hash = try SHA256.hexadecimal(ofFile: "\(adapter)/\(AdapterFolder.weightsName)")
+      if hash != source.adapterHash { throw AlignmentError.otherAdapter(path: adapter) }
+      try AdapterFolder.load(adapter, into: model, as: Self.policyName, isTrainable: true)
+    }
+    if let lora = configuration.lora {
+      if source.adapter != nil {
+        try model.copyAdapter(Self.policyName, as: Self.startName)
+      } else {
+        model.freeze()
+        try model.addAdapter(Self.policyName, lora, random: &random)
+      }
+      model.useAdapter(Self.policyName)
+      frozen = nil
+    } else {
+      if source.adapter != nil { try model.mergeAdapter(Self.policyName) }
+      model.apply { $0.value.cast(.float32) }
+      model.unfreeze()
+      frozen = keepsReference ? TransformerLM(copying: model) : nil
+      frozen?.freeze()
+    }
+  }
+
+  /// How many numbers are trained.
+  public var trainedCount: Int { model.trainableParameters().reduce(0) { $0 + $1.value.count } }
+
+  /// Where the dropout of adapters comes from in the passes that follow; nil, as in evaluation and sampling, is none.
+  public func setDropout(_ random: RandomSource?) { model.setDropout(of: Self.policyName, random: random) }
+
+  /// Runs `body` with the model as training found it, without gradients and dropout. The policy is in use again
+  /// afterwards.
+  public func reference<Result>(_ body: (TransformerLM) throws -> Result) rethrows -> Result {
+    setDropout(nil)
+    return try withoutGradient {
+      if kind == .none {
+        guard let frozen else { preconditionFailure("TunedModel.reference: the reference was not kept") }
+        return try body(frozen)
+      }
+      model.useAdapter(source.adapter == nil ? nil : Self.startName)
+      defer { model.useAdapter(Self.policyName) }
+      return try body(model)
+    }
+  }
+
+  /// What the reference's numbers depend on, as 64 hexadecimal digits: keys what is cached of them.
+  public func referenceHash() throws -> String {
+    let files =
+      isFolder(trained.path)
+      ? try folderEntries(trained.path).filter { $0.hasSuffix(".safetensors") }.sorted().map { "\(trained.path)/\($0)" }
+      : [trained.path]
+    let parts =
+      try files.map { try SHA256.hexadecimal(ofFile: $0) }
+      + [source.quantization.rawValue, source.adapterHash ?? "none", "\(model.computeType)"]
+    return SHA256.hexadecimal(of: Array(parts.joined(separator: " ").utf8))
+  }
+}
+
+/// A path that means the same from every folder.
+func absolute(_ path: String) -> String {
+  guard !path.hasPrefix("/"), let folder = currentFolder() else { return path }
+  return "\(folder)/\(path)"
+}

@@ -1,0 +1,123 @@
+import NablaLanguage
+import NablaNN
+import NablaTraining
+
+/// What of a model is trained.
+public enum AdapterKind: String, Codable, SettingValue, CaseIterable {
+  case lora, dora
+  /// Every parameter: full fine-tuning.
+  case none
+}
+
+/// How the learning rate changes after its warmup.
+public enum ScheduleKind: String, Codable, SettingValue, CaseIterable {
+  case constant, linear, cosine
+}
+
+/// What all trainers of this module have in common. ``settings`` says what each field means.
+public struct TuningConfiguration: Hashable {
+  /// Nil for as many as the epochs take.
+  public var steps: Int?
+  public var epochs = 1
+  public var batchSize = 8
+  public var gradientAccumulation = 1
+  public var learningRate: Float = 2e-4
+  public var schedule = ScheduleKind.linear
+  public var warmup = 0
+  /// λ.
+  public var weightDecay: Float = 0
+  public var beta1: Float = 0.9
+  public var beta2: Float = 0.999
+  public var clip: Float = 1
+  public var maximumLength = 1024
+  public var heldOutFraction = 0.1
+  public var evaluationRows = 128
+  public var evaluateEvery = 50
+  public var checkpointEvery = 100
+  public var sampleEvery = 0
+  public var sampleLength = 96
+  public var adapter = AdapterKind.lora
+  public var loraRank = 16
+  public var loraAlpha: Float = 32
+  public var loraDropout: Float = 0
+  public var loraTargets: NameList = ["all-linear"]
+  public var usesRankStabilization = false
+  public var quantization = BaseQuantization.none
+  public var activationCheckpointing = false
+  public var precision = Precision.automatic
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  /// How adapters are made; nil for full fine-tuning.
+  public var lora: LoRAConfiguration? {
+    guard adapter != .none else { return nil }
+    return LoRAConfiguration(
+      rank: loraRank, alpha: loraAlpha, dropout: loraDropout, targets: loraTargets.names,
+      usesRankStabilization: usesRankStabilization, usesMagnitude: adapter == .dora)
+  }
+
+  /// The learning rate at each of so many steps: up to its peak in a straight line, then level, down to 0 in a straight
+  /// line, or down along half a cosine.
+  func rates(total: Int) -> Schedule {
+    let (peak, warmup, kind) = (learningRate, min(warmup, total), schedule)
+    if kind == .cosine { return cosine(peak: peak, warmup: warmup, total: total) }
+    return { step in
+      if step < warmup { return peak * Float(step + 1) / Float(warmup) }
+      let left = Float(max(total - step, 0)) / Float(max(total - warmup, 1))
+      return kind == .constant ? peak : peak * left
+    }
+  }
+}
+
+extension TuningConfiguration: Configurable {
+  public static let settings: [Setting<TuningConfiguration>] = [
+    Setting("steps", \.steps, in: .optional(.range(1...1 << 30)), "Optimizer steps, instead of epochs"),
+    Setting("epochs", \.epochs, in: .range(1...1 << 20), "Passes over the training data"),
+    Setting("batch-size", \.batchSize, in: .range(1...1 << 16), "Rows in a micro-batch"),
+    Setting(
+      "gradient-accumulation", \.gradientAccumulation, in: .range(1...1 << 16),
+      "Micro-batches a step: a larger batch in the same memory"),
+    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
+    Setting("schedule", \.schedule, "How the learning rate falls after the warmup"),
+    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
+    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices"),
+    Setting("beta1", \.beta1, in: .fraction, "AdamW's β₁"),
+    Setting("beta2", \.beta2, in: .fraction, "AdamW's β₂"),
+    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    Setting(
+      "max-length", \.maximumLength, in: .range(2...1 << 24), "Longer examples are truncated to this many tokens"),
+    Setting(
+      "held-out-fraction", \.heldOutFraction, in: .fraction, "Share of the rows kept for evaluation; 0 for none",
+      valueName: "x"),
+    Setting("evaluation-rows", \.evaluationRows, in: .range(1...1 << 30), "Held-out rows in an evaluation, at most"),
+    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between evaluations; 0 for the ends only"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
+    Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
+    Setting("adapter", \.adapter, "What is trained: adapters of low rank, or with none every parameter"),
+    Setting("lora-rank", \.loraRank, in: .range(1...1 << 16), "Rank r of each adapter"),
+    Setting("lora-alpha", \.loraAlpha, in: .positive, "α: an adapter's change is scaled by α/r"),
+    Setting("lora-dropout", \.loraDropout, in: .fraction, "Probability of dropping an element of an adapter's input"),
+    Setting(
+      "lora-targets", \.loraTargets, "Layers with an adapter, by the ends of their names; all-linear is all of them"),
+    Setting("rslora", \.usesRankStabilization, "Scale by α/√r instead (rank-stabilized LoRA)"),
+    Setting("quantize", \.quantization, "Type of the frozen base's layers; none leaves them as the model has them"),
+    Setting(
+      "activation-checkpointing", \.activationCheckpointing,
+      "Recompute activations in the backward pass: less memory, a third more time"),
+    Setting(
+      "precision", \.precision,
+      "Type of matrix multiplications; auto is bfloat16 where the CPU computes in it, else float32"),
+    Setting("seed", \.seed, in: .seed, "Seed of adapters, batches and samples: the same seed gives the same run"),
+  ]
+
+  public func validateTogether() throws(ConfigurationError) {
+    if let steps {
+      try require(warmup <= steps, "\(setting: "warmup") must be between 0 and \(setting: "steps"), not \(warmup)")
+    }
+    try require(
+      adapter != .none || quantization == .none,
+      "\(setting: "quantize") is for adapters: with \(setting: "adapter") none the base itself is trained")
+  }
+}

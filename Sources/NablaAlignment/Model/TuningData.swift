@@ -1,0 +1,74 @@
+import Glibc
+import NablaFormats
+import NablaLanguage
+import NablaText
+import NablaTraining
+
+/// The rows that a model is fine-tuned on, audited, and how they become tokens.
+public struct TuningData: Sendable {
+  /// What `config.json` keeps of it.
+  public struct Description: Codable, Sendable, Hashable {
+    public var files: [String]
+    /// Instead of the model's own chat template.
+    public var template: String?
+    public var truncation: Truncation
+    /// Seconds since 1970 that a template's date shows.
+    public var date: Int
+    /// Of the rows; nil until they are read.
+    public var hash: String?
+
+    public init(files: [String], template: String? = nil, truncation: Truncation = .keepStart) {
+      self.files = files.map(absolute)
+      (self.template, self.truncation) = (template, truncation)
+      date = time(nil)
+    }
+  }
+
+  public let description: Description
+  public let encoder: ExampleEncoder
+  public let training: Dataset
+  public let heldOut: Dataset
+  /// What the audit found and training may do with.
+  public let warnings: [String]
+
+  /// - Throws: ``AlignmentError``, also when the rows are not those of the hash; `DatasetError` that names file and line.
+  public init(_ description: Description, _ c: TuningConfiguration, for trained: TrainedModel) throws {
+    let context = trained.model.configuration.context
+    if c.maximumLength > context { throw AlignmentError.maximumLength(asked: c.maximumLength, context: context) }
+    encoder = try ExampleEncoder(
+      trained.text, template: description.template, maximumLength: c.maximumLength, truncation: description.truncation,
+      date: description.date)
+    let dataset = try Dataset.read(description.files)
+    let hash = dataset.contentHash()
+    if let known = description.hash, known != hash { throw AlignmentError.otherData(files: description.files) }
+    self.description = description
+    self.hash = hash
+    let audit = DatasetAudit(dataset, encoder)
+    let findings = audit.findings.map { finding in
+      let places = finding.places.map(\.description).joined(separator: "; ")
+      return (finding.kind.isFatal, "\(finding.kind.rawValue) (\(finding.count)): \(finding.message) (\(places))")
+    }
+    let fatal = findings.filter(\.0).map(\.1)
+    if !fatal.isEmpty { throw AlignmentError.unsound(findings: fatal) }
+    if !audit.isSound {
+      throw AlignmentError.noRows(files: description.files, reason: "nothing is learned within the maximum length")
+    }
+    var warnings = findings.map(\.1)
+    if audit.truncatedCount + audit.droppedCount > 0 {
+      warnings.append(
+        "\(audit.truncatedCount) rows are truncated and \(audit.droppedCount) left out: they are too long")
+    }
+    self.warnings = warnings
+    (training, heldOut) = dataset.split(heldOutFraction: c.heldOutFraction, seed: c.seed)
+  }
+
+  /// Of all rows.
+  public let hash: String
+
+  /// The description with the hash, for `config.json`.
+  public var hashed: Description {
+    var copy = description
+    copy.hash = hash
+    return copy
+  }
+}

@@ -1,0 +1,60 @@
+import NablaFormats
+import NablaNN
+import NablaTensor
+import NablaText
+
+// Adapters beside a model that is used, and a model as a folder of its own.
+extension TrainedModel {
+  /// Reads adapters beside the model; the first is used. One base in memory serves them all: see
+  /// `Module.useAdapter(_:)`.
+  ///
+  /// - Parameter adapters: PEFT folders, or runs that trained an adapter. Each is known by its path.
+  /// - Returns: what the user should know, such as that an adapter names another base.
+  /// - Throws: an error that names the file, and the tensor that does not fit.
+  @discardableResult
+  public func addAdapters(_ adapters: [String]) throws -> [String] {
+    var notes: [String] = []
+    for path in adapters {
+      let folder = try AdapterRun(path)?.adapter ?? path
+      guard AdapterFolder.isAdapter(folder) else {
+        throw ModelFolderError(
+          file: folder, problem: "is no adapter: it has no \(AdapterFolder.configName), and is no run that trained one")
+      }
+      notes += try AdapterFolder.load(folder, into: model, as: path, base: self.path)
+    }
+    model.useAdapter(adapters.first)
+    return notes
+  }
+
+  /// Writes the model as a Hugging Face folder in float32, with tokenizer and chat template.
+  ///
+  /// - Parameter folder: must exist.
+  public func save(to folder: String) throws {
+    try ModelFolder.save(model, tokenizer: nil, to: folder)
+    try text.writeFiles(to: folder, context: model.configuration.context, generation)
+    // What `transformers` reads the ends of a text from beside the tokenizer.
+    let path = "\(folder)/config.json"
+    var config = try JSONValue(contentsOfFile: path).object ?? JSONObject()
+    for (key, role) in [("bos_token_id", "bos_token"), ("eos_token_id", "eos_token"), ("pad_token_id", "pad_token")] {
+      config[key] = text.id(of: role).map { .integer(Int($0)) } ?? .null
+    }
+    try AtomicFile.write(JSONValue.object(config).serialized(.indented) + "\n", to: path)
+  }
+
+  /// Makes an adapter a part of the model and writes that.
+  ///
+  /// The change is added to the weights that the model computes with: of a quantized base to the numbers that its blocks
+  /// represent, which an adapter trained on them fits.
+  ///
+  /// - Parameter output: a folder that does not exist or is empty.
+  /// - Returns: what the user should know, as of ``addAdapters(_:)``.
+  public func merge(_ adapter: String, to output: String) throws -> [String] {
+    if pathExists(output), try !isFolder(output) || !folderEntries(output).isEmpty {
+      throw ModelFolderError(file: output, problem: "exists already: choose another folder")
+    }
+    let notes = try addAdapters([adapter])
+    try model.mergeAdapter(adapter)
+    try AtomicFolder.write(to: output) { try save(to: $0) }
+    return notes
+  }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Nabla
+
+struct Merge: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make an adapter a part of its model.",
+    usage: "nabla merge <model> <adapter> <output> [options]",
+    discussion: """
+      Writes a Hugging Face folder in float32. Of a quantized model, the change is added to the numbers that its blocks \
+      represent, which is what the adapter was trained beside. 'nabla convert' makes a GGUF file of the folder, where \
+      quantizing again costs what 'nabla inspect MODEL OUTPUT' shows.
+      """)
+
+  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file()) var model: String
+  @Argument(help: "A PEFT folder, or a run that trained an adapter.", completion: .directory) var adapter: String
+  @Argument(help: "The folder to write: new or empty.", completion: .directory) var output: String
+  @Option(help: "The type that the model's layers were put into for training: none, nf4 or q8_0.")
+  var quantize: BaseQuantization?
+
+  func run() throws {
+    let trained = try TrainedModel(model, precision: .float32)
+    // A run says by itself how its base was kept.
+    try trained.model.quantizeLayers(try quantize ?? AdapterRun(adapter)?.quantization ?? .none)
+    for line in try trained.merge(adapter, to: output) { note("note: \(line)") }
+  }
+}
+
+extension BaseQuantization: ExpressibleByArgument {}
