@@ -1,3 +1,4 @@
+import Foundation
 import NablaAlignment
 import NablaLanguage
 import NablaNN
@@ -82,7 +83,7 @@ import Testing
         guard case .completion(.plain(let prompt), .plain(let completion)) = example.content else { continue }
         let ids = (prompt + completion).utf8.map { Int32($0) } + [256]
         let hidden = withoutGradient { model(Tensor(Array(ids.dropLast()), [1, ids.count - 1])) }
-        let logits = withoutGradient { model.logits(hidden) }.array().map(Double.init)
+        let logits = withoutGradient { model.logits(hidden) }.array().map { Double($0) }
         for place in prompt.utf8.count..<ids.count {
           let row = logits[(place - 1) * 257..<place * 257]
           let top = row.max()!
