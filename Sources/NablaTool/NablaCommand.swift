@@ -18,7 +18,8 @@ struct NablaCommand: ParsableCommand {
       CommandGroup(
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
-      CommandGroup(name: "Alignment:", subcommands: [Audit.self, SFTCommand.self, DPOCommand.self, Merge.self]),
+      CommandGroup(
+        name: "Alignment:", subcommands: [Audit.self, SFTCommand.self, DPOCommand.self, GRPOCommand.self, Merge.self]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),

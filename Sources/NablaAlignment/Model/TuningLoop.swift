@@ -13,7 +13,8 @@ public struct TuningLoop {
     /// Tokens trained on.
     var tokens = 0
     var random: RandomSource
-    var spikeGuard = SpikeGuard()
+    /// Nil where every step with finite numbers is taken.
+    var spikeGuard: SpikeGuard?
   }
 
   public let totalSteps: Int
@@ -26,14 +27,17 @@ public struct TuningLoop {
   /// - Parameters:
   ///   - microBatchesPerEpoch: decides how many steps the epochs take, where no number of steps is given.
   ///   - random: the run's, as it is after the model was made.
-  public init(_ c: TuningConfiguration, microBatchesPerEpoch: Int, random: RandomSource) {
+  ///   - guardsSpikes: whether steps are skipped whose loss jumps; that of a policy gradient says nothing.
+  public init(
+    _ c: TuningConfiguration, microBatchesPerEpoch: Int, random: RandomSource, guardsSpikes: Bool = true
+  ) {
     let microBatches = microBatchesPerEpoch * c.epochs
     totalSteps = c.steps ?? (microBatches + c.gradientAccumulation - 1) / c.gradientAccumulation
     stepsPerEpoch = Double(microBatchesPerEpoch) / Double(c.gradientAccumulation)
     schedule = c.rates(total: totalSteps)
     let adam = AdamW(learningRate: schedule, beta1: c.beta1, beta2: c.beta2, weightDecay: c.weightDecay)
     optimization = OptimizationStep(adam, clip: c.clip, clipEpsilon: 1e-6)
-    state = State(random: random)
+    state = State(random: random, spikeGuard: guardsSpikes ? SpikeGuard() : nil)
   }
 
   /// Steps taken, skipped ones included.
@@ -57,7 +61,7 @@ public struct TuningLoop {
     let (start, rate) = (monotonicSeconds(), schedule(optimization.optimizer.step))
     optimization.spikeGuard = state.spikeGuard
     let outcome = try optimization.take(on: model, microBatches)
-    state.spikeGuard = optimization.spikeGuard!
+    state.spikeGuard = optimization.spikeGuard
     state.step += 1
     state.tokens += tokens
     let metrics = [

@@ -28,6 +28,11 @@ extension RunDisplay {
   func describe(_ tuned: TunedModel, _ data: TuningData, run: String) {
     for warning in data.warnings { message("warning: \(warning)") }
     message("data: \(grouped(data.training.count)) rows to train on, \(grouped(data.heldOut.count)) held out")
+    describe(tuned, run: run)
+  }
+
+  /// Says what is trained.
+  func describe(_ tuned: TunedModel, run: String) {
     let all = tuned.model.parameters().reduce(0) { $0 + $1.value.count }
     message(
       "model: \(tuned.source.base): \(grouped(tuned.trainedCount)) of \(grouped(all)) numbers are trained, "

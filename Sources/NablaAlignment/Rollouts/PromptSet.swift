@@ -1,0 +1,55 @@
+import NablaFormats
+import NablaLanguage
+import NablaText
+
+/// The prompts of a data set as tokens, and what reward functions are told of them.
+public struct PromptSet: Sendable {
+  public struct Prompt: Sendable {
+    public var tokens: [Int32]
+    /// The prompt as the model reads it.
+    public var text: String
+    /// The row's columns, such as a reference answer.
+    public var row: JSONObject
+  }
+
+  public let prompts: [Prompt]
+
+  public init(_ prompts: [Prompt]) { self.prompts = prompts }
+
+  /// - Parameters:
+  ///   - context: the most tokens of a prompt and its completion.
+  ///   - maximumTokens: the most tokens of a completion.
+  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no room
+  ///   for a completion.
+  public init(_ dataset: Dataset, _ encoder: ExampleEncoder, context: Int, maximumTokens: Int) throws {
+    prompts = try dataset.map { example in
+      let tokens = try encoder.encodePrompt(example)
+      guard !tokens.isEmpty else { throw DatasetError(example.place, problem: "the prompt is empty") }
+      guard tokens.count + maximumTokens <= context else {
+        throw DatasetError(
+          example.place,
+          problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it is longer than the "
+            + "model's context of \(context)")
+      }
+      return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns)
+    }
+  }
+
+  public var count: Int { prompts.count }
+  public subscript(number: Int) -> Prompt { prompts[number] }
+
+  /// Gives rollouts of these prompts their rewards.
+  ///
+  /// - Returns: the rewards by function: [function][rollout].
+  /// - Throws: what a reward function throws, or `RewardError`.
+  func reward(_ rollouts: inout [Rollout], by rewards: WeightedRewards) throws -> [[Double]] {
+    let samples = rollouts.map { rollout in
+      RewardSample(
+        prompt: self[rollout.prompt].text, completion: rollout.text, tokenCount: rollout.tokens.count,
+        row: self[rollout.prompt].row)
+    }
+    let (totals, byFunction) = try rewards.evaluate(samples)
+    for i in rollouts.indices { rollouts[i].reward = totals[i] }
+    return byFunction
+  }
+}
