@@ -57,8 +57,7 @@ import Testing
       }
       let whole = try TrainingRun(DPO(model, data: data, c), at: "\(folder)/whole")
       let expected = try losses(whole)
-      let first = try TrainingRun(DPO(model, data: data, c), at: "\(folder)/parts")
-      let start = try losses(first, until: .at(2))
+      let start = try losses(TrainingRun(DPO(model, data: data, c), at: "\(folder)/parts"), until: .at(2))
       let second = try DPO.resume("\(folder)/parts")
       #expect(start + (try losses(second)) == expected)
       #expect(trainedBits(second.trainer.tuned.model) == trainedBits(whole.trainer.tuned.model))
