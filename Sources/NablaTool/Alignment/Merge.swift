@@ -22,6 +22,7 @@ struct Merge: ParsableCommand {
     // A run says by itself how its base was kept.
     try trained.model.quantizeLayers(try quantize ?? AdapterRun(adapter)?.quantization ?? .none)
     for line in try trained.merge(adapter, to: output) { note("note: \(line)") }
+    note("model: \(output)\nnext:  \(toolName) chat \(shellQuoted(output))")
   }
 }
 

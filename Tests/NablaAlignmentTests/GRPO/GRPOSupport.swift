@@ -36,7 +36,8 @@ struct DigitModel {
 
   /// A trainer of every parameter in float32; `change` makes it another.
   func trainer(
-    from start: String? = nil, rewards: WeightedRewards = evenDigits, _ change: (inout GRPO.Configuration) -> Void = { _ in }
+    from start: String? = nil, rewards: WeightedRewards = evenDigits,
+    _ change: (inout GRPO.Configuration) -> Void = { _ in }
   ) throws -> GRPO {
     var c = GRPO.Configuration()
     (c.tuning.precision, c.tuning.adapter, c.tuning.steps) = (.float32, .none, 40)
