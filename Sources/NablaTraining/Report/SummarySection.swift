@@ -116,8 +116,9 @@ private func nextCommands(_ source: ReportSource) -> [(purpose: String, command:
       ("Continue", "nabla rl train --resume \(path)"), ("Rebuild this page", "nabla report \(path)"),
     ]
   }
+  let command = source.command == "diffusion" ? "diffusion train" : source.command
   return (makesText ? [("Generate", "nabla generate \(path) --prompt \"…\"")] : []) + [
-    ("Continue", "nabla \(source.command) --resume \(path)"), ("Rebuild this page", "nabla report \(path)"),
+    ("Continue", "nabla \(command) --resume \(path)"), ("Rebuild this page", "nabla report \(path)"),
   ]
 }
 
