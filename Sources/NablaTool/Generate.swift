@@ -3,7 +3,7 @@ import Nabla
 
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write on from a prompt with a trained model.",
+    abstract: "Generate text from a prompt with a trained model.",
     usage: "nabla generate <model> [--prompt <text>] [options]",
     discussion: """
       Prints the prompt and what follows, as it is made; with --count above 1 the continuations are made together and \
@@ -16,7 +16,7 @@ struct Generate: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The text to go on from; '-' reads it from standard input (default: none, a text from its beginning).",
+      "Prompt; '-' reads it from standard input (default: none, a text from its beginning).",
       valueName: "text"))
   var prompt: String?
   @Flag(help: "Put the prompt into the model's chat template, as a user's message.") var chat = false
