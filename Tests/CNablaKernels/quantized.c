@@ -52,7 +52,7 @@ static void check(enum nabla_block_type type, int64_t rows) {
   nabla_quantized_linear(rounded, &weight, 1, again, NULL, OUTPUTS, NABLA_QUANTIZED_BEST, 3);
   same(name, 4 * rows * OUTPUTS, y, again);
   nabla_stored_linear(
-      type, stored, bytes / OUTPUTS, COLUMNS, 0, OUTPUTS, x, rows, bias, y, OUTPUTS, false);
+      type, stored, bytes / OUTPUTS, COLUMNS, 0, OUTPUTS, x, rows, bias, y, OUTPUTS, false, NULL);
   snprintf(name, sizeof name, "float32 products of type %d", type);
   near(name, rows * OUTPUTS, y, plain, 1e-5);
   free(w), free(x), free(bias), free(stored), free(space), free(expected), free(plain), free(y), free(again);
