@@ -38,7 +38,7 @@ public struct ChatTemplate: Sendable {
   ///
   /// - Parameters:
   ///   - specialTokens: The spellings of special tokens by role, such as `["bos_token": "<s>"]`.
-  ///   - addGenerationPrompt: Whether the text ends with the beginning of an answer, for a model to go on from.
+  ///   - addGenerationPrompt: Whether the text ends with the beginning of an answer, for a model to continue.
   ///   - tools: Descriptions of functions that the model may call, as JSON schemas.
   ///   - extra: Further variables that the template reads, such as `enable_thinking`.
   ///   - date: Seconds since 1970 that `strftime_now` shows in local time; nil for now.

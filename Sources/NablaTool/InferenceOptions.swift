@@ -32,7 +32,7 @@ extension InferenceOptions {
   func naming<Result>(_ body: () throws -> Result) throws -> Result { try NablaTool.naming(model, body) }
 }
 
-/// Runs `body`, and says which model it is whose logits are no numbers, or whose chat template does not work.
+/// Runs `body`, and says which model it is whose logits are not finite, or whose chat template does not work.
 func naming<Result>(_ model: String, _ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as GenerationError {
     guard case .notFinite = error else { throw error }

@@ -122,7 +122,7 @@ import Testing
     Plan("the largest seed") { $0.training.seed = UInt64(Int.max) },
   ]
 
-  /// In one go, and in three sittings: the same weights, moments, losses and samples, to the bit.
+  /// In one go, and in three parts: the same weights, moments, losses and samples, to the bit.
   @Test(arguments: plans) func resumesExactly(_ plan: Plan) throws {
     try withCorpus { folder in
       let whole = try train(plan, in: folder)

@@ -95,7 +95,7 @@ extension TransformerLM {
   /// Prompt and choice are encoded together, as EleutherAI's evaluation harness does: a choice begins where the tokens of
   /// the prompt alone would end. What the choices have in common is read once.
   /// - Throws: ``GenerationError`` where a choice does not fit into the context, adds no token to the prompt's, or where
-  ///   the model's logits are no numbers.
+  ///   the model's logits are not finite.
   public func logProbabilities(
     of choices: [String], after prompt: String, tokenizer: any Tokenizer, firstToken: Int32
   ) throws -> [Double] {

@@ -15,7 +15,7 @@ public final class TrainingRun<T: Trainer> {
 
   public let trainer: T
   public let folder: RunFolder
-  /// Seconds spent on steps, over all sittings.
+  /// Seconds spent on steps, over all sessions of the run.
   public private(set) var seconds = 0.0
   /// The last evaluation.
   public private(set) var evaluation: [Metric] = []
