@@ -154,20 +154,18 @@ extension DiffusionConfiguration: Configurable {
   private static let trainingSettings: [Setting<DiffusionConfiguration>] = [
     Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps"),
     Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Examples in a step"),
-    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
-    Setting(
-      "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
-      valueName: "rate"),
-    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
-    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices and embeddings"),
-    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    .learningRate(\.learningRate),
+    .finalLearningRate(\.finalLearningRate),
+    .warmup(\.warmup),
+    .weightDecay(\.weightDecay),
+    .clip(\.clip),
     Setting(
       "ema", \.ema, in: .fraction,
       "Decay of the moving average of the weights that samples are made with; it grows from 0 to this; 0 for none"),
     Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for the last only"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
+    .sampleEvery(\.sampleEvery),
     Setting("sample-count", \.sampleCount, in: .range(0...1 << 16), "Points or images in a sample; 0 for no samples"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+    .checkpointEvery(\.checkpointEvery),
     Setting("seed", \.seed, in: .seed, "Seed of weights, batches, noise and samples: the same seed gives the same run"),
   ]
 
