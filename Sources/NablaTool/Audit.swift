@@ -39,6 +39,7 @@ struct Audit: ParsableCommand {
 struct EncodingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Longer examples are truncated to this many tokens.", valueName: "n"))
   var maxLength: Int?
+  @OptionGroup var truncated: TruncationOptions
   @OptionGroup var template: TemplateOptions
 
   func validate() throws {
@@ -49,17 +50,21 @@ struct EncodingOptions: ParsableArguments {
 
   func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {
     try ExampleEncoder(
-      pretrained, template: template.source(), maximumLength: maxLength, truncation: template.truncation)
+      pretrained, template: template.source(), maximumLength: maxLength, truncation: truncated.truncation)
   }
 }
 
-/// How conversations are written, and what of a long example is kept.
-struct TemplateOptions: ParsableArguments {
+/// What of an example that is too long is kept.
+struct TruncationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "What of a longer example is kept: keep-start or keep-end. Examples with nothing left to learn are left out.",
       valueName: "side"))
   var truncation: Truncation = .keepStart
+}
+
+/// How conversations are written.
+struct TemplateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A Jinja file instead of the model's chat template, or 'transcript' for \"Human: … Assistant: …\".",

@@ -8,7 +8,8 @@ struct DPOCommand: ParsableCommand {
     discussion: """
       Trains an adapter beside the frozen model, or with --adapter none the whole model, on pairs of completions of \
       which people chose one. The reference is the model as it is given: also where that is a run that trained an \
-      adapter. The rows are audited first, and the reference's log-probabilities computed once.
+      adapter. The rows are audited first; held-out pairs are looked at before the first step, after every \
+      --evaluate-every and at the end.
 
       The run folder gets the configuration, metrics, checkpoints, answers before and after, a report to open in a \
       browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
@@ -18,23 +19,15 @@ struct DPOCommand: ParsableCommand {
 
   @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
-  @OptionGroup var options: DPOOptions
+  @OptionGroup var options: TuningOptions<DPO.Configuration>
 
-  func validate() throws {
-    try options.data.check(model: model, options.run, given: options.settings.first)
-    _ = try options.configuration()
-  }
+  func validate() throws { try options.check(model: model) }
 
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("dpo", options.run)
-    let run: TrainingRun<DPO>
-    if let resume = options.run.resume {
-      run = try DPO.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
-      let trainer = try DPO(model!, data: options.data.description(), options.configuration())
-      run = try TrainingRun(trainer, at: options.run.output)
+    let run = try display.open(options.run, resume: DPO.resume) {
+      try DPO(model!, data: options.data.description(), options.configuration())
     }
     let trainer = run.trainer
     display.describe(trainer.tuned, trainer.data, run: run.folder.path)
@@ -44,21 +37,5 @@ struct DPOCommand: ParsableCommand {
       display.message("held out: \(rounded(100 * accuracy)) % of pairs are right, by a margin of \(rounded(margin))")
     }
     display.showResult(trainer.tuned, run.folder.path)
-  }
-}
-
-/// Every flag of `nabla dpo`.
-struct DPOOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
-  @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
-
-  struct Settings: SettingTable {
-    static let flags = DPO.Configuration.settings.map { SettingFlag($0, defaults: [("", DPO.Configuration())]) }
-  }
-
-  func configuration() throws -> DPO.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try DPO.Configuration().changed(settings.given) }
   }
 }

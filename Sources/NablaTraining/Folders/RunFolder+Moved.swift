@@ -3,8 +3,7 @@ import NablaFormats
 
 extension RunFolder {
   /// Where a file lies that a run's configuration names, also when the run and the file have been moved together: then it
-  /// is the longest end of its path, of two parts at least, that is found in a folder above the run, or a file of its name
-  /// beside the run.
+  /// is the longest end of its path that is found in a folder above the run (the name alone, in the nearest two).
   ///
   /// - Returns: nil where there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
@@ -13,18 +12,14 @@ extension RunFolder {
     defer { free(resolved) }
     let parts = file.split(separator: "/")
     let above = String(cString: resolved).split(separator: "/").dropLast()
-    let beside = "/" + above.joined(separator: "/")
-    for start in parts.indices.dropFirst().dropLast() {
+    let folders = above.indices.reversed().map { "/" + above[...$0].joined(separator: "/") } + [""]
+    for start in parts.indices.dropFirst() {
       let end = parts[start...].joined(separator: "/")
-      var folders = above
-      while true {
-        let candidate = folders.isEmpty ? "/\(end)" : "/\(folders.joined(separator: "/"))/\(end)"
-        if pathExists(candidate) { return candidate }
-        if folders.popLast() == nil { break }
+      for folder in start == parts.count - 1 ? folders.prefix(2) : folders[...] where pathExists("\(folder)/\(end)") {
+        return "\(folder)/\(end)"
       }
     }
-    let last = parts.last.map { "\(beside)/\($0)" }
-    return last.flatMap { pathExists($0) ? $0 : nil }
+    return nil
   }
 
   /// - Throws: ``TrainingError/fileOfRunIsMissing(run:file:)`` where there is no such file.
