@@ -16,6 +16,6 @@ enum nabla_convolution_pass {
   NABLA_CONVOLUTION_BACKWARD_WEIGHTS,  // dw (and dbias) from x, dy
 };
 
-/// Runs one pass: what the pass makes is written, the rest is read. Returns 0, or oneDNN's status code. Uses all threads.
+/// Runs one pass: the pass's results are written, the rest is read. Returns 0, or oneDNN's status code. Uses all threads.
 int32_t nabla_convolution_run(const struct nabla_convolution *problem, int32_t pass, float *x, float *w, float *bias,
                               float *y);

@@ -1,5 +1,5 @@
 // Policies over few actions: sampling, log-probabilities, and the losses of policy-gradient methods with their gradients.
-// One thread, one pass over the rows: a batch of reinforcement learning is small, and operations one by one would cost
+// One thread, one pass over the rows: a batch in reinforcement learning is small, and separate operations would cost
 // more than the arithmetic.
 #pragma once
 #include <stdint.h>
@@ -17,7 +17,7 @@ struct nabla_policy {
 /// Scratch floats that these functions need.
 int64_t nabla_policy_scratch(int64_t n);
 
-/// Draws an action a row. `noise`: [rows] uniform in [0, 1) if discrete, [rows, A] normal if continuous. The action goes
+/// Draws an action per row. `noise`: [rows] uniform in [0, 1) if discrete, [rows, A] normal if continuous. The action goes
 /// to `discrete` [rows] or `numbers` [rows, A] (not clipped), ln π(action) to `log_probabilities` [rows].
 void nabla_policy_sample(const struct nabla_policy *policy, int64_t rows, const float *noise, int32_t *discrete,
                          float *numbers, float *log_probabilities, float *scratch);

@@ -105,7 +105,7 @@ public final class Attention: Module {
     return x.rotary(table, heads: heads, headSize: configuration.headSize, positions: positions)
   }
 
-  /// Each head's query and key normalised; what stands beside them in `packed` [B, T, (H + G + …)·D] stays.
+  /// Each head's query and key normalized; what stands beside them in `packed` [B, T, (H + G + …)·D] stays.
   private func normalized(_ packed: Tensor) -> Tensor {
     guard let queryNorm, let keyNorm else { return packed }
     let c = configuration
