@@ -109,9 +109,9 @@ void nabla_attention_backward(
       .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
   r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
 
-  // Where heads keep the threads at least 90 % busy, a thread takes whole heads. Otherwise threads share a head, a block
-  // of keys each, and take turns at dq. Either way dq accumulates the blocks of keys in ascending order, so the choice
-  // cannot change a bit.
+  // Where heads keep the threads at least 90 % busy, a thread takes whole heads. Otherwise threads share a head, a
+  // block of keys each, and take turns at dq. Either way dq accumulates the blocks of keys in ascending order, so the
+  // choice cannot change a bit.
   const int64_t rounds = (heads + threadCount - 1) / threadCount;
   const bool shared = 10 * heads < 9 * rounds * threadCount;
   const int64_t tickets = shared ? heads * group * r.queryBlocks : 0;

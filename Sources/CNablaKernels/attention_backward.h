@@ -1,4 +1,5 @@
-// Backward tiles. With the log-sum-exp of the forward pass the weights of any tile can be recomputed, P = exp(S - lse), and
+// Backward tiles. With the log-sum-exp of the forward pass the weights of any tile can be recomputed, P = exp(S - lse),
+// and
 //   dV += Pᵀ dO,   dP = dO Vᵀ,   dS = P ∘ (dP - delta),   dQ += scale · dS K,   dK += scale · dSᵀ Q.
 // A task owns a block of keys, so dK and dV stay in its tiles; Kᵀ and Vᵀ are transposed once per task. dQ is summed in
 // float32 over the blocks of keys in ascending order, whichever thread computes them.

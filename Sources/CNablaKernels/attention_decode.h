@@ -1,11 +1,11 @@
 // Decoding: one query per row against a paged cache, where the time goes into reading the cache. A task is one
 // key/value head, a chunk of at most DECODE_KEYS keys, and some rows. It goes through the chunk page by page. Every key
 // and value is read once for all query heads of the group and all rows of the task that share the page: samples of
-// one prompt read it once (Juravsky et al. 2024, "Hydragen"). What a task computes for a row depends on that row alone, so
-// rows get the same bits whatever else is in the batch.
+// one prompt read it once (Juravsky et al. 2024, "Hydragen"). What a task computes for a row depends on that row alone,
+// so rows get the same bits whatever else is in the batch.
 //
-// In a page the keys of a head are stored transposed, [D][64]: the scores of a whole vector of keys accumulate side by side,
-// and no horizontal sum is needed.
+// In a page the keys of a head are stored transposed, [D][64]: the scores of a whole vector of keys accumulate side by
+// side, and no horizontal sum is needed.
 
 enum { PAGE = NABLA_CACHE_PAGE, ROWS = 4, KEY_VECTORS = WIDTH == 16 ? 4 : 2 };
 typedef int8_t bvec_unaligned __attribute__((vector_size(WIDTH), aligned(1)));

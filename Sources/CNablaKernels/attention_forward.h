@@ -1,5 +1,6 @@
-// Forward tiles. Scores are stored transposed, keys × queries, so that queries are the lanes of a vector: the softmax needs no
-// sum across lanes, keys and values are used without transposition, and only the queries are transposed, once per task.
+// Forward tiles. Scores are stored transposed, keys × queries, so that queries are the lanes of a vector: the softmax
+// needs no sum across lanes, keys and values are used without transposition, and only the queries are transposed, once
+// per task.
 
 static size_t forwardFloats(const problem_t *p, int32_t blockRows) {
   const size_t dp = (size_t)paddedHead(p), rows = (size_t)blockRows;

@@ -37,8 +37,8 @@ static inline int32_t keyCount(const problem_t *p, int32_t b) {
   return n < 0 ? 0 : n > p->keyLength ? p->keyLength : n;
 }
 
-// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Padding rows of a
-// tile also have one: they see what the last query sees.
+// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Padding rows of
+// a tile also have one: they see what the last query sees.
 static inline int64_t segmentAt(const problem_t *p, int64_t b, int64_t i) {
   return b * p->queryLength + (i < p->queryLength ? i : p->queryLength - 1);
 }

@@ -112,7 +112,8 @@ static dnnl_status_t describe_pass(const struct nabla_convolution *p, int32_t pa
 #endif
 }
 
-/// Prepares one operand: its memory in the caller's layout and, if the primitive uses another, the reorder between them.
+/// Prepares one operand: its memory in the caller's layout and, if the primitive uses another, the reorder between
+/// them.
 static dnnl_status_t prepare(struct operand *o, description plain, description wanted, int written) {
   dnnl_status_t status = dnnl_memory_create(&o->ours, plain, engine, DNNL_MEMORY_NONE);
   if (status || dnnl_memory_desc_equal(plain, wanted)) return status;

@@ -1,5 +1,5 @@
-// The instruction set is determined once, before main: what the CPU supports, what NABLA_ISA allows, and oneDNN configured
-// before it creates its first primitive.
+// The instruction set is determined once, before main: what the CPU supports, what NABLA_ISA allows, and oneDNN
+// configured before it creates its first primitive.
 #include "isa.h"
 #include <stdlib.h>
 #include <string.h>

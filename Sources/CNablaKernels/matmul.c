@@ -23,7 +23,8 @@ struct entry {
   dnnl_memory_t a, b, bias, c;
 };
 
-// One cache per thread: no locks, and a memory object is never used by two threads. Open addressing; cleared when it fills up.
+// One cache per thread: no locks, and a memory object is never used by two threads. Open addressing; cleared when it
+// fills up.
 #define TABLE 1024
 static _Thread_local struct entry *table;
 static _Thread_local int32_t used;
@@ -183,8 +184,8 @@ static inline INLINED void tile(int64_t count, int64_t k, const float *a, int64_
   }
 }
 
-/// float32 matrix multiplications of some ten thousand multiply-adds. B is read 16 columns at a time; where these are not adjacent
-/// (a transposed operand, the last columns) they are copied together first.
+/// float32 matrix multiplications of some ten thousand multiply-adds. B is read 16 columns at a time; where these are
+/// not adjacent (a transposed operand, the last columns) they are copied together first.
 DISPATCHED_STATIC(void, matmul_small,
                   (const struct nabla_matmul *p, const float *a, const float *b, const float *bias, float *c),
                   (p, a, b, bias, c)) {

@@ -1,4 +1,5 @@
-// oneDNN's own instruction-set levels, translated to ours. Its levels are masks: each holds the bits of those it contains.
+// oneDNN's own instruction-set levels, translated to ours. Its levels are masks: each holds the bits of those it
+// contains.
 #include <stddef.h>
 #include "isa.h"
 #include "kernel.h"

@@ -66,8 +66,8 @@ static void forwardTile(
   for (; c < outStride; c += WIDTH) FORWARD_STRIP(1)
 }
 
-// One register block of rows of the gradient of a layer's input: dx = (δ·W) · a'(z), where y = a(z) = x gives a'; y NULL for
-// no activation. Weights are [out, padded(in)].
+// One register block of rows of the gradient of a layer's input: dx = (δ·W) · a'(z), where y = a(z) = x gives a'; y
+// NULL for no activation. Weights are [out, padded(in)].
 #define BACKWARD_STRIP(N)                                                                                       \
   {                                                                                                             \
     vec acc[MR][N] = {0};                                                                                       \

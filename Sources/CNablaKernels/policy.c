@@ -90,7 +90,8 @@ DISPATCHED(void, nabla_policy_sample,
     } else {
       const float *e = scratch + LANES * p->n;
       log_softmax(p, first, count, scratch, scratch + LANES * p->n);
-      // Inverts the cumulative distribution function; rounding may leave the sum below 1: then the last possible action.
+      // Inverts the cumulative distribution function; rounding may leave the sum below 1: then the last possible
+      // action.
       for (int64_t j = 0; j < count; j++) {
         float sum = 0;
         int32_t pick = 0;

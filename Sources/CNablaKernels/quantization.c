@@ -91,7 +91,7 @@ static inline INLINED void quantize_q8_0(const float *x, struct q8_0 *b) {
   }
 }
 
-/// The nearest integer, ties to even, for |x| < 2²²; for NaN and larger numbers the result is unspecified.
+/// The nearest integer, ties to even, for |x| < 2²²; larger magnitudes are clamped to 4·10⁶, NaN to -4·10⁶.
 static inline INLINED int nearest(float x) {
   float limited = x > -4e6f ? (x < 4e6f ? x : 4e6f) : -4e6f;
   return (int)__builtin_rintf(limited);
@@ -118,8 +118,8 @@ static inline INLINED void by_lane(const float *x, int size, lanes *y) {
     for (int g = 0; g < LANES; g++) y[i][g] = x[g * size + i];
 }
 
-/// Scale and minimum ≥ 0 of the least Σ w (scale · q - minimum - x)² with q in 0…15: for each of 21 candidate roundings,
-/// the weighted least-squares solution. Large numbers weigh more.
+/// Scale and minimum ≥ 0 of the least Σ w (scale · q - minimum - x)² with q in 0…15: for each of 21 candidate
+/// roundings, the weighted least-squares solution. Large numbers weigh more.
 static inline INLINED lanes fit_scale_and_minimum(const lanes x[32], lanes *minimum) {
   enum { N = 32, LIMIT = 15 };
   lanes w[N], squares = {0}, low = x[0], high = x[0], sumW = {0}, sumX = {0};
@@ -207,7 +207,8 @@ static inline INLINED void quantize_q4_K(const float *x, struct q4_K *b) {
     for (int i = 0; i < 32; i++) b->low[pair * 32 + i] = (uint8_t)(q[pair * 64 + i] | q[pair * 64 + 32 + i] << 4);
 }
 
-/// The scale of the least Σ x² (scale · q - x)² with q in -32…31: for each of 19 candidate roundings, the least-squares one.
+/// The scale of the least Σ x² (scale · q - x)² with q in -32…31: for each of 19 candidate roundings, the least-squares
+/// one.
 static inline INLINED lanes fit_scale(const lanes x[16]) {
   enum { N = 16, LIMIT = 32 };
   lanes most = {0};

@@ -25,7 +25,8 @@ struct q6_K { uint8_t low[128], high[64]; int8_t scales[16]; half d; };
 
 #define BLOCK_NUMBERS 256  // the most that a block holds
 
-/// A type's properties: weights and bytes per block, weights that share a scale, and the offset that makes every q non-negative.
+/// A type's properties: weights and bytes per block, weights that share a scale, and the offset that makes every q
+/// non-negative.
 struct block_format { int32_t size, bytes, group, bias; };
 
 static inline struct block_format block_format(enum nabla_block_type type) {

@@ -1,6 +1,6 @@
 // Rounds activations to 8 bits and distributes panels of weight rows to threads. A panel's result does not depend on
-// which thread computes it. Each thread begins with an equal range of panels, which it reads in memory order, and then steals
-// from the ends of other threads' ranges.
+// which thread computes it. Each thread begins with an equal range of panels, which it reads in memory order, and then
+// steals from the ends of other threads' ranges.
 #include <stdatomic.h>
 #include "quantized_problem.h"
 #include "threads.h"

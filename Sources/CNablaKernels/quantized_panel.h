@@ -8,8 +8,9 @@
 //                                                                     at most 63 unless wide, and signed bytes of x
 //
 // A lane is a row of the weight. A panel of 2 · WIDTH rows is unpacked, some hundred columns at a time, to
-// bytes in the order of `dot`: four columns of all rows, then the next four. Bytes are non-negative; the offset that makes
-// them so is added to the minimum. Each row of x is then multiplied with the panel, four of its bytes broadcast at a time.
+// bytes in the order of `dot`: four columns of all rows, then the next four. Bytes are non-negative; the offset that
+// makes them so is added to the minimum. Each row of x is then multiplied with the panel, four of its bytes broadcast
+// at a time.
 #include "quantized_problem.h"
 
 #define HEIGHT (2 * WIDTH)

@@ -10,8 +10,8 @@
 #define MAX_PIECES 65535
 
 // The current work. A ticket has its number in the upper half, and below it the bounds of the pieces not yet taken. The
-// other fields change only while there are none, so a thread that takes a piece with a compare-and-swap of the ticket that
-// it read before them has read the fields of the same work.
+// other fields change only while there are none, so a thread that takes a piece with a compare-and-swap of the ticket
+// that it read before them has read the fields of the same work.
 static struct {
   _Atomic uint64_t ticket;
   _Atomic int32_t helpers;  // that may take part
@@ -39,8 +39,9 @@ static int64_t nanoseconds(void) {
   return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-// Takes pieces until none are left, and returns whether it took any. The calling thread, helper -1, begins with the first
-// and the helpers with the last: the same rows are then mostly in the same core's caches, from one call to the next.
+// Takes pieces until none are left, and returns whether it took any. The calling thread, helper -1, begins with the
+// first and the helpers with the last: the same rows are then mostly in the same core's caches, from one call to the
+// next.
 static int takePieces(int32_t helper) {
   int took = 0;
   uint64_t ticket = atomic_load(&work.ticket);

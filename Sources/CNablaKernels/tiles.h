@@ -1,6 +1,6 @@
 // Vectors, and register-blocked multiplication of small matrices in cache, compiled for each
-// instruction set. The including file defines WIDTH (floats a vector), MR and NR (rows and vectors of the register block) and
-// has pushed its target attribute.
+// instruction set. The including file defines WIDTH (floats a vector), MR and NR (rows and vectors of the register
+// block) and has pushed its target attribute.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,8 +44,8 @@ static void transpose(
   }
 }
 
-// The inner loop: acc[MR][n] += Σ_p A(m, p) · B[p][columns], with A(m, p) = a[m · rowStride + p · depthStride]. One of the
-// two strides is the constant 1: rows read in order, or columns (a transposed left operand) at the same cost.
+// The inner loop: acc[MR][n] += Σ_p A(m, p) · B[p][columns], with A(m, p) = a[m · rowStride + p · depthStride]. One of
+// the two strides is the constant 1: rows read in order, or columns (a transposed left operand) at the same cost.
 #define ACCUMULATE(N, acc, a, rowStride, depthStride, b, bStride, depth)          \
   _Pragma("clang loop unroll_count(4)") for (int64_t p_ = 0; p_ < (depth); p_++) { \
     vec b_[N];                                                                    \

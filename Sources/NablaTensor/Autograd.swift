@@ -220,7 +220,8 @@ package func differentiate(from root: Node, gradient: Tensor, downTo boundary: I
       let gradient = node.gradient
       node.gradient = nil
       if let gradient { backward(gradient, node.inputs) }
-      // Free what the operation saved for its backward pass before continuing; a second pass must not find half a graph.
+      // Free what the operation saved for its backward pass before continuing; a second pass must not find half a
+      // graph.
       node.backward = { _, _ in
         preconditionFailure("this graph has been differentiated already: call valueAndGradient again")
       }
@@ -230,8 +231,8 @@ package func differentiate(from root: Node, gradient: Tensor, downTo boundary: I
 }
 
 /// Runs `block` saving only its inputs, and reruns it during the backward pass (Chen et al. 2016): its
-/// activations take no memory in between. Parameters that the block uses receive their gradients as usual; any other tensor
-/// with a gradient must be passed in `inputs`.
+/// activations take no memory in between. Parameters that the block uses receive their gradients as usual; any other
+/// tensor with a gradient must be passed in `inputs`.
 public func checkpoint(_ inputs: [Tensor], _ block: @escaping ([Tensor]) -> Tensor) -> Tensor {
   guard nabla_recording_disabled() == 0 else { return block(inputs) }
   let constants = inputs.map { $0.stopGradient() }

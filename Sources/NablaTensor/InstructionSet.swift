@@ -64,6 +64,7 @@ public var oneDNNVersion: String {
   return numbers.map(String.init).joined(separator: ".")
 }
 
-/// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16) and ``InstructionSet/ofOneDNN`` allows it.
+/// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16) and ``InstructionSet/ofOneDNN`` allows
+/// it.
 public var hasFastBFloat16: Bool { fastBFloat16 }
 private let fastBFloat16 = nabla_has_bfloat16() != 0  // checked once: every matrix multiplication needs it

@@ -1,7 +1,8 @@
 import CNablaKernels
 
-/// NF4, the 4-bit type of QLoRA (Dettmers et al. 2023): each weight is one of the 16 quantiles of a normal distribution,
-/// times the largest magnitude of its block of 64; those scales are themselves stored in 8 bits, in groups of 256.
+/// NF4, the 4-bit type of QLoRA (Dettmers et al. 2023): each weight is one of the 16 quantiles of a normal
+/// distribution, times the largest magnitude of its block of 64; those scales are themselves stored in 8 bits, in
+/// groups of 256.
 ///
 /// Such a tensor is frozen, like all block-quantized ones: gradients flow through a linear layer to its input, not
 /// to the weight. The bytes are those of bitsandbytes.

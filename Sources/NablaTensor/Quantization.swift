@@ -2,8 +2,8 @@ import CNablaKernels
 
 // Block-quantized tensors: weights of 2 to 8 bits with scales, in the formats of ggml and its GGUF files.
 //
-// Such a tensor is a matrix [rows, columns] whose columns are a multiple of the block size; its storage holds the blocks
-// of each row one after the other, which may be a part of a mapped file. It is frozen: `linear` and `gather`
+// Such a tensor is a matrix [rows, columns] whose columns are a multiple of the block size; its storage holds the
+// blocks of each row one after the other, which may be a part of a mapped file. It is frozen: `linear` and `gather`
 // read it, and nothing is differentiated with respect to it.
 
 extension DType {

@@ -72,8 +72,8 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
 
   /// One index per row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
   ///
-  /// Inverts the cumulative distribution function in float64: Gumbel noise made of float32 numbers would, about once in 2²⁴
-  /// elements, be so large that it picks an element however improbable.
+  /// Inverts the cumulative distribution function in float64: Gumbel noise made of float32 numbers would, about once in
+  /// 2²⁴ elements, be so large that it picks an element however improbable.
   public mutating func categorical(logits: Tensor) -> Tensor {
     let weights = logits.stopGradient().softmax()
     let n = logits.shape.last!

@@ -74,8 +74,8 @@ void nabla_attention_backward(
     struct nabla_attention_output dq, struct nabla_attention_output dk, struct nabla_attention_output dv,
     int32_t threadCount);
 
-/// The naive forward in float64, written to be read: the reference that the tiled kernels are tested against, and the way to
-/// inspect the weights. Time and (if weights are wanted) memory are Tq · Tk.
+/// The naive forward in float64, written to be read: the reference that the tiled kernels are tested against, and the
+/// way to inspect the weights. Time and (if weights are wanted) memory are Tq · Tk.
 ///
 /// - out: [B, Tq, H, D] contiguous; weights: [B, H, Tq, Tk] or NULL; lse: [B, H, Tq] or NULL.
 void nabla_attention_reference(

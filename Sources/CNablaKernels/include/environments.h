@@ -2,8 +2,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// One step of `count` of `stride` CartPole-v1 environments from `first` on. state: [4, stride] float64, rows x, ẋ, θ, θ̇;
-/// actions: [stride], 1 pushes right and anything else left; observations: [stride, 4]; terminated: [stride].
+/// One step of `count` of `stride` CartPole-v1 environments from `first` on. state: [4, stride] float64, rows x, ẋ, θ,
+/// θ̇; actions: [stride], 1 pushes right and anything else left; observations: [stride, 4]; terminated: [stride].
 void nabla_cartpole_step(int64_t first, int64_t count, int64_t stride, double *state, const int32_t *actions,
                          float *observations, bool *terminated);
 

@@ -18,7 +18,8 @@ enum nabla_isa {
 
 /// The highest level that this CPU and its operating system support.
 enum nabla_isa nabla_isa_of_cpu(void);
-/// What NABLA_ISA requested when the program started: a level, NABLA_ISA_UNSET, or NABLA_ISA_UNKNOWN for any other value.
+/// What NABLA_ISA requested when the program started: a level, NABLA_ISA_UNSET, or NABLA_ISA_UNKNOWN for any other
+/// value.
 int32_t nabla_isa_requested(void);
 /// The level that kernels use: the lower of those two. Determined before `main`.
 enum nabla_isa nabla_isa_in_use(void);

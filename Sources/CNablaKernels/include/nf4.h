@@ -14,8 +14,8 @@ struct nabla_nf4_scales {
   int64_t first;  // the tensor may be a part of a larger one
 };
 
-/// y = the numbers of `count` blocks at x, which are those from `first` on of the tensor whose scales are given. Number 2i
-/// is in the high half of byte i.
+/// y = the numbers of `count` blocks at x, which are those from `first` on of the tensor whose scales are given. Number
+/// 2i is in the high half of byte i.
 void nabla_dequantize_nf4(const struct nabla_nf4_scales *scales, int64_t first, int64_t count, const uint8_t *x,
                           float *y);
 

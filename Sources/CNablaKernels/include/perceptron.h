@@ -1,8 +1,9 @@
 // A multilayer perceptron in one call: y = W_L·a(… a(W₁·x + b₁) …) + b_L with an activation a between the layers.
 //
-// Small networks spend most of their time on per-operation overhead rather than on arithmetic. Here a block of rows goes
-// through all layers while it is in the L1 and L2 caches, forward and backward, and all gradients come from one call.
-// Results have the same bits for any thread count: how rows are split, and the order of all sums, depend on shapes alone.
+// Small networks spend most of their time on per-operation overhead rather than on arithmetic. Here a block of rows
+// goes through all layers while it is in the L1 and L2 caches, forward and backward, and all gradients come from one
+// call. Results have the same bits for any thread count: how rows are split, and the order of all sums, depend on
+// shapes alone.
 #pragma once
 #include <stdint.h>
 #include "attention.h"

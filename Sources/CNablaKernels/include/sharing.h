@@ -6,6 +6,6 @@
 #pragma once
 #include <stdint.h>
 
-/// Runs body(context, piece) for each piece in 0..<pieces, on the calling thread and at most threadCount - 1 helpers, in
-/// any order. Returns when all are done.
+/// Runs body(context, piece) for each piece in 0..<pieces, on the calling thread and at most threadCount - 1 helpers,
+/// in any order. Returns when all are done.
 void nabla_share(int32_t threadCount, int64_t pieces, void *context, void (*body)(void *context, int64_t piece));

@@ -61,9 +61,9 @@ package struct SingularValueDecomposition: Sendable {
     self.init(u: left.q * small.u, singularValues: small.singularValues, v: right.q * small.v)
   }
 
-  /// The `rank` largest of a weight [m, n], by subspace iteration with Rayleigh-Ritz (Halko et al. 2011): exact where the
-  /// subspace is as wide as the matrix, otherwise as close as the decay of the singular values allows in `iterations`. Large
-  /// matrix multiplications run in float32.
+  /// The `rank` largest of a weight [m, n], by subspace iteration with Rayleigh-Ritz (Halko et al. 2011): exact where
+  /// the subspace is as wide as the matrix, otherwise as close as the decay of the singular values allows in
+  /// `iterations`. Large matrix multiplications run in float32.
   package init(_ weight: Tensor, rank: Int, iterations: Int = 30, random: inout RandomSource) {
     let (m, n) = (weight.shape[0], weight.shape[1])
     let width = min(m, n, rank + max(16, rank))

@@ -7,8 +7,8 @@ public struct SingularSpectrum: Sendable, Equatable {
 
   public init(values: [Double]) { self.values = values }
 
-  /// All singular values of a matrix [m, n]: roots of the eigenvalues of its smaller Gram matrix, in float64. Values below
-  /// 10⁻⁸ of the largest are rounding errors. O(m·n·k + k³) for k = min(m, n).
+  /// All singular values of a matrix [m, n]: roots of the eigenvalues of its smaller Gram matrix, in float64. Values
+  /// below 10⁻⁸ of the largest are rounding errors. O(m·n·k + k³) for k = min(m, n).
   public init(of matrix: Tensor) {
     self.init(ofColumns: Matrix(matrix, transposed: matrix.shape[1] > matrix.shape[0]))
   }

@@ -126,8 +126,8 @@ func attentionForward(
 }
 
 extension Tensor {
-  /// Scaled dot-product attention: softmax(scale · Q Kᵀ + bias, masked) V (Vaswani et al. 2017), in tiles with an online
-  /// softmax, so that memory grows with T and not with T² (Dao 2023, "FlashAttention-2").
+  /// Scaled dot-product attention: softmax(scale · Q Kᵀ + bias, masked) V (Vaswani et al. 2017), in tiles with an
+  /// online softmax, so that memory grows with T and not with T² (Dao 2023, "FlashAttention-2").
   ///
   /// Query head h reads key-value head h / (H/G): G = H is multi-head, 1 < G < H grouped-query (Ainslie et al. 2023),
   /// G = 1 multi-query attention (Shazeer 2019). A query that sees no key gives zeros.

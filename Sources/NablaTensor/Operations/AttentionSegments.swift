@@ -1,6 +1,6 @@
-/// Which positions of a packed batch belong together: a row [T] holds several examples one after the other, and attention and
-/// position encodings must treat each as if it were alone (Krell et al. 2021, "Efficient Sequence Packing without
-/// Cross-contamination").
+/// Which positions of a packed batch belong together: a row [T] holds several examples one after the other, and
+/// attention and position encodings must treat each as if it were alone (Krell et al. 2021, "Efficient Sequence Packing
+/// without Cross-contamination").
 ///
 /// ```swift
 /// let segments = Segments(lengths: [[3, 5], [7]], time: 8)   // the last position of the second row is padding
@@ -30,7 +30,8 @@ public struct Segments: Sendable {
   }
 
   /// - Parameters:
-  ///   - lengths: of the examples of each row, in order. Positions after the last are padding, each a segment by itself.
+  ///   - lengths: of the examples of each row, in order. Positions after the last are padding, each a segment by
+  ///     itself.
   ///   - time: T, the positions of a row.
   public init(lengths: [[Int]], time: Int) {
     var (starts, ends, positions): ([Int32], [Int32], [Int32]) = ([], [], [])

@@ -1,6 +1,7 @@
 import CNablaKernels
 
-// Functions of two numbers, with NumPy's broadcasting: shapes are aligned at the last dimension, and a size of 1 repeats.
+// Functions of two numbers, with NumPy's broadcasting: shapes are aligned at the last dimension, and a size of 1
+// repeats.
 extension Tensor {
   public static func + (a: Tensor, b: Tensor) -> Tensor {
     binary(NABLA_ADD, a, b).recorded(a, b) { dy, inputs in

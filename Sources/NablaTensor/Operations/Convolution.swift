@@ -28,7 +28,8 @@ extension Tensor {
   ///   - weight: [O, C / groups, K] for self [B, C, L]; [O, C / groups, K, K'] for self [B, C, H, W].
   ///   - bias: [O], or nil.
   ///   - padding: zeros assumed on either side.
-  ///   - groups: the number of channel groups, each convolved separately; C and O must be multiples. C groups: depthwise.
+  ///   - groups: the number of channel groups, each convolved separately; C and O must be multiples. C groups:
+  ///     depthwise.
   /// - Returns: [B, O, …] with sizes ⌊(n + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1. Computed in float32.
   public func convolution(
     _ weight: Tensor, bias: Tensor? = nil, stride: SpatialPair = 1, padding: SpatialPair = 0,

@@ -51,8 +51,8 @@ extension Tensor {
 
   /// Fused linear layer and cross-entropy, in chunks of rows: the logits [..., V] are never materialized as a whole.
   ///
-  /// Gradients are computed while the logits of a chunk are in memory, in the forward pass, and scaled by the loss's own
-  /// gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
+  /// Gradients are computed while the logits of a chunk are in memory, in the forward pass, and scaled by the loss's
+  /// own gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.

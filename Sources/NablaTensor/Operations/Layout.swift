@@ -15,7 +15,8 @@ extension Tensor {
 
   public func reshaped(_ target: Shape) -> Tensor {
     if target == shape { return self }
-    precondition(target.elementCount == count, "reshaped: \(shape) has \(count) elements, \(target) has \(target.elementCount)")
+    precondition(
+      target.elementCount == count, "reshaped: \(shape) has \(count) elements, \(target) has \(target.elementCount)")
     let original = shape
     return Tensor(storage: storage, offset: offset, shape: target, dtype: dtype).recorded(self) { dy, inputs in
       inputs[0]?.accumulate(dy.reshaped(original))
@@ -39,7 +40,8 @@ extension Tensor {
   }
 
   public func permuted(_ axes: [Int]) -> Tensor {
-    precondition(axes.sorted() == Array(0..<rank), "transposed: \(axes) is not a permutation of the axes of shape \(shape)")
+    precondition(
+      axes.sorted() == Array(0..<rank), "transposed: \(axes) is not a permutation of the axes of shape \(shape)")
     let own = shape.strides
     let result = Shape(axes.map { shape[$0] })
     let y = Tensor(uninitialized: result, dtype: dtype)

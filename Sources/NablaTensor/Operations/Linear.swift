@@ -103,8 +103,8 @@ extension Tensor {
     return y
   }
 
-  /// A parameter in the compute type of matrix multiplications. The bfloat16 copy of a float32 parameter is made once and
-  /// refreshed by the optimizer as it steps.
+  /// A parameter in the compute type of matrix multiplications. The bfloat16 copy of a float32 parameter is made once
+  /// and refreshed by the optimizer as it steps.
   package func computeCopy(_ type: DType) -> Tensor {
     guard type == .bfloat16 && dtype == .float32 else { return cast(type) }
     // A slice of a tensor has no copy of its own: the storage's copy is that of the whole.

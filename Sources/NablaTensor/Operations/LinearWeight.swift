@@ -8,7 +8,8 @@ import CNablaKernels
 ///
 /// - x float32: exact values. One row at a time is dequantized for a few rows of x, a tile for many.
 /// - x bfloat16, which means that 8 bits are precise enough: block-quantized weights are multiplied as integers,
-///   with x rounded to 8 bits in blocks of 32. Where the CPU multiplies bfloat16 in hardware, many rows use that instead.
+///   with x rounded to 8 bits in blocks of 32. Where the CPU multiplies bfloat16 in hardware, many rows use that
+///   instead.
 ///
 /// The choice does not depend on whether gradients are recorded, so log-probabilities are the same with and without.
 struct LinearWeight {

@@ -3,8 +3,8 @@ import CNablaKernels
 extension Tensor {
   /// A linear layer with a low-rank update of its weight (Hu et al. 2021): y = x·Wᵀ + b + s·(z·Aᵀ)·Bᵀ.
   ///
-  /// The update is never multiplied out: it costs r·(in + out) multiplications per row. Where W is frozen nothing is saved for
-  /// it, and the gradient flows through it to x only.
+  /// The update is never multiplied out: it costs r·(in + out) multiplications per row. Where W is frozen nothing is
+  /// saved for it, and the gradient flows through it to x only.
   ///
   /// - Parameters:
   ///   - weight: W: [out, in], as `linear` takes it.
@@ -24,7 +24,8 @@ extension Tensor {
     precondition(
       weight.shape == [outputs, inputs] && down.shape == [rank, inputs] && up.shape == [outputs, rank]
         && lowRankInput.map { $0.shape == shape } ?? true,
-      "linear: weight \(weight.shape) with a low-rank update \(up.shape) · \(down.shape) for an input of shape \(shape)")
+      "linear: weight \(weight.shape) with a low-rank update \(up.shape) · \(down.shape) for an input of shape \(shape)"
+    )
     precondition(
       weight.node == nil && bias?.node == nil, "linear: the weight of a layer with a low-rank update must be frozen")
     let rows = shape.dropLast().reduce(1, *)

@@ -1,8 +1,8 @@
 import CNablaKernels
 
 extension Tensor {
-  /// Matrix multiplication over the last two dimensions. Both operands may have leading batch dimensions, which must agree;
-  /// a matrix on the right may also be shared by a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
+  /// Matrix multiplication over the last two dimensions. Both operands may have leading batch dimensions, which must
+  /// agree; a matrix on the right may also be shared by a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
   ///
   /// - Parameters:
   ///   - transposingSelf: read self as [..., k, m] without copying.

@@ -12,8 +12,8 @@ public enum Activation: String, Sendable, Codable, CaseIterable {
   }
 }
 
-/// The layers of a multilayer perceptron: weights W_l: [out_l, in_l] and biases b_l: [out_l], float32, where in_l is the
-/// out of the layer before.
+/// The layers of a multilayer perceptron: weights W_l: [out_l, in_l] and biases b_l: [out_l], float32, where in_l is
+/// the out of the layer before.
 package struct PerceptronLayers {
   fileprivate let weights: [Tensor]
   fileprivate let biases: [Tensor]
@@ -56,9 +56,9 @@ package struct PerceptronLayers {
 extension Tensor {
   /// A multilayer perceptron: linear layers with an activation between them, y = W_L·a(… a(W₁·x + b₁) …) + b_L.
   ///
-  /// One graph node and one kernel call for the whole network, forward and backward: for networks so small that the overhead
-  /// of operations would outweigh their arithmetic. The result has the same bits for any number of threads. Networks with a
-  /// layer wider than 512, more than 8 layers, or float64 or bfloat16 inputs take the general path.
+  /// One graph node and one kernel call for the whole network, forward and backward: for networks so small that the
+  /// overhead of operations would outweigh their arithmetic. The result has the same bits for any number of threads.
+  /// Networks with a layer wider than 512, more than 8 layers, or float64 or bfloat16 inputs take the general path.
   ///
   /// - Parameters:
   ///   - weights: W_l: [out_l, in_l], float32, where in_l is the out of the layer before.

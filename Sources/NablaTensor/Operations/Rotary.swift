@@ -32,8 +32,8 @@ public struct RotaryTable: Sendable {
 }
 
 extension Tensor {
-  /// Rotates heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to rotate (queries
-  /// and keys of a packed projection); the others pass through unchanged.
+  /// Rotates heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to rotate
+  /// (queries and keys of a packed projection); the others pass through unchanged.
   ///
   /// - Parameter offset: the position of the first of the T rows.
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, offset: Int = 0) -> Tensor {
