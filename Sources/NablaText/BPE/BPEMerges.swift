@@ -2,7 +2,7 @@ import HeapModule
 
 /// The merges of a BPE vocabulary and the procedure that applies them to one word.
 ///
-/// Definition (Sennrich et al. 2016, arXiv:1508.07909, section 3.2): start from single bytes; while some neighbouring
+/// Definition (Sennrich et al. 2016, arXiv:1508.07909, section 3.2): start from single bytes; while some neighboring
 /// pair has a merge, replace the pair whose merge was learned first, the leftmost of equals.
 struct BPEMerges: Sendable {
   struct Merge: Sendable, BitwiseCopyable {

@@ -6,7 +6,7 @@ import HeapModule
 /// let tokenizer = try BPETrainer(vocabularySize: 8_000).train([text])
 /// ```
 ///
-/// Repeats until the vocabulary is full: find the most frequent pair of neighbouring symbols inside words, make it a
+/// Repeats until the vocabulary is full: find the most frequent pair of neighboring symbols inside words, make it a
 /// token, replace it everywhere (Sennrich et al. 2016, arXiv:1508.07909, algorithm 1). Pair counts are kept up to
 /// date in the words that a merge touches, and a heap gives the next pair, so that a merge costs what it changes.
 ///

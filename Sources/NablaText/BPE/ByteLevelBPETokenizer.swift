@@ -1,5 +1,5 @@
 /// Byte-level byte-pair encoding, as in GPT-2 (Radford et al. 2019, section 2.2): text is cut into words, each word
-/// starts as its UTF-8 bytes, and learned merges join neighbours. Every text can be encoded.
+/// starts as its UTF-8 bytes, and learned merges join neighbors. Every text can be encoded.
 ///
 /// Encoding takes time proportional to the text, up to the logarithm of its longest word.
 public struct ByteLevelBPETokenizer: Tokenizer {

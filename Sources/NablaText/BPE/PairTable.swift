@@ -1,6 +1,6 @@
 /// A hash table from a pair of token ids to a small value, by open addressing with linear probing.
 ///
-/// Merging looks up a pair for every two neighbours of a text, so this is where tokenizing spends its time;
+/// Merging looks up a pair for every two neighbors of a text, so this is where tokenizing spends its time;
 /// `Dictionary`, whose hash resists attacks, is several times slower here. The keys of a tokenizer's table are its
 /// merges and their number is bounded, so a file made to collide costs its owner time and nothing else.
 struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {

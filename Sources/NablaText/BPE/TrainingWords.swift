@@ -1,4 +1,4 @@
-/// The distinct words of a corpus as symbols, with the count of every pair of neighbours kept up to date.
+/// The distinct words of a corpus as symbols, with the count of every pair of neighbors kept up to date.
 struct TrainingWords {
   private var symbols: [Int32] = []
   private var starts: [Int] = []

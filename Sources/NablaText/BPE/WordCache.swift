@@ -1,4 +1,4 @@
-/// Remembers how recent short words were encoded: text repeats its words, and a look-up costs far less than merging.
+/// Remembers how recent short words were encoded: text repeats its words, and a lookup costs far less than merging.
 ///
 /// Direct-mapped: each word has one place and a newcomer replaces what is there, so memory is fixed. It lives for one
 /// call of `encode` and is sized by the text, so that short texts do not pay for it.

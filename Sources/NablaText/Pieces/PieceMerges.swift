@@ -1,4 +1,4 @@
-/// BPE over characters: a word starts as its characters, and learned merges join neighbours (Sennrich et al. 2016).
+/// BPE over characters: a word starts as its characters, and learned merges join neighbors (Sennrich et al. 2016).
 struct PieceMerges: Sendable {
   let merges: BPEMerges
   /// Whether no piece goes on into a next word: then words can be merged one by one, and remembered.

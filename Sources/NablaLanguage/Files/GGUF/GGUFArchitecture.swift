@@ -40,7 +40,7 @@ enum GGUFArchitecture: String, CaseIterable {
     }
   }
 
-  /// Whether llama.cpp turns neighbouring dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
+  /// Whether llama.cpp turns neighboring dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
   /// stand in another order than in Hugging Face's files; the other families turn (i, i + D/2) as those do.
   var interleavesHeads: Bool { self == .llama }
 

@@ -60,7 +60,7 @@ struct GGUFTensorMap {
 }
 
 extension Tensor {
-  /// The rows of each head from the order of llama.cpp, where the two dimensions of a pair are neighbours, in that of
+  /// The rows of each head from the order of llama.cpp, where the two dimensions of a pair are neighbors, in that of
   /// Hugging Face, where they are half a head apart: row i + j · D/2 of a head comes from its row 2i + j. Whole rows
   /// move, so that blocks stay as they are.
   package func separatingPairs(heads: Int) -> Tensor {
