@@ -6,8 +6,8 @@ import NablaFormats
 /// let messages = [ChatMessage(role: "system", content: "Be brief."), ChatMessage(role: "user", content: "Hello!")]
 /// ```
 public struct ChatMessage: Sendable, Equatable {
-  /// The message in the format of Hugging Face and OpenAI: `role`, `content`, and other fields that the template reads, such as
-  /// `tool_calls`, `tool_call_id`, `name` and `reasoning_content`.
+  /// The message in the format of Hugging Face and OpenAI: `role`, `content`, and other fields that the template reads,
+  /// such as `tool_calls`, `tool_call_id`, `name` and `reasoning_content`.
   public let json: JSONObject
 
   /// - Parameter fields: Additional fields, such as `tool_calls`.

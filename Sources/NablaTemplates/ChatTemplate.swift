@@ -10,8 +10,8 @@ import NablaFormats
 /// ```
 ///
 /// Chat models come with a template in the Jinja language, written for Python's library of that name as configured by
-/// `transformers`. This engine implements the part of the language that such templates use, with the same output byte for
-/// byte, and rejects everything else by name: a prompt that is almost right silently makes a model worse.
+/// `transformers`. This engine implements the part of the language that such templates use, with the same output byte
+/// for byte, and rejects everything else by name: a prompt that is almost right silently makes a model worse.
 ///
 /// A template is untrusted data. It can compute only on its inputs, and its work, depth and output
 /// are bounded.

@@ -1,6 +1,7 @@
 import NablaFormats
 
-/// A template split into text and tags, with whitespace already trimmed as its control signs and `transformers` require.
+/// A template split into text and tags, with whitespace already trimmed as its control signs and `transformers`
+/// require.
 struct TemplatePiece {
   enum Kind {
     case text([UInt8])

@@ -65,7 +65,8 @@ public struct GGUFFile: Sendable {
     return try mapping.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[entry.byteRange])) }
   }
 
-  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written to.
+  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written
+  /// to.
   public func tensor(_ name: String) throws(GGUFError) -> Tensor {
     let entry = try entry(name)
     guard let dtype = DType(entry.type) else { throw failure(name, .unsupportedType(entry.type)) }

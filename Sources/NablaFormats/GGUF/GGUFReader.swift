@@ -1,4 +1,5 @@
-/// A cursor over the bytes of a GGUF file. Nothing is read and no memory is allocated before the bytes are known to be there.
+/// A cursor over the bytes of a GGUF file. Nothing is read and no memory is allocated before the bytes are known to be
+/// there.
 struct GGUFReader {
   let bytes: UnsafeRawBufferPointer
   let file: String

@@ -1,6 +1,7 @@
 import NablaTensor
 
-/// The format of MNIST and its relatives: a magic number, the sizes of the dimensions, then the elements (LeCun et al.).
+/// The format of MNIST and its relatives: a magic number, the sizes of the dimensions, then the elements (LeCun et
+/// al.).
 public enum IDX {
   /// Reads a file of unsigned bytes, compressed with gzip or not: images [N, height, width], labels [N].
   ///

@@ -2,11 +2,12 @@ import CLibpng
 
 /// PNG images, read and written by libpng's simplified interface, which returns every error as a value.
 public enum PNG {
-  /// The maximum number of pixels of an image: a small file can claim any number, and memory is allocated before it is read.
+  /// The maximum number of pixels of an image: a small file can claim any number, and memory is allocated before it is
+  /// read.
   public static let maximumPixelCount = 1 << 26
 
-  /// Reads an image in its stored format: gray, RGB or RGBA of 8 bits. Palettes and 1, 2 and 4 bits are expanded; gray or
-  /// palettes with transparency become RGBA.
+  /// Reads an image in its stored format: gray, RGB or RGBA of 8 bits. Palettes and 1, 2 and 4 bits are expanded; gray
+  /// or palettes with transparency become RGBA.
   ///
   /// - Throws: ``FileError`` or ``ImageError`` naming the file.
   public static func read(path: String) throws -> Image {

@@ -47,8 +47,8 @@ extension JSONReader {
 
   /// The `Double` nearest to `number / 10^power`, for powers up to 19.
   ///
-  /// Both are shifted up to their highest bit, so that the quotient has 62 bits or more. What is left over makes it odd,
-  /// and then rounding it to the 53 bits of a `Double` is as rounding the exact quotient.
+  /// Both are shifted up to their highest bit, so that the quotient has 62 bits or more. What is left over makes it
+  /// odd, and then rounding it to the 53 bits of a `Double` is as rounding the exact quotient.
   static func quotient(_ number: UInt64, powerOfTen power: Int) -> Double {
     if number == 0 { return 0 }
     let divisor = powersOfTen[power]

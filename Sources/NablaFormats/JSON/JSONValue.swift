@@ -1,7 +1,8 @@
 /// Any JSON value (RFC 8259), preserving the order of keys and exact integers.
 ///
 /// Foundation's parser silently drops duplicate keys, reorders objects and has no positions; files from outside need
-/// all three. Strings compare byte by byte, not by Unicode equivalence: a tokenizer's "é" and "e\u{301}" are two tokens.
+/// all three. Strings compare byte by byte, not by Unicode equivalence: a tokenizer's "é" and "e\u{301}" are two
+/// tokens.
 ///
 /// ```swift
 /// let config = try JSONValue(parsing: #"{"heads": 8, "names": ["q", "k"]}"#)

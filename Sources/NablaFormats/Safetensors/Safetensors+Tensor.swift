@@ -29,8 +29,8 @@ extension SafetensorsFile {
     return tensor
   }
 
-  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written to.
-  /// Elements that are misaligned, or of a type that must be converted, are copied.
+  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written
+  /// to. Elements that are misaligned, or of a type that must be converted, are copied.
   public func mappedTensor(_ name: String) throws(SafetensorsError) -> Tensor {
     let entry = try entry(name)
     guard entry.shape.count <= 6, !entry.byteRange.isEmpty, let dtype = DType(entry.dtype) else {

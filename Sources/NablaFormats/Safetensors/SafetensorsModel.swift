@@ -7,7 +7,8 @@ public struct SafetensorsModel: Sendable {
   public let files: [SafetensorsFile]
   private let fileIndex: [String: Int]
 
-  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file takes precedence over an index.
+  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file takes precedence over an
+  /// index.
   ///
   /// - Parameter baseName: The base name of the files: "model", or "adapter_model" for adapters.
   /// - Throws: ``FileError``, ``JSONError`` or ``SafetensorsError``.
