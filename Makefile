@@ -1,4 +1,4 @@
-# Nabla's everyday commands. Each does its own set-up; `make help` lists them.
+# Nabla's everyday commands. Each does its own setup; `make help` lists them.
 
 # One release build serves the tool, the tests and the documentation.
 SWIFT_BUILD = swift build -c release
@@ -9,7 +9,7 @@ PAGE_SCRIPTS = $(wildcard Sources/*/Page/*.js Sources/*/*/Page/*.js)
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
-# A small chat model: what `make smollm` talks with and some tests read (Scripts/fetch-model puts it there).
+# A small chat model: `make smollm` chats with it and some tests read it (Scripts/fetch-model downloads it).
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
@@ -35,7 +35,7 @@ test: setup ## Build and run every test
 	$(SWIFT_BUILD) --build-tests
 	@Scripts/test
 
-test-isa: setup ## Run the numeric suites at every instruction set of this CPU (LEVELS="baseline avx2" picks some)
+test-isa: setup ## Run the numeric suites at every instruction set of this CPU (LEVELS="baseline avx2" selects some)
 	$(SWIFT_BUILD) --build-tests
 	@Scripts/test-isa $(LEVELS)
 
@@ -43,7 +43,7 @@ test-aarch64: ## Cross-compile the C kernels for 64-bit ARM and run their refere
 	@Scripts/setup aarch64
 	@Scripts/test-aarch64
 
-bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" picks rows)
+bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" selects rows)
 	@Scripts/setup bench
 	$(SWIFT_BUILD) --product nabla
 	"$(VENV)/bin/python" -c 'import torch, gymnasium, accelerate, transformers, gguf, llama_cpp' 2>/dev/null || \

@@ -42,7 +42,7 @@ extension TemplateRenderer {
       if b == 0 { throw failure("division by zero") }
       let quotient = a.dividedReportingOverflow(by: b)
       if quotient.overflow { return try exact(quotient) }
-      // Python rounds down; Swift rounds towards zero.
+      // Python rounds down; Swift rounds toward zero.
       let remainder = a % b
       let isBelow = remainder != 0 && (remainder < 0) != (b < 0)
       return .integer(

@@ -1,6 +1,6 @@
-/// Runs a template on its variables.
+/// Evaluates a template with its variables.
 ///
-/// One renderer is one rendering. The work, the depth and the output are bounded, so that a template from a stranger
+/// One renderer is one rendering. The work, the depth and the output are bounded, so that an untrusted template
 /// ends in an error at worst.
 final class TemplateRenderer {
   /// Steps of work: one for each part evaluated, and one for every 32 bytes or each item that an operation makes.
@@ -21,7 +21,7 @@ final class TemplateRenderer {
   var scope = TemplateScope(parent: nil)
   var namespaces: [TemplateNamespace] = []
   var closures: [TemplateScope] = []
-  /// What `strftime_now` gives for a format.
+  /// The result of `strftime_now` for a format.
   let time: (String) -> String
 
   init(variables: [String: TemplateValue], time: @escaping (String) -> String) {
@@ -36,7 +36,7 @@ final class TemplateRenderer {
   }
 
   func render(_ statements: [TemplateStatement]) throws(ChatTemplateError) -> [UInt8] {
-    // What a template sets is in a scope of its own, as in Jinja.
+    // What a template sets is in its own scope, as in Jinja.
     scope = TemplateScope(parent: scope)
     _ = try run(statements)
     return output

@@ -2,7 +2,7 @@ import Glibc
 
 /// A file mapped read-only into memory: its pages are read when touched and shared between processes.
 ///
-/// The length is taken once. A file that another program shortens while it is mapped ends this program with SIGBUS, so
+/// The length is read once. A file that another program shortens while it is mapped ends this program with SIGBUS, so
 /// files are replaced by rename (``AtomicFile``), never rewritten in place. A pipe is read to its end instead.
 public final class MappedFile: Sendable {
   public let path: String
@@ -41,7 +41,7 @@ public final class MappedFile: Sendable {
     }
   }
 
-  /// A mapping of a file, or of new memory for the descriptor -1; nil of nothing, which mmap refuses.
+  /// A mapping of a file, or of new memory for the descriptor -1; nil for a length of 0, which mmap rejects.
   private static func map(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError)
     -> UnsafeMutableRawPointer?
   {

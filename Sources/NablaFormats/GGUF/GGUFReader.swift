@@ -1,4 +1,5 @@
-/// A cursor over the bytes of a GGUF file. Nothing is read, and no memory taken, before the bytes are known to be there.
+/// A cursor over the bytes of a GGUF file. Nothing is read and no memory is allocated before the bytes are known to be
+/// there.
 struct GGUFReader {
   let bytes: UnsafeRawBufferPointer
   let file: String
@@ -24,8 +25,8 @@ struct GGUFReader {
     return bytes.loadUnaligned(fromByteOffset: position, as: type)
   }
 
-  /// A count of items that take at least `minimumByteCount` bytes each: one that cannot be true is refused before
-  /// anything is made of it.
+  /// A count of items that take at least `minimumByteCount` bytes each: an impossible one is rejected before
+  /// anything is allocated for it.
   mutating func count(of items: String, minimumByteCount: Int) throws(GGUFError) -> Int {
     let count = try number(UInt64.self)
     guard count <= UInt64(remaining / minimumByteCount) else { throw failure(.tooMany(items, count: count)) }
@@ -71,7 +72,7 @@ struct GGUFReader {
   }
 
   private func bool(_ byte: UInt8) throws(GGUFError) -> Bool {
-    guard byte <= 1 else { throw failure(.malformed("a boolean is \(byte), neither 0 nor 1")) }
+    guard byte <= 1 else { throw failure(.malformed("a boolean is \(byte), not 0 or 1")) }
     return byte == 1
   }
 

@@ -1,4 +1,4 @@
-/// The parsed and checked header of a safetensors file: what is where.
+/// The parsed and checked header of a safetensors file.
 ///
 /// Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data. The tensors must cover the data
 /// without overlap and without holes. Source: https://github.com/huggingface/safetensors#format
@@ -64,7 +64,7 @@ package struct SafetensorsHeader {
     guard let dtypeName = member.value["dtype"]?.string else { throw failure(.malformed("\"dtype\" is missing")) }
     guard let dtype = SafetensorsDType(rawValue: dtypeName) else { throw failure(.unknownDType(dtypeName)) }
     guard let shape = naturals(member.value["shape"]) else {
-      throw failure(.malformed("\"shape\" must be a list of natural numbers"))
+      throw failure(.malformed("\"shape\" must be a list of non-negative integers"))
     }
     guard let offsets = naturals(member.value["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1] else {
       throw failure(.malformed("\"data_offsets\" must be a start and an end, in this order"))

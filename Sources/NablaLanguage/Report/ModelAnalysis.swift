@@ -2,7 +2,7 @@ import NablaTensor
 import NablaText
 
 extension TransformerLM {
-  /// What the report draws: the attention weights of every head over the beginning of a text, and the position table.
+  /// Data for the report: the attention weights of every head over the beginning of a text, and the position table.
   ///
   /// - Parameter length: tokens of the text; a layer takes H · length² bytes of the report.
   func analysis(of data: TokenDataset, _ tokenizer: any Tokenizer, length: Int = 48) -> Analysis {

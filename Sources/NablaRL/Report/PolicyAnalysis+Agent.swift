@@ -2,14 +2,14 @@ import NablaTensor
 import NablaTraining
 
 extension PolicyAnalysis {
-  /// Looks at a trained agent: its maps and one greedy episode.
+  /// Analyzes a trained agent: its maps and one greedy episode.
   init(of agent: Agent, in description: EnvironmentDescription, ratios: Ratios?) throws {
     self.init(map: Map(agent, description), replay: try Replay(agent, description), ratios: ratios)
   }
 }
 
 extension PPO {
-  /// Where the last update left the ratios.
+  /// The ratios after the last update.
   func lastRatios(clipRange: Double) -> PolicyAnalysis.Ratios {
     let (ratios, advantages) = probabilityRatios()
     return PolicyAnalysis.Ratios(clipRange: clipRange, ratios: ratios, advantages: advantages)
@@ -71,5 +71,5 @@ extension PolicyAnalysis.Replay {
   }
 }
 
-/// Enough digits to draw with.
+/// Enough digits for drawing.
 private func rounded(_ value: Float) -> Float { (value * 1e4).rounded() / 1e4 }

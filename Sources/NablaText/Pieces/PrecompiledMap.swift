@@ -1,5 +1,5 @@
 /// SentencePiece's normalization (`Precompiled` in `tokenizer.json`): a map from character sequences to texts, as a
-/// double-array trie (Aoe 1989, the layout of the library Darts-clone) and the texts one after the other.
+/// double-array trie (Aoe 1989, the layout of the library Darts-clone) and the concatenated texts.
 public struct PrecompiledMap: Sendable, Equatable {
   /// The bytes as files have them: the size of the trie in bytes, the trie, the texts with a zero byte after each.
   public let bytes: [UInt8]
@@ -19,7 +19,8 @@ public struct PrecompiledMap: Sendable, Equatable {
     textStart = 4 + size
   }
 
-  /// What `characters` become; nil when they stay. Of several entries the shortest counts, as in Hugging Face.
+  /// The replacement of `characters`; nil if there is none. Of several matches the shortest is used, as in Hugging
+  /// Face.
   private func replacement(_ characters: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     var node = Int(Self.offset(units[0]))
     for byte in characters {

@@ -1,8 +1,8 @@
 import NablaFormats
 
-/// What a tokenizer does to text before it cuts it (`normalizer` in `tokenizer.json`).
+/// What a tokenizer does to text before pre-tokenization (`normalizer` in `tokenizer.json`).
 public indirect enum Normalizer: Sendable, Equatable {
-  /// Puts a text before what is not empty.
+  /// Prepends a text, unless the input is empty.
   case prepend(String)
   /// Replaces every occurrence of a text, which is not empty.
   case replace(String, with: String)
@@ -10,11 +10,11 @@ public indirect enum Normalizer: Sendable, Equatable {
   case precompiled(PrecompiledMap)
   case bert(BertNormalizer)
   case lowercase
-  /// Takes white space away at the ends.
+  /// Strips whitespace at the ends.
   case strip(left: Bool, right: Bool)
   case sequence([Normalizer])
 
-  /// The same without what is put before a text, for text that continues another.
+  /// The same without prepending, for text that continues another.
   var withoutPrepending: Normalizer? {
     switch self {
     case .prepend: nil
@@ -23,7 +23,7 @@ public indirect enum Normalizer: Sendable, Equatable {
     }
   }
 
-  /// The UTF-8 of what becomes of `text`.
+  /// The UTF-8 of the normalized `text`.
   func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var bytes = Array(text)
     apply(to: &bytes)
