@@ -1,4 +1,8 @@
+import FoundationEssentials
+
 /// A formula in TeX with a sentence that says what it means. KaTeX draws it; without KaTeX the TeX itself shows.
+///
+/// Parts that `\qquad` separates stand beside each other where there is room, and beneath each other on a phone.
 public struct Equation: Sendable, Equatable {
   /// What KaTeX understands, in display style.
   public var tex: String
@@ -9,7 +13,11 @@ public struct Equation: Sendable, Equatable {
 
   var html: String {
     let caption = caption.isEmpty ? "" : "<figcaption>\(escapedHTML(caption))</figcaption>"
-    return "<figure class=\"equation\"><div class=\"tex\">\(escapedHTML(tex))</div>\(caption)</figure>"
+    let parts = tex.components(separatedBy: #"\qquad"#).map { part in
+      let text = part.drop { $0 == " " }
+      return "<div class=\"tex\">\(escapedHTML(String(text.last == " " ? text.dropLast() : text)))</div>"
+    }
+    return "<figure class=\"equation\"><div class=\"formula\">\(parts.joined())</div>\(caption)</figure>"
   }
 }
 

@@ -24,6 +24,15 @@ extension DPO {
           caption: "Both may fall: what is learned is their distance.", axis: "reward",
           lines: [
             .init("rewards/chosen", "chosen", color: "accent"), .init("rewards/rejected", "rejected", color: "second"),
+            .init("eval_rewards/chosen", "chosen, held out", color: "third"),
+            .init("eval_rewards/rejected", "rejected, held out", color: "alert"),
+          ], isSmoothed: true),
+        ComparisonChart(
+          id: "logps", title: "Log-probabilities", caption: "Of whole completions, in nats.", axis: "nats",
+          lines: [
+            .init("logps/chosen", "chosen", color: "accent"), .init("logps/rejected", "rejected", color: "second"),
+            .init("eval_logps/chosen", "chosen, held out", color: "third"),
+            .init("eval_logps/rejected", "rejected, held out", color: "alert"),
           ], isSmoothed: true),
         ComparisonChart(
           id: "margins", title: "Reward margins", caption: "Reward of the chosen completion minus the rejected one's.",
@@ -39,6 +48,15 @@ extension DPO {
             .init("rewards/accuracies", "training", color: "accent"),
             .init("eval_rewards/accuracies", "held out", color: "second"),
           ], isSmoothed: true),
+      ],
+      known: [
+        MetricChart(
+          name: "eval_calibration_error", id: "calibration", title: "Calibration error",
+          caption: "How far σ of the margin is from the share of pairs it is right on; 0 is best.", axis: "error",
+          color: "second"),
+        MetricChart(
+          name: "eval_kl", id: "kl", title: "KL to the reference", caption: "Of the next token on held-out completions, in nats.",
+          axis: "nats", color: "third"),
       ])
   }
 }

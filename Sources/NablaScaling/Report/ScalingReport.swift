@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NablaFormats
 import Glibc
 import NablaReport
@@ -22,7 +23,7 @@ public struct ScalingReport: Sendable {
 
   /// The page: one self-contained HTML file.
   public func html() throws -> String {
-    try ReportPage(title: "scaling · \(file ?? law.title)", sections: sections()).html()
+    try ReportPage(title: "scaling · \(fileName ?? law.title)", sections: sections()).html()
   }
 
   /// The parts of the page, for a page that holds others too.
@@ -83,18 +84,24 @@ public struct ScalingReport: Sendable {
       facts.append(
         ("runs", "\(fit.points.count)", "\(powerOfTen(computes.min()!)) to \(powerOfTen(computes.max()!)) FLOP"))
     }
-    let items = facts.map {
-      "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>"
+    let items = facts.map { name, value, remark in
+      let value = escapedHTML(value).components(separatedBy: "^")  // C^0.5
+      let raised = value.dropFirst().map { "<sup>\($0)</sup>" }.joined()
+      return
+        "<div><dt>\(escapedHTML(name))</dt><dd>\(value[0])\(raised) <small>\(escapedHTML(remark))</small></dd></div>"
     }
     return ReportSection(
       id: "summary",
       introduction: """
         <p class="command">nabla scaling show</p>
-        <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(file ?? "these runs")"))</h1>
+        <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(fileName ?? "these runs")"))</h1>
         """,
       equations: equations,
       html: "<dl class=\"facts\">\(items.joined())</dl>")
   }
+
+  /// The last part of the path.
+  private var fileName: String? { file?.split(separator: "/").last.map(String.init) }
 
   private var equations: [Equation] {
     law.chinchilla.map { law -> [Equation] in [.lossLaw(law), .optimalSplit(law)] } ?? [.kaplanLaw]
