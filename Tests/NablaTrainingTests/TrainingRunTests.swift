@@ -108,7 +108,9 @@ extension LineTrainer.Line {
       let outcome = try TrainingRun(trainer, at: "\(folder)/run").train {
         if case .warning(let text) = $0 { warnings.append(text) }
       }
-      #expect(outcome == .finished && warnings.count == 1 && warnings[0].hasPrefix("no report was written: cannot write page"))
+      #expect(
+        outcome == .finished && warnings.count == 1 && warnings[0].hasPrefix("no report was written: cannot write page")
+      )
       #expect(try CheckpointStore.newestValid(in: "\(folder)/run/checkpoints").checkpoint?.step == 2)
     }
   }

@@ -64,17 +64,7 @@ extension PolicyStudy {
   }
 }
 
-/// A member of a study that has begun.
-struct StudiedRun {
-  var folder: String
-  var algorithm: String
-  var seed: UInt64
-  var metrics: RunMetrics
-  var analysisPath: String
-  var hasReport: Bool
-
-  var finalReturn: Double? { metrics[returnMetric].last?.value }
-
+extension StudiedRun {
   /// In the study's order. A folder that is not one inside the study's is passed over.
   static func all(of setup: PolicyStudy.Setup, in study: RunFolder) throws -> [StudiedRun] {
     try setup.members.compactMap { member in
