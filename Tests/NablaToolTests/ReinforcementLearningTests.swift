@@ -114,7 +114,7 @@ extension ToolTests {
         #expect(page.contains("id=\"chart-seeds\"") && page.contains("95 % interval"))
         // With links to its members, its settings, and the panels of the seed that is chosen.
         for part in [
-          "<a href=\"ppo-seed-6/report.html\">", "<caption>ppo</caption>", "id=\"objective\"", "id=\"policy\"",
+          "<a href=\"./ppo-seed-6/report.html\">", "<caption>ppo</caption>", "id=\"objective\"", "id=\"policy\"",
           "<option value=\"2\">ppo, seed 7: return",
         ] {
           #expect(page.contains(part), "\(part)")

@@ -85,7 +85,7 @@ private func membersSection(_ setup: PolicyStudy.Setup, _ members: [StudiedRun],
   if members.isEmpty { return nil }
   let rows = members.map { member in
     let name = escapedHTML(member.folder)
-    let link = member.hasReport ? "<a href=\"\(name)/report.html\">\(name)</a>" : name
+    let link = member.hasReport ? "<a href=\"./\(name)/report.html\">\(name)</a>" : name
     let result = member.finalReturn.map { significant($0, digits: 4) } ?? "–"
     let steps = member.metrics[returnMetric].last.map { grouped($0.step) } ?? "–"
     return """
