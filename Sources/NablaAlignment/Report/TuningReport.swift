@@ -46,7 +46,7 @@ extension ReportPage {
           ]),
         ReportSection(id: "objective", title: "The objective", equations: objective + adapter),
         run.curvesSection(loss: loss, comparisons: comparisons, known: known + tuningMetrics),
-        run.samplesSection, run.configurationSection(),
+        run.samplesSection(), run.configurationSection(),
       ])
   }
 }

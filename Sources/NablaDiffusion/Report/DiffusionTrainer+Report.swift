@@ -7,9 +7,21 @@ extension DiffusionTrainer.Setup {
     let shape = form.shape.map(String.init).joined(separator: " × ")
     let name = source.split(separator: "/").last.map(String.init) ?? source
     let count = data.count.map { ": \(grouped(Double($0))) of \(shape) numbers" } ?? ": points of \(shape) numbers"
-    let network = configuration.network.map { ", \($0.rawValue)" } ?? ""
+    let objective =
+      switch configuration.objective {
+      case .ddpm: "Denoising diffusion (DDPM)"
+      case .score: "Score matching"
+      case .edm: "EDM"
+      case .flow: "Flow matching"
+      }
+    let network =
+      switch form.network(for: configuration) {
+      case .mlp: "a perceptron"
+      case .unet: "a U-Net"
+      case .dit: "a diffusion transformer"
+      }
     return RunSummary(
-      model: "\(configuration.objective.rawValue)\(network)", data: name + count, parameterCount: parameterCount)
+      model: "\(objective) with \(network)", data: name + count, parameterCount: parameterCount)
   }
 }
 
@@ -42,7 +54,9 @@ extension DiffusionTrainer {
         run.curvesSection(
           loss: LossChart(caption: "Mean squared error of what the network predicts, weighted as in training."),
           comparisons: noiseLevels(run.metrics).map { [$0] } ?? [], known: diffusionMetrics),
-        run.samplesSection, run.configurationSection(),
+        run.samplesSection(
+          caption: setup.map { $0.form.isImages } ?? true ? "" : "Blue: samples of the model. Gray: the data."),
+        run.configurationSection(),
       ])
   }
 }

@@ -57,6 +57,11 @@ public struct DataForm: Sendable, Hashable, Codable {
   public var vocabulary: CaptionVocabulary?
 
   public var isImages: Bool { shape.count == 3 }
+
+  /// The kind that is asked for, else the one that suits the data.
+  func network(for c: DiffusionConfiguration) -> NetworkKind {
+    c.network ?? (isImages ? vocabulary != nil ? .dit : .unet : .mlp)
+  }
 }
 
 /// Data to learn from, brought to the network's scale.

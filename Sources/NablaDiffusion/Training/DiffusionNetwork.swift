@@ -24,7 +24,7 @@ public final class DiffusionNetwork: Module {
   /// - Throws: ``ConfigurationError`` for a network that cannot have such data, ``DiffusionError`` for sizes that do not
   ///   fit each other.
   public init(_ c: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
-    let kind = c.network ?? (form.isImages ? form.vocabulary != nil ? .dit : .unet : .mlp)
+    let kind = form.network(for: c)
     try require(
       form.isImages == (kind != .mlp),
       "\(setting: "network") \(kind.rawValue) is for \(form.isImages ? "points: these data are images" : "images: these data are points")"

@@ -44,7 +44,7 @@ extension Pretraining {
             NextCommand("Continue", "nabla pretrain --resume \(path)"),
           ]),
         run.languageCurves(equations: [.crossEntropy]),
-        run.samplesSection, try attentionSection(analysis), try positionsSection(analysis), run.configurationSection(),
+        run.samplesSection(), try attentionSection(analysis), try positionsSection(analysis), run.configurationSection(),
       ])
   }
 }

@@ -35,7 +35,7 @@ private func maps(_ map: PolicyAnalysis.Map) -> String {
   }
   let policyCaption =
     map.bounds == nil
-    ? "The color is that of the likeliest action, and the paler, the less certain."
+    ? "The color is that of the likeliest action, and the fainter, the less certain."
     : "The mean of the action, as the policy gives it before it is bounded."
   return """
     <div class="charts maps-of-policy">
