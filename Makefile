@@ -4,6 +4,8 @@
 SWIFT_BUILD = swift build -c release
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources $(wildcard Examples)
 LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*))))
+# What runs in pages.
+PAGE_SCRIPTS = $(wildcard Sources/*/Page/*.js Sources/*/*/Page/*.js)
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
@@ -11,7 +13,7 @@ VENV = $(CURDIR)/.venv
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo diffusion smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
+.PHONY: demo diffusion smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup environment venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -26,7 +28,7 @@ smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla chat $(MODEL)
 
-model: venv ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
+model: environment ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
 	@Scripts/fetch-model "$(VENV)/bin/python"
 
 test: setup ## Build and run every test
@@ -48,7 +50,7 @@ bench: model ## Compare speed and memory with the Python stack (BENCH="--only NA
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 
-fixtures: venv model ## Write the test fixtures anew with torch and transformers
+fixtures: environment model ## Write the test fixtures anew with torch and transformers
 	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Fixtures/generate/requirements.txt
 	for script in $(filter-out %/fixture.py $(wildcard Tests/Fixtures/generate/check_*.py),$(wildcard Tests/Fixtures/generate/*.py)); do \
 	  "$(VENV)/bin/python" $$script || exit 1; \
@@ -57,8 +59,10 @@ fixtures: venv model ## Write the test fixtures anew with torch and transformers
 format: ## Format every Swift file in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
 
-lint: ## Check formatting (the build itself treats our warnings as errors)
+lint: ## Check formatting, and the syntax of scripts (the build itself treats our warnings as errors)
 	swift format lint --strict --parallel --recursive $(SOURCES)
+	@command -v node >/dev/null || echo "lint: there is no node, so scripts of pages are not checked"
+	@! command -v node >/dev/null || for script in $(PAGE_SCRIPTS); do node --check $$script || exit 1; done
 
 docs: setup ## Build the reference documentation into .build/documentation
 	$(SWIFT_BUILD)
@@ -73,6 +77,10 @@ help: ## List these commands
 setup:
 	@Scripts/setup
 
-venv: setup
+environment: setup
 	@Scripts/setup venv
 	@test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"
+
+venv: environment ## Install what `make test` needs to try reports in a browser
+	@Scripts/setup browser
+	"$(VENV)/bin/python" -m pip install --quiet -r Tests/Browser/requirements.txt

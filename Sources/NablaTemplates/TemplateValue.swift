@@ -149,15 +149,6 @@ final class TemplateScope {
   let parent: TemplateScope?
 
   init(parent: TemplateScope?) { self.parent = parent }
-
-  func value(_ name: String) -> TemplateValue? {
-    var scope: TemplateScope? = self
-    while let current = scope {
-      if let value = current.values[name] { return value }
-      scope = current.parent
-    }
-    return nil
-  }
 }
 
 /// The variable `loop`.

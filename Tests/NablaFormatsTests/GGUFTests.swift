@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import NablaTensor
 import Testing
@@ -158,6 +159,20 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
 
 /// Files that a bad disk or a malicious writer makes.
 @Suite struct HostileGGUFTests {
+  /// A sparse file costs nothing on disk, so its length is no reason to copy an array out of it.
+  @Test func refusesArraysLargerThanAnyVocabulary() throws {
+    try withTemporaryFolder { folder in
+      var file = Crafted(keys: 1)
+      file.key("tokenizer.ggml.charsmap", 9)
+      file.add(UInt32(0))
+      file.add(UInt64(300 << 20))
+      try AtomicFile.write(file.bytes, to: "\(folder)/a.gguf")
+      #expect(truncate("\(folder)/a.gguf", 301 << 20) == 0)
+      let error = #expect(throws: GGUFError.self) { try GGUFFile(path: "\(folder)/a.gguf") }
+      #expect(error.map { "\($0)" }?.contains("arrays take more than 256 MiB") == true)
+    }
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let says: [String]

@@ -355,6 +355,17 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
   }
 }
 
+@Suite struct KeyValueCacheSizeTests {
+  /// The sizes of a configuration come from a file.
+  @Test func saturates() {
+    let size = 1 << 24
+    let c = TransformerConfiguration(
+      vocabularySize: size, context: size, width: size, layerCount: size, headCount: size, headSize: 256)
+    #expect(KeyValueCacheSize(c).bytesPerToken == 1 << 58)
+    #expect(KeyValueCacheSize(c).bytes(at: 1 << 19) == .max)
+  }
+}
+
 /// The file that `make smollm` fetches.
 private let smolLM = packageFolder + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
 

@@ -21,7 +21,8 @@ public final class MappedFile: Sendable {
   }
 
   public init(path: String) throws(FileError) {
-    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+    // Without waiting: a pipe that nobody writes to would hold the program for ever.
+    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     if descriptor < 0 { throw FileError("open", path) }
     defer { close(descriptor) }
 
@@ -54,11 +55,17 @@ public final class MappedFile: Sendable {
     return mapping
   }
 
+  /// Reads a pipe until its writers have closed it: at once if there are none.
   private static func readToEnd(_ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
     var bytes: [UInt8] = []
     var part = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = retryingInterrupts { read(descriptor, &part, part.count) }
+      if count < 0, errno == EAGAIN {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = poll(&waiting, 1, -1)
+        continue
+      }
       if count < 0 { throw FileError("read", path) }
       if count == 0 { return bytes }
       bytes += part[..<count]

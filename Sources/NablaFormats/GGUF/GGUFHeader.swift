@@ -27,6 +27,11 @@ package struct GGUFHeader {
     // At least: a name's length, rank, type and offset; a key's length, its first byte, its type and a value of a byte.
     let tensorCount = try reader.count(of: "tensors", minimumByteCount: 8 + 4 + 4 + 8)
     let keyCount = try reader.count(of: "keys", minimumByteCount: 8 + 1 + 4 + 1)
+    // Far more than any model has, and few enough that describing them takes little memory.
+    if tensorCount > 1_000_000 {
+      throw reader.failure(.malformed("\(tensorCount) tensors; at most 1,000,000 are read"))
+    }
+    if keyCount > 100_000 { throw reader.failure(.malformed("\(keyCount) keys; at most 100,000 are read")) }
 
     metadata = try Self.metadata(&reader, count: keyCount)
     alignment = try Self.alignment(metadata)

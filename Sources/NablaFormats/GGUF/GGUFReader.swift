@@ -4,6 +4,9 @@ struct GGUFReader {
   let bytes: UnsafeRawBufferPointer
   let file: String
   private(set) var position = 0
+  /// The most bytes that arrays may take together. Those of a vocabulary of a million tokens take a tenth of it.
+  static let maximumArrayBytes = 256 << 20
+  private var arrayBytes = 0
   /// What is being read, for errors.
   var subject = GGUFError.Subject.file
   var place = "the header"
@@ -76,12 +79,22 @@ struct GGUFReader {
     return byte == 1
   }
 
+  /// Counts the memory of arrays.
+  private mutating func charge(_ byteCount: Int) throws(GGUFError) {
+    arrayBytes += byteCount
+    if arrayBytes > Self.maximumArrayBytes {
+      throw failure(.malformed("its arrays take more than \(Self.maximumArrayBytes >> 20) MiB"))
+    }
+  }
+
   private mutating func array() throws(GGUFError) -> GGUFArray {
     let kind = try kind()
     if kind == .array { throw failure(.malformed("arrays of arrays are not supported")) }
     let count = try count(of: "elements", minimumByteCount: kind.byteCount ?? 8)
+    // No overflow: the count fits the bytes that remain. An array of strings also keeps where each begins.
+    try charge(count * (kind.byteCount ?? 16))
     if let size = kind.byteCount {
-      let elements = try slice(count * size)  // no overflow: the count fits the bytes that remain
+      let elements = try slice(count * size)
       if kind == .bool { for byte in elements { _ = try bool(byte) } }
       return GGUFArray(kind: kind, count: count, bytes: Array(elements), starts: [])
     }
@@ -92,6 +105,7 @@ struct GGUFReader {
       starts.append(position - first)
       _ = try slice(self.count(of: "bytes of a string", minimumByteCount: 1))
     }
+    try charge(position - first)
     return GGUFArray(kind: kind, count: count, bytes: Array(bytes[first..<position]), starts: starts)
   }
 }

@@ -12,10 +12,17 @@ package struct JSONReader {
   let bytes: UnsafeBufferPointer<UInt8>
   package internal(set) var position = 0
   private var depth = 0
+  /// How many more values the trees may have.
+  private var remainingValues: Int
   /// Whether nothing has been read yet from the array or object just begun.
   private var isAtFirst = false
 
-  package init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+  /// - Parameter maximumValues: The most values in the trees that ``readValue()`` makes, so that the memory they take is
+  ///   bounded: a tree takes up to 20 times the bytes of its text.
+  package init(_ bytes: UnsafeBufferPointer<UInt8>, maximumValues: Int = JSONValue.maximumCount) {
+    self.bytes = bytes
+    remainingValues = maximumValues
+  }
 
   /// The length of the text in bytes.
   package var count: Int { bytes.count }
@@ -126,6 +133,8 @@ package struct JSONReader {
 
   /// Reads any value as a tree.
   package mutating func readValue() throws(JSONError) -> JSONValue {
+    remainingValues -= 1
+    if remainingValues < 0 { throw failure("there are too many values") }
     switch next {
     case nil: throw failure("the text ends where a value is expected")
     case UInt8(ascii: "{"): return .object(try readObject { (_, reader) throws(JSONError) in try reader.readValue() })

@@ -5,6 +5,8 @@
 package struct SafetensorsHeader {
   /// The limit of the reference implementation.
   static let maximumByteCount = 100_000_000
+  /// Of JSON in the header: enough for 300,000 tensors.
+  static let maximumValueCount = 2_000_000
 
   package private(set) var tensors: [SafetensorsFile.Entry]
   package private(set) var metadata: [String: String] = [:]
@@ -22,7 +24,10 @@ package struct SafetensorsHeader {
 
     let json: JSONValue
     do {
-      json = try JSONValue(parsing: Array(bytes[8..<dataStart]))
+      var reader = JSONReader(
+        UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart]).bindMemory(to: UInt8.self),
+        maximumValues: Self.maximumValueCount)
+      json = try reader.readText { (reader) throws(JSONError) in try reader.readValue() }
     } catch {
       throw SafetensorsError(file: file, kind: .badHeader(error))
     }

@@ -52,3 +52,9 @@ package func duration(_ seconds: Double) -> String {
   if hours > 0 { return "\(hours):\(two(minutes)):\(two(total % 60))" }
   return "\(minutes):\(two(total % 60))"
 }
+
+/// The product of two sizes that come from a file; `Int.max` where it overflows. Neither is negative.
+package func saturatingProduct(_ a: Int, _ b: Int) -> Int {
+  let (product, overflows) = a.multipliedReportingOverflow(by: b)
+  return overflows ? .max : product
+}

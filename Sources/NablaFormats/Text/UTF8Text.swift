@@ -64,6 +64,7 @@ package enum UTF8Text {
 
   /// Where `part` (not empty) begins in `bytes` at or after `start`. Knuth-Morris-Pratt, so that no input is slow.
   package static func firstIndex(of part: [UInt8], in bytes: [UInt8], from start: Int = 0) -> Int? {
+    if part.count > bytes.count - start { return nil }
     var fallback = [0]
     var matched = 0
     for i in part.indices.dropFirst() {
@@ -78,6 +79,17 @@ package enum UTF8Text {
       if matched == part.count { return i - part.count + 1 }
     }
     return nil
+  }
+
+  /// How often `part` (not empty) occurs in `bytes`, without overlap.
+  package static func count(of part: [UInt8], in bytes: [UInt8]) -> Int {
+    if part.count == 1 { return bytes.count { $0 == part[0] } }
+    var (count, start) = (0, 0)
+    while let at = firstIndex(of: part, in: bytes, from: start) {
+      count += 1
+      start = at + part.count
+    }
+    return count
   }
 
   /// The parts of `bytes` between occurrences of `separator` (not empty), with at most `limit` splits from the left.

@@ -61,7 +61,9 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   /// Four times the hidden size; two thirds of that for SwiGLU, which has three matrices instead of two, rounded up to
   /// a multiple of 32.
   public static func feedForwardWidth(for width: Int, _ kind: FeedForwardKind) -> Int {
-    kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
+    // A width from a file may be anything until it is validated.
+    let width = min(width, largestSize)
+    return kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
   }
 
   /// The maximum of any one size: keeps products of sizes far from overflowing.

@@ -77,8 +77,8 @@ public final class PolicyStudy {
       if try training.train(until: .when(isStopped), observe: tell) == .finished { finished += 1 }
     }
     do {
-      try Report.write(for: run)
-    } catch let error as ReportError {
+      try Self.report(of: run).write(to: run)
+    } catch {
       if let last = setup.members.last { try observe(last, 0, .warning("no report was written: \(error)")) }
     }
     return finished == setup.members.count

@@ -64,7 +64,14 @@ struct TokenizerReader {
 
   func normalizer() throws -> Normalizer? {
     let steps = try parts("normalizer", "normalizers").map { try normalizer($0.field, $0.value) }
-    return steps.isEmpty ? nil : steps.count == 1 ? steps[0] : .sequence(steps)
+    if steps.isEmpty { return nil }
+    let whole = steps.count == 1 ? steps[0] : Normalizer.sequence(steps)
+    if whole.growth > Normalizer.maximumGrowth {
+      throw malformed(
+        "normalizer", "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
+          + "times longer; at most \(Int(Normalizer.maximumGrowth)) times is allowed")
+    }
+    return whole
   }
 
   private func normalizer(_ field: String, _ value: JSONValue) throws -> Normalizer {

@@ -5,6 +5,8 @@ public struct PrecompiledMap: Sendable, Equatable {
   public let bytes: [UInt8]
   private let units: [UInt32]
   private let textStart: Int
+  /// The most bytes of a text in the map. The longest of Unicode's compatibility mappings has 33.
+  static let longestText = 64
 
   /// Nil when `bytes` are not such a map.
   public init?(_ bytes: [UInt8]) {
@@ -17,6 +19,11 @@ public struct PrecompiledMap: Sendable, Equatable {
     self.bytes = bytes
     units = (0..<(size / 4)).map { word(4 + 4 * $0) }
     textStart = 4 + size
+    var length = 0
+    for byte in bytes[textStart...] {
+      length = byte == 0 ? 0 : length + 1
+      if length > Self.longestText { return nil }
+    }
   }
 
   /// The replacement of `characters`; nil if there is none. Of several matches the shortest is used, as in Hugging

@@ -23,6 +23,25 @@ public indirect enum Normalizer: Sendable, Equatable {
     }
   }
 
+  /// The most times longer that a text can become, in bytes. A chain of replacements multiplies, so that a small
+  /// file could ask for any amount of memory; ``maximumGrowth`` bounds what is read from files.
+  var growth: Double {
+    switch self {
+    case .prepend(let text): 1 + Double(text.utf8.count)
+    case .replace(let old, let new): max(1, Double(new.utf8.count) / Double(max(old.utf8.count, 1)))
+    // U+FDFA, of 3 bytes, has the longest compatibility decomposition: 33 bytes. In NFD three times is the most.
+    case .unicode(let form): form == .nfkc || form == .nfkd ? 11 : 3
+    case .precompiled: Double(PrecompiledMap.longestText)
+    // Spaces around ideographs, NFD and lowercase.
+    case .bert: 8
+    case .lowercase: 1.5
+    case .strip: 1
+    case .sequence(let steps): steps.reduce(1) { $0 * $1.growth }
+    }
+  }
+
+  static let maximumGrowth = 2_000.0
+
   /// The UTF-8 of the normalized `text`.
   func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var bytes = Array(text)

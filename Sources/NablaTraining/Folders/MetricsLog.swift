@@ -38,7 +38,9 @@ public final class MetricsLog {
   }
 
   /// Appends one record. The same rules hold.
-  public func record(step: Int, _ values: [Metric]) throws(FileError) {
+  ///
+  /// - Parameter reason: Why the step was skipped, as `skip_reason`; nil if it was taken.
+  public func record(step: Int, _ values: [Metric], skipped reason: String? = nil) throws(FileError) {
     var object: JSONObject = JSONObject([
       ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),
     ])
@@ -46,6 +48,7 @@ public final class MetricsLog {
       precondition(object[metric.name] == nil, "MetricsLog.record: the name \(metric.name) is taken")
       object[metric.name] = .number(metric.value)
     }
+    if let reason { object[Self.skipReasonKey] = .string(reason) }
     try writer.write(JSONValue.object(object).serialized() + "\n")
     try writer.flush()
     for metric in values { try events.write(scalar: metric.value, tag: metric.name, step: step) }
@@ -55,6 +58,8 @@ public final class MetricsLog {
   public var tensorBoard: TensorBoardWriter { events }
 
   static let fileName = "metrics.jsonl"
+  /// Names the one text in a record.
+  package static let skipReasonKey = "skip_reason"
 
   private static func truncate(_ path: String, after step: Int) throws {
     let lines = try lines(of: path)
@@ -65,7 +70,7 @@ public final class MetricsLog {
     }
   }
 
-  static func lines(of path: String) throws(FileError) -> [[UInt8]] {
+  package static func lines(of path: String) throws(FileError) -> [[UInt8]] {
     try MappedFile(path: path).withBytes { bytes in bytes.split(separator: UInt8(ascii: "\n")).map(Array.init) }
   }
 

@@ -9,6 +9,7 @@ import NablaFormats
 /// events.out.tfevents.*  the same for TensorBoard
 /// checkpoints/step-…/    saved states
 /// samples/step-….txt     samples from the model during training
+/// summary.json           what is trained on what, for people
 /// report.html            charts of all that
 /// ```
 ///
@@ -18,7 +19,7 @@ public final class RunFolder: Sendable {
   /// The command that made the run: "pretrain", "dpo", …
   public let command: String
 
-  private let configuration: JSONValue
+  package let configuration: JSONValue
   private let lock: FolderLock?
 
   public var configurationPath: String { "\(path)/config.json" }

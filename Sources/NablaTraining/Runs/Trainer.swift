@@ -10,6 +10,8 @@ public protocol Trainer: AnyObject {
   /// The name of the kind of run in `config.json` and in messages: "pretrain".
   static var command: String { get }
   var setup: Setup { get }
+  /// What is trained on what, for people.
+  var summary: RunSummary { get }
   var progress: RunProgress { get }
   var cadence: RunCadence { get }
 
@@ -30,12 +32,16 @@ public protocol Trainer: AnyObject {
 
   /// Writes the final output when a run ends or stops: a model to use, data for the report.
   func finish(in run: RunFolder) throws
+  /// Writes `report.html`, the page that shows the run, after ``finish(in:)``. What it throws becomes a warning.
+  func writeReport(in run: RunFolder) throws
 }
 
 extension Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] { [] }
   public func sample() throws -> RunSample? { nil }
   public func finish(in run: RunFolder) throws {}
+  public var summary: RunSummary { RunSummary() }
+  public func writeReport(in run: RunFolder) throws {}
 }
 
 /// The progress of a run.

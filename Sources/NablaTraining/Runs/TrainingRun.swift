@@ -114,6 +114,7 @@ public final class TrainingRun<T: Trainer> {
 
   private func loop(_ stop: StopCondition, _ observe: Observer) throws -> RunOutcome {
     let cadence = trainer.cadence
+    try trainer.summary.write(to: folder)
     if trainer.progress.done == 0 {
       try evaluate(isFinal: false, observe)
       try sample(observe)
@@ -131,8 +132,9 @@ public final class TrainingRun<T: Trainer> {
     try save(observe)
     try trainer.finish(in: folder)
     do {
-      try Report.write(for: folder)
-    } catch let error as ReportError {
+      try trainer.writeReport(in: folder)
+    } catch {
+      // The model is saved: for want of a picture of it the run has not failed.
       try observe(.warning("no report was written: \(error)"))
     }
     return trainer.progress.isFinished ? .finished : .stopped(step: trainer.progress.done)
@@ -148,7 +150,7 @@ public final class TrainingRun<T: Trainer> {
     recent.add(progress.done - before, elapsed)
     let memory = Memory.resident
     report.metrics += [Metric("memory_bytes", Double(memory)), Metric("seconds", seconds)]
-    try log.record(step: progress.done, report.metrics)
+    try log.record(step: progress.done, report.metrics, skipped: report.skipped)
     if let reason = report.skipped { try observe(.warning("step \(progress.done) skipped: \(reason)")) }
     let left = recent.perUnit.map { $0 * Double(max(0, progress.total - progress.done)) }
     try observe(.step(RunStep(progress: progress, report: report, memory: memory, secondsLeft: left)))

@@ -99,11 +99,13 @@ public struct KeyValueCacheSize: Sendable, Equatable {
   ///   - bytesPerNumber: 2 in bfloat16.
   public init(_ c: TransformerConfiguration, keyValueHeadCount: Int? = nil, bytesPerNumber: Int = 2) {
     self.keyValueHeadCount = keyValueHeadCount ?? c.keyValueHeadCount
-    bytesPerToken = 2 * c.layerCount * self.keyValueHeadCount * c.headSize * bytesPerNumber
+    // Sizes come from files.
+    bytesPerToken = [c.layerCount, self.keyValueHeadCount, c.headSize, bytesPerNumber].reduce(2, saturatingProduct)
   }
 
   /// - Parameter context: cached positions.
-  public func bytes(at context: Int) -> Int { bytesPerToken * context }
+  /// - Returns: `Int.max` where there are more bytes.
+  public func bytes(at context: Int) -> Int { saturatingProduct(bytesPerToken, context) }
 
   /// "multi-head", "grouped-query" or "multi-query", for a model with this many query heads.
   public func kind(of headCount: Int) -> String {
