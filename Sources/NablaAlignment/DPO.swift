@@ -5,15 +5,16 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Direct preference optimization (Rafailov et al. 2023): a policy learns from pairs, without a reward model.
+/// Direct preference optimization (Rafailov et al. 2023): a policy learns from preference pairs, without a reward
+/// model.
 ///
-///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its relatives: see `DPOLoss`
+///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its variants: see `DPOLoss`
 ///
-/// π_ref is the model as training found it. What it says of every pair is computed once, before the first step.
+/// π_ref is the model before training. Its log-probabilities of every pair are computed once, before the first step.
 public final class DPO: Trainer {
   public static let command = "dpo"
 
-  /// ``settings`` says what each field means.
+  /// ``settings`` describes each field.
   public struct Configuration: Configurable, Hashable {
     public var tuning = TuningConfiguration()
     public var loss = DPOLoss.sigmoid
@@ -28,12 +29,12 @@ public final class DPO: Trainer {
 
     public static let settings: [Setting<Configuration>] =
       TuningConfiguration.settings.map { $0.within(\.tuning) } + [
-        Setting("loss", \.loss, "Loss of a pair, by TRL's names"),
-        Setting("beta", \.beta, in: .positive, "β: how strongly the policy is held to its reference"),
+        Setting("loss", \.loss, "Preference loss, under TRL's names"),
+        Setting("beta", \.beta, in: .positive, "β, the strength of the KL constraint to the reference"),
         Setting(
           "label-smoothing", \.labelSmoothing, in: SettingRange("at least 0 and less than 0.5") { $0 >= 0 && $0 < 0.5 },
-          "ε: the share of pairs that people got wrong; for sigmoid, robust and exo_pair"),
-        Setting("reference-free", \.referenceFree, "Leave the reference out: a uniform one instead"),
+          "Label smoothing ε, the fraction of wrong labels; for sigmoid, robust and exo_pair"),
+        Setting("reference-free", \.referenceFree, "Uniform reference instead of the initial model"),
       ]
 
     public func validateTogether() throws(ConfigurationError) {
@@ -46,7 +47,7 @@ public final class DPO: Trainer {
     }
   }
 
-  /// What `config.json` holds.
+  /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var source: TunedModel.Source
     public var data: TuningData.Description
@@ -60,7 +61,7 @@ public final class DPO: Trainer {
   private let heldOut: [EncodedPair]
   private let schedule: BatchSchedule
   private var loop: TuningLoop
-  /// Of training pairs and of held-out ones; nil until they are computed or read.
+  /// Of training pairs and of held-out ones; nil until they are computed or loaded.
   private var reference: ReferenceLogProbabilities?
 
   private var c: TuningConfiguration { setup.training.tuning }
@@ -69,14 +70,14 @@ public final class DPO: Trainer {
     RunCadence(evaluateEvery: c.evaluateEvery, sampleEvery: c.sampleEvery, checkpointEvery: c.checkpointEvery)
   }
 
-  /// A training from its beginning. See ``SFT/init(_:data:_:)``.
+  /// A new run. See ``SFT/init(_:data:_:)``.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()
     let source = try TunedModel.Source(model, quantization: configuration.tuning.quantization)
     try self.init(Setup(source: source, data: data, training: configuration))
   }
 
-  /// A run that continues.
+  /// A resumed run.
   public static func resume(_ path: String, observe: TrainingRun<DPO>.Observer = { _ in }) throws -> TrainingRun<DPO> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in try DPO(setup) }
   }
@@ -88,7 +89,7 @@ public final class DPO: Trainer {
     data = try TuningData(setup.data, c, for: tuned.trained)
     self.setup = Setup(source: setup.source, data: data.hashed, training: setup.training)
     (pairs, heldOut) = try data.pairs(c)
-    // Both completions of a pair are read: pairs of about one length come together.
+    // Both completions of a pair are processed: pairs of similar length are batched together.
     schedule = BatchSchedule(
       lengths: pairs.map { $0.chosen.tokens.count + $0.rejected.tokens.count }, layout: .grouped,
       batchSize: c.batchSize, seed: c.seed)
@@ -97,7 +98,7 @@ public final class DPO: Trainer {
 
   // MARK: The reference
 
-  /// What the reference says of every pair; zeros without one.
+  /// The reference's log-probabilities of every pair; zeros without one.
   private func referenceLogProbabilities() throws -> ReferenceLogProbabilities {
     if let reference { return reference }
     let all = pairs + heldOut
@@ -109,7 +110,7 @@ public final class DPO: Trainer {
     return new
   }
 
-  /// The model, the rows and how they become tokens.
+  /// The model, the rows and their encoding.
   private func referenceKey() throws -> String {
     let d = setup.data
     let parts = [
@@ -121,7 +122,7 @@ public final class DPO: Trainer {
 
   // MARK: The step
 
-  /// The loss of each pair, and what is reported of it.
+  /// The loss of each pair, and its metrics.
   private func loss(
     _ batch: PairBatch, _ indices: [Int], of model: TransformerLM, random: RandomSource?
   ) throws -> (losses: Tensor, outcome: PairOutcomes) {
@@ -158,7 +159,7 @@ public final class DPO: Trainer {
         return losses.mean()
       }
     }
-    // The reference pass, if it is still to be made, comes before anything is recorded.
+    // The reference pass, if still needed, comes before anything is recorded.
     _ = try referenceLogProbabilities()
     var (metrics, outcome) = try loop.take(
       on: tuned.model, microBatches, tokens: parts.reduce(0) { $0 + $1.batch.batch.tokenCount })
@@ -173,10 +174,10 @@ public final class DPO: Trainer {
       skipped: outcome.skipped)
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// On held-out pairs: the loss, TRL's metrics, how well σ(margin) is calibrated, and how far the policy is from its
-  /// reference on chosen completions.
+  /// On held-out pairs: the loss, TRL's metrics, the calibration of σ(margin), and the KL divergence from
+  /// the reference on chosen completions.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard !heldOut.isEmpty else { return [] }
     tuned.setDropout(nil)
@@ -213,7 +214,7 @@ public final class DPO: Trainer {
   public func restore(from checkpoint: Checkpoint) throws {
     try tuned.restore(from: checkpoint.path)
     try loop.restore(from: checkpoint, for: tuned.model)
-    // Numbers of another model or other rows are made anew.
+    // Log-probabilities of another model or other rows are recomputed.
     let saved = try readJSON(checkpoint.file("reference.json"), as: ReferenceLogProbabilities.self)
     if saved.key == (try referenceKey()) { reference = saved }
   }

@@ -3,21 +3,21 @@ import Nabla
 
 struct DiffusionEvaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Measure how near samples of a model come to its data.",
+    commandName: "evaluate", abstract: "Measure the distance between a model's samples and its data.",
     usage: "nabla diffusion evaluate <run> [options]",
     discussion: """
-      For points, the sliced 2-Wasserstein distance to data, with the distance of two sets of data of the same size: no \
-      model can be expected below that floor. For data from files, the distance from samples to their nearest training \
-      examples, beside that of data which were held back: samples much nearer than those are memorized.
+      For points, the sliced 2-Wasserstein distance to the data, with the distance of two sets of data of the same \
+      size, a floor that no model can be expected to beat. For data from files, the distance from samples to their \
+      nearest training examples, next to that of held-out data: samples much closer than those are memorized.
       """)
 
   @Argument(
-    help: ArgumentHelp("A run folder of 'nabla diffusion train'.", valueName: "run"), completion: .directory)
+    help: ArgumentHelp("Run folder of 'nabla diffusion train'.", valueName: "run"), completion: .directory)
   var runFolder: String
-  @Option(help: ArgumentHelp("Where the data are now, if not where they were.", valueName: "path")) var data: String?
-  @Option(help: ArgumentHelp("Samples to measure.", valueName: "n")) var count = 1000
+  @Option(help: ArgumentHelp("Path of the data, if it has moved.", valueName: "path")) var data: String?
+  @Option(help: ArgumentHelp("Number of samples.", valueName: "n")) var count = 1000
   @OptionGroup var sampling: SamplerOptions
-  @Flag(help: "Print one JSON object.") var json = false
+  @Flag(help: "Output as one JSON object.") var json = false
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   func validate() throws {
@@ -53,10 +53,10 @@ struct DiffusionEvaluate: ParsableCommand {
         """
     }
     if let nearest = result.nearest {
-      text += "nearest example      \(rounded(nearest.median)) in the median, \(rounded(nearest.least)) at least\n"
+      text += "nearest example      median \(rounded(nearest.median)), minimum \(rounded(nearest.least))\n"
     }
     if let held = result.nearestOfHeldOut {
-      text += "of data held back    \(rounded(held.median)) in the median, \(rounded(held.least)) at least\n"
+      text += "of held-out data     median \(rounded(held.median)), minimum \(rounded(held.least))\n"
     }
     try show(text)
   }

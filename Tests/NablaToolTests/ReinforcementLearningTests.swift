@@ -147,7 +147,7 @@ extension ToolTests {
       (["--environment", "CartPole-v1", "--learning-rate", "nan"], "--learning-rate"),
       (["--environment", "CartPole-v1", "--clip-range", "-1"], "--clip-range must be"),
       (["--environment", "CartPole-v1", "--minibatch-size", "0"], "--minibatch-size must be"),
-      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be whole numbers"),
+      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be integers"),
       (["--environment", "CartPole-v1", "--activation", "tahn"], "--activation"),
       (["--environment", "CartPole-v1", "--seeds", "0"], "--seeds must be"),
       ([], "--environment NAME"),

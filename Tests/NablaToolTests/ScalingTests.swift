@@ -58,7 +58,7 @@ extension ToolTests {
       let few = try Tool.run(["scaling", "fit", path])
       #expect(few.status == 1 && few.errors.contains("1 points are too few"), "\(few.summary)")
       for (arguments, words) in [
-        (["--compute", "1e21", "--days", "3"], "one budget"), (["--days", "3"], "need --hardware"),
+        (["--compute", "1e21", "--days", "3"], "one budget"), (["--days", "3"], "require --hardware"),
         (["--hardware", "H100", "--cost", "5"], "--price"), (["--hardware", "H99", "--days", "1"], "unknown hardware"),
         (["--compute", "-1"], "--compute"), (["--compute", "1e21", "--law", "x"], "neither a file nor"),
         (["--compute", "1e21", "--utilization", "2"], "--utilization"),

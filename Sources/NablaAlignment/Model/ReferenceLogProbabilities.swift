@@ -6,7 +6,7 @@ import NablaTraining
 
 /// ln π_ref of both completions of every pair, computed once: the reference does not change.
 struct ReferenceLogProbabilities: Codable, Sendable {
-  /// What the numbers depend on.
+  /// The key of everything that the numbers depend on.
   let key: String
   private var chosen: [Float]
   private var rejected: [Float]
@@ -20,7 +20,7 @@ struct ReferenceLogProbabilities: Codable, Sendable {
 
   init(key: String, of pairs: [EncodedPair], batchSize: Int, _ tuned: TunedModel) throws {
     self.init(key: key, count: pairs.count)
-    // The longest first, side by side with others of their length.
+    // The longest first, batched with others of similar length.
     let order = pairs.indices.sorted {
       (pairs[$0].chosen.tokens.count + pairs[$0].rejected.tokens.count, $1)
         > (pairs[$1].chosen.tokens.count + pairs[$1].rejected.tokens.count, $0)
@@ -34,7 +34,7 @@ struct ReferenceLogProbabilities: Codable, Sendable {
       }
     }
     guard (chosen + rejected).allSatisfy(\.isFinite) else {
-      throw Diverged(reason: "the reference gives log-probabilities that are not finite")
+      throw Diverged(reason: "the reference gives non-finite log-probabilities")
     }
   }
 
@@ -45,8 +45,8 @@ struct ReferenceLogProbabilities: Codable, Sendable {
 }
 
 extension TunedModel {
-  /// KL(π ‖ π_ref) of the next token in nats, the exact sum over the vocabulary, averaged over the learned places of
-  /// some examples.
+  /// KL(π ‖ π_ref) of the next token in nats, the exact sum over the vocabulary, averaged over the learned positions
+  /// of some examples.
   func divergence(on examples: [EncodedExample]) -> Double {
     setDropout(nil)
     var (sum, count) = (0.0, 0)

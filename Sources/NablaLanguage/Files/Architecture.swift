@@ -95,7 +95,9 @@ struct ConfigFields {
 
   func integer(_ name: String, default standard: Int? = nil) throws(ModelFolderError) -> Int {
     guard has(name) else { return try missing(name, standard) }
-    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else { throw wrong(name, "an integer") }
+    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else {
+      throw wrong(name, "a non-negative integer")
+    }
     return value
   }
 

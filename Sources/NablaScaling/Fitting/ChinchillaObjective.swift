@@ -1,20 +1,20 @@
 import Glibc
 
-/// What the parametric fit minimizes (Hoffmann et al. 2022, equation 3), over points i with weights w:
+/// The objective of the parametric fit (Hoffmann et al. 2022, equation 3), over points i with weights w:
 ///
 ///     Σ w_i Huber_δ( LSE(a - α ln N_i, b - β ln D_i, e) - ln L_i ),   A = eᵃ, B = eᵇ, E = eᵉ
 ///
-/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: a run that
-/// went wrong counts by its distance, not by its square.
+/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: an outlier
+/// counts by its distance, not by its square.
 ///
-/// It is a sum. A mean over points would be the same function scaled down, but an optimizer that stops at a gradient of
-/// fixed size then stops early: that is how the published constants came to be off (Besiroglu et al. 2024).
+/// It is a sum. A mean over points would be the same function scaled down, but an optimizer with a fixed gradient
+/// tolerance then stops early: that explains the error in the published constants (Besiroglu et al. 2024).
 package struct ChinchillaObjective: Sendable {
-  /// Where the Huber loss turns from squares to absolute values.
+  /// Where the Huber loss changes from squares to absolute values.
   static let delta = 1e-3
 
-  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are hardly correlated,
-  /// which an optimizer needs: a' = a - α·mean, α' = α·deviation.
+  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are nearly
+  /// uncorrelated, as an optimizer needs: a' = a - α·mean, α' = α·deviation.
   private let sizes: [Vector]
   private let lengths: [Vector]
   private let losses: [Vector]
@@ -45,7 +45,7 @@ package struct ChinchillaObjective: Sendable {
   package init(_ points: [ScalingPoint]) {
     let (n, d) = (points.map { log($0.parameters) }, points.map { log($0.tokens) })
     (size, length) = (Scale(n), Scale(d))
-    // The last vector is filled up with copies of weight 0.
+    // The last vector is padded with copies of weight 0.
     let padded = (0..<(points.count + 3) / 4 * 4).map { min($0, points.count - 1) }
     sizes = Self.vectors(padded.map { [size] in size(n[$0]) })
     lengths = Self.vectors(padded.map { [length] in length(d[$0]) })
@@ -53,7 +53,7 @@ package struct ChinchillaObjective: Sendable {
     weights = Self.vectors((0..<padded.count).map { $0 < points.count ? 1 : 0 })
   }
 
-  /// The same points, each counted so often.
+  /// The same points, with the given counts.
   func weighted(_ counts: [Double]) -> ChinchillaObjective { ChinchillaObjective(self, weights: counts) }
 
   private init(_ other: ChinchillaObjective, weights counts: [Double]) {
@@ -127,7 +127,7 @@ package struct ChinchillaObjective: Sendable {
     return abs(x[4]) < 690 && fits(x[0], x[1], size.range) && fits(x[2], x[3], length.range)
   }
 
-  /// The same with the largest exponent taken out of the sum: for the wild points that a line search tries.
+  /// The same with the largest exponent factored out of the sum: for the extreme points that a line search tries.
   private func stable(_ x: [Double], _ gradient: inout [Double]) -> Double {
     var value = 0.0
     for i in gradient.indices { gradient[i] = 0 }

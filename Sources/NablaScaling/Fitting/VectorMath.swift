@@ -1,4 +1,4 @@
-/// Four numbers at a time: what the compiler turns into vector instructions of any CPU.
+/// Four numbers at a time, which the compiler maps to vector instructions of any CPU.
 package typealias Vector = SIMD4<Double>
 
 /// eˣ of four numbers in -700...700, within two units of the last place.

@@ -3,13 +3,13 @@ import NablaFormats
 import Glibc
 import NablaReport
 
-/// The page of `nabla scaling show`: a law, the runs it was fitted to, and published models, in pictures.
+/// The page of `nabla scaling show`: charts of a law, the runs it was fitted to, and published models.
 public struct ScalingReport: Sendable {
   public var law: NamedLaw
-  /// What the law comes from, when it is a fit.
+  /// The fit of the law, if it is one.
   public var fit: ChinchillaFit?
   public var bootstrap: ChinchillaBootstrap?
-  /// Where the runs come from.
+  /// The source of the runs.
   public var file: String?
 
   public init(
@@ -26,7 +26,7 @@ public struct ScalingReport: Sendable {
     try ReportPage(title: "scaling · \(fileName ?? law.title)", sections: sections()).html()
   }
 
-  /// The parts of the page, for a page that holds others too.
+  /// The sections of the page, for a page with others too.
   package func sections() throws -> [ReportSection] {
     var sections = [summary]
     if let chinchilla = law.chinchilla {

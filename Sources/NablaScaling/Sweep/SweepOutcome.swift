@@ -1,7 +1,7 @@
-/// What was predicted for a run before it was trained, and what came of it.
+/// The prediction for a run before training, and its outcome.
 public struct SweepOutcome: Sendable {
   public var prediction: Double
-  /// Where the loss should lie in 95 of 100 cases.
+  /// The 95 % prediction interval of the loss.
   public var interval: ClosedRange<Double>
   /// The compute of the run over the largest that the law was fitted to.
   public var leap: Double
@@ -15,9 +15,9 @@ public struct SweepOutcome: Sendable {
     loss = run.loss
   }
 
-  /// Loss over prediction, less 1.
+  /// Loss over prediction, minus 1.
   public var error: Double { loss / prediction - 1 }
   public var isInside: Bool { interval.contains(loss) }
-  /// How far outside the interval the loss is, in nats; 0 inside.
+  /// The distance of the loss outside the interval, in nats; 0 inside.
   public var miss: Double { max(0, interval.lowerBound - loss, loss - interval.upperBound) }
 }

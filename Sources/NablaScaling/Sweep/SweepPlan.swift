@@ -1,11 +1,12 @@
 import Glibc
 
-/// The small trainings from which a law of one's own is fitted, and the larger one that tests it.
+/// The small runs to which a law is fitted, and the larger one that tests it.
 ///
-/// Budgets are a factor apart; at each of them the sizes spread evenly in log N around the optimum of a law that need not
-/// be right: the fit needs runs on both sides of the true optimum, and a factor of `spread` leaves room for that.
+/// Budgets are a factor apart; at each of them the sizes are evenly spaced in log N around the optimum of a law that
+/// need not be accurate: the fit needs runs on both sides of the true optimum, and a factor of `spread` allows for
+/// that.
 public struct SweepPlan: Sendable {
-  /// One training.
+  /// One run.
   public struct Run: Sendable, Hashable {
     public var shape: TransformerShape
     /// D.
@@ -19,7 +20,7 @@ public struct SweepPlan: Sendable {
 
   /// In the order of compute.
   public var runs: [Run]
-  /// Trained last, with `leap` times the compute of the largest of `runs`; its loss is predicted before.
+  /// Trained last, with `leap` times the compute of the largest of `runs`; its loss is predicted beforehand.
   public var test: Run
 
   /// 6ND of all.
@@ -28,17 +29,17 @@ public struct SweepPlan: Sendable {
   /// Spends `compute` in FLOP on everything.
   ///
   /// - Parameters:
-  ///   - law: Says where the optimum is thought to be.
+  ///   - law: The assumed law, for the optimum.
   ///   - rule: Gives each width its learning rate.
-  ///   - budgets: How many, each `factor` times the last, with `sizes` runs each.
+  ///   - budgets: The number of budgets, each `factor` times the previous one, with `sizes` runs each.
   ///   - spread: The largest size of a budget over the smallest.
   ///   - leap: The compute of the test over that of the largest budget.
-  /// - Throws: ``PlanError`` when so little compute trains no model of this vocabulary.
+  /// - Throws: ``PlanError`` when the compute is too small for a model with this vocabulary.
   public init(
     compute: Double, law: any ScalingLaw, rule: LearningRateRule, vocabularySize: Int, context: Int, budgets: Int = 4,
     sizes: Int = 5, factor: Double = 2.5, spread: Double = 9, leap: Double = 6
   ) throws(PlanError) {
-    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit needs 3 budgets and 4 sizes at least")
+    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit requires at least 3 budgets and 4 sizes")
     // sizes · C (1 + f + … + f^(budgets-1)) + leap · C f^(budgets-1) = compute
     let powers = (0..<budgets).map { pow(factor, Double($0)) }
     let smallest = compute / (Double(sizes) * powers.reduce(0, +) + leap * powers.last!)
@@ -64,14 +65,14 @@ public struct SweepPlan: Sendable {
   }
 }
 
-/// The learning rate of a width when that of another is known: inversely proportional, the rule of maximal-update
+/// The learning rate of a width, given that of another: inversely proportional, the rule of maximal-update
 /// parametrization for the matrices of hidden layers under Adam (Yang et al. 2022, "Tensor Programs V", table 8), here
 /// for the whole model.
 ///
-/// Adam moves each weight by about the learning rate, whatever the gradient's size. A product of C inputs then changes by
-/// about C times that, so that the same change in every width takes a rate in 1/C.
+/// Adam moves each weight by about the learning rate, whatever the gradient's size. A dot product of C inputs then
+/// changes by about C times that, so the same change at every width requires a rate proportional to 1/C.
 public struct LearningRateRule: Sendable, Hashable {
-  /// The width at which `learningRate` was found good.
+  /// The width for which `learningRate` was tuned.
   public var width: Int
   public var learningRate: Double
 

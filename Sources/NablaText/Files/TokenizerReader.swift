@@ -68,7 +68,8 @@ struct TokenizerReader {
     let whole = steps.count == 1 ? steps[0] : Normalizer.sequence(steps)
     if whole.growth > Normalizer.maximumGrowth {
       throw malformed(
-        "normalizer", "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
+        "normalizer",
+        "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
           + "times longer; at most \(Int(Normalizer.maximumGrowth)) times is allowed")
     }
     return whole
