@@ -36,7 +36,7 @@ let package = Package(
     .target(name: "NablaRL", dependencies: ["NablaTraining"]),
     .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
     .target(name: "NablaDiffusion", dependencies: ["NablaTraining"]),
-    .target(name: "NablaScaling", dependencies: ["NablaLanguage"]),
+    .target(name: "NablaScaling", dependencies: ["NablaLanguage", "CNablaKernels"]),
     .target(
       name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion", "NablaScaling"]),
     .executableTarget(
@@ -63,7 +63,7 @@ let package = Package(
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
-    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
+    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling", "CNablaKernels"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

@@ -10,6 +10,14 @@ public struct ScalingReport: Sendable {
   public var bootstrap: ChinchillaBootstrap?
   /// Where the runs come from.
   public var file: String?
+  /// Where the runs are trained by a sweep, all of it.
+  public var sweep: SweepResult?
+
+  /// The page of a sweep.
+  public init(_ sweep: SweepResult) {
+    self.init(law: sweep.law, fit: sweep.fit, bootstrap: sweep.bootstrap, file: sweep.folder)
+    self.sweep = sweep
+  }
 
   public init(
     law: NamedLaw, fit: ChinchillaFit? = nil, bootstrap: ChinchillaBootstrap? = nil, file: String? = nil
@@ -27,7 +35,7 @@ public struct ScalingReport: Sendable {
 
   /// The parts of the page, for a page that holds others too.
   package func sections() throws -> [ReportSection] {
-    var sections = [summary]
+    var sections = [summary] + (sweep.map { [sweepSection($0)] } ?? [])
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))
       sections.append(kaplanSection)
@@ -96,7 +104,7 @@ public struct ScalingReport: Sendable {
     return ReportSection(
       id: "summary", title: nil,
       html: """
-        <p class="command">nabla scaling show</p>
+        <p class="command">nabla scaling \(sweep == nil ? "show" : "sweep")</p>
         <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(file ?? "these runs")"))</h1>
         \(formula ?? "")
         <dl class="facts">\(items.joined())</dl>
