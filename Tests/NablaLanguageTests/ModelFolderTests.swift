@@ -154,11 +154,11 @@ import Testing
     Change("llama-tied", "rope_parameters", 5, "\"rope_parameters\" should be an object"),
     Change("llama-tied", "rope_parameters", ["rope_type": "longrope"], "type \"longrope\" is not supported"),
     Change("llama-tied", "rope_parameters", ["rope_type": "llama3"], "\"rope_parameters\": no field \"factor\""),
-    Change("llama-tied", "rope_parameters", ["rope_type": "linear", "factor": 0], "factors give no finite"),
+    Change("llama-tied", "rope_parameters", ["rope_type": "linear", "factor": 0], "factors give non-finite"),
     Change("llama-tied", "rope_parameters", ["rope_theta": 0], "base of rotary frequencies must be positive"),
-    Change("llama-tied", "rms_norm_eps", -1.0, "epsilon must not be negative"),
+    Change("llama-tied", "rms_norm_eps", -1.0, "epsilon must be finite and 0 or more"),
     Change("llama-tied", "rms_norm_eps", [], "\"rms_norm_eps\" should be a number"),
-    Change("llama-tied", "num_key_value_heads", 3, "3 key-value heads do not divide 4 heads"),
+    Change("llama-tied", "num_key_value_heads", 3, "3 key/value heads do not divide 4 heads"),
     Change("llama-tied", "head_dim", 7, "even head size, not 7"),
     Change("llama-tied", "head_dim", 512, "head size of 512"),
     // Numbers that would overflow, or fill the memory, if they were believed.
@@ -172,7 +172,7 @@ import Testing
     Change("mistral", "sliding_window", 0, "attention window must be between 1"),
     Change("qwen2", "layer_types", ["sliding_attention", "full_attention"], "\"layer_types\""),
     Change("qwen3", "attention_bias", true, "\"attention_bias\": true is not supported"),
-    Change("qwen3", "head_dim", 16, "q_proj.weight has shape [48, 32], the model needs [64, 32]"),
+    Change("qwen3", "head_dim", 16, "q_proj.weight has shape [48, 32], the model expects [64, 32]"),
     Change("qwen3", "model_type", "llama", "unknown tensor model.layers.0.self_attn.k_norm.weight"),
     Change("gpt2", "n_positions", .integer(1 << 24), "describes a model of"),
     Change("gpt2", "activation_function", "relu", "\"activation_function\": \"relu\" is not supported"),
@@ -183,10 +183,10 @@ import Testing
     // Tensors that the changed configuration does not fit.
     Change("llama-tied", "num_hidden_layers", 3, "missing tensor model.layers.2."),
     Change("llama-tied", "num_hidden_layers", 1, "unknown tensor model.layers.1."),
-    Change("llama-tied", "intermediate_size", 40, "down_proj.weight has shape [32, 48], the model needs [32, 40]"),
+    Change("llama-tied", "intermediate_size", 40, "down_proj.weight has shape [32, 48], the model expects [32, 40]"),
     Change("gpt2", "n_layer", 3, "missing tensor h.2."),
     Change("gpt2", "n_embd", 64, "c_attn does not have 3 · 64 columns"),
-    Change("gpt2", "vocab_size", 65, "embed_tokens.weight has shape [64, 32], the model needs [65, 32]"),
+    Change("gpt2", "vocab_size", 65, "embed_tokens.weight has shape [64, 32], the model expects [65, 32]"),
   ]
 
   @Test(arguments: changes) func badConfiguration(_ change: Change) throws {

@@ -44,7 +44,7 @@ private struct Example: Configurable, Equatable {
     ("steps", "1e30", "‹steps› should be a whole number, not '1e30'"),
     ("rate", "nan", "‹rate› must be positive, not nan"), ("rate", "inf", "‹rate› must be positive, not inf"),
     ("kind", "fency", "‹kind› should be one of plain, fancy, not 'fency'"),
-    ("widths", "64,,2", "‹widths› should be whole numbers with commas between them, such as 64,64, not '64,,2'"),
+    ("widths", "64,,2", "‹widths› should be integers separated by commas, such as 64,64, not '64,,2'"),
     ("limit", "6", "‹limit› must be between 1 and 5, not 6"),
     ("ties", "yes", "‹ties› should be true or false, not 'yes'"),
     ("stesp", "1", "there is no setting 'stesp': did you mean '‹steps›'?"),

@@ -1,6 +1,6 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
   /// The constants with their intervals, published constants beside them, and the residuals.

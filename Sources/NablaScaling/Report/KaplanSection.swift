@@ -1,6 +1,6 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
   /// The best size by each law, and why the first two disagreed.

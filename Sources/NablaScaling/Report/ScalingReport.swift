@@ -1,6 +1,6 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 /// The page of `nabla scaling show`: a law, the runs it was fitted to, and published models, in pictures.
 public struct ScalingReport: Sendable {
@@ -30,7 +30,7 @@ public struct ScalingReport: Sendable {
 
   /// The page: one self-contained HTML file.
   public func html() throws -> String {
-    reportPage(title: "scaling · \(file ?? law.title)", sections: try sections(), chartLibrary: "")
+    try ReportPage(title: "scaling · \(file ?? law.title)", sections: sections()).html()
   }
 
   /// The parts of the page, for a page that holds others too.
@@ -94,21 +94,18 @@ public struct ScalingReport: Sendable {
     let items = facts.map {
       "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>"
     }
-    let formula = law.chinchilla.map { law in
-      """
-      <p>L(N, D) = \(significant(law.E, digits: 5)) + \(significant(law.A, digits: 5)) / N<sup>\
-      \(significant(law.alpha, digits: 4))</sup> + \(significant(law.B, digits: 5)) / D<sup>\
-      \(significant(law.beta, digits: 4))</sup></p>
-      """
-    }
     return ReportSection(
-      id: "summary", title: nil,
-      html: """
+      id: "summary",
+      introduction: """
         <p class="command">nabla scaling \(sweep == nil ? "show" : "sweep")</p>
         <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(file ?? "these runs")"))</h1>
-        \(formula ?? "")
-        <dl class="facts">\(items.joined())</dl>
-        """)
+        """,
+      equations: equations,
+      html: "<dl class=\"facts\">\(items.joined())</dl>")
+  }
+
+  private var equations: [Equation] {
+    law.chinchilla.map { law -> [Equation] in [.lossLaw(law), .optimalSplit(law)] } ?? [.kaplanLaw]
   }
 
   private var modelsSection: ReportSection {

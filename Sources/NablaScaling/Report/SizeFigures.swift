@@ -1,6 +1,6 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
   /// The loss over compute and size as contours, with the path of the best sizes.

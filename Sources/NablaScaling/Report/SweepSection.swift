@@ -1,5 +1,5 @@
 import NablaFormats
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
   /// What was predicted and what came of it, and how each run was trained.

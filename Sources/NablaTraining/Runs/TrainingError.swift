@@ -8,11 +8,11 @@ public enum TrainingError: SettingError, Equatable {
     switch self {
     case .otherCommand(let path, let command, let expected):
       "\(path) is a run of 'nabla \(command)', not of 'nabla \(expected)'"
-    case .noCheckpoint(let path): "\(path) has no checkpoint that can be read: start anew in another folder"
+    case .noCheckpoint(let path): "\(path) has no readable checkpoint: start a new run in another folder"
     case .diverged(let step, let reason, let run):
       """
-      training has diverged at step \(step): \(reason). Start anew with a lower \(setting: "learning-rate") or a longer \
-      warmup; \(run)/metrics.jsonl and the checkpoints show how it went
+      training has diverged at step \(step): \(reason). Restart with a lower \(setting: "learning-rate") or a longer \
+      warmup; see \(run)/metrics.jsonl and the checkpoints
       """
     }
   }
