@@ -40,7 +40,8 @@ let package = Package(
       name: "NablaRL", dependencies: ["NablaTraining", "NablaReport"], resources: [.embedInCode("Report/Page")]),
     .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
     .target(name: "NablaDiffusion", dependencies: ["NablaTraining", "NablaReport"]),
-    .target(name: "NablaScaling", dependencies: ["NablaLanguage"], resources: [.embedInCode("Report/Page")]),
+    .target(
+      name: "NablaScaling", dependencies: ["NablaLanguage", "CNablaKernels"], resources: [.embedInCode("Report/Page")]),
     .target(
       name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion", "NablaScaling"]),
     .executableTarget(
@@ -68,7 +69,7 @@ let package = Package(
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
-    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
+    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling", "CNablaKernels"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

@@ -3,7 +3,7 @@ import Nabla
 
 struct Scaling: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scaling", abstract: "Fit scaling laws, plan training runs with them, and show them.",
+    commandName: "scaling", abstract: "Fit scaling laws, plan trainings by them, test and show them.",
     discussion: """
       Try it:
         nabla scaling plan --compute 1e21
@@ -11,8 +11,9 @@ struct Scaling: ParsableCommand {
         nabla scaling fit Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output law.json
         nabla scaling plan --law law.json --compute 1e23
         nabla scaling show Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output scaling.html
+        nabla scaling sweep Documentation Sources --budget 8m
       """,
-    subcommands: [ScalingFit.self, ScalingPlan.self, ScalingShow.self])
+    subcommands: [ScalingFit.self, ScalingPlan.self, ScalingSweep.self, ScalingShow.self])
 }
 
 /// A number with an optional suffix: 70B, 1.4T, 350M, 1e21.

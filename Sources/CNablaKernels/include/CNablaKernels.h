@@ -23,6 +23,7 @@
 #include "reduction.h"
 #include "rotary.h"
 #include "sampling.h"
+#include "scaling.h"
 #include "sharing.h"
 #include "softmax.h"
 #include "stored_linear.h"

@@ -236,6 +236,30 @@ struct DiffusionData {
   /// Held-out data; nil if there is none.
   func heldOutExamples(_ count: Int) -> Tensor? { held.isEmpty ? nil : rows(Array(held.prefix(count))) }
 
+  /// What classes of the images a classifier can tell: the data's own, or the first words of captions, those that a few
+  /// images share. Nil for points, and for images of which nothing is known.
+  var labeling: ImageLabeling? {
+    guard case .images(let images) = contents else { return nil }
+    if let names = form.classNames {
+      return ImageLabeling(names: names, labels: images.labels!.map { Int($0) }, training: training, held: held)
+    }
+    guard let vocabulary = form.vocabulary else { return nil }
+    var counts: [Int32: Int] = [:]
+    for row in training { counts[captions[row][0], default: 0] += 1 }
+    let shared = counts.filter { $0.key != CaptionVocabulary.none && $0.value >= 5 }.keys.sorted()
+    guard shared.count > 1 else { return nil }
+    let known = Set(training.flatMap { captions[$0] })
+    let labels = captions.map { shared.firstIndex(of: $0[0]) }
+    return ImageLabeling(
+      names: shared.map { vocabulary.words[Int($0) - 1] }, labels: labels,
+      training: training.filter { labels[$0] != nil },
+      // A caption of words that training has apart, but not together.
+      held: held.filter { row in labels[row] != nil && captions[row].allSatisfy(known.contains) })
+  }
+
+  /// Examples by their numbers, with what is known of them.
+  func batch(of indices: [Int]) -> Batch { batch(indices) }
+
   private func rows(_ indices: [Int]) -> Tensor {
     switch contents {
     case .set: preconditionFailure("DiffusionData: a 2-D set has no examples by number")
@@ -255,6 +279,17 @@ struct DiffusionData {
       : form.classNames != nil ? .classes(indices.map { images.labels![$0] }) : .none
     return Batch(data: data, conditions: conditions)
   }
+}
+
+/// Classes of images, for a classifier.
+struct ImageLabeling {
+  var names: [String]
+  /// Of every image; nil for one of no class.
+  var labels: [Int?]
+  /// Images to train on, by number.
+  var training: [Int]
+  /// Images that were not trained on.
+  var held: [Int]
 }
 
 private func deviation(of data: Tensor) -> Double {

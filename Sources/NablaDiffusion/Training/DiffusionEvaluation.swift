@@ -21,12 +21,7 @@ extension DiffusionModel {
     _ run: String, data source: String? = nil, count: Int = 1000, options: DiffusionSampling = DiffusionSampling(),
     seed: UInt64 = 1
   ) throws -> DiffusionEvaluation {
-    let model = try load(run)
-    let setup = try TrainingRun<DiffusionTrainer>.setup(of: RunFolder.open(run))
-    let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
-    guard data.description.hash == setup.data.hash else {
-      throw DataError(file: source ?? setup.data.source, problem: "not the data that \(run) was trained on")
-    }
+    let (model, data) = try loadWithData(run, data: source)
     var random = RandomSource(seed: seed)
     let count = min(count, data.description.count ?? count)
     let samples = try model.sample(count, options, conditions: data.conditions(count).conditions, seed: seed)

@@ -26,7 +26,8 @@ public struct ChinchillaBootstrap: Sendable {
 }
 
 extension ChinchillaFit {
-  /// Refits samples of the points. Each refit starts from this fit's law.
+  /// Refits samples of the points. Each refit starts from this fit's law, in coordinates in which the points leave all
+  /// directions equally open there: L-BFGS then has no curvature to learn.
   ///
   /// The same seed gives the same laws, whatever the number of threads.
   public func bootstrap(samples: Int = 4_000, seed: UInt64 = 1) -> ChinchillaBootstrap {
@@ -37,14 +38,16 @@ extension ChinchillaFit {
       return counts
     }
     let start = function.coordinates(law)
+    let whitening = Whitening(function.normalMatrix(at: start))
+    let whiteStart = whitening.apply(start)
     var search = LBFGS()
     search.gradientTolerance = 1e-9
     search.relativeTolerance = 1e-9
     let laws = parallelMap(draws) { counts in
-      let function = function.weighted(counts)
-      // A second search from the end of the first: a non-smooth point can stop one early.
-      let first = search.minimize(from: start, function.callAsFunction)
-      return function.law(search.minimize(from: first.point, function.callAsFunction).point)
+      let function = whitening.function(function.weighted(counts))
+      // A second search from the first's end: a kink can end one early.
+      let first = search.minimize(from: whiteStart, function)
+      return self.function.law(whitening.undo(search.minimize(from: first.point, function).point))
     }
     return ChinchillaBootstrap(laws: laws, residuals: residuals)
   }

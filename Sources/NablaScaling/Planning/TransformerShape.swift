@@ -1,7 +1,7 @@
 import Glibc
 
-/// The sizes of a Llama-like decoder-only transformer with RMSNorm, rotary positions and SwiGLU.
-public struct TransformerShape: Sendable, Hashable {
+/// The sizes of a decoder-only transformer with RMSNorm, rotary positions and SwiGLU, as Llama has them.
+public struct TransformerShape: Sendable, Codable, Hashable {
   /// V.
   public var vocabularySize: Int
   /// T.
@@ -65,9 +65,7 @@ public struct TransformerShape: Sendable, Hashable {
       for headSize in [16, 32, 64, 128] {
         let width = step * headSize
         let multiple = parameters >= 1e10 ? 8 : width > 1024 ? 2 : 1
-        guard step % multiple == 0, headSize == (width < 256 ? 16 : width < 512 ? 32 : width <= 1024 ? 64 : 128) else {
-          continue
-        }
+        guard step % multiple == 0, headSize == Self.headSize(width: width) else { continue }
         var shape = TransformerShape(
           vocabularySize: vocabularySize, context: context, width: width, layerCount: 1, headCount: step,
           headSize: headSize, tieEmbeddings: parameters < 2e9)
@@ -88,4 +86,7 @@ public struct TransformerShape: Sendable, Hashable {
     }
     return best.shape
   }
+
+  /// The usual size of a head in a model of this width.
+  static func headSize(width: Int) -> Int { width < 256 ? 16 : width < 512 ? 32 : width <= 1024 ? 64 : 128 }
 }

@@ -7,7 +7,8 @@ extension ScalingReport {
   func lossSection(_ law: Chinchilla) throws -> ReportSection {
     let range = computeRange
     let highest = max(points.map(\.loss).max() ?? 0, law.optimalLoss(compute: range.lowerBound)) * 1.02
-    let lowest = min(points.map(\.loss).min() ?? .infinity, law.optimalLoss(compute: range.upperBound)) * 0.98
+    let tested = sweep.map { min($0.prediction.lowerBound, $0.test?.point.loss ?? .infinity) } ?? .infinity
+    let lowest = min(points.map(\.loss).min() ?? .infinity, law.optimalLoss(compute: range.upperBound), tested) * 0.98
     let plot = LogPlot(x: computeAxis(range), y: .loss(lowest...min(highest, 3 * lowest)))
     let budgets = spaced(range)
     let sizes = spaced(
@@ -37,13 +38,16 @@ extension ScalingReport {
         point.compute, point.loss, color: "second", radius: 2.25, title: describe(point),
         attributes: "data-run=\"\(index)\" style=\"cursor: pointer\"")
     }
+    if let sweep { inside += predictionMarks(sweep, plot) }
     let drawing = plot.svg(id: "loss", label: "Loss over training compute", inside)
     let caption =
       points.isEmpty
       ? "Gray: models of one size trained longer and longer. Blue: the optimal size for each budget."
       : """
       Gray: models of one size trained longer and longer. Blue: the optimal size for each budget, dashed its 95 % \
-      interval. Dots: the runs; the line beyond them is an extrapolation.
+      interval. Dots: the runs; the line beyond them is an extrapolation.\(sweep == nil ? "" : """
+       Upright line: the interval predicted for the larger model before it was trained; ring: what it reached.
+      """)
       """
     guard let fit else {
       return ReportSection(

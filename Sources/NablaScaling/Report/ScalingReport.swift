@@ -11,6 +11,14 @@ public struct ScalingReport: Sendable {
   public var bootstrap: ChinchillaBootstrap?
   /// The source of the runs.
   public var file: String?
+  /// Where the runs are trained by a sweep, all of it.
+  public var sweep: SweepResult?
+
+  /// The page of a sweep.
+  public init(_ sweep: SweepResult) {
+    self.init(law: sweep.law, fit: sweep.fit, bootstrap: sweep.bootstrap, file: sweep.folder)
+    self.sweep = sweep
+  }
 
   public init(
     law: NamedLaw, fit: ChinchillaFit? = nil, bootstrap: ChinchillaBootstrap? = nil, file: String? = nil
@@ -28,7 +36,7 @@ public struct ScalingReport: Sendable {
 
   /// The sections of the page, for a page with others too.
   package func sections() throws -> [ReportSection] {
-    var sections = [summary]
+    var sections = [summary] + (sweep.map { [sweepSection($0)] } ?? [])
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))
       sections.append(kaplanSection)
@@ -93,7 +101,7 @@ public struct ScalingReport: Sendable {
     return ReportSection(
       id: "summary",
       introduction: """
-        <p class="command">nabla scaling show</p>
+        <p class="command">nabla scaling \(sweep == nil ? "show" : "sweep")</p>
         <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(fileName ?? "these runs")"))</h1>
         """,
       equations: equations,
