@@ -38,6 +38,11 @@ public final class SFT: Trainer {
     public var source: TunedModel.Source
     public var data: TuningData.Description
     public var training: Configuration
+
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(source: source.located(of: run), data: data.located(of: run), training: training)
+    }
   }
 
   public let setup: Setup
@@ -71,7 +76,9 @@ public final class SFT: Trainer {
   public static func resume(
     _ path: String, observe: TrainingRun<SFT>.Observer = { _ in }
   ) throws -> TrainingRun<SFT> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try SFT(setup) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try SFT(setup.located(of: path))
+    }
   }
 
   private init(_ setup: Setup) throws {

@@ -20,6 +20,11 @@ extension GRPO {
     /// Empty if the program provides its own functions.
     public var rewards: [RewardDescription]
 
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(source: source.located(of: run), data: data.located(of: run), training: training, rewards: rewards)
+    }
+
     func weightedRewards() throws -> WeightedRewards {
       try require(!rewards.isEmpty, "\(setting: "reward") is missing: give at least one reward function")
       return WeightedRewards(try rewards.map { try Reward(parsing: $0.function) }, weights: rewards.map(\.weight))
@@ -69,6 +74,8 @@ extension GRPO {
   public static func resume(
     _ path: String, rewards: WeightedRewards? = nil, observe: TrainingRun<GRPO>.Observer = { _ in }
   ) throws -> TrainingRun<GRPO> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try GRPO(setup, rewards) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try GRPO(setup.located(of: path), rewards)
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import NablaNN
+import NablaTensor
 import NablaText
 import NablaTraining
 
@@ -12,6 +13,16 @@ struct PairOutcomes: Sendable {
   var rejectedLogProbabilities: [Float] = []
 
   var count: Int { chosen.count }
+
+  init() {}
+
+  /// Of a policy and its reference.
+  init(_ values: PreferenceLogProbabilities, beta: Tensor) {
+    let rewards = values.implicitRewards(beta: beta)
+    (chosen, rejected) = (rewards.chosen.array(), rewards.rejected.array())
+    chosenLogProbabilities = values.chosen.stopGradient().array()
+    rejectedLogProbabilities = values.rejected.stopGradient().array()
+  }
 
   mutating func append(_ other: PairOutcomes) {
     chosen += other.chosen

@@ -33,9 +33,17 @@ public final class TunedModel {
     public init(_ path: String, quantization: BaseQuantization = .none) throws {
       (base, self.quantization) = (absolute(path), quantization)
       guard let run = try AdapterRun(path) else { return }
-      (base, adapter) = (run.base, absolute(run.adapter))
+      (base, adapter) = (try RunFolder.locate(run.base, of: path), absolute(run.adapter))
       if quantization == .none { self.quantization = run.quantization }
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
+    }
+
+    /// What a run that is resumed starts from, also where that has moved along with the run.
+    func located(of run: String) throws -> Source {
+      var copy = self
+      copy.base = try RunFolder.locate(base, of: run)
+      copy.adapter = try adapter.map { try RunFolder.locate($0, of: run) }
+      return copy
     }
   }
 

@@ -22,6 +22,13 @@ public struct TuningData: Sendable {
       (self.template, self.truncation) = (template, truncation)
       date = time(nil)
     }
+
+    /// The rows of a run that is resumed, also where they have moved along with the run.
+    func located(of run: String) throws -> Description {
+      var copy = self
+      copy.files = try files.map { try RunFolder.locate($0, of: run) }
+      return copy
+    }
   }
 
   public let description: Description

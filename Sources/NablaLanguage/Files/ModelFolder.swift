@@ -11,7 +11,10 @@ import NablaText
 public enum ModelFolder {
   public static let weightsName = "model.safetensors"
 
-  public static func save(_ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String) throws {
+  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 are what every weight is rounded to.
+  public static func save(
+    _ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String, type: DType = .float32
+  ) throws {
     let architecture = Architecture(of: model.configuration)
     let end = tokenizer?.endOfText
     try AtomicFile.write(
@@ -29,7 +32,9 @@ public enum ModelFolder {
       let value = parameter.value
       state[parameter.name] = value.dtype.isQuantized ? value.cast(.float32) : value
     }
-    try SafetensorsFile.write(architecture.exported(state, model.configuration), to: "\(folder)/\(weightsName)")
+    var exported = architecture.exported(state, model.configuration)
+    if type != .float32 { exported = exported.mapValues { $0.cast(type) } }
+    try SafetensorsFile.write(exported, to: "\(folder)/\(weightsName)")
   }
 
   /// - Parameter keepingTypes: whether matrices stay in the mapped file in their stored type: loading then takes

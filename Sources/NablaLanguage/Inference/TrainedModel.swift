@@ -29,7 +29,7 @@ public struct TrainedModel {
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
     if let run = try AdapterRun(path) {
-      try self.init(run.base, precision: precision)
+      try self.init(RunFolder.locate(run.base, of: path), precision: precision)
       try model.quantizeLayers(run.quantization)
       try addAdapters([path])
       return

@@ -32,7 +32,9 @@ public final class LoRALinear: Linear {
     adapters.remove(at: place)
   }
 
-  /// Activates the adapter of this name, if the layer has it, or none.
+  var usedName: String? { used.map { names[$0] } }
+
+  /// Uses the adapter of this name, if the layer has it, or none.
   func use(_ name: String?) {
     unmerge()
     used = name.flatMap { names.firstIndex(of: $0) }

@@ -10,48 +10,20 @@ import NablaTraining
 ///
 ///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its variants: see `DPOLoss`
 ///
-/// π_ref is the model before training. Its log-probabilities of every pair are computed once, before the first step.
+/// π_ref is the model as training found it. What it says of a pair is computed once, when the pair is first met.
 public final class DPO: Trainer {
   public static let command = "dpo"
 
-  /// ``settings`` describes each field.
-  public struct Configuration: Configurable, Hashable {
-    public var tuning = TuningConfiguration()
-    public var loss = DPOLoss.sigmoid
-    public var beta: Float = 0.1
-    public var labelSmoothing: Float = 0
-    public var referenceFree = false
-
-    public init() {
-      tuning.batchSize = 4
-      tuning.learningRate = 5e-5
-    }
-
-    public static let settings: [Setting<Configuration>] =
-      TuningConfiguration.settings.map { $0.within(\.tuning) } + [
-        Setting("loss", \.loss, "Preference loss, under TRL's names"),
-        Setting("beta", \.beta, in: .positive, "β, the strength of the KL constraint to the reference"),
-        Setting(
-          "label-smoothing", \.labelSmoothing, in: SettingRange("at least 0 and less than 0.5") { $0 >= 0 && $0 < 0.5 },
-          "Label smoothing ε, the fraction of wrong labels; for sigmoid, robust and exo_pair"),
-        Setting("reference-free", \.referenceFree, "Uniform reference instead of the initial model"),
-      ]
-
-    public func validateTogether() throws(ConfigurationError) {
-      try tuning.validateTogether()
-      try require(
-        loss != .exoPair || labelSmoothing > 0, "\(setting: "label-smoothing") must be more than 0 for exo_pair")
-      try require(
-        labelSmoothing == 0 || [.sigmoid, .robust, .exoPair].contains(loss),
-        "\(setting: "label-smoothing") is for the losses sigmoid, robust and exo_pair, not \(loss.rawValue)")
-    }
-  }
-
-  /// The contents of `config.json`.
+  /// What `config.json` holds.
   public struct Setup: Codable, Sendable {
     public var source: TunedModel.Source
     public var data: TuningData.Description
     public var training: Configuration
+
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(source: source.located(of: run), data: data.located(of: run), training: training)
+    }
   }
 
   public let setup: Setup
@@ -61,8 +33,10 @@ public final class DPO: Trainer {
   private let heldOut: [EncodedPair]
   private let schedule: BatchSchedule
   private var loop: TuningLoop
-  /// Of training pairs and of held-out ones; nil until they are computed or loaded.
+  /// Of training pairs, then of held-out ones; nil without a reference.
   private var reference: ReferenceLogProbabilities?
+  /// Nil where β is fixed.
+  private let learnedBeta: LearnedBeta?
 
   private var c: TuningConfiguration { setup.training.tuning }
   public var progress: RunProgress { loop.progress }
@@ -79,7 +53,9 @@ public final class DPO: Trainer {
 
   /// A resumed run.
   public static func resume(_ path: String, observe: TrainingRun<DPO>.Observer = { _ in }) throws -> TrainingRun<DPO> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try DPO(setup) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try DPO(setup.located(of: path))
+    }
   }
 
   private init(_ setup: Setup) throws {
@@ -94,23 +70,16 @@ public final class DPO: Trainer {
       lengths: pairs.map { $0.chosen.tokens.count + $0.rejected.tokens.count }, layout: .grouped,
       batchSize: c.batchSize, seed: c.seed)
     loop = TuningLoop(c, microBatchesPerEpoch: schedule.stepsPerEpoch, random: random)
+    let training = setup.training
+    learnedBeta = training.betaLearningRate.map { LearnedBeta(training.beta, learningRate: $0) }
+    if !training.referenceFree {
+      reference = try ReferenceLogProbabilities(key: referenceKey(), count: pairs.count + heldOut.count)
+    }
   }
 
   // MARK: The reference
 
-  /// The reference's log-probabilities of every pair; zeros without one.
-  private func referenceLogProbabilities() throws -> ReferenceLogProbabilities {
-    if let reference { return reference }
-    let all = pairs + heldOut
-    let new =
-      setup.training.referenceFree
-      ? ReferenceLogProbabilities(key: try referenceKey(), count: all.count)
-      : try ReferenceLogProbabilities(key: referenceKey(), of: all, batchSize: c.batchSize, tuned)
-    reference = new
-    return new
-  }
-
-  /// The model, the rows and their encoding.
+  /// The model, the rows and how they become tokens.
   private func referenceKey() throws -> String {
     let d = setup.data
     let parts = [
@@ -122,49 +91,63 @@ public final class DPO: Trainer {
 
   // MARK: The step
 
-  /// The loss of each pair, and its metrics.
-  private func loss(
-    _ batch: PairBatch, _ indices: [Int], of model: TransformerLM, random: RandomSource?
-  ) throws -> (losses: Tensor, outcome: PairOutcomes) {
-    let policy = model.logProbabilities(of: batch, random: random)
-    let reference = try referenceLogProbabilities().of(indices)
-    let beta = Tensor(setup.training.beta)
-    let values = PreferenceLogProbabilities(
-      chosen: policy.chosen, rejected: policy.rejected, reference: reference, chosenLengths: batch.chosenLengths,
-      rejectedLengths: batch.rejectedLengths)
-    let losses = setup.training.loss(values, beta: beta, labelSmoothing: setup.training.labelSmoothing)
-    let rewards = values.implicitRewards(beta: beta)
-    return (
-      losses,
-      PairOutcomes(
-        chosen: rewards.chosen.array(), rejected: rewards.rejected.array(),
-        chosenLogProbabilities: policy.chosen.stopGradient().array(),
-        rejectedLogProbabilities: policy.rejected.stopGradient().array())
-    )
+  /// Pairs that go through the model together, and what the reference says of them.
+  private struct Part {
+    var batch: PairBatch
+    var reference: (chosen: Tensor, rejected: Tensor)?
+    var count: Int { batch.pairs.count }
+  }
+
+  private func part(_ pairs: [EncodedPair], numbers: [Int]) throws -> Part {
+    Part(batch: PairBatch(pairs), reference: try reference?.of(pairs, numbers: numbers, tuned))
+  }
+
+  /// What policy and reference say of pairs.
+  private func logProbabilities(
+    _ part: Part, of model: TransformerLM, random: RandomSource? = nil
+  ) -> PreferenceLogProbabilities {
+    tuned.setDropout(random)
+    let policy = model.logProbabilities(of: part.batch, random: random)
+    return PreferenceLogProbabilities(
+      chosen: policy.chosen, rejected: policy.rejected, reference: part.reference,
+      chosenLengths: part.batch.chosenLengths, rejectedLengths: part.batch.rejectedLengths)
+  }
+
+  /// β as it is.
+  private var beta: Tensor { learnedBeta?.value.stopGradient() ?? Tensor(setup.training.beta) }
+
+  /// Of each pair: [P].
+  private func losses(_ values: PreferenceLogProbabilities, beta: Tensor) -> Tensor {
+    setup.training.loss(values, beta: beta, labelSmoothing: setup.training.labelSmoothing)
   }
 
   public func step() throws -> StepReport {
-    let start = monotonicSeconds()
-    let parts = (0..<c.gradientAccumulation).map { part in
-      let indices = schedule.rows(step: loop.step * c.gradientAccumulation + part).flatMap { $0 }
-      return (indices: indices, batch: PairBatch(indices.map { pairs[$0] }))
+    let (start, beta) = (monotonicSeconds(), self.beta)
+    // The reference's pass comes before anything is recorded.
+    let parts = try (0..<c.gradientAccumulation).map { part in
+      let numbers = schedule.rows(step: loop.step * c.gradientAccumulation + part).flatMap { $0 }
+      return try self.part(numbers.map { pairs[$0] }, numbers: numbers)
     }
     var outcomes = PairOutcomes()
+    var seen: [PreferenceLogProbabilities] = []
     let microBatches = parts.map { part in
       let random = loop.random.split()
-      return MicroBatch<TransformerLM>(weight: Double(part.indices.count)) { [self] model in
-        tuned.setDropout(random)
-        let (losses, outcome) = try loss(part.batch, part.indices, of: model, random: random)
-        outcomes.append(outcome)
-        return losses.mean()
+      return MicroBatch<TransformerLM>(weight: Double(part.count)) { [self] model in
+        let values = logProbabilities(part, of: model, random: random)
+        outcomes.append(PairOutcomes(values, beta: beta))
+        seen.append(values.constant)
+        return losses(values, beta: beta).mean()
       }
     }
-    // The reference pass, if still needed, comes before anything is recorded.
-    _ = try referenceLogProbabilities()
     var (metrics, outcome) = try loop.take(
       on: tuned.model, microBatches, tokens: parts.reduce(0) { $0 + $1.batch.batch.tokenCount })
+    if let learnedBeta, outcome.skipped == nil {
+      learnedBeta.step { beta in .concatenate(seen.map { losses($0, beta: beta) }) }
+    }
     let pairsPerSecond = Double(outcomes.count) / (monotonicSeconds() - start)
-    metrics += outcomes.metrics() + [Metric("pairs_per_second", pairsPerSecond), Metric("epoch", loop.epoch)]
+    metrics += outcomes.metrics()
+    if learnedBeta != nil { metrics.append(Metric("beta", Double(beta.item()))) }
+    metrics += [Metric("pairs_per_second", pairsPerSecond), Metric("epoch", loop.epoch)]
     return StepReport(
       metrics,
       figures: [
@@ -180,15 +163,14 @@ public final class DPO: Trainer {
   /// the reference on chosen completions.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard !heldOut.isEmpty else { return [] }
-    tuned.setDropout(nil)
     var (sum, outcomes) = (0.0, PairOutcomes())
     try withoutGradient {
       for start in stride(from: 0, to: heldOut.count, by: c.batchSize) {
         let range = start..<min(start + c.batchSize, heldOut.count)
-        let (losses, outcome) = try loss(
-          PairBatch(Array(heldOut[range])), range.map { pairs.count + $0 }, of: tuned.model, random: nil)
-        sum += losses.array().reduce(0) { $0 + Double($1) }
-        outcomes.append(outcome)
+        let part = try self.part(Array(heldOut[range]), numbers: range.map { pairs.count + $0 })
+        let values = logProbabilities(part, of: tuned.model)
+        sum += losses(values, beta: beta).array().reduce(0) { $0 + Double($1) }
+        outcomes.append(PairOutcomes(values, beta: beta))
       }
     }
     var metrics = [Metric("validation_loss", sum / Double(heldOut.count))] + outcomes.metrics(prefix: "eval_")
@@ -208,20 +190,21 @@ public final class DPO: Trainer {
   public func save(to folder: String) throws {
     try tuned.save(to: folder)
     try loop.save(to: folder)
-    try writeJSON(referenceLogProbabilities(), to: "\(folder)/reference.json")
+    if let reference { try writeJSON(reference, to: "\(folder)/reference.json") }
+    try learnedBeta?.save(to: folder)
   }
 
   public func restore(from checkpoint: Checkpoint) throws {
     try tuned.restore(from: checkpoint.path)
     try loop.restore(from: checkpoint, for: tuned.model)
-    // Log-probabilities of another model or other rows are recomputed.
+    try learnedBeta?.restore(from: checkpoint)
+    guard let reference else { return }
+    // Numbers of another model or other rows are made anew.
     let saved = try readJSON(checkpoint.file("reference.json"), as: ReferenceLogProbabilities.self)
-    if saved.key == (try referenceKey()) { reference = saved }
+    if saved.key == reference.key { self.reference = saved }
   }
 
   public func finish(in run: RunFolder) throws {
     if progress.isFinished { try tuned.finish(in: run) }
   }
 }
-
-extension DPOLoss: SettingValue {}
