@@ -30,9 +30,9 @@ public final class TunedModel {
     ///   - path: what `TrainedModel` takes: a run that trained an adapter is its base and that adapter.
     ///   - quantization: of the base's layers; where it is none and the run had one, that.
     public init(_ path: String, quantization: BaseQuantization = .none) throws {
-      (base, self.quantization) = (absolute(path), quantization)
+      (base, self.quantization) = (absolutePath(path), quantization)
       guard let run = try AdapterRun(path) else { return }
-      (base, adapter) = (run.base, absolute(run.adapter))
+      (base, adapter) = (run.base, absolutePath(run.adapter))
       if quantization == .none { self.quantization = run.quantization }
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
     }
@@ -119,10 +119,4 @@ public final class TunedModel {
       + [source.quantization.rawValue, source.adapterHash ?? "none", "\(model.computeType)"]
     return SHA256.hexadecimal(of: Array(parts.joined(separator: " ").utf8))
   }
-}
-
-/// A path that means the same from every folder.
-func absolute(_ path: String) -> String {
-  guard !path.hasPrefix("/"), let folder = currentFolder() else { return path }
-  return "\(folder)/\(path)"
 }

@@ -66,10 +66,11 @@ public final class DiffusionTrainer: Trainer {
     _ path: String, data source: String? = nil, observe: TrainingRun<DiffusionTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<DiffusionTrainer> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in
-      let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
+      let source = source ?? located(setup.data.source, near: path)
+      let data = try DiffusionData(source, setup.configuration)
       guard data.description.hash == setup.data.hash, data.form == setup.form else {
         throw DataError(
-          file: source ?? setup.data.source,
+          file: source,
           problem: "not the data that \(path) was trained on: resume with those, or start anew in another folder")
       }
       return try DiffusionTrainer(data, setup.configuration)

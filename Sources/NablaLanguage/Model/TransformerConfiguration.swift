@@ -33,6 +33,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   public var bias: Bool = false
   /// Whether the projections of queries, keys and values have; nil for as `bias` says (in Qwen 2 they alone do).
   public var queryKeyValueBias: Bool?
+  /// Whether the feed-forward network has; nil for as `bias` says.
+  public var feedForwardBias: Bool?
   /// Normalisation of each head's queries and keys before they turn; nil for none (Qwen 3 has `rms`).
   public var headNorm: NormKind?
   /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
@@ -124,7 +126,7 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   func block(layer index: Int) -> BlockConfiguration {
     BlockConfiguration(
       attention: attention(layer: index), feedForwardWidth: feedForwardWidth, feedForward: feedForward,
-      feedForwardBias: bias,
+      feedForwardBias: feedForwardBias ?? bias,
       norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
   }
 }

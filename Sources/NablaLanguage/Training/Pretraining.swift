@@ -82,7 +82,7 @@ public final class Pretraining: Trainer {
   ) throws -> TrainingRun<Pretraining> {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
       let data = try PretrainingData(
-        paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer,
+        paths: paths.isEmpty ? setup.data.paths.map { located($0, near: path) } : paths, kind: setup.data.tokenizer,
         trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
         context: setup.model.context, validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }

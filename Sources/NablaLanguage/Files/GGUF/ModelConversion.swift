@@ -18,7 +18,8 @@ public struct ModelConversion {
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
   /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    self.input = try GGUFFile.isGGUF(input) ? input : ModelFolder.path(of: input)
+    let meant = try GGUFFile.path(meantBy: input)
+    self.input = try GGUFFile.isGGUF(meant) ? meant : ModelFolder.path(of: meant)
     (self.output, self.type) = (output, type)
     if output.isEmpty { throw ModelFolderError(file: input, problem: "is to be converted to an output without a name") }
     if output.lowercased().hasSuffix(".safetensors") {
@@ -144,22 +145,19 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
-    var notes = rule?.notes(on: tensors) ?? []
+    var notes = lost + (rule?.notes(on: tensors) ?? [])
     if let window = c.window, window < c.context {
       notes.append(
         "the model looks back \(window) tokens at most; llama.cpp does not read that from a file of this kind, and "
           + "computes other numbers for longer texts")
     }
-    if !lost.isEmpty {
-      let ids = lost.map(String.init).joined(separator: ", ")
-      notes.append("GGUF has room for three tokens that end a text; those left out: \(ids)")
-    }
     return notes
   }
 
-  /// - Returns: Tokens that end a text and find no room.
-  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [Int32] {
+  /// - Returns: What the file cannot say of it.
+  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [String] {
     let text = try PretrainedTokenizer.load(input)
+      .ending(also: GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).endTokens)
     try text.checkVocabulary(of: c, path: input)
     let lost = try text.write(to: &metadata, vocabularySize: c.vocabularySize)
     // What the tokenizer's files leave open, the model's may say.
