@@ -50,17 +50,19 @@ struct Chat: ParsableCommand {
         unanswered += 1
         continue
       }
-      switch line.trimmingSpaces {
+      // A space before it makes a message of a command, too.
+      switch line.hasPrefix("/") ? line.trimmingSpaces : line.isBlank ? "" : "message" {
       case "": continue
       case "/quit", "/exit": return
       case "/reset":
         session.reset()
         note("The conversation is reset.")
       case "/help":
-        note("/reset resets the conversation, /quit ends it, anything else is a message to the model.")
-      case let command where command.hasPrefix("/"):
-        note("unknown command \(command); /help lists the commands")
+        note(
+          "/reset begins the conversation anew, /quit ends, anything else is a message to the model. A second slash in "
+            + "front, as in //quit, sends such a line to the model with one.")
       default:
+        let line = line.hasPrefix("//") ? String(line.dropFirst()) : line
         do {
           try answer(line, &session, isTerminal)
         } catch let error as GenerationError {
@@ -120,7 +122,8 @@ private struct LineReader {
     while true {
       if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
         defer { buffer.removeFirst(end + 1) }
-        return Array(buffer[..<end])
+        // Lines made on Windows end with two characters.
+        return Array(end > 0 && buffer[end - 1] == UInt8(ascii: "\r") ? buffer[..<(end - 1)] : buffer[..<end])
       }
       if isAtEnd {
         defer { buffer = [] }
@@ -136,6 +139,8 @@ private struct LineReader {
 }
 
 extension String {
+  fileprivate var isBlank: Bool { allSatisfy(\.isWhitespace) }
+
   fileprivate var trimmingSpaces: String {
     let isSpace: (Character) -> Bool = { $0.isWhitespace }
     return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())

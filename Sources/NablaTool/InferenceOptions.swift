@@ -23,6 +23,7 @@ struct InferenceOptions: ParsableArguments {
   func load() throws -> TrainedModel {
     compute.apply()
     let trained = try TrainedModel(model, precision: precision)
+    for line in trained.notes { note("note: \(printable(line))") }
     if let adapter { for line in try trained.addAdapters([adapter]) { note("note: \(line)") } }
     return trained
   }
@@ -92,8 +93,9 @@ func shownText(_ text: String) -> String { isatty(STDOUT_FILENO) == 1 ? printabl
 /// A prompt, which may be '-' for standard input.
 func readPrompt(_ prompt: String) throws -> String {
   guard prompt == "-" else { return prompt }
-  guard let text = String(validating: try readStandardInput(), as: UTF8.self) else {
+  guard let text = String(validating: TextBytes.withoutMark(try readStandardInput()), as: UTF8.self) else {
     throw ValidationError("--prompt -: standard input is not UTF-8 text; convert it, for example with iconv -t UTF-8")
   }
-  return text
+  // The line feed that echo and editors end a text with is not part of the prompt.
+  return text.hasSuffix("\r\n") || text.hasSuffix("\n") ? String(text.dropLast()) : text
 }

@@ -53,8 +53,13 @@ struct Pretrain: ParsableCommand {
       """
       model:  \(path)/model
       report: \(path)/report.html (open it in a browser)
-      next:   \(toolName) generate \(shellQuoted(path)) --prompt "The "
+      next:   \(toolName) generate \(shellQuoted(path))\(prompt(for: run.trainer.tokenizer))
       """)
+  }
+
+  /// A prompt that the tokenizer can express; none where it lacks one of the characters.
+  private func prompt(for tokenizer: any Tokenizer) -> String {
+    (try? tokenizer.encode("The ")) == nil ? "" : " --prompt \(shellQuoted("The "))"
   }
 
   private func describe(_ run: TrainingRun<Pretraining>, _ display: RunDisplay) {

@@ -150,7 +150,7 @@ import Testing
     Change("llama-tied", "num_attention_heads", 0, "heads must be at least 1, not 0"),
     Change("llama-tied", "tie_word_embeddings", "yes", "\"tie_word_embeddings\" should be true or false"),
     Change("llama-tied", "hidden_act", "gelu", "\"hidden_act\": \"gelu\" is not supported"),
-    Change("llama-tied", "mlp_bias", true, "\"mlp_bias\": true is not supported"),
+    Change("llama-tied", "mlp_bias", true, "missing tensor model.layers.0.mlp.down_proj.bias"),
     Change("llama-tied", "rope_parameters", 5, "\"rope_parameters\" should be an object"),
     Change("llama-tied", "rope_parameters", ["rope_type": "longrope"], "type \"longrope\" is not supported"),
     Change("llama-tied", "rope_parameters", ["rope_type": "llama3"], "\"rope_parameters\": no field \"factor\""),

@@ -1,4 +1,3 @@
-import Glibc
 import NablaFormats
 import NablaLanguage
 import NablaNN
@@ -54,11 +53,4 @@ extension TunedModel {
       }
     }
   }
-}
-
-/// The folder that paths are relative to.
-func currentFolder() -> String? {
-  guard let name = getcwd(nil, 0) else { return nil }
-  defer { free(name) }
-  return String(cString: name)
 }

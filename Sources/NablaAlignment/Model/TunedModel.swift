@@ -31,9 +31,9 @@ public final class TunedModel {
     ///   - path: what `TrainedModel` accepts: a run that trained an adapter stands for its base and that adapter.
     ///   - quantization: of the base's layers; if none, that of the run, if it had one.
     public init(_ path: String, quantization: BaseQuantization = .none) throws {
-      (base, self.quantization) = (absolute(path), quantization)
+      (base, self.quantization) = (absolutePath(path), quantization)
       guard let run = try AdapterRun(path) else { return }
-      (base, adapter) = (try RunFolder.locate(run.base, of: path), absolute(run.adapter))
+      (base, adapter) = (try RunFolder.locate(run.base, of: path), absolutePath(run.adapter))
       if quantization == .none { self.quantization = run.quantization }
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
     }
@@ -130,10 +130,4 @@ public final class TunedModel {
       + [source.quantization.rawValue, source.adapterHash ?? "none", "\(model.computeType)"]
     return SHA256.hexadecimal(of: Array(parts.joined(separator: " ").utf8))
   }
-}
-
-/// An absolute path.
-func absolute(_ path: String) -> String {
-  guard !path.hasPrefix("/"), let folder = currentFolder() else { return path }
-  return "\(folder)/\(path)"
 }

@@ -18,7 +18,7 @@ public struct TuningData: Sendable {
     public var hash: String?
 
     public init(files: [String], template: String? = nil, truncation: Truncation = .keepStart) {
-      self.files = files.map(absolute)
+      self.files = files.map(absolutePath)
       (self.template, self.truncation) = (template, truncation)
       date = time(nil)
     }

@@ -139,7 +139,7 @@ struct DiffusionData {
     let heldCount = Int((Double(order.count) * c.validationFraction).rounded(.down))
     (training, held) = (Array(order.dropLast(heldCount)), Array(order.suffix(heldCount)))
     self.captions = captions
-    description = Description(source: source, hash: hash, count: count)
+    description = Description(source: count == nil ? source : absolutePath(source), hash: hash, count: count)
     if count != nil, training.count < c.batchSize {
       throw ConfigurationError(
         """

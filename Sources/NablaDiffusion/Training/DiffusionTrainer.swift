@@ -66,12 +66,12 @@ public final class DiffusionTrainer: Trainer {
     _ path: String, data source: String? = nil, observe: TrainingRun<DiffusionTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<DiffusionTrainer> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in
-      let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
+      let source = source ?? RunFolder.located(setup.data.source, of: path) ?? setup.data.source
+      let data = try DiffusionData(source, setup.configuration)
       guard data.description.hash == setup.data.hash, data.form == setup.form else {
         throw DataError(
-          file: source ?? setup.data.source,
-          problem:
-            "not the data that \(path) was trained on: resume with that data, or start a new run in another folder")
+          file: source,
+          problem: "not the data that \(path) was trained on: resume with those, or start anew in another folder")
       }
       return try DiffusionTrainer(data, setup.configuration)
     }

@@ -36,16 +36,18 @@ extension JSONValue {
 }
 
 extension JSONReader {
-  /// Reads the value in a file with `read`. Throws ``FileError`` or a ``JSONError`` that names the file.
+  /// Reads the value in a file with `read`; a byte order mark before it, which editors on Windows write, is passed over.
+  /// Throws ``FileError`` or a ``JSONError`` that names the file.
   package static func read<Value>(
     _ path: String, _ read: (inout JSONReader) throws(JSONError) -> Value
   ) throws -> Value {
     try MappedFile(path: path).withBytes { bytes in
-      var reader = JSONReader(bytes.bindMemory(to: UInt8.self))
+      let text = TextBytes.withoutMark(bytes)
+      var reader = JSONReader(UnsafeRawBufferPointer(rebasing: text).bindMemory(to: UInt8.self))
       do throws(JSONError) {
         return try reader.readText(read)
       } catch {
-        throw JSONError(offset: error.offset, problem: error.problem, file: path)
+        throw JSONError(offset: text.startIndex + error.offset, problem: error.problem, file: path)
       }
     }
   }

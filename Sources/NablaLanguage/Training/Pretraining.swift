@@ -87,7 +87,8 @@ public final class Pretraining: Trainer {
   ) throws -> TrainingRun<Pretraining> {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
       let data = try PretrainingData(
-        paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer,
+        paths: paths.isEmpty ? setup.data.paths.map { RunFolder.located($0, of: path) ?? $0 } : paths,
+        kind: setup.data.tokenizer,
         trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
         context: setup.model.context, validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }

@@ -2,9 +2,9 @@ import Glibc
 import NablaFormats
 
 extension RunFolder {
-  /// Where a file lies that a run's configuration names, also when the run and the file have been moved together: then it
-  /// is the longest end of its path, of two parts at least, that is found in a folder above the run, or a file of its name
-  /// beside the run.
+  /// The file that a run's configuration names, also when the run and the file have been moved together: then it is the
+  /// longest end of its path that is found in a folder above the run. An end has two parts at least, or is the whole of a
+  /// relative path; a file of the same name beside the run is tried last.
   ///
   /// - Returns: nil where there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
@@ -14,7 +14,9 @@ extension RunFolder {
     let parts = file.split(separator: "/")
     let above = String(cString: resolved).split(separator: "/").dropLast()
     let beside = "/" + above.joined(separator: "/")
-    for start in parts.indices.dropFirst().dropLast() {
+    for start in file.hasPrefix("/")
+      ? parts.indices.dropFirst().dropLast() : parts.indices.dropLast(parts.count > 1 ? 1 : 0)
+    {
       let end = parts[start...].joined(separator: "/")
       var folders = above
       while true {
