@@ -5,9 +5,10 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Direct preference optimization (Rafailov et al. 2023): a policy learns from pairs, without a reward model.
+/// Direct preference optimization (Rafailov et al. 2023): a policy learns from preference pairs, without a reward
+/// model.
 ///
-///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its relatives: see `DPOLoss`
+///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its variants: see `DPOLoss`
 ///
 /// π_ref is the model as training found it. What it says of a pair is computed once, when the pair is first met.
 public final class DPO: Trainer {
@@ -43,14 +44,14 @@ public final class DPO: Trainer {
     RunCadence(evaluateEvery: c.evaluateEvery, sampleEvery: c.sampleEvery, checkpointEvery: c.checkpointEvery)
   }
 
-  /// A training from its beginning. See ``SFT/init(_:data:_:)``.
+  /// A new run. See ``SFT/init(_:data:_:)``.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()
     let source = try TunedModel.Source(model, quantization: configuration.tuning.quantization)
     try self.init(Setup(source: source, data: data, training: configuration))
   }
 
-  /// A run that continues.
+  /// A resumed run.
   public static func resume(_ path: String, observe: TrainingRun<DPO>.Observer = { _ in }) throws -> TrainingRun<DPO> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in
       try DPO(setup.located(of: path))
@@ -64,7 +65,7 @@ public final class DPO: Trainer {
     data = try TuningData(setup.data, c, for: tuned.trained)
     self.setup = Setup(source: setup.source, data: data.hashed, training: setup.training)
     (pairs, heldOut) = try data.pairs(c)
-    // Both completions of a pair are read: pairs of about one length come together.
+    // Both completions of a pair are processed: pairs of similar length are batched together.
     schedule = BatchSchedule(
       lengths: pairs.map { $0.chosen.tokens.count + $0.rejected.tokens.count }, layout: .grouped,
       batchSize: c.batchSize, seed: c.seed)
@@ -164,10 +165,10 @@ public final class DPO: Trainer {
       skipped: outcome.skipped)
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// On held-out pairs: the loss, TRL's metrics, how well σ(margin) is calibrated, and how far the policy is from its
-  /// reference on chosen completions.
+  /// On held-out pairs: the loss, TRL's metrics, the calibration of σ(margin), and the KL divergence from
+  /// the reference on chosen completions.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard !heldOut.isEmpty else { return [] }
     // Before the first step the policy is the reference: one pass says what both say.

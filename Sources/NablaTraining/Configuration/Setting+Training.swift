@@ -7,7 +7,7 @@ extension Setting {
   public static func gradientAccumulation(_ path: Path<Int>) -> Setting {
     Setting(
       "gradient-accumulation", path, in: .range(1...1 << 20),
-      "Micro-batches a step: a larger batch in the same memory")
+      "Micro-batches per step, for a larger batch in the same memory")
   }
   public static func learningRate(_ path: Path<Float>) -> Setting {
     Setting("learning-rate", path, in: .positive, "Peak learning rate, after the warmup", valueName: "rate")
@@ -29,16 +29,17 @@ extension Setting {
     Setting("clip", path, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping")
   }
   public static func sampleEvery(_ path: Path<Int>) -> Setting {
-    Setting("sample-every", path, in: .nonNegative, "Steps between samples; 0 for the first and last only")
+    Setting("sample-every", path, in: .nonNegative, "Steps between samples; 0 for only the first and last")
   }
   public static func sampleLength(_ path: Path<Int>) -> Setting {
     Setting("sample-length", path, in: .nonNegative, "Tokens in a sample; 0 for no samples")
   }
   public static func checkpointEvery(_ path: Path<Int>) -> Setting {
-    Setting("checkpoint-every", path, in: .nonNegative, "Steps between checkpoints; 0 for the last only")
+    Setting("checkpoint-every", path, in: .nonNegative, "Steps between checkpoints; 0 for only the last")
   }
   public static func activationCheckpointing(_ path: Path<Bool>) -> Setting {
     Setting(
-      "activation-checkpointing", path, "Recompute activations in the backward pass: less memory, a third more time")
+      "activation-checkpointing", path,
+      "Recomputation of activations in the backward pass: less memory, a third more time")
   }
 }

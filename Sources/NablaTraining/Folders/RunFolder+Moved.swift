@@ -2,8 +2,9 @@ import Glibc
 import NablaFormats
 
 extension RunFolder {
-  /// Where a file lies that a run's configuration names, also when the run and the file have been moved together: then it
-  /// is the longest end of its path that is found in a folder above the run (the name alone, in the nearest two).
+  /// The file that a run's configuration names, also when the run and the file have been moved together: then it is the
+  /// longest end of its path that is found in a folder above the run. The name alone, where it is not the whole of a
+  /// relative path, is looked for in the nearest two of them.
   ///
   /// - Returns: nil where there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
@@ -13,9 +14,11 @@ extension RunFolder {
     let parts = file.split(separator: "/")
     let above = String(cString: resolved).split(separator: "/").dropLast()
     let folders = above.indices.reversed().map { "/" + above[...$0].joined(separator: "/") } + [""]
-    for start in parts.indices.dropFirst() {
+    // The whole of an absolute path is not there.
+    for start in parts.indices.dropFirst(file.hasPrefix("/") ? 1 : 0) {
       let end = parts[start...].joined(separator: "/")
-      for folder in start == parts.count - 1 ? folders.prefix(2) : folders[...] where pathExists("\(folder)/\(end)") {
+      let isNameAlone = start > 0 && start == parts.count - 1
+      for folder in isNameAlone ? folders.prefix(2) : folders[...] where pathExists("\(folder)/\(end)") {
         return "\(folder)/\(end)"
       }
     }

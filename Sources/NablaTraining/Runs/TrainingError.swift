@@ -18,8 +18,8 @@ public enum TrainingError: SettingError, Equatable {
       """
     case .diverged(let step, let reason, let run):
       """
-      training has diverged at step \(step): \(reason). Start anew with a lower \(setting: "learning-rate") or a longer \
-      warmup; \(run)/metrics.jsonl and the checkpoints show how it went
+      training has diverged at step \(step): \(reason). Restart with a lower \(setting: "learning-rate") or a longer \
+      warmup; see \(run)/metrics.jsonl and the checkpoints
       """
     }
   }
