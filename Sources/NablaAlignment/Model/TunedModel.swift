@@ -38,7 +38,7 @@ public final class TunedModel {
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
     }
 
-    /// What a run that is resumed starts from, also where that has moved along with the run.
+    /// The base model of a resumed run, even if it has moved along with the run.
     func located(of run: String) throws -> Source {
       var copy = self
       copy.base = try RunFolder.locate(base, of: run)

@@ -17,11 +17,11 @@ extension DPO {
       objective: isSigmoid ? [.directPreference, .implicitReward] : [.implicitReward],
       loss: LossChart(
         caption: isSigmoid
-          ? "It begins at ln 2 = 0.693, where the policy is its reference." : "Loss \(training!.loss.rawValue)."),
+          ? "Starts at ln 2 = 0.693, where the policy equals the reference." : "Loss \(training!.loss.rawValue)."),
       comparisons: [
         ComparisonChart(
           id: "rewards", title: "Implicit rewards",
-          caption: "Both may fall: what is learned is their distance.", axis: "reward",
+          caption: "Both may fall; DPO optimizes the margin between them.", axis: "reward",
           lines: [
             .init("rewards/chosen", "chosen", color: "accent"), .init("rewards/rejected", "rejected", color: "second"),
             .init("eval_rewards/chosen", "chosen, held out", color: "third"),
@@ -42,8 +42,8 @@ extension DPO {
             .init("eval_rewards/margins", "held out", color: "second"),
           ], isSmoothed: true),
         ComparisonChart(
-          id: "accuracies", title: "Accuracy of pairs",
-          caption: "Share of pairs whose chosen completion has the larger reward.", axis: "share",
+          id: "accuracies", title: "Reward accuracy",
+          caption: "Fraction of pairs whose chosen completion has the higher reward.", axis: "fraction",
           lines: [
             .init("rewards/accuracies", "training", color: "accent"),
             .init("eval_rewards/accuracies", "held out", color: "second"),
@@ -52,10 +52,11 @@ extension DPO {
       known: [
         MetricChart(
           name: "eval_calibration_error", id: "calibration", title: "Calibration error",
-          caption: "How far σ of the margin is from the share of pairs it is right on; 0 is best.", axis: "error",
+          caption: "Gap between σ(margin) and the fraction of pairs ranked correctly; 0 is best.", axis: "error",
           color: "second"),
         MetricChart(
-          name: "eval_kl", id: "kl", title: "KL to the reference", caption: "Of the next token on held-out completions, in nats.",
+          name: "eval_kl", id: "kl", title: "KL to the reference",
+          caption: "Of the next token on held-out completions, in nats.",
           axis: "nats", color: "third"),
       ])
   }

@@ -11,7 +11,7 @@ import NablaText
 public enum ModelFolder {
   public static let weightsName = "model.safetensors"
 
-  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 are what every weight is rounded to.
+  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 round every weight.
   public static func save(
     _ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String, type: DType = .float32
   ) throws {

@@ -22,11 +22,12 @@ public struct TrainedModel {
   public let generation: GenerationDefaults
 
   public var tokenizer: any Tokenizer { text.tokenizer }
-  /// What the model's files say and Nabla does not follow, in sentences for people.
+  /// Unsupported settings in the model's files, as sentences.
   public var notes: [String] { text.notes + generation.notes }
 
-  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
-  ///   GGUF file, alone in its folder or not. Of a run that trained an adapter it is the base that the run names, with the adapter.
+  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or
+  ///   a GGUF file (or a folder with one). For a run that trained an adapter, the base model that the run names, with
+  ///   the adapter.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
     if let run = try AdapterRun(path) {
