@@ -28,10 +28,11 @@ extension ReportPage {
   ///   - objective: Equations of the loss, the algorithm's own first.
   ///   - loss: How to draw the loss.
   ///   - comparisons: Charts of several of the algorithm's own metrics.
-  ///   - known: How to draw its other metrics.
+  ///   - known: How others of them are drawn.
+  ///   - writesText: Whether the model can generate text.
   package init(
     tuning folder: RunFolder, _ configuration: TuningConfiguration?, objective: [Equation], loss: LossChart,
-    comparisons: [ComparisonChart] = [], known: [MetricChart] = []
+    comparisons: [ComparisonChart] = [], known: [MetricChart] = [], writesText: Bool = true
   ) throws {
     let run = try RunContents(folder)
     let path = shellQuoted(run.path)
@@ -40,10 +41,8 @@ extension ReportPage {
       run,
       [
         run.summarySection(
-          commands: [
-            NextCommand("Generate", "nabla generate \(path) --prompt \"…\""),
-            NextCommand("Continue", "nabla \(run.command) --resume \(path)"),
-          ]),
+          commands: (writesText ? [NextCommand("Generate", "nabla generate \(path) --prompt \"…\"")] : [])
+            + [NextCommand("Continue", "nabla \(run.command) --resume \(path)")]),
         ReportSection(id: "objective", title: "The objective", equations: objective + adapter),
         run.curvesSection(loss: loss, comparisons: comparisons, known: known + tuningMetrics),
         run.samplesSection(), run.configurationSection(),
