@@ -21,7 +21,7 @@ extension DPO {
       comparisons: [
         .ofPairs(
           "rewards", id: "rewards", title: "Implicit rewards",
-          caption: "Both may fall: what is learned is their distance.", axis: "reward"),
+          caption: "Both may fall; DPO optimizes the margin between them.", axis: "reward"),
         .ofPairs(
           "logps", id: "logps", title: "Log-probabilities", caption: "Of whole completions, in nats.", axis: "nats"),
         .margins, .accuracies,
