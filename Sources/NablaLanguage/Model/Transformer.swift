@@ -5,7 +5,7 @@ import NablaTensor
 /// states of tokens; what is made of those (logits, a reward, a value) is the matter of the model around it.
 ///
 /// ```swift
-/// final class RewardModel: Module {                       // a backbone and a head
+/// final class Scorer: Module {                            // a backbone and a head
 ///   @Named("model") var backbone: Transformer
 ///   @Named("score") var score: Linear
 ///   init(_ model: TransformerLM, random: inout RandomSource) {
