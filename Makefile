@@ -11,7 +11,7 @@ VENV = $(CURDIR)/.venv
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo diffusion smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
+.PHONY: demo diffusion align smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -21,6 +21,10 @@ diffusion: ## Train generative models of two moons and of captioned icons, and s
 	@Scripts/setup icons
 	$(SWIFT_BUILD) --product nabla
 	@Scripts/demo-diffusion
+
+align: model ## Align SmolLM2 by SFT, a reward model and PPO, by DPO and by GRPO, and compare them (DATA=pairs.jsonl.gz)
+	$(SWIFT_BUILD) --product nabla
+	@Scripts/align $(DATA)
 
 smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla
