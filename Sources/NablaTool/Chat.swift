@@ -51,7 +51,7 @@ struct Chat: ParsableCommand {
         unanswered += 1
         continue
       }
-      // A space before it makes a message of a command, too.
+      // A leading space also turns a command into a message.
       switch line.hasPrefix("/") ? line.trimmingSpaces : line.isBlank ? "" : "message" {
       case "": continue
       case "/quit", "/exit": return
@@ -61,9 +61,9 @@ struct Chat: ParsableCommand {
       case "/help":
         note(
           """
-          /reset begins the conversation anew, /adapter lists adapters, /adapter NAME uses one and /adapter none the \
-          base model, /quit ends, anything else is a message to the model. A second slash in front, as in //quit, sends \
-          such a line to the model with one.
+          /reset starts a new conversation, /adapter lists adapters, /adapter NAME uses one and /adapter none the base \
+          model, /quit exits, anything else is a message to the model. To send a line that starts with a slash, double \
+          it, as in //quit.
           """)
       case let command where command.split(separator: " ").first == "/adapter":
         let name = String(command.dropFirst("/adapter".count)).trimmingSpaces
@@ -154,7 +154,7 @@ private struct LineReader {
     while true {
       if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
         defer { buffer.removeFirst(end + 1) }
-        // Lines made on Windows end with two characters.
+        // Windows line endings.
         return Array(end > 0 && buffer[end - 1] == UInt8(ascii: "\r") ? buffer[..<(end - 1)] : buffer[..<end])
       }
       if isAtEnd {
