@@ -30,6 +30,8 @@ extension DiffusionTrainer {
       NextCommand("Sample", "nabla diffusion sample \(path)"),
       NextCommand("Continue", "nabla diffusion train --resume \(path)"),
     ]
+    let file = "\(run.path)/\(DiffusionPictures.file)"
+    let pictures = pathExists(file) ? try readJSON(file, as: DiffusionPictures.self).sections : []
     return ReportPage(
       run,
       [
@@ -42,8 +44,8 @@ extension DiffusionTrainer {
         run.curvesSection(
           loss: LossChart(caption: "Mean squared error of what the network predicts, weighted as in training."),
           comparisons: noiseLevels(run.metrics).map { [$0] } ?? [], known: diffusionMetrics),
-        run.samplesSection, run.configurationSection(),
-      ])
+        run.samplesSection,
+      ] + pictures + [run.configurationSection()])
   }
 }
 
