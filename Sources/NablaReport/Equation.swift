@@ -1,15 +1,23 @@
+import FoundationEssentials
+
 /// A formula in TeX with a sentence that says what it means. KaTeX draws it; without KaTeX the TeX itself shows.
+///
+/// Parts separated by `\qquad` are side by side where there is room, and stacked on a phone.
 public struct Equation: Sendable, Equatable {
-  /// What KaTeX understands, in display style.
+  /// TeX that KaTeX supports, in display style.
   public var tex: String
-  /// Plain text beneath it.
+  /// Plain text below it.
   public var caption: String
 
   public init(_ tex: String, _ caption: String = "") { (self.tex, self.caption) = (tex, caption) }
 
   var html: String {
     let caption = caption.isEmpty ? "" : "<figcaption>\(escapedHTML(caption))</figcaption>"
-    return "<figure class=\"equation\"><div class=\"tex\">\(escapedHTML(tex))</div>\(caption)</figure>"
+    let parts = tex.components(separatedBy: #"\qquad"#).map { part in
+      let text = part.drop { $0 == " " }
+      return "<div class=\"tex\">\(escapedHTML(String(text.last == " " ? text.dropLast() : text)))</div>"
+    }
+    return "<figure class=\"equation\"><div class=\"formula\">\(parts.joined())</div>\(caption)</figure>"
   }
 }
 

@@ -12,7 +12,7 @@ extension TemplateRenderer {
     case .range:
       let bounds = try arguments.bind("range", ["start", "stop", "step"], required: 1, self).map { $0?.wholeNumber }
       guard let first = bounds[0], arguments.positional.count == bounds.compactMap({ $0 }).count else {
-        throw failure("range() needs whole numbers")
+        throw failure("range() requires integers")
       }
       let (start, stop) = bounds[1].map { (first, $0) } ?? (0, first)
       let step = bounds[2] ?? 1

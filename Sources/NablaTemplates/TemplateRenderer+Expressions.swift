@@ -59,7 +59,7 @@ extension TemplateRenderer {
         let value = try evaluate(expression)
         if case .none = value { return nil }
         guard let number = value.wholeNumber else {
-          throw failure("a slice needs whole numbers, not \(value.typeName)")
+          throw failure("a slice requires integers, not \(value.typeName)")
         }
         return number
       }

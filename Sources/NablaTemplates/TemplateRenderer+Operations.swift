@@ -33,7 +33,7 @@ extension TemplateRenderer {
 
   private func whole(_ a: Int, _ operation: ArithmeticOperator, _ b: Int) throws(ChatTemplateError) -> TemplateValue {
     func exact(_ result: (partialValue: Int, overflow: Bool)) throws(ChatTemplateError) -> TemplateValue {
-      if result.overflow { throw failure("a whole number beyond 64 bits", .unsupported) }
+      if result.overflow { throw failure("an integer beyond 64 bits", .unsupported) }
       return .integer(result.partialValue)
     }
     switch operation {

@@ -3,7 +3,7 @@ import Nabla
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Build a run's report.html again from its files.",
+    commandName: "report", abstract: "Rebuild the report.html of a run from its files.",
     usage: "nabla report <run>",
     discussion: """
       Takes any run: of pretrain, of sft, dpo and grpo, of rl train (one run, or a study over seeds or algorithms), and \

@@ -126,8 +126,8 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
     }
   }
 
-  /// The average of the weights forgets its random beginning: after ten updates it is near the weights, where one of fixed
-  /// decay 0.999 would still be at the beginning.
+  /// The average of the weights forgets its random beginning: after ten updates it is near the weights, where one of
+  /// fixed decay 0.999 would still be at the beginning.
   @Test func theAverageWarmsUp() {
     var random = RandomSource(seed: 5)
     let model = Linear(1, 1, bias: false, random: &random)

@@ -180,7 +180,7 @@ import Testing
     for (field, value, message) in [
       ("peft_type", "IA3", "adapters of type \"IA3\" are not supported"),
       ("peft_type", .null, "no field \"peft_type\""),
-      ("r", "4", "\"r\" should be a whole number"), ("lora_alpha", .null, "no field \"lora_alpha\""),
+      ("r", "4", "\"r\" should be a non-negative integer"), ("lora_alpha", .null, "no field \"lora_alpha\""),
       ("lora_alpha", 0, "\"lora_alpha\": 0.0 is not a positive number"),
       ("bias", "all", "\"bias\": \"all\" is not supported"),
       ("fan_in_fan_out", true, "\"fan_in_fan_out\": true is not supported"),

@@ -42,8 +42,8 @@ extension ToolTests {
     @Test func talks() throws {
       try withModel { _, model in
         let flags = ["--max-tokens", "5", "--temperature", "0", "--precision", "float32"]
-        let both = try Tool.run(["chat", model] + flags, input: Array("Line\n/unknown\n\nfox\n/reset\nLine\n".utf8))
-        #expect(both.status == 0 && both.errors.contains("there is no /unknown"), "\(both.summary)")
+        let both = try Tool.run(["chat", model] + flags, input: Array("Line\n\nfox\n/reset\nLine\n".utf8))
+        #expect(both.status == 0, "\(both.summary)")
         let one = try Tool.run(["chat", model, "--prompt", "Line"] + flags)
         let first = String(one.output.dropLast())
         let two = try Tool.run(

@@ -114,7 +114,7 @@ extension ToolTests {
         #expect(page.contains("id=\"chart-seeds\"") && page.contains("95 % interval"))
         // With links to its members, its settings, and the panels of the seed that is chosen.
         for part in [
-          "<a href=\"ppo-seed-6/report.html\">", "<caption>ppo</caption>", "id=\"objective\"", "id=\"policy\"",
+          "<a href=\"./ppo-seed-6/report.html\">", "<caption>ppo</caption>", "id=\"objective\"", "id=\"policy\"",
           "<option value=\"2\">ppo, seed 7: return",
         ] {
           #expect(page.contains(part), "\(part)")
@@ -147,7 +147,7 @@ extension ToolTests {
       (["--environment", "CartPole-v1", "--learning-rate", "nan"], "--learning-rate"),
       (["--environment", "CartPole-v1", "--clip-range", "-1"], "--clip-range must be"),
       (["--environment", "CartPole-v1", "--minibatch-size", "0"], "--minibatch-size must be"),
-      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be whole numbers"),
+      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be integers"),
       (["--environment", "CartPole-v1", "--activation", "tahn"], "--activation"),
       (["--environment", "CartPole-v1", "--seeds", "0"], "--seeds must be"),
       ([], "--environment NAME"),

@@ -7,9 +7,21 @@ extension DiffusionTrainer.Setup {
     let shape = form.shape.map(String.init).joined(separator: " × ")
     let name = source.split(separator: "/").last.map(String.init) ?? source
     let count = data.count.map { ": \(grouped(Double($0))) of \(shape) numbers" } ?? ": points of \(shape) numbers"
-    let network = configuration.network.map { ", \($0.rawValue)" } ?? ""
+    let objective =
+      switch configuration.objective {
+      case .ddpm: "Denoising diffusion (DDPM)"
+      case .score: "Score matching"
+      case .edm: "EDM"
+      case .flow: "Flow matching"
+      }
+    let network =
+      switch form.network(for: configuration) {
+      case .mlp: "an MLP"
+      case .unet: "a U-Net"
+      case .dit: "a diffusion transformer"
+      }
     return RunSummary(
-      model: "\(configuration.objective.rawValue)\(network)", data: name + count, parameterCount: parameterCount)
+      model: "\(objective) with \(network)", data: name + count, parameterCount: parameterCount)
   }
 }
 
@@ -44,7 +56,8 @@ extension DiffusionTrainer {
         run.curvesSection(
           loss: LossChart(caption: "Mean squared error of what the network predicts, weighted as in training."),
           comparisons: noiseLevels(run.metrics).map { [$0] } ?? [], known: diffusionMetrics),
-        run.samplesSection,
+        run.samplesSection(
+          caption: setup.map { $0.form.isImages } ?? true ? "" : "Blue: samples of the model. Gray: the data."),
       ] + pictures + [run.configurationSection()])
   }
 }
@@ -52,11 +65,11 @@ extension DiffusionTrainer {
 private let diffusionMetrics = [
   MetricChart(
     name: "examples_per_second", id: "throughput-examples", title: "Throughput",
-    caption: "Examples trained on in a second.", axis: "examples/s", format: .scaled, color: "accent",
+    caption: "Training examples per second.", axis: "examples/s", format: .scaled, color: "accent",
     isSmoothed: true, startsAtZero: true)
 ]
 
-/// The validation loss by noise level: where it is hard to tell noise from data, and where more training helps.
+/// The validation loss by noise level: where denoising is hard, and where more training helps.
 private func noiseLevels(_ metrics: RunMetrics) -> ComparisonChart? {
   let bands = metrics.names.filter { $0.hasPrefix("validation_loss_noise_") }.sorted()
   guard bands.count > 1 else { return nil }
@@ -67,5 +80,5 @@ private func noiseLevels(_ metrics: RunMetrics) -> ComparisonChart? {
   }
   return ComparisonChart(
     id: "noise", title: "Validation loss by noise level",
-    caption: "Equal shares of the noise levels that training draws, from least to most.", axis: "loss", lines: lines)
+    caption: "The noise levels drawn in training, in equal parts from least to most noise.", axis: "loss", lines: lines)
 }

@@ -24,6 +24,8 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     case outOfRange
     /// In a sharded index: a file name that escapes the folder.
     case badShardName(String)
+    /// A folder without the expected file, and the weight files that it has.
+    case noWeights(expected: String, found: [String])
   }
 
   public var file: String
@@ -54,6 +56,13 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     case .tooManyDimensions(let count): "it has \(count) dimensions; at most 6 are supported"
     case .outOfRange: "it contains an integer beyond 32 bits"
     case .badShardName(let name): "the shard name \"\(name)\" is not a plain file name"
+    case .noWeights(let expected, let found):
+      found.contains { !$0.hasSuffix(".safetensors") }
+        ? "its weights are in \(found.joined(separator: ", ")), a format that can execute code, which is "
+          + "not supported; save them as \(expected) with save_pretrained of transformers"
+        : found.isEmpty
+          ? "there is no \(expected) in this folder"
+          : "there is no \(expected) in this folder, which has \(found.joined(separator: ", ")): rename or link it"
     }
   }
 }

@@ -48,8 +48,10 @@ package struct SafetensorsHeader {
 
   private static func metadata(from value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
     var metadata: [String: String] = [:]
+    // The reference implementation treats null as missing.
+    if value == .null { return metadata }
     guard let object = value.object else {
-      throw SafetensorsError(file: file, kind: .malformed("__metadata__ must be an object"))
+      throw SafetensorsError(file: file, kind: .malformed("__metadata__ must be an object or null"))
     }
     for member in object.members {
       guard let text = member.value.string else {

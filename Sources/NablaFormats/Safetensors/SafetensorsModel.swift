@@ -18,6 +18,9 @@ public struct SafetensorsModel: Sendable {
     if isFolder(path + "/."), pathExists(index), !pathExists(single) {
       (files, fileIndex) = try Self.openShards(index: index, folder: path)
     } else {
+      if isFolder(path + "/."), !pathExists(single) {
+        throw try Self.noWeights(in: path, expected: "\(baseName).safetensors")
+      }
       let file = try SafetensorsFile(path: isFolder(path + "/.") ? single : path)
       files = [file]
       fileIndex = Dictionary(uniqueKeysWithValues: file.entries.map { ($0.name, 0) })
@@ -31,6 +34,18 @@ public struct SafetensorsModel: Sendable {
   public func find(_ name: String) -> (file: SafetensorsFile, entry: SafetensorsFile.Entry)? {
     guard let index = fileIndex[name], let entry = try? files[index].entry(name) else { return nil }
     return (files[index], entry)
+  }
+
+  /// The error for a folder without the expected weight file.
+  private static func noWeights(in folder: String, expected: String) throws -> SafetensorsError {
+    // Pickles, and the weight files of other libraries.
+    let endings = [".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".safetensors"]
+    let names = try folderEntries(folder).filter { name in
+      endings.contains(where: name.hasSuffix) && !name.hasPrefix("training_args")
+    }
+    let pickles = names.filter { !$0.hasSuffix(".safetensors") }
+    return SafetensorsError(
+      file: folder, kind: .noWeights(expected: expected, found: Array((pickles.isEmpty ? names : pickles).prefix(4))))
   }
 
   private static func openShards(index path: String, folder: String) throws -> ([SafetensorsFile], [String: Int]) {

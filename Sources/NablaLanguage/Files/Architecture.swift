@@ -16,17 +16,20 @@ enum Architecture: String, CaseIterable {
     }
     let projectionBias = c.queryKeyValueBias ?? c.bias
     let hasWindow = c.window != nil
+    // Only Llama allows attention and feed-forward network to differ in their biases.
+    let isUniform = c.feedForwardBias ?? c.bias == c.bias
     if c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
       switch (c.headNorm, projectionBias, c.bias) {
-      case (.rms, false, false): self = .qwen3
+      case (.rms, false, false) where isUniform: self = .qwen3
       // The head size of a Qwen 2 follows from its width.
-      case (nil, true, false) where c.width == c.headSize * c.headCount: self = .qwen2
+      case (nil, true, false) where isUniform && c.width == c.headSize * c.headCount: self = .qwen2
       case (nil, _, _) where projectionBias == c.bias && !hasWindow: self = .llama
-      case (nil, false, false) where c.firstWindowLayer ?? 0 == 0: self = .mistral
+      case (nil, false, false) where isUniform && c.firstWindowLayer ?? 0 == 0: self = .mistral
       default: self = .nabla
       }
     } else if c.positions == .learned && c.norm == .layer && c.feedForward == .gelu && !hasWindow && c.headNorm == nil
-      && projectionBias == c.bias && c.keyValueHeadCount == c.headCount && c.width == c.headSize * c.headCount
+      && projectionBias == c.bias && isUniform && c.keyValueHeadCount == c.headCount
+      && c.width == c.headSize * c.headCount
     {
       self = .gpt2
     } else {
@@ -95,7 +98,9 @@ struct ConfigFields {
 
   func integer(_ name: String, default standard: Int? = nil) throws(ModelFolderError) -> Int {
     guard has(name) else { return try missing(name, standard) }
-    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else { throw wrong(name, "an integer") }
+    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else {
+      throw wrong(name, "a non-negative integer")
+    }
     return value
   }
 

@@ -8,6 +8,8 @@ public struct GenerationDefaults: Sendable, Equatable {
   public var endTokens: Set<Int32> = []
   /// The token a text begins with.
   public var beginToken: Int32?
+  /// Settings in the files that Nabla does not support.
+  public private(set) var notes: [String] = []
 
   public init() {}
 
@@ -31,6 +33,11 @@ public struct GenerationDefaults: Sendable, Equatable {
     case let value?: endTokens = [try token(value, "eos_token_id")]
     }
     if fields.has("bos_token_id") { beginToken = try token(fields.config["bos_token_id"]!, "bos_token_id") }
+    let ignored = fields.config.object?.members.filter { Self.unsupported.contains($0.key) && $0.value.isSet } ?? []
+    if hasOwn, !ignored.isEmpty {
+      let fields = ignored.map { "\($0.key): \($0.value.serialized())" }.joined(separator: ", ")
+      notes = ["\(name) has unsupported settings, which are ignored: \(fields)"]
+    }
     // Without do_sample, transformers ignores the other fields too.
     guard hasOwn, try fields.bool("do_sample", default: false) else { return }
     let options = SamplingOptions(
@@ -40,4 +47,16 @@ public struct GenerationDefaults: Sendable, Equatable {
     do { try options.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
     sampling = options
   }
+
+  /// Settings that change the output of `transformers` and have no equivalent here.
+  private static let unsupported: Set<String> = [
+    "suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
+    "sequence_bias", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "stop_strings", "penalty_alpha",
+    "guidance_scale", "exponential_decay_length_penalty", "watermarking_config", "min_length", "min_new_tokens",
+  ]
+}
+
+extension JSONValue {
+  /// Whether it changes anything.
+  fileprivate var isSet: Bool { self != .null && self != false && double != 0 && double != 1 && array?.isEmpty != true }
 }

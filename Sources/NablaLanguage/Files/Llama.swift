@@ -17,7 +17,6 @@ extension Architecture {
   func llamaConfiguration(_ f: ConfigFields) throws(ModelFolderError) -> TransformerConfiguration {
     try f.require("hidden_act", "silu")
     let attentionBias = self == .llama ? try f.bool("attention_bias", default: false) : false
-    if self == .llama { try f.require("mlp_bias", .bool(attentionBias)) }
     if self == .qwen3 { try f.require("attention_bias", false) }
     guard try f.number("partial_rotary_factor", default: 1) == 1 else {
       throw ModelFolderError(file: f.file, problem: "\"partial_rotary_factor\" other than 1 is not supported")
@@ -32,6 +31,10 @@ extension Architecture {
       headSize: try f.integer("head_dim", default: defaults.headSize ?? width / max(heads, 1)),
       feedForwardWidth: try f.integer("intermediate_size"))
     c.bias = attentionBias
+    if self == .llama {
+      let feedForwardBias = try f.bool("mlp_bias", default: false)
+      if feedForwardBias != attentionBias { c.feedForwardBias = feedForwardBias }
+    }
     if self == .qwen2 { c.queryKeyValueBias = true }
     if self == .qwen3 { c.headNorm = .rms }
     c.normEpsilon = Float(try f.number("rms_norm_eps", default: 1e-6))
@@ -126,7 +129,7 @@ extension Architecture {
       ("torch_dtype", "float32"),
     ])
     switch self {
-    case .llama: (object["attention_bias"], object["mlp_bias"]) = (.bool(c.bias), .bool(c.bias))
+    case .llama: (object["attention_bias"], object["mlp_bias"]) = (.bool(c.bias), .bool(c.feedForwardBias ?? c.bias))
     case .mistral: object["sliding_window"] = c.window.map { .integer($0) } ?? .null
     case .qwen2, .qwen3:
       object["use_sliding_window"] = .bool(c.window != nil)

@@ -20,6 +20,10 @@ extension ModelFolder {
           file: "\(path)/config.json",
           problem: "has no \"model_type\", so it is not a model's, and it is not that of a training run either")
       }
+      if let name = (try? GGUFFile.names(in: path))?.first {
+        throw ModelFolderError(
+          file: path, problem: "has several GGUF files: name one of them, such as \(path)/\(name)")
+      }
       throw ModelFolderError(
         file: path,
         problem: "neither a training run nor a model: it is not a GGUF file, and has no config.json of a run or a model"
@@ -28,6 +32,9 @@ extension ModelFolder {
     if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
       return "\(run.path)/model"
     }
+    if let other = otherRuns[run.command] {
+      throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
+    }
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     guard let checkpoint else {
       if let first = rejected.first { throw first }
@@ -35,4 +42,7 @@ extension ModelFolder {
     }
     return checkpoint.path
   }
+
+  /// Runs without a language model, by the command in their config.json, with what trains them.
+  private static let otherRuns = ["rl": "rl train", "diffusion": "diffusion train"]
 }

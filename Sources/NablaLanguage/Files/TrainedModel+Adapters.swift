@@ -5,8 +5,8 @@ import NablaText
 
 // Loading adapters for a model, and writing a model as a folder.
 extension TrainedModel {
-  /// Loads adapters for the model; the first is activated. They share one base in memory: see
-  /// `Module.useAdapter(_:)`.
+  /// Loads adapters; the first is active, the others become active with `model.useAdapter(_:)` and their path. They
+  /// share one base model in memory: see `Module.useAdapter(_:)`.
   ///
   /// - Parameter adapters: PEFT folders, or runs that trained an adapter. Each is named by its path.
   /// - Returns: notes for the user, such as that an adapter names another base.
@@ -27,15 +27,18 @@ extension TrainedModel {
     return notes
   }
 
-  /// Writes the model as a Hugging Face folder in float32, with tokenizer and chat template.
+  /// Writes the model as a Hugging Face folder, with tokenizer and chat template.
   ///
-  /// - Parameter folder: must exist.
-  public func save(to folder: String) throws {
-    try ModelFolder.save(model, tokenizer: nil, to: folder)
+  /// - Parameters:
+  ///   - folder: must exist.
+  ///   - type: of the weights: float32, or rounded to bfloat16 or float16.
+  public func save(to folder: String, type: DType = .float32) throws {
+    try ModelFolder.save(model, tokenizer: nil, to: folder, type: type)
     try text.writeFiles(to: folder, context: model.configuration.context, generation)
     // Where `transformers` reads the end-of-text tokens, besides the tokenizer.
     let path = "\(folder)/config.json"
     var config = try JSONValue(contentsOfFile: path).object ?? JSONObject()
+    for key in ["dtype", "torch_dtype"] where type != .float32 { config[key] = .string(type.rawValue) }
     for (key, role) in [("bos_token_id", "bos_token"), ("eos_token_id", "eos_token"), ("pad_token_id", "pad_token")] {
       config[key] = text.id(of: role).map { .integer(Int($0)) } ?? .null
     }
@@ -47,15 +50,24 @@ extension TrainedModel {
   /// The update is added to the weights that the model computes with: for a quantized base, to the dequantized
   /// weights, on which the adapter was trained.
   ///
-  /// - Parameter output: a folder that does not exist or is empty.
-  /// - Returns: notes for the user, as in ``addAdapters(_:)``.
-  public func merge(_ adapter: String, to output: String) throws -> [String] {
+  /// - Parameters:
+  ///   - output: a folder that does not exist or is empty.
+  ///   - type: of the saved weights.
+  /// - Returns: what the user should know, as of ``addAdapters(_:)``, and the rounding error relative to the
+  ///   adapter's change.
+  public func merge(_ adapter: String, to output: String, type: DType = .float32) throws -> [String] {
     if pathExists(output), try !isFolder(output) || !folderEntries(output).isEmpty {
       throw ModelFolderError(file: output, problem: "already exists: choose another folder")
     }
-    let notes = try addAdapters([adapter])
+    var notes = try addAdapters([adapter])
+    if type != .float32 {
+      let share = model.roundingShare(ofMerging: adapter, in: type)
+      notes.append(
+        "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of the adapter's change"
+      )
+    }
     try model.mergeAdapter(adapter)
-    try AtomicFolder.write(to: output) { try save(to: $0) }
+    try AtomicFolder.write(to: output) { try save(to: $0, type: type) }
     return notes
   }
 }

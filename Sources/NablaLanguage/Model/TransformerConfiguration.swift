@@ -34,6 +34,8 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   /// Whether the projections of queries, keys and values have biases; nil for the same as `bias` (in Qwen 2 only they
   /// do).
   public var queryKeyValueBias: Bool?
+  /// Whether the feed-forward network has biases; nil for the value of `bias`.
+  public var feedForwardBias: Bool?
   /// Normalization of each head's queries and keys before rotation; nil for none (Qwen 3 has `rms`).
   public var headNorm: NormKind?
   /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
@@ -129,7 +131,7 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   func block(layer index: Int) -> BlockConfiguration {
     BlockConfiguration(
       attention: attention(layer: index), feedForwardWidth: feedForwardWidth, feedForward: feedForward,
-      feedForwardBias: bias,
+      feedForwardBias: feedForwardBias ?? bias,
       norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
   }
 }

@@ -40,9 +40,9 @@ public final class Pretraining: Trainer {
   public var tokenizer: any Tokenizer { data.tokenizer }
   /// A description of the text, in words.
   public var corpusSummary: String { data.summary }
-  /// Tokens of the text that are trained on, each counted once.
+  /// Training tokens, each counted once.
   public var trainingTokens: Int { data.training.count }
-  /// Tokens of the text that are kept for validation.
+  /// Validation tokens.
   public var validationTokens: Int { data.validation.count }
   public var progress: RunProgress { RunProgress(done: state.step, of: totalSteps) }
   public var cadence: RunCadence {
@@ -87,7 +87,8 @@ public final class Pretraining: Trainer {
   ) throws -> TrainingRun<Pretraining> {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
       let data = try PretrainingData(
-        paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer,
+        paths: paths.isEmpty ? setup.data.paths.map { RunFolder.located($0, of: path) ?? $0 } : paths,
+        kind: setup.data.tokenizer,
         trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
         context: setup.model.context, validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }

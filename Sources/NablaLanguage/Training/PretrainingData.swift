@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaNN
 import NablaText
 
@@ -54,7 +55,8 @@ struct PretrainingData {
         tokens: tokens.count, training: training.count, context: context)
     }
     description = Description(
-      paths: paths, hash: corpus.contentHash(), documents: corpus.documents.count, bytes: corpus.byteCount,
+      paths: paths.map(absolutePath), hash: corpus.contentHash(), documents: corpus.documents.count,
+      bytes: corpus.byteCount,
       tokens: tokens.count, tokenizer: kind)
   }
 }

@@ -32,6 +32,8 @@ public final class LoRALinear: Linear {
     adapters.remove(at: place)
   }
 
+  var usedName: String? { used.map { names[$0] } }
+
   /// Activates the adapter of this name, if the layer has it, or none.
   func use(_ name: String?) {
     unmerge()

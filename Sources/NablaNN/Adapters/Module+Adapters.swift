@@ -62,6 +62,9 @@ extension Module {
     for layer in adaptedLayers() { layer.layer.use(name) }
   }
 
+  /// The active adapter; nil for none.
+  public var usedAdapter: String? { adaptedLayers().lazy.compactMap { $0.layer.usedName }.first }
+
   /// Removes an adapter from the model.
   public func removeAdapter(_ name: String) {
     for layer in adaptedLayers() { layer.layer.remove(name) }
@@ -114,6 +117,19 @@ extension Module {
     } catch {
       preconditionFailure("mergeAdapter: \(error)")  // the paths are the model's own
     }
+  }
+
+  /// The rounding error of merged weights relative to the adapter's change: the ratio of the
+  /// Frobenius norms over all its layers.
+  public func roundingShare(ofMerging name: String, in type: DType) -> Double {
+    var (rounding, change) = (0.0, 0.0)
+    for (_, layer) in adaptedLayers() {
+      guard let adapter = layer.adapter(name) else { continue }
+      let merged = adapter.merged(into: layer.weight)
+      rounding += (merged.cast(type).cast(.float32) - merged).sumOfSquares()
+      change += (merged - layer.weight.stopGradient().cast(.float32)).sumOfSquares()
+    }
+    return change > 0 ? (rounding / change).squareRoot() : 0
   }
 
   private func linearLayers() -> [(path: String, layer: Linear)] {

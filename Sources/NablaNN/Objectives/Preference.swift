@@ -26,7 +26,7 @@ public func bradleyTerryLoss(
 /// ln π(y|x) of each pair's completions, summed over their tokens.
 public struct PreferenceLogProbabilities {
   /// Of the model being trained: [B].
-  public let chosen, rejected: Tensor
+  public private(set) var chosen, rejected: Tensor
   /// Of the frozen reference: [B]. Zeros for a reference-free loss.
   public let referenceChosen, referenceRejected: Tensor
   /// Tokens of each completion: [B].
@@ -47,6 +47,13 @@ public struct PreferenceLogProbabilities {
     referenceRejected = reference?.rejected.stopGradient() ?? .zeros([pairs])
     self.chosenLengths = Tensor(chosenLengths.map { Float(max($0, 1)) })
     self.rejectedLengths = Tensor(rejectedLengths.map { Float(max($0, 1)) })
+  }
+
+  /// The same values, detached from the graph.
+  public var constant: PreferenceLogProbabilities {
+    var copy = self
+    (copy.chosen, copy.rejected) = (chosen.stopGradient(), rejected.stopGradient())
+    return copy
   }
 
   /// ln π(y|x)/π_ref(y|x): [B].

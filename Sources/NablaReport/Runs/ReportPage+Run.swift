@@ -17,6 +17,6 @@ extension ReportPage {
     let run = try RunContents(folder)
     self.init(
       run,
-      [run.summarySection(), run.curvesSection()] + sections + [run.samplesSection, run.configurationSection()])
+      [run.summarySection(), run.curvesSection()] + sections + [run.samplesSection(), run.configurationSection()])
   }
 }

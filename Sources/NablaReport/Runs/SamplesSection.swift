@@ -1,8 +1,10 @@
 import FoundationEssentials
 
 extension RunContents {
-  /// What the model produced along the way: a slider over the steps, or, without JavaScript, one after the other.
-  package var samplesSection: ReportSection? {
+  /// Samples produced during training: a slider over the steps or, without JavaScript, one after another.
+  ///
+  /// - Parameter caption: What the images or texts show, as plain text.
+  package func samplesSection(caption: String = "") -> ReportSection? {
     if samples.isEmpty { return nil }
     let items = samples.map { sample -> String in
       switch sample.contents {
@@ -22,6 +24,7 @@ extension RunContents {
     }
     return ReportSection(
       id: "samples", title: "Samples",
+      introduction: caption.isEmpty ? "" : "<p>\(escapedHTML(caption))</p>",
       html: """
         <div class="card samples">
         <label class="scripted"><span>After step</span>

@@ -1,21 +1,21 @@
 import CNablaKernels
 import Glibc
 
-/// What the parametric fit minimizes (Hoffmann et al. 2022, equation 3), over points i with weights w:
+/// The objective of the parametric fit (Hoffmann et al. 2022, equation 3), over points i with weights w:
 ///
 ///     Σ w_i Huber_δ( LSE(a - α ln N_i, b - β ln D_i, e) - ln L_i ),   A = eᵃ, B = eᵇ, E = eᵉ
 ///
-/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: a run that
-/// went wrong counts by its distance, not by its square.
+/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: an outlier
+/// counts by its distance, not by its square.
 ///
-/// It is a sum. A mean over points would be the same function scaled down, but an optimizer that stops at a gradient of
-/// fixed size then stops early: that is how the published constants came to be off (Besiroglu et al. 2024).
+/// It is a sum. A mean over points would be the same function scaled down, but an optimizer with a fixed gradient
+/// tolerance then stops early: that explains the error in the published constants (Besiroglu et al. 2024).
 package struct ChinchillaObjective: Sendable {
-  /// Where the Huber loss turns from squares to absolute values.
+  /// Where the Huber loss changes from squares to absolute values.
   static let delta = 1e-3
 
-  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are hardly correlated,
-  /// which an optimizer needs: a' = a - α·mean, α' = α·deviation.
+  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are nearly
+  /// uncorrelated, as an optimizer needs: a' = a - α·mean, α' = α·deviation.
   private let sizes: [Double]
   private let lengths: [Double]
   private let losses: [Double]
@@ -52,7 +52,7 @@ package struct ChinchillaObjective: Sendable {
     weights = [Double](repeating: 1, count: points.count)
   }
 
-  /// The same points, each counted so often.
+  /// The same points, with the given counts.
   func weighted(_ counts: [Double]) -> ChinchillaObjective { ChinchillaObjective(self, weights: counts) }
 
   private init(_ other: ChinchillaObjective, weights counts: [Double]) {
@@ -80,8 +80,8 @@ package struct ChinchillaObjective: Sendable {
 
   // MARK: Value
 
-  /// The sum at coordinates `x`, with its gradient: what the kernel computes several points at a time. In Swift, for one
-  /// point of u = scaled ln N and v = scaled ln D,
+  /// The sum at coordinates `x`, with its gradient: what the kernel computes several points at a time. In Swift, for
+  /// one point of u = scaled ln N and v = scaled ln D,
   ///
   ///     let (p, q, E) = (exp(x[0] - x[1] * u), exp(x[2] - x[3] * v), exp(x[4]))
   ///     let residual = log(p + q + E) - log(L)
@@ -105,7 +105,7 @@ package struct ChinchillaObjective: Sendable {
     }
   }
 
-  /// Σ J Jᵀ of the residuals' gradients J, row by row: what the Hessian is in proportion to where residuals are small.
+  /// Σ J Jᵀ of the residuals' gradients J, row by row: proportional to the Hessian where residuals are small.
   func normalMatrix(at x: [Double]) -> [Double] {
     var matrix = [Double](repeating: 0, count: 25)
     for i in sizes.indices {

@@ -3,7 +3,7 @@ import Glibc
 import NablaReport
 
 extension ScalingReport {
-  /// Loss over compute: one curve a size, their envelope, the runs.
+  /// Loss over compute: one curve per size, their envelope, the runs.
   func lossSection(_ law: Chinchilla) throws -> ReportSection {
     let range = computeRange
     let highest = max(points.map(\.loss).max() ?? 0, law.optimalLoss(compute: range.lowerBound)) * 1.02
@@ -23,7 +23,7 @@ extension ScalingReport {
     inside.append(
       plot.line(
         budgets.map { ($0, law.optimalLoss(compute: $0)) }, color: "accent", width: 2.25, id: "envelope",
-        title: "the best split of each budget"))
+        title: "the optimal split of each budget"))
     if let bootstrap {
       let band = budgets.map { budget in
         bootstrap.interval { $0.optimalLoss(compute: budget) }
@@ -42,16 +42,16 @@ extension ScalingReport {
     let drawing = plot.svg(id: "loss", label: "Loss over training compute", inside)
     let caption =
       points.isEmpty
-      ? "Grey: models of one size trained longer and longer. Blue: the best size for each budget."
+      ? "Gray: models of one size trained longer and longer. Blue: the optimal size for each budget."
       : """
-      Grey: models of one size trained longer and longer. Blue: the best size for each budget, dashed its 95 % \
+      Gray: models of one size trained longer and longer. Blue: the optimal size for each budget, dashed its 95 % \
       interval. Dots: the runs; the line beyond them is an extrapolation.\(sweep == nil ? "" : """
-       Upright line: the interval predicted for the larger model before it was trained; ring: what it reached.
+       Vertical line: the interval predicted for the larger model before it was trained; ring: the measured loss.
       """)
       """
     guard let fit else {
       return ReportSection(
-        id: "loss", title: "Loss against compute",
+        id: "loss", title: "Loss versus compute",
         html: figure("Loss and its envelope", drawing, caption: caption))
     }
     let without = fit.leavingOneOut()
@@ -60,9 +60,9 @@ extension ScalingReport {
       x: [plot.x.low, plot.x.high, LogPlot.left, LogPlot.right],
       y: [plot.y.low, plot.y.high, LogPlot.bottom, LogPlot.top], runs: points.map(describe))
     return ReportSection(
-      id: "loss", title: "Loss against compute",
+      id: "loss", title: "Loss versus compute",
       html: """
-        <p class="scripted">Click on a run to leave it out: the blue line is then the fit without it.</p>
+        <p class="scripted">Click on a run to exclude it: the blue line is then the fit without it.</p>
         <div class="charts">
         \(figure("Loss and its envelope", drawing, caption: caption))
         \(isoFLOPFigure(law, fit))
@@ -80,7 +80,8 @@ extension ScalingReport {
   private func constants(_ law: Chinchilla) -> [Double] { [law.E, law.A, law.B, law.alpha, law.beta] }
 }
 
-/// What the script knows: the constants E, A, B, α, β of the law and of the fit without each run, and how the axes map.
+/// The data of the script: the constants E, A, B, α, β of the law and of the fit without each run, and how the axes
+/// map.
 private struct LeaveOneOut: Encodable {
   var law: [Double]
   var without: [[Double]]

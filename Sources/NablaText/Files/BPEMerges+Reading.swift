@@ -31,11 +31,15 @@ struct MergeProblem: Error {
   }
 }
 
+extension SpecialToken {
+  /// Whether its spelling never reaches the model. That of a whole-word token does, inside words.
+  var isFoundBeforeModel: Bool { isControl && !matching.isWholeWord }
+}
+
 extension [SpecialToken] {
-  /// The control tokens whose text never reaches the merges. One that is matched only as a whole word does,
-  /// inside words.
+  /// The spellings that never reach the merges.
   var foundBeforeMerging: Set<[UInt8]> {
-    Set(filter { $0.isControl && !$0.matching.isWholeWord }.map { [UInt8]($0.content.utf8) })
+    Set(filter(\.isFoundBeforeModel).map { [UInt8]($0.content.utf8) })
   }
 }
 

@@ -148,12 +148,15 @@ struct GGUFTokenizerReader {
     let kinds = try kinds(count: tokens.count)
     let special = try specialTokens(tokens, kinds)
     let merges = try strings("merges")
+    // Merges may produce a user-defined token. If it is not ASCII it is spelled as text, and no merge produces it.
+    let merged = Set(
+      special.filter { !$0.isControl && $0.content.utf8.allSatisfy { (0x21...0x7E).contains($0) } }.map(\.id))
     var vocabulary = ByteLevelVocabulary(minimumCapacity: tokens.count)
     try tokens.withUTF8 { spelling in
-      let kind = kinds[vocabulary.count]
+      let (id, kind) = (vocabulary.count, kinds[vocabulary.count])
       let isOrdinary = kind == .normal || kind == .byte
-      if isOrdinary, spelling.isEmpty { throw malformed("tokens", "the token \(vocabulary.count) is empty") }
-      vocabulary.append(isOrdinary ? spelling : nil)
+      if isOrdinary, spelling.isEmpty { throw malformed("tokens", "the token \(id) is empty") }
+      vocabulary.append(isOrdinary || merged.contains(Int32(id)) ? spelling : nil)
     }
     let table = vocabulary.table()
     if let id = table.firstRepeated {

@@ -4,10 +4,10 @@ extension PretrainedTokenizer {
   /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, in llama.cpp's format.
   ///
   /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
-  /// - Returns: End-of-text tokens beyond the three that GGUF has room for, which its readers will not know.
+  /// - Returns: What the file cannot represent, as sentences.
   /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF cannot represent.
   @discardableResult
-  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [Int32] {
+  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [String] {
     let prefix = GGUFTokenizerReader.prefix
     let count = max(vocabularySize ?? 0, tokenizer.vocabularySize)
     var writer = GGUFTokenizerWriter(tokenizer.specialTokens, count: count)
@@ -35,11 +35,22 @@ extension PretrainedTokenizer {
       metadata[prefix + "add_bos_token"] = .bool(!tokenizer.template.prefix.isEmpty)
       metadata[prefix + "add_eos_token"] = .bool(!tokenizer.template.suffix.isEmpty)
     }
-    let lost = writeEndTokens(to: &metadata)
+    let lost = writeEndTokens(to: &metadata).map(String.init).joined(separator: ", ")
     for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
       metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
     }
-    return lost
+    var notes = notes
+    if !lost.isEmpty { notes.append("GGUF has fields for three end tokens; omitted: \(lost)") }
+    let special = tokenizer.specialTokens.filter {
+      $0.matching.isWholeWord || $0.matching.takesSpaceBefore || $0.matching.takesSpaceAfter
+    }
+    if !special.isEmpty {
+      notes.append(
+        "GGUF cannot represent added tokens that strip adjacent whitespace or match whole words only; "
+          + "readers match these literally: " + special.prefix(8).map(\.content).joined(separator: " ")
+          + (special.count > 8 ? " …" : ""))
+    }
+    return notes
   }
 }
 
@@ -84,24 +95,35 @@ struct GGUFTokenizerWriter {
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("gpt2")
     let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35", "tekken", "gpt-4o"]
-    guard
-      let name = names.first(where: {
-        let cut = GGUFTokenizerReader.cut($0)!
-        return cut.steps == tokenizer.preTokenizers && cut.prefersWholeWords == tokenizer.prefersWholeWords
-          && cut.normalizer == tokenizer.normalizer
-      }), !tokenizer.addsPrefixSpace
-    else {
-      throw TokenizerError.unsupported(
-        path: metadata.file, field: prefix + "pre",
-        found: tokenizer.preTokenizers.map(\.rawValue).joined(separator: " then "),
-        supported:
-          "the pre-tokenizers \(names.joined(separator: ", ")), with their normalizer and without add_prefix_space")
+    func refuse(_ field: String, _ found: String, _ supported: String) -> TokenizerError {
+      .unsupported(path: metadata.file, field: field, found: found, supported: supported)
     }
+    let cuts = names.map { (name: $0, cut: GGUFTokenizerReader.cut($0)!) }
+      .filter { $0.cut.steps == tokenizer.preTokenizers }
+    let steps = tokenizer.preTokenizers.map(\.rawValue).joined(separator: " then ")
+    if cuts.isEmpty {
+      throw refuse(prefix + "pre", steps, "the cuts of \(names.joined(separator: ", "))")
+    }
+    let wholeWords = cuts.filter { $0.cut.prefersWholeWords == tokenizer.prefersWholeWords }
+    if wholeWords.isEmpty {
+      throw refuse(
+        "model.ignore_merges", "\(tokenizer.prefersWholeWords)",
+        "for the cuts of \(steps) in GGUF, \(!tokenizer.prefersWholeWords)")
+    }
+    guard let name = wholeWords.first(where: { $0.cut.normalizer == tokenizer.normalizer })?.name else {
+      let known = wholeWords.map { $0.cut.normalizer?.json.serialized() ?? "none" }
+      throw refuse(
+        "normalizer", tokenizer.normalizer?.json.serialized() ?? "none",
+        "for the cuts of \(steps) in GGUF, \(known.joined(separator: " or "))")
+    }
+    if tokenizer.addsPrefixSpace { throw refuse("pre_tokenizer.add_prefix_space", "true", "in GGUF, false") }
     metadata[prefix + "pre"] = .string(name)
-    for id in 0..<tokenizer.tokens.count where !tokenizer.tokens.bytes(of: id).isEmpty {
-      set(id, ByteLevelAlphabet.spelling(tokenizer.tokens.bytes(of: id)), .normal)
+    func spelling(_ id: Int) -> String { ByteLevelAlphabet.spelling(tokenizer.tokens.bytes(of: id)) }
+    // An added token that merges make too keeps its kind: it is found before they are tried.
+    for id in 0..<tokenizer.tokens.count where !tokenizer.tokens.bytes(of: id).isEmpty && kinds[id] == .unused {
+      set(id, spelling(id), .normal)
     }
-    let merges = tokenizer.merges.pairs.map { tokens[Int($0.left)] + " " + tokens[Int($0.right)] }
+    let merges = tokenizer.merges.pairs.map { spelling(Int($0.left)) + " " + spelling(Int($0.right)) }
     metadata[prefix + "merges"] = .array(GGUFArray(merges))
   }
 
@@ -169,7 +191,7 @@ struct GGUFTokenizerWriter {
     metadata[prefix + "normalizer.lowercase"] = .bool(normalizer.lowercases)
     metadata[prefix + "normalizer.strip_accents"] = .bool(normalizer.stripsAccents)
     let words = tokenizer.vocabulary
-    for id in 0..<words.count where !words.tokens.isEmpty(id) {
+    for id in 0..<words.count where !words.tokens.isEmpty(id) && kinds[id] == .unused {
       let text = String(decoding: words.tokens[id], as: UTF8.self)
       set(id, words.continues[id] ? text : Metaspace.mark + text, .normal)
     }

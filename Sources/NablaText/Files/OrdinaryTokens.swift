@@ -30,11 +30,11 @@ struct OrdinaryTokens {
 }
 
 extension TokenizerReader {
-  /// Those that are not among `added`.
+  /// All but the added ones that are found in text before the model sees it. An added token that is text stays: merges
+  /// may produce it or pass through it.
   ///
-  /// - Parameter keepsText: Whether added tokens that are text are kept.
   /// - Throws: ``TokenizerError`` when an id is invalid, occurs twice, or belongs to another added token.
-  func ordinaryTokens(_ added: [SpecialToken], keepingText keepsText: Bool = false) throws -> OrdinaryTokens {
+  func ordinaryTokens(_ added: [SpecialToken]) throws -> OrdinaryTokens {
     guard let vocabulary = file.vocabulary, vocabulary.form == .object else {
       throw malformed("model.vocab", "expected an object")
     }
@@ -65,7 +65,7 @@ extension TokenizerReader {
         guard stored.elementsEqual(special.content.utf8) else {
           throw malformed(field(stored), "the id \(special.id) is the added token \(special.content)")
         }
-        if special.isControl || !keepsText { entries[Int(special.id)] = -1 }
+        if special.isFoundBeforeModel { entries[Int(special.id)] = -1 }
       }
     }
     while entries.last == -1 { entries.removeLast() }

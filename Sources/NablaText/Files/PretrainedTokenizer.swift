@@ -20,16 +20,25 @@ public struct PretrainedTokenizer: Sendable {
   public let endTokens: Set<Int32>
   /// Chat templates by name. Most models have one, called `default`.
   public let chatTemplates: [String: String]
+  /// Unsupported settings in the files, as sentences.
+  public let notes: [String]
 
   public init(
     _ tokenizer: any Tokenizer, roles: [String: String] = [:], endTokens: Set<Int32> = [],
-    chatTemplates: [String: String] = [:], path: String = "the model"
+    chatTemplates: [String: String] = [:], path: String = "the model", notes: [String] = []
   ) {
+    self.notes = notes
     self.tokenizer = tokenizer
     self.path = path
     self.roles = roles
     self.endTokens = endTokens
     self.chatTemplates = chatTemplates
+  }
+
+  /// The same with additional end tokens.
+  public func ending(also more: Set<Int32>) -> PretrainedTokenizer {
+    PretrainedTokenizer(
+      tokenizer, roles: roles, endTokens: endTokens.union(more), chatTemplates: chatTemplates, path: path, notes: notes)
   }
 
   /// The id of the token in a role, such as `bos_token`.
@@ -85,6 +94,7 @@ extension PretrainedTokenizer {
   ///
   /// - Throws: ``TokenizerError``, `GGUFError`, `JSONError` or `FileError`, each naming the file and the field.
   public static func load(_ path: String) throws -> PretrainedTokenizer {
+    let path = try GGUFFile.path(meantBy: path)
     if try GGUFFile.isGGUF(path) {
       return try PretrainedTokenizer(try GGUFFile(path: path).metadata)
     }
@@ -109,10 +119,7 @@ extension PretrainedTokenizer {
     for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
       if let id = try reader.identifier(key, count: tokenizer.vocabularySize) { ends.insert(id) }
     }
-    // Files often name only one of several end tokens; llama.cpp also recognizes the others by their text.
-    for token in tokenizer.specialTokens where token.isControl && Self.endSpellings.contains(token.content) {
-      ends.insert(token.id)
-    }
+    ends.formUnion(Self.knownEnds(tokenizer.specialTokens))
     var templates: [String: String] = [:]
     for member in metadata.members where member.key.hasPrefix("tokenizer.chat_template") {
       let name = member.key.dropFirst("tokenizer.chat_template".count)
@@ -122,12 +129,19 @@ extension PretrainedTokenizer {
         templates[String(name.dropFirst())] = try metadata.string(member.key)
       }
     }
+    ends.formUnion(TurnEnd.tokens(tokenizer, templates["default"], roles, known: ends))
     self.init(tokenizer, roles: roles, endTokens: ends, chatTemplates: templates, path: metadata.file)
   }
 
   /// Control tokens that end a turn or a text, whether or not a file says so.
   static let endSpellings: Set<String> = [
     "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<|end_of_text|>", "</s>",
-    "<|return|>", "<|call|>",
+    "<|return|>", "<|call|>", "<eos>", "<EOT>", "<|EOT|>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>",
+    "<end_of_utterance>", "<｜end▁of▁sentence｜>",
   ]
+
+  /// Files often name only one of several end tokens; the others are known by their spelling, as in llama.cpp.
+  static func knownEnds(_ tokens: SpecialTokens) -> [Int32] {
+    tokens.filter { $0.isControl && endSpellings.contains($0.content) }.map(\.id)
+  }
 }

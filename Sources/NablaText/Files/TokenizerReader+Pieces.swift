@@ -4,8 +4,7 @@ extension TokenizerReader {
   /// BPE over characters (Llama 2, Mistral, Gemma).
   func pieceMergesTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
     if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
-    // Gemma's merges go through added tokens: runs of spaces and of line feeds.
-    var ordinary = try ordinaryTokens(added, keepingText: true)
+    var ordinary = try ordinaryTokens(added)
     var absent = added.foundBeforeMerging
     let fallsBack = model["byte_fallback"]?.bool ?? false
     var unknown: Int32?
@@ -36,7 +35,7 @@ extension TokenizerReader {
       throw malformed("model.vocab[\(entry)]", "expected a piece and its score")
     }
     var ordinary = OrdinaryTokens(list: list)
-    for token in added where token.isControl { ordinary.remove(Int(token.id)) }
+    for token in added where token.isFoundBeforeModel { ordinary.remove(Int(token.id)) }
     var unknown: Int32?
     if let value = model["unk_id"], value != .null {
       unknown = try identifier(value, "model.unk_id")

@@ -7,6 +7,8 @@ import NablaFormats
 struct TokenizerReader {
   let path: String
   let file: TokenizerFile
+  /// The tokens defined in the files next to it.
+  let additions: TokenizerAdditions
 
   /// Ids at or above this are rejected: an id determines how much memory its tables take, and the largest vocabularies
   /// have a few hundred thousand.
@@ -14,8 +16,8 @@ struct TokenizerReader {
   static let expectedIdentifier = "expected a token id from 0 to \(identifierLimit - 1)"
 
   /// - Throws: `FileError` or `JSONError`.
-  init(path: String) throws {
-    self.path = path
+  init(path: String, _ additions: TokenizerAdditions = TokenizerAdditions()) throws {
+    (self.path, self.additions) = (path, additions)
     file = try TokenizerFile(path: path)
   }
 
@@ -23,7 +25,7 @@ struct TokenizerReader {
 
   func tokenizer() throws -> any Tokenizer {
     guard root.object != nil else { throw malformed("the file", "expected a JSON object") }
-    let added = try addedTokens()
+    let added = try additions.merged(into: addedTokens(), self)
     guard let model = root["model"], model.object != nil else { throw malformed("model", "expected an object") }
     // Files from before 2020 omit the type; it was BPE if there were merges.
     switch model["type"]?.string ?? (model["merges"] != nil ? "BPE" : nil) {
@@ -68,7 +70,8 @@ struct TokenizerReader {
     let whole = steps.count == 1 ? steps[0] : Normalizer.sequence(steps)
     if whole.growth > Normalizer.maximumGrowth {
       throw malformed(
-        "normalizer", "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
+        "normalizer",
+        "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
           + "times longer; at most \(Int(Normalizer.maximumGrowth)) times is allowed")
     }
     return whole
@@ -188,7 +191,9 @@ struct TokenizerReader {
       throw unsupported("pre_tokenizer", "of another form", "for WordLevel, Split of single characters (\\s\\S)")
     }
     var scalars: [Int32: Unicode.Scalar] = [:]
-    let ordinary = try ordinaryTokens(added)
+    var ordinary = try ordinaryTokens(added)
+    // Words among the added tokens are found before text is cut into characters.
+    for token in added where token.content.unicodeScalars.count > 1 { ordinary.remove(Int(token.id)) }
     try checkSpellings(of: ordinary)
     try ordinary.forEach { id, bytes in
       guard let bytes else { return }

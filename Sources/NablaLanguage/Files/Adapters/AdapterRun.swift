@@ -4,7 +4,7 @@ import NablaTraining
 /// A run that trained an adapter on a base model: the fields of its `config.json`, and the location of its newest
 /// adapter.
 public struct AdapterRun: Sendable {
-  /// The base model's file or folder.
+  /// The base model's file or folder, even if it has moved along with the run (`RunFolder.located`).
   public let base: String
   /// The type that the base's layers were quantized to for training.
   public let quantization: BaseQuantization
@@ -25,7 +25,8 @@ public struct AdapterRun: Sendable {
     guard let run = try? RunFolder.open(path), let description = try? run.configuration(as: Description.self) else {
       return nil
     }
-    (base, quantization) = (description.source.base, description.source.quantization)
+    let named = description.source.base
+    (base, quantization) = (RunFolder.located(named, of: path) ?? named, description.source.quantization)
     let finished = "\(run.path)/\(Self.folderName)"
     if AdapterFolder.isAdapter(finished) {
       adapter = finished

@@ -79,6 +79,8 @@ extension GGUFArchitecture {
     c.bias = self == .gpt2 || file.contains("blk.0.attn_output.bias")
     let hasProjectionBias = self == .gpt2 || file.contains("blk.0.attn_q.bias")
     if hasProjectionBias != c.bias { c.queryKeyValueBias = hasProjectionBias }
+    let hasFeedForwardBias = self == .gpt2 || file.contains("blk.0.ffn_up.bias")
+    if hasFeedForwardBias != c.bias { c.feedForwardBias = hasFeedForwardBias }
     if file.contains("blk.0.attn_q_norm.weight") { c.headNorm = .rms }
     if self == .gpt2 {
       (c.norm, c.positions) = (.layer, .learned)

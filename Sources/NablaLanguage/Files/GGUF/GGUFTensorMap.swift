@@ -23,6 +23,7 @@ struct GGUFTensorMap {
     let normParts = c.norm == .layer ? ["weight", "bias"] : ["weight"]
     let isGPT2 = architecture == .gpt2
     let parts = c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
+    let feedForwardParts = c.feedForwardBias ?? c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
     let projectionParts = c.queryKeyValueBias ?? c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
     add("token_embd", "model.embed_tokens", parts: ["weight"])
     if c.positions == .learned { add("position_embd", "model.embed_positions", parts: ["weight"]) }
@@ -49,9 +50,9 @@ struct GGUFTensorMap {
       }
       add("\(theirs).attn_output", "\(ours).self_attn.o_proj", parts: parts)
       add("\(theirs).ffn_norm", "\(ours).post_attention_layernorm", parts: normParts)
-      if c.feedForward == .swiglu { add("\(theirs).ffn_gate", "\(ours).mlp.gate_proj", parts: parts) }
-      add("\(theirs).ffn_up", "\(ours).mlp.up_proj", parts: parts)
-      add("\(theirs).ffn_down", "\(ours).mlp.down_proj", parts: parts)
+      if c.feedForward == .swiglu { add("\(theirs).ffn_gate", "\(ours).mlp.gate_proj", parts: feedForwardParts) }
+      add("\(theirs).ffn_up", "\(ours).mlp.up_proj", parts: feedForwardParts)
+      add("\(theirs).ffn_down", "\(ours).mlp.down_proj", parts: feedForwardParts)
     }
     add("output_norm", "model.norm", parts: normParts)
     if !c.tieEmbeddings { add("output", "lm_head", parts: ["weight"]) }

@@ -52,8 +52,8 @@ extension ModelConversion {
   }
 
   private static let tokenizerFiles = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
-    "generation_config.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
+    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
   ]
 
   private func config(_ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ dtype: DType) throws -> JSONValue {
@@ -91,7 +91,7 @@ extension PretrainedTokenizer {
       JSONValue.object(configuration).serialized(.indented) + "\n", to: "\(folder)/tokenizer_config.json")
     var generation = JSONObject([("_from_model_config", .bool(true))])
     if let id = id(of: "bos_token") { generation["bos_token_id"] = .integer(Int(id)) }
-    let ends = endTokens.sorted().map { JSONValue.integer(Int($0)) }
+    let ends = endTokens.union(defaults.endTokens).sorted().map { JSONValue.integer(Int($0)) }
     if !ends.isEmpty { generation["eos_token_id"] = ends.count == 1 ? ends[0] : .array(ends) }
     defaults.write(to: &generation)
     try AtomicFile.write(

@@ -19,7 +19,8 @@ public struct ModelConversion {
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", otherwise a folder.
   /// - Throws: an error if the input is not a model, if the output exists, or does not support the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    self.input = try GGUFFile.isGGUF(input) ? input : ModelFolder.path(of: input)
+    let meant = try GGUFFile.path(meantBy: input)
+    self.input = try GGUFFile.isGGUF(meant) ? meant : ModelFolder.path(of: meant)
     (self.output, self.type) = (output, type)
     if output.isEmpty {
       throw ModelFolderError(file: input, problem: "cannot be converted to an output without a name")
@@ -147,22 +148,19 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
-    var notes = rule?.notes(on: tensors) ?? []
+    var notes = lost + (rule?.notes(on: tensors) ?? [])
     if let window = c.window, window < c.context {
       notes.append(
         "the model has a sliding window of \(window) tokens; llama.cpp ignores it in a file of this kind, and "
           + "gives different results for longer texts")
     }
-    if !lost.isEmpty {
-      let ids = lost.map(String.init).joined(separator: ", ")
-      notes.append("GGUF has room for three end-of-text tokens; omitted: \(ids)")
-    }
     return notes
   }
 
-  /// - Returns: End-of-text tokens that do not fit.
-  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [Int32] {
+  /// - Returns: What the file cannot represent.
+  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [String] {
     let text = try PretrainedTokenizer.load(input)
+      .ending(also: GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).endTokens)
     try text.checkVocabulary(of: c, path: input)
     let lost = try text.write(to: &metadata, vocabularySize: c.vocabularySize)
     // The model's files may specify what the tokenizer's do not.

@@ -43,6 +43,7 @@ public struct ModelInspection {
   /// - Parameter path: a GGUF or safetensors file, a Hugging Face folder, or a training run.
   /// - Throws: an error that names the file and what is wrong with it.
   public init(path: String) throws {
+    let path = try GGUFFile.path(meantBy: path)
     self.path = path
     if try GGUFFile.isGGUF(path) {
       let file = try GGUFFile(path: path)

@@ -24,11 +24,26 @@ extension PolicyStudy {
         run.summarySection(
           summary: RunSummary(
             model: "\(setup.environment), \(algorithms.joined(separator: " and ")), \(setup.members.count) runs"),
+          facts: facts(setup, members),
           commands: [NextCommand("Continue", "nabla rl train --resume \(path)")]),
         seedsSection(members), membersSection(setup, members, in: folder),
         objectiveSection(agents, algorithms: algorithms), policy, settingsSection(setup, folder),
-        run.configurationSection(hidden: ["members"]),
+        run.configurationSection(hidden: ["members", "environment"]),
       ])
+  }
+
+  private static func facts(_ setup: Setup, _ members: [StudiedRun]) -> [ReportFact] {
+    let returns = members.compactMap(\.finalReturn)
+    let count = setup.members.count
+    let begun = members.count == count ? nil : "of \(count); the others have not started"
+    let runs = ReportFact("Runs", "\(members.count)", begun)
+    guard let best = returns.max(), let worst = returns.min() else { return [runs] }
+    let steps = members.reduce(0) { $0 + ($1.metrics[returnMetric].last?.step ?? 0) }
+    return [
+      runs, ReportFact("Best return", significant(best, digits: 4), "mean of the last 100 episodes"),
+      ReportFact("Worst return", significant(worst, digits: 4)),
+      ReportFact("Environment steps", amount(steps), "of all runs"),
+    ]
   }
 
   /// The most agents whose maps a page holds: each takes about 100 kB.
@@ -49,17 +64,7 @@ extension PolicyStudy {
   }
 }
 
-/// A member of a study that has begun.
-struct StudiedRun {
-  var folder: String
-  var algorithm: String
-  var seed: UInt64
-  var metrics: RunMetrics
-  var analysisPath: String
-  var hasReport: Bool
-
-  var finalReturn: Double? { metrics[returnMetric].last?.value }
-
+extension StudiedRun {
   /// In the study's order. A folder that is not one inside the study's is passed over.
   static func all(of setup: PolicyStudy.Setup, in study: RunFolder) throws -> [StudiedRun] {
     try setup.members.compactMap { member in
@@ -80,7 +85,7 @@ private func membersSection(_ setup: PolicyStudy.Setup, _ members: [StudiedRun],
   if members.isEmpty { return nil }
   let rows = members.map { member in
     let name = escapedHTML(member.folder)
-    let link = member.hasReport ? "<a href=\"\(name)/report.html\">\(name)</a>" : name
+    let link = member.hasReport ? "<a href=\"./\(name)/report.html\">\(name)</a>" : name
     let result = member.finalReturn.map { significant($0, digits: 4) } ?? "–"
     let steps = member.metrics[returnMetric].last.map { grouped($0.step) } ?? "–"
     return """

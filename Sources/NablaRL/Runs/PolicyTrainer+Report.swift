@@ -38,7 +38,7 @@ extension PolicyTrainer {
             NextCommand("Continue", "nabla rl train --resume \(path)"),
           ]),
         run.policyCurves(), objectiveSection(agents, algorithms: setup.map { [$0.algorithm] } ?? []),
-        try policySection(agents), try replaySection(analysis), run.samplesSection, run.configurationSection(),
+        try policySection(agents), try replaySection(analysis), run.samplesSection(), run.configurationSection(),
       ])
   }
 }
