@@ -61,9 +61,9 @@ struct Chat: ParsableCommand {
       case "/help":
         note(
           """
-          /reset begins the conversation anew, /adapter lists adapters, /adapter NAME uses one and /adapter none the \
-          base model, /quit ends, anything else is a message to the model. A second slash in front, as in //quit, sends \
-          such a line to the model with one.
+          /reset starts a new conversation, /adapter lists adapters, /adapter NAME uses one and /adapter none the base \
+          model, /quit exits, anything else is a message to the model. To send a line that starts with a slash, double \
+          it, as in //quit.
           """)
       case let command where command.split(separator: " ").first == "/adapter":
         let name = String(command.dropFirst("/adapter".count)).trimmingSpaces

@@ -37,7 +37,8 @@ struct GRPOCommand: ParsableCommand {
     options.compute.apply()
     let display = RunDisplay("grpo", options.run)
     let run = try display.open(options.run, resume: { try GRPO.resume($0, observe: $1) }) {
-      try GRPO(model!, data: options.data.description(), judge: options.judge.description(), options.configuration())
+      try GRPO(
+        model!, data: options.data.description(), judge: options.judge.description(), options.configuration())
     }
     describe(run, display)
     guard try display.train(run, command: "grpo") else { return }
@@ -65,5 +66,4 @@ struct GRPOOptions: ParsableArguments {
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   func configuration() throws -> GRPO.Configuration { try settings.configuration() }
-  }
 }

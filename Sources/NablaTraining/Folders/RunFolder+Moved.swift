@@ -2,9 +2,9 @@ import Glibc
 import NablaFormats
 
 extension RunFolder {
-  /// The file that a run's configuration names, also when the run and the file have been moved together: then it is the
-  /// longest end of its path that is found in a folder above the run. The name alone, where it is not the whole of a
-  /// relative path, is looked for in the nearest two of them.
+  /// The file that a run's configuration names, even if the run and the file have been moved together: then it is the
+  /// longest suffix of its path that exists in a folder above the run. The file name alone, unless it is a whole relative
+  /// path, is looked for in the nearest two folders only.
   ///
   /// - Returns: nil if there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
