@@ -161,20 +161,18 @@ extension DiffusionConfiguration: Configurable {
   private static let trainingSettings: [Setting<DiffusionConfiguration>] = [
     Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps"),
     Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Examples per step"),
-    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
-    Setting(
-      "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
-      valueName: "rate"),
-    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
-    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices and embeddings"),
-    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    .learningRate(\.learningRate),
+    .finalLearningRate(\.finalLearningRate),
+    .warmup(\.warmup),
+    .weightDecay(\.weightDecay),
+    .clip(\.clip),
     Setting(
       "ema", \.ema, in: .fraction,
       "Decay of the exponential moving average of the weights used for sampling, after its own warmup; 0 for none"),
     Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for only the last"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for only the first and last"),
+    .sampleEvery(\.sampleEvery),
     Setting("sample-count", \.sampleCount, in: .range(0...1 << 16), "Points or images per sample; 0 for no samples"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for only the last"),
+    .checkpointEvery(\.checkpointEvery),
     Setting("seed", \.seed, in: .seed, "Seed of weights, batches, noise and samples: the same seed gives the same run"),
   ]
 
