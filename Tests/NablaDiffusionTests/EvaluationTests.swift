@@ -202,7 +202,8 @@ import Testing
     for share in [0.0, 0.25, 0.5, 1] {
       let c = slerp(a, b, share)
       let angle = share * .pi / 2
-      #expect(distance(c, [[Float(3 * cos(angle)), Float(3 * sin(angle)), 0]]) < 1e-6)
+      let expected = Tensor([Float(3 * cos(angle)), Float(3 * sin(angle)), 0], [1, 3])
+      #expect(distance(c, expected) < 1e-6)
     }
     #expect(distance(slerp(a, a, 0.3), a) < 1e-6)
   }
