@@ -46,6 +46,9 @@ public final class InferenceEngine: @unchecked Sendable {
     pthread_join(thread, nil)
   }
 
+  /// Positions of a prompt and its continuation together.
+  public var context: Int { rules.context }
+
   /// Begins requests together: equal prompts are read once.
   ///
   /// - Throws: ``GenerationError`` where one of them can never run; none is then begun.

@@ -89,8 +89,12 @@ public struct TextGenerator: Sendable {
   }
 
   /// Begins an answer to each prompt, a text of its own; an empty prompt is a text from its beginning.
-  public mutating func start(prompts: [[Int32]], maximumTokens: Int = 256) throws -> [GenerationStream] {
-    try start(prompts, maximumTokens, continuing: false)
+  ///
+  /// - Parameter continuing: whether the answers go on from the prompts' text instead.
+  public mutating func start(
+    prompts: [[Int32]], maximumTokens: Int = 256, continuing: Bool = false
+  ) throws -> [GenerationStream] {
+    try start(prompts, maximumTokens, continuing: continuing)
   }
 
   private mutating func start(

@@ -17,13 +17,14 @@ public struct TrainedModel {
   public let path: String
   public let model: TransformerLM
   /// The tokenizer, the tokens that begin and end a text, and the chat template.
-  public let text: PretrainedTokenizer
+  public private(set) var text: PretrainedTokenizer
   /// How the model's makers want its text made.
   public let generation: GenerationDefaults
 
   public var tokenizer: any Tokenizer { text.tokenizer }
   /// What the model's files say and Nabla does not follow, in sentences for people.
-  public var notes: [String] { text.notes + generation.notes }
+  public var notes: [String] { text.notes + generation.notes + judgements }
+  private let judgements: [String]
 
   /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
   ///   GGUF file, alone in its folder or not. Of a run that trained an adapter it is the base that the run names, with the adapter.
@@ -33,6 +34,7 @@ public struct TrainedModel {
       try self.init(run.base, precision: precision)
       try model.quantizeLayers(run.quantization)
       try addAdapters([path])
+      if let template = run.chatTemplate { text = text.templated(template) }
       return
     }
     let path = try GGUFFile.path(meantBy: path)
@@ -52,6 +54,7 @@ public struct TrainedModel {
     text = try PretrainedTokenizer(gguf.file.metadata)
     generation = try GenerationDefaults(gguf.file.metadata)
     self.path = path
+    judgements = []
   }
 
   private init(folder: String) throws {
@@ -59,6 +62,7 @@ public struct TrainedModel {
     text = try PretrainedTokenizer.load(folder)
     generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
     path = folder
+    judgements = try BestModel.read(in: folder)?.note.map { [$0] } ?? []
   }
 
   /// Tokens after which a text has ended: those that the tokenizer's and the model's files name.

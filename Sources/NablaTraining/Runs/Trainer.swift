@@ -19,6 +19,9 @@ public protocol Trainer: AnyObject {
   /// Measures the model on data it is not trained on.
   /// - Parameter isFinal: Whether training has ended, and all such data is to be read.
   func evaluate(isFinal: Bool) throws -> [Metric]
+  /// What the model of the last ``evaluate(isFinal:)`` is judged by: lower is better, and always measured in the same
+  /// way. Nil where models are not judged.
+  var judgement: Double? { get }
   /// Lets the model make something to look at.
   func sample() throws -> RunSample?
 
@@ -28,13 +31,21 @@ public protocol Trainer: AnyObject {
   /// Continues from what ``save(to:)`` wrote.
   func restore(from checkpoint: Checkpoint) throws
 
-  /// Writes what a run leaves at its end or when it stops: a model to use, what the report shows.
+  /// Whether the run's model, the best where models are judged, is kept by ``saveModel(to:)``.
+  static var savesModel: Bool { get }
+  /// Writes the model for use.
+  func saveModel(to folder: String) throws
+  /// Writes what a run leaves at its end or when it stops: a model to use, unless ``saveModel(to:)`` does that; what the
+  /// report shows.
   func finish(in run: RunFolder) throws
 }
 
 extension Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] { [] }
+  public var judgement: Double? { nil }
   public func sample() throws -> RunSample? { nil }
+  public static var savesModel: Bool { false }
+  public func saveModel(to folder: String) throws {}
   public func finish(in run: RunFolder) throws {}
 }
 

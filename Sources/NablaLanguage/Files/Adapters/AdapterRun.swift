@@ -9,6 +9,8 @@ public struct AdapterRun: Sendable {
   public let quantization: BaseQuantization
   /// A PEFT folder.
   public let adapter: String
+  /// The chat template that the run was given in place of the base's own.
+  public let chatTemplate: String?
 
   /// What these runs have in common in their configuration.
   private struct Description: Decodable {
@@ -16,7 +18,10 @@ public struct AdapterRun: Sendable {
       var base: String
       var quantization: BaseQuantization
     }
+    /// Of runs that read rows: what `--chat-template` was.
+    struct Data: Decodable { var template: String? }
     var source: Source
+    var data: Data?
   }
 
   /// - Returns: nil where `path` is no run, or one that trained no adapter.
@@ -25,6 +30,7 @@ public struct AdapterRun: Sendable {
       return nil
     }
     (base, quantization) = (description.source.base, description.source.quantization)
+    chatTemplate = description.data?.template
     let finished = "\(run.path)/\(Self.folderName)"
     if AdapterFolder.isAdapter(finished) {
       adapter = finished
