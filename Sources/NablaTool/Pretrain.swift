@@ -3,16 +3,16 @@ import Nabla
 
 struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a language model from text.",
+    abstract: "Train a language model on text.",
     usage: """
       nabla pretrain <file-or-folder> ... [options]
       nabla pretrain <file-or-folder> ... --init <model> [options]
       nabla pretrain --resume <run> [--steps <n>]
       """,
     discussion: """
-      Reads UTF-8 files, and folders of them, and trains a transformer to predict their next tokens. The run folder \
-      gets the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the model \
-      as a Hugging Face folder: of those that were validated, the one with the lowest loss.
+      Reads UTF-8 files and folders, and trains a transformer to predict the next token. The run folder \
+      contains the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the \
+      model as a Hugging Face folder: the one with the lowest validation loss.
 
       With --resume, --steps gives a run more steps than it had: the learning rate stays where its schedule ended.
 
@@ -20,11 +20,11 @@ struct Pretrain: ParsableCommand {
       \(Preset.all.map { "  " + $0.name + String(repeating: " ", count: max(1, 18 - $0.name.count)) + $0.summary }
         .joined(separator: "\n"))
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once. \
-      Defaults below are those of the preset tiny, and of the others where they differ.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately. Defaults below are those of the preset tiny, and of the others if they differ.
       """)
 
-  @Argument(help: "Files and folders of text.", completion: .file())
+  @Argument(help: "Training text: files and folders.", completion: .file())
   var files: [String] = []
   @OptionGroup var options: PretrainOptions
 

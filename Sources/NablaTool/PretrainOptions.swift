@@ -3,7 +3,7 @@ import Nabla
 
 /// Every flag of `nabla pretrain`: what `--config` may set.
 struct PretrainOptions: ParsableArguments {
-  @Option(name: .customLong("preset"), help: "Settings to start from (default: \(Preset.all[0].name)).")
+  @Option(name: .customLong("preset"), help: "Preset of model and settings (default: \(Preset.all[0].name)).")
   var presetName: String?
   @Option(
     name: .customLong("init"),
@@ -13,7 +13,7 @@ struct PretrainOptions: ParsableArguments {
     completion: .file())
   var initialModel: String?
   @OptionGroup var run: RunOptions
-  @Flag(help: "With --resume: continue although the text has changed.")
+  @Flag(help: "With --resume: continue even if the text has changed.")
   var allowOtherData = false
 
   @OptionGroup(title: "Model") var model: SettingFlags<ModelSettings>
@@ -41,7 +41,7 @@ struct PretrainOptions: ParsableArguments {
     }
   }
 
-  /// What a new run is to be. A trained model is trained at a tenth of the presets' lowest learning rate.
+  /// The setup of a new run. The default peak learning rate for a trained model is 1e-4.
   func preset() throws -> Preset {
     var given = model.given.merging(training.given) { own, _ in own }
     if initialModel != nil, given["learning-rate"] == nil { given["learning-rate"] = "1e-4" }

@@ -113,7 +113,7 @@ import Testing
         folder: folder, options: ImageFolderOptions(channels: .gray, size: (width: 2, height: 2)))
       #expect(resized.images.shape == [3, 1, 2, 2] && resized.labels == [0, 1, 1])
       try PNG.write(image(3), to: "\(folder)/loose.png")
-      #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("beside folders of classes") }
+      #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("next to class folders") }
       try AtomicFile.write([1, 2, 3], to: "\(folder)/cat/z.png")
       #expect { try ImageDataset(folder: folder) } throws: {
         "\($0)".contains("cat/z.png: not a PNG") || "\($0)".contains("loose")

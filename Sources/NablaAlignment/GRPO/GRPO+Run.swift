@@ -5,23 +5,23 @@ import NablaTensor
 import NablaTraining
 
 extension GRPO {
-  /// What a rollout gave, for as many steps as learn from it.
+  /// The results of a rollout, for all steps on it.
   package struct Batch: Codable {
     var rollouts: [Rollout]
     /// By function: [function][rollout].
     var rewards: [[Double]]
-    /// ln π_old and ln π_ref of each token; nil where the step computes it itself, or none is needed.
+    /// ln π_old and ln π_ref of each token; nil if the step computes it itself, or it is not needed.
     var old: [Float]?
     var reference: [Float]?
   }
 
-  /// What the next step depends on beside the weights and the state of the loop.
+  /// What the next step depends on besides the weights and the state of the loop.
   package struct State: Codable {
     /// Prompts sampled so far.
     var cursor = 0
-    /// Steps taken on the present batch.
+    /// Steps taken on the current batch.
     package var iteration = 0
-    /// Nil where the next step samples one.
+    /// Nil if the next step samples one.
     package var batch: Batch?
   }
 
@@ -48,9 +48,9 @@ extension GRPO {
       skipped: outcome.skipped)
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// The likeliest completions of held-out prompts, and their rewards.
+  /// Greedy completions of held-out prompts, and their rewards.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     let count = min(heldOut.count, setup.training.tuning.evaluationRows)
     if count == 0 { return [] }
@@ -64,7 +64,7 @@ extension GRPO {
       .map { Metric("eval_\($0.name)", $0.value) }
   }
 
-  /// Completions of a few prompts, always the same, drawn from the same streams.
+  /// Completions of a few fixed prompts, sampled from the same random streams each time.
   public func sample() throws -> RunSample? {
     let source = heldOut.count > 0 ? heldOut : prompts
     var random = RandomSource(seed: setup.training.tuning.seed)

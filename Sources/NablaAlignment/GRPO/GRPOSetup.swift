@@ -4,7 +4,7 @@ import NablaTraining
 
 /// A reward function by name, and its weight in the sum.
 public struct RewardDescription: Codable, Sendable, Hashable {
-  /// As `Reward.init(parsing:)` reads it.
+  /// In the syntax of `Reward.init(parsing:)`.
   public var function: String
   public var weight: Double
 
@@ -12,20 +12,25 @@ public struct RewardDescription: Codable, Sendable, Hashable {
 }
 
 extension GRPO {
-  /// All it takes to make the trainer again: what `config.json` holds.
+  /// All that is needed to recreate the trainer: the contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var source: TunedModel.Source
     public var data: TuningData.Description
     public var training: Configuration
-    /// Empty where the program gives functions of its own.
+    /// Empty if the program provides its own functions.
     public var rewards: [RewardDescription]
 
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(source: source.located(of: run), data: data.located(of: run), training: training, rewards: rewards)
+    }
+
     func weightedRewards() throws -> WeightedRewards {
-      try require(!rewards.isEmpty, "\(setting: "reward") is missing: name at least one reward function")
+      try require(!rewards.isEmpty, "\(setting: "reward") is missing: give at least one reward function")
       return WeightedRewards(try rewards.map { try Reward(parsing: $0.function) }, weights: rewards.map(\.weight))
     }
 
-    /// The prompts to learn from and those held out; takes the data's hash into the setup.
+    /// The training prompts and the held-out ones; stores the data's hash in the setup.
     mutating func readPrompts(for policy: TunedModel) throws -> (training: PromptSet, heldOut: PromptSet) {
       let dataset = try Dataset.read(data.files)
       let hash = dataset.contentHash()
@@ -42,10 +47,10 @@ extension GRPO {
     }
   }
 
-  /// A training from its beginning.
+  /// A new run.
   ///
   /// - Parameters:
-  ///   - model: a file or folder that `TrainedModel` takes; of a run that trained an adapter, that is trained on.
+  ///   - model: a file or folder that `TrainedModel` accepts; the adapter of a run that trained one is trained further.
   ///   - rewards: reward functions by name, with weights.
   /// - Throws: `ConfigurationError`, `RewardError`, ``AlignmentError``, and what reading the model and the data throws.
   public convenience init(
@@ -55,7 +60,7 @@ extension GRPO {
     try self.init(Setup(source: source, data: data, training: configuration, rewards: rewards))
   }
 
-  /// With reward functions of the program's own.
+  /// With custom reward functions.
   public convenience init(
     _ model: String, data: TuningData.Description, rewards: WeightedRewards, _ configuration: Configuration
   ) throws {
@@ -63,12 +68,14 @@ extension GRPO {
     try self.init(Setup(source: source, data: data, training: configuration, rewards: []), rewards)
   }
 
-  /// A run that continues.
+  /// A resumed run.
   ///
-  /// - Parameter rewards: the functions of a run that was begun with the program's own.
+  /// - Parameter rewards: the functions of a run that was started with custom ones.
   public static func resume(
     _ path: String, rewards: WeightedRewards? = nil, observe: TrainingRun<GRPO>.Observer = { _ in }
   ) throws -> TrainingRun<GRPO> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try GRPO(setup, rewards) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try GRPO(setup.located(of: path), rewards)
+    }
   }
 }

@@ -8,7 +8,7 @@ extension TunedModel {
   /// Writes what is trained: a PEFT folder `adapter`, or the whole model as a Hugging Face folder.
   public func save(to folder: String) throws {
     if let name = model.firstNonFinite {
-      throw Diverged(reason: "the weights are not finite; the first parameter that is not finite is \(name)")
+      throw Diverged(reason: "the weights are non-finite; the first non-finite parameter is \(name)")
     }
     if kind == .none {
       try trained.save(to: folder)
@@ -18,7 +18,7 @@ extension TunedModel {
     }
   }
 
-  /// Goes back to what ``save(to:)`` wrote, bit for bit.
+  /// Restores what ``save(to:)`` wrote, bit for bit.
   public func restore(from folder: String) throws {
     if kind == .none {
       let saved = try ModelFolder.load(folder)
@@ -32,7 +32,7 @@ extension TunedModel {
       for parameter in adapter.parameters() {
         let name = "base_model.model.\(path).\(Self.fileNames[parameter.name]!)"
         guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
-          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has another shape")
+          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has the wrong shape")
         }
         parameter.value = tensor
       }
@@ -43,7 +43,7 @@ extension TunedModel {
     "down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector",
   ]
 
-  /// Writes what a finished run leaves: `adapter` or `model` in the run's folder.
+  /// Writes the final output of a run: `adapter` or `model` in the run's folder.
   public func finish(in run: RunFolder) throws {
     if kind == .none {
       try AtomicFolder.write(to: "\(run.path)/model") { try trained.save(to: $0) }

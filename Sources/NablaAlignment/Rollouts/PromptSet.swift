@@ -2,11 +2,11 @@ import NablaFormats
 import NablaLanguage
 import NablaText
 
-/// The prompts of a data set as tokens, and what reward functions are told of them.
+/// The prompts of a dataset as tokens, and their inputs to reward functions.
 public struct PromptSet: Sendable {
   public struct Prompt: Sendable {
     public var tokens: [Int32]
-    /// The prompt as the model reads it.
+    /// The prompt as input to the model.
     public var text: String
     /// The row's columns, such as a reference answer.
     public var row: JSONObject
@@ -17,10 +17,10 @@ public struct PromptSet: Sendable {
   public init(_ prompts: [Prompt]) { self.prompts = prompts }
 
   /// - Parameters:
-  ///   - context: the most tokens of a prompt and its completion.
-  ///   - maximumTokens: the most tokens of a completion.
-  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no room
-  ///   for a completion.
+  ///   - context: the maximum length of a prompt with its completion, in tokens.
+  ///   - maximumTokens: the maximum length of a completion, in tokens.
+  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no
+  ///   room for a completion.
   public init(_ dataset: Dataset, _ encoder: ExampleEncoder, context: Int, maximumTokens: Int) throws {
     prompts = try dataset.map { example in
       let tokens = try encoder.encodePrompt(example)
@@ -28,7 +28,7 @@ public struct PromptSet: Sendable {
       guard tokens.count + maximumTokens <= context else {
         throw DatasetError(
           example.place,
-          problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it is longer than the "
+          problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it exceeds the "
             + "model's context of \(context)")
       }
       return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns)
@@ -38,7 +38,7 @@ public struct PromptSet: Sendable {
   public var count: Int { prompts.count }
   public subscript(number: Int) -> Prompt { prompts[number] }
 
-  /// Gives rollouts of these prompts their rewards.
+  /// Computes the rewards of rollouts of these prompts.
   ///
   /// - Returns: the rewards by function: [function][rollout].
   /// - Throws: what a reward function throws, or `RewardError`.

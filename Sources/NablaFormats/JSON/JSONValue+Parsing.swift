@@ -13,8 +13,11 @@ extension JSONValue {
   /// The deepest nesting of arrays and objects the parser accepts.
   public static let maximumDepth = 128
 
+  /// The most values (elements, members and the text itself) the parser accepts.
+  public static let maximumCount = 8_000_000
+
   /// Parses one JSON text strictly (RFC 8259): no comments, no trailing commas, no duplicate keys, no lone surrogates,
-  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``. Time is linear in the length.
+  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``, up to ``maximumCount`` values. Time is linear in the length.
   public init(parsing bytes: [UInt8]) throws(JSONError) {
     self = try bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in try Self(parsing: bytes) }
   }

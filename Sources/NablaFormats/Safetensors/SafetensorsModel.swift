@@ -7,9 +7,10 @@ public struct SafetensorsModel: Sendable {
   public let files: [SafetensorsFile]
   private let fileIndex: [String: Int]
 
-  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file wins over an index.
+  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file takes precedence over an
+  /// index.
   ///
-  /// - Parameter baseName: What the files are called: "model", or "adapter_model" for adapters.
+  /// - Parameter baseName: The base name of the files: "model", or "adapter_model" for adapters.
   /// - Throws: ``FileError``, ``JSONError`` or ``SafetensorsError``.
   public init(path: String, baseName: String = "model") throws {
     let single = "\(path)/\(baseName).safetensors"
@@ -59,7 +60,7 @@ public struct SafetensorsModel: Sendable {
       guard let shard = member.value.string else {
         throw SafetensorsError(file: path, tensor: member.key, kind: .malformed("its shard must be a file name"))
       }
-      // A name from the file must not reach outside the folder.
+      // A name from the file must not escape the folder.
       guard !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")), !shard.utf8.contains(0), shard != ".." else {
         throw SafetensorsError(file: path, tensor: member.key, kind: .badShardName(shard))
       }

@@ -93,9 +93,9 @@ enum Architecture: String, CaseIterable {
   /// The tensors of a model from those of a file.
   func imported(_ state: [String: Tensor], _ c: TransformerConfiguration) throws(StateError) -> [String: Tensor] {
     var state = state
-    // Tied models are often stored with both names for the one tensor.
+    // Tied models are often stored with both names for the same tensor.
     if c.tieEmbeddings { state["lm_head.weight"] = nil }
-    // Old Llama files hold the rotary frequencies, which follow from the configuration.
+    // Old Llama files contain the rotary frequencies, which follow from the configuration.
     for name in state.keys where name.hasSuffix(".rotary_emb.inv_freq") { state[name] = nil }
     return self == .gpt2 ? try Self.gpt2Imported(state, c) : state
   }
@@ -120,7 +120,9 @@ struct ConfigFields {
 
   func integer(_ name: String, default standard: Int? = nil) throws(ModelFolderError) -> Int {
     guard has(name) else { return try missing(name, standard) }
-    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else { throw wrong(name, "a whole number") }
+    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else {
+      throw wrong(name, "a non-negative integer")
+    }
     return value
   }
 
@@ -157,7 +159,7 @@ struct ConfigFields {
     }
   }
 
-  /// Fails unless a field, where it is given, has the one value that is supported.
+  /// Throws if a field is given with a value other than the supported one.
   func require(_ name: String, _ expected: JSONValue) throws(ModelFolderError) {
     guard has(name), config[name] != expected else { return }
     throw ModelFolderError(

@@ -1,10 +1,10 @@
 import NablaFormats
 
-/// How a model's makers want its text made: a folder's `generation_config.json`.
+/// A model's recommended generation settings: a folder's `generation_config.json`.
 public struct GenerationDefaults: Sendable, Equatable {
-  /// How tokens are chosen; nil where nothing is said.
+  /// The sampling options; nil if there are none.
   public var sampling: SamplingOptions?
-  /// Tokens after which a text has ended.
+  /// Tokens that end a text.
   public var endTokens: Set<Int32> = []
   /// The token a text begins with.
   public var beginToken: Int32?
@@ -13,7 +13,7 @@ public struct GenerationDefaults: Sendable, Equatable {
 
   public init() {}
 
-  /// Reads a folder's `generation_config.json`, or else its `config.json`.
+  /// Reads a folder's `generation_config.json`, or otherwise its `config.json`.
   package init(folder: String, vocabularySize: Int) throws {
     let name = "generation_config.json"
     let hasOwn = pathExists("\(folder)/\(name)")
@@ -22,7 +22,8 @@ public struct GenerationDefaults: Sendable, Equatable {
     func token(_ value: JSONValue, _ field: String) throws(ModelFolderError) -> Int32 {
       guard let id = value.integer, id >= 0, id < vocabularySize else {
         throw ModelFolderError(
-          file: path, problem: "\"\(field)\": \(value.serialized()) is no token of a vocabulary of \(vocabularySize)")
+          file: path, problem: "\"\(field)\": \(value.serialized()) is not a token of a vocabulary of \(vocabularySize)"
+        )
       }
       return Int32(id)
     }

@@ -4,7 +4,7 @@ import NablaNN
 // The `config.json` of Llama and the families that differ from it by a field or two: Mistral (a sliding window), Qwen 2
 // (biases of queries, keys and values) and Qwen 3 (norms of the heads). Their tensors have the names that Nabla uses.
 extension Architecture {
-  /// What transformers takes where the file says nothing.
+  /// transformers' defaults for missing fields.
   private var defaults: (context: Int, headSize: Int?) {
     switch self {
     case .mistral: (131_072, nil)
@@ -44,14 +44,14 @@ extension Architecture {
   private func readWindow(_ f: ConfigFields, into c: inout TransformerConfiguration) throws(ModelFolderError) {
     switch self {
     case .mistral:
-      // Files that do not mention it mean the first Mistral's; null is none.
+      // If missing, it is the first Mistral's; null is none.
       c.window =
         f.config["sliding_window"] == nil ? 4096 : f.has("sliding_window") ? try f.integer("sliding_window") : nil
     case .qwen2, .qwen3:
       guard try f.bool("use_sliding_window", default: false), f.has("sliding_window") else { return }
       c.window = try f.integer("sliding_window")
       let first = try f.integer("max_window_layers", default: 28)
-      // transformers 5 writes what each layer does besides.
+      // transformers 5 also writes the type of each layer.
       if f.has("layer_types") {
         let expected = (0..<c.layerCount).map { $0 < first ? "full_attention" : "sliding_attention" }
         try f.require("layer_types", .array(expected.map { .string($0) }))
@@ -94,7 +94,7 @@ extension Architecture {
       if self == .qwen3 { object["attention_bias"] = false }
     default: break
     }
-    // What transformers before 5 reads.
+    // For transformers before version 5.
     if c.rotaryScaling != .none { object["rope_scaling"] = .object(rope) }
     return object
   }

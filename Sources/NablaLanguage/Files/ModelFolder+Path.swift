@@ -2,7 +2,7 @@ import NablaFormats
 import NablaTraining
 
 extension ModelFolder {
-  /// The model folder that a path means.
+  /// The model folder for a path.
   static func path(of path: String) throws -> String {
     let run: RunFolder
     do {
@@ -10,15 +10,15 @@ extension ModelFolder {
     } catch let error as RunFolderError where error.kind == .modelFolder {
       return path
     } catch let error as RunFolderError where error.kind == .missing {
-      throw ModelFolderError(file: path, problem: "there is no file or folder of this name")
+      throw ModelFolderError(file: path, problem: "there is no file or folder with this name")
     } catch let error as RunFolderError where error.kind == .notARun {
       if [".json", ".safetensors"].contains(where: path.lowercased().hasSuffix) {
-        throw ModelFolderError(file: path, problem: "is one file of a model folder: name the folder")
+        throw ModelFolderError(file: path, problem: "is one file of a model folder: give the folder")
       }
       if pathExists("\(path)/config.json") {
         throw ModelFolderError(
           file: "\(path)/config.json",
-          problem: "has no \"model_type\", as a model's has, and is not that of a training run either")
+          problem: "has no \"model_type\", so it is not a model's, and it is not that of a training run either")
       }
       if let name = (try? GGUFFile.names(in: path))?.first {
         throw ModelFolderError(
@@ -26,7 +26,8 @@ extension ModelFolder {
       }
       throw ModelFolderError(
         file: path,
-        problem: "neither a training run nor a model: it is no GGUF file, and has no config.json of a run or a model")
+        problem: "neither a training run nor a model: it is not a GGUF file, and has no config.json of a run or a model"
+      )
     }
     if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
       return "\(run.path)/model"

@@ -1,7 +1,7 @@
 import NablaText
 
-/// A conversation with a model. What the model has read stays in its engine's cache, so that a turn costs
-/// only what is new.
+/// A conversation with a model. Earlier turns stay in the engine's cache, so that a turn costs
+/// only its new tokens.
 ///
 /// ```swift
 /// var chat = ChatSession(trained, system: "Be brief.")
@@ -14,7 +14,7 @@ import NablaText
 public struct ChatSession {
   public private(set) var messages: [ChatMessage]
   public var generator: TextGenerator
-  /// The most tokens of an answer.
+  /// Maximum new tokens of an answer.
   public var maximumTokens = 1024
   /// Messages that ``send(_:)`` has left out for good, the oldest, so that the others and an answer fit the context.
   public private(set) var droppedCount = 0
@@ -23,7 +23,7 @@ public struct ChatSession {
   private let text: PretrainedTokenizer
   private let system: String?
 
-  /// - Parameter system: what the model is told before the conversation; nil for what its template says by itself.
+  /// - Parameter system: the system prompt; nil for the template's default.
   public init(_ trained: TrainedModel, system: String? = nil, generator: TextGenerator? = nil) {
     text = trained.text
     continuesText = trained.text.chatTemplates.isEmpty
@@ -36,11 +36,11 @@ public struct ChatSession {
     system.map { [ChatMessage(role: "system", content: $0)] } ?? []
   }
 
-  /// Begins an answer to a user's message. End it with ``finish(_:)`` before the next one. Where the conversation fills
-  /// the context its oldest turns are dropped; those that are kept leave room for an answer, a quarter of the context.
+  /// Starts an answer to a user's message. End it with ``finish(_:)`` before the next one. If the conversation fills the
+  /// context, its oldest turns are dropped; the remaining ones leave room for an answer, a quarter of the context.
   ///
-  /// - Throws: `ChatTemplateError` where the template refuses the conversation; ``GenerationError`` where the message
-  ///   alone fills the context. The conversation is then as it was before.
+  /// - Throws: `ChatTemplateError` if the template rejects the conversation; ``GenerationError`` if the message alone
+  ///   fills the context. The conversation is then unchanged.
   public mutating func send(_ message: String) throws -> GenerationStream {
     var extended = messages + [ChatMessage(role: "user", content: message)]
     var prompt = try tokens(of: extended)
@@ -68,10 +68,10 @@ public struct ChatSession {
     return text.tokenizer.template.prefix + (try text.tokenizer.encode(messages.map(\.content).joined()))
   }
 
-  /// Takes an answer, as far as it has come, into the conversation.
+  /// Adds an answer, as far as generated, to the conversation.
   ///
-  /// - Returns: the answer, which is cancelled where it had not ended.
-  /// - Throws: what ended the answer, if that was an error: the conversation is then as it was before its message.
+  /// - Returns: the answer, which is canceled if it had not ended.
+  /// - Throws: the error that ended the answer, if any: the conversation is then as before its message.
   @discardableResult
   public mutating func finish(_ answer: GenerationStream) throws(GenerationError) -> Completion {
     answer.cancel()
@@ -85,6 +85,6 @@ public struct ChatSession {
     }
   }
 
-  /// Forgets the conversation.
+  /// Resets the conversation.
   public mutating func reset() { messages = Self.opening(system) }
 }

@@ -16,12 +16,12 @@ public final class Pretraining: Trainer {
   public static let command = "pretrain"
   public static let savesModel = true
 
-  /// What `config.json` holds.
+  /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var model: TransformerConfiguration
     public var training: PretrainingConfiguration
     var data: PretrainingData.Description
-    /// Numbers in the model.
+    /// The model's parameter count.
     public var parameterCount: Int
     /// The model whose weights training started from; nil for random ones.
     public var initialModel: String?
@@ -29,7 +29,7 @@ public final class Pretraining: Trainer {
     public var window: Int?
   }
 
-  /// Everything beside weights and moments that the next step depends on.
+  /// Everything except weights and moments that the next step depends on.
   private struct State: Codable {
     /// Steps done, skipped ones included.
     var step = 0
@@ -45,8 +45,12 @@ public final class Pretraining: Trainer {
   /// The last validation loss of `evaluation-batches` batches, by which models are compared.
   public private(set) var judgement: Double?
   public var tokenizer: any Tokenizer { data.tokenizer }
-  /// What the text amounts to, in words.
+  /// A description of the text, in words.
   public var corpusSummary: String { data.summary }
+  /// Tokens of the text that are trained on, each counted once.
+  public var trainingTokens: Int { data.training.count }
+  /// Tokens of the text that are kept for validation.
+  public var validationTokens: Int { data.validation.count }
   public var progress: RunProgress { RunProgress(done: state.step, of: totalSteps) }
   public var cadence: RunCadence {
     let c = setup.training
@@ -63,12 +67,13 @@ public final class Pretraining: Trainer {
   private var optimization: OptimizationStep
   private var state: State
 
-  /// A training from its beginning.
+  /// A new run.
   ///
   /// - Parameters:
   ///   - paths: Files and folders of UTF-8 text.
-  ///   - preset: The vocabulary size of its model is what a BPE tokenizer is trained to; others decide it themselves.
-  ///   - message: Told what is going on before training begins.
+  ///   - preset: The vocabulary size of its model is that of a BPE tokenizer; for other tokenizers it follows from the
+  ///     text.
+  ///   - message: Called with messages before training begins.
   /// - Throws: ``ConfigurationError``, ``PretrainingError``, and what reading the text throws.
   public convenience init(paths: [String], _ preset: Preset, message: (String) throws -> Void = { _ in }) throws {
     try preset.validate()
@@ -110,10 +115,10 @@ public final class Pretraining: Trainer {
     return trained
   }
 
-  /// A run that continues.
+  /// A resumed run.
   ///
   /// - Parameters:
-  ///   - paths: Where the text is now, if not where it was.
+  ///   - paths: The current paths of the text, if it has moved.
   ///   - allowsOtherData: Continue even if the text has changed.
   ///   - steps: Train on to so many steps in all, more than the run has: after those that it has the learning rate
   ///     stays where its schedule ends. Nil for the run's own.
@@ -124,13 +129,14 @@ public final class Pretraining: Trainer {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
       let initial = try setup.initialModel.map { try trainable(checkpoint?.path ?? $0) }
       let data = try PretrainingData(
-        paths: paths.isEmpty ? setup.data.paths.map { located($0, near: path) } : paths, kind: setup.data.tokenizer,
+        paths: paths.isEmpty ? setup.data.paths.map { RunFolder.located($0, of: path) ?? $0 } : paths,
+        kind: setup.data.tokenizer,
         trained: initial?.tokenizer ?? checkpoint.map { try TokenizerFolder.load($0.path) },
         vocabularySize: setup.model.vocabularySize, context: setup.window ?? setup.model.context,
         validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }
       let isOther = data.description.hash != setup.data.hash
-      // Without a checkpoint the tokenizer is made anew, and must come out as it was.
+      // Without a checkpoint the tokenizer is trained again, and must be the same as before.
       guard !isOther || allowsOtherData,
         initial != nil || data.tokenizer.vocabularySize == setup.model.vocabularySize
       else {
@@ -227,7 +233,7 @@ public final class Pretraining: Trainer {
 
   public func sample() throws -> RunSample? {
     guard setup.training.sampleLength > 0 else { return nil }
-    // A model of one text has never seen what comes after a text's end: it begins at a new line instead.
+    // A model of a single text has never seen the end-of-text token: it begins at a new line instead.
     let isOneText = data.description.documents == 1 && (try? tokenizer.encode("\n")) != nil
     do {
       return try optimization.averaged(model) {
@@ -242,8 +248,8 @@ public final class Pretraining: Trainer {
   }
 
   private func weightsNotFinite() -> Diverged {
-    let name = model.firstNonFinite.map { "; the first parameter that is not finite is \($0)" }
-    return Diverged(reason: "the weights are not finite\(name ?? "")")
+    let name = model.firstNonFinite.map { "; the first non-finite parameter is \($0)" }
+    return Diverged(reason: "the weights are non-finite\(name ?? "")")
   }
 
   // MARK: Saving
@@ -300,7 +306,7 @@ extension PretrainingConfiguration {
 
   func makeOptimizer(_ schedule: @escaping Schedule) -> any Optimizer {
     let adam = AdamW(learningRate: schedule, beta1: beta1, beta2: beta2, weightDecay: weightDecay)
-    // Muon's updates have unit scale in every direction: ten times the rate of AdamW suits them.
+    // Muon's updates have unit scale in every direction: ten times AdamW's learning rate suits them.
     return optimizer == .adamw
       ? adam : Muon(learningRate: { 10 * schedule($0) }, weightDecay: weightDecay / 10, rest: adam)
   }

@@ -1,13 +1,13 @@
-/// What a rollout of T steps in N environments gave, as generalised advantage estimation needs it. All [T, N].
+/// The results of a rollout of T steps in N environments, for generalized advantage estimation. All [T, N].
 public struct RolloutRewards {
   public var rewards: [Float]
-  /// V of the observation each action was taken on.
+  /// V of the observation before each action.
   public var values: [Float]
-  /// The step came to the episode's own end: the value after it is 0.
+  /// The step terminated the episode: the value after it is 0.
   public var terminated: [Bool]
   /// The step was the last of an episode that was cut off: the value after it is V of the final observation.
   public var truncated: [Bool]
-  /// V of the final observation where an episode was cut off; not read elsewhere.
+  /// V of the final observation where an episode was cut off; ignored elsewhere.
   public var finalValues: [Float]
   /// [N]: V of the observations after the last step.
   public var lastValues: [Float]
@@ -21,19 +21,19 @@ public struct RolloutRewards {
   }
 }
 
-/// Generalised advantage estimation (Schulman et al. 2016, equation 16): an exponential average of the advantages
-/// estimated from 1, 2, 3, … rewards before V takes over.
+/// Generalized advantage estimation (Schulman et al. 2016, equation 16): an exponential average of the advantages
+/// estimated from 1, 2, 3, … rewards before bootstrapping from V.
 ///
 ///     δ_t = r_t + γ·V(s_{t+1}) - V(s_t)
 ///     Â_t = δ_t + γλ·Â_{t+1}
 ///
 /// An episode's end stops the sum. After a termination nothing follows, so V(s_{t+1}) = 0; after a truncation the
-/// episode might have gone on, so V(s_{t+1}) is that of its final observation, not of the next episode's first one.
+/// episode might have continued, so V(s_{t+1}) is that of its final observation, not of the next episode's first one.
 ///
 /// - Parameters:
 ///   - discount: γ.
 ///   - lambda: λ; 0 trusts V after one reward (temporal difference), 1 uses all rewards (Monte Carlo).
-/// - Returns: Â, [T, N]. Â + V is what V is to learn.
+/// - Returns: Â, [T, N]. Â + V is the target of V.
 public func generalizedAdvantages(_ rollout: RolloutRewards, discount: Float, lambda: Float) -> [Float] {
   let (total, n) = (rollout.rewards.count, rollout.lastValues.count)
   precondition(

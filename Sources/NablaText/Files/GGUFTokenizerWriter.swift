@@ -1,7 +1,7 @@
 import NablaFormats
 
 extension PretrainedTokenizer {
-  /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, as llama.cpp reads them.
+  /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, in llama.cpp's format.
   ///
   /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
   /// - Returns: What the file cannot say, in sentences for people.
@@ -55,9 +55,9 @@ extension PretrainedTokenizer {
 }
 
 extension PretrainedTokenizer {
-  /// The tokens that end a text: GGUF has room for three. Those that readers know by their spelling come last.
+  /// The end-of-text tokens: GGUF has room for three. Those that readers recognize by their text come last.
   ///
-  /// - Returns: Those that found no room, and that readers do not know.
+  /// - Returns: Those without room that readers do not recognize.
   private func writeEndTokens(to metadata: inout GGUFMetadata) -> [Int32] {
     let keys = ["eos_token_id", "eot_token_id", "eom_token_id"].map { GGUFTokenizerReader.prefix + $0 }
     let ends = endTokens.subtracting(keys.compactMap { metadata[$0]?.integer.map { Int32($0) } })
@@ -89,7 +89,7 @@ struct GGUFTokenizerWriter {
     kinds[id] = kind
   }
 
-  /// Marks the token that stands for what the vocabulary lacks.
+  /// Marks the unknown token.
   mutating func setUnknown(_ id: Int32) { kinds[Int(id)] = .unknown }
 
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
@@ -151,10 +151,10 @@ struct GGUFTokenizerWriter {
         metadata[prefix + "add_space_prefix"] = .bool(true)
       default:
         throw TokenizerError.unsupported(
-          path: metadata.file, field: prefix + "model", found: "a normalizer or pre-tokenizer that llama.cpp has not",
+          path: metadata.file, field: prefix + "model", found: "a normalizer or pre-tokenizer that llama.cpp lacks",
           supported: "U+2581 for spaces and nothing else")
       }
-      // A piece is as good as the first merge that makes it; characters, which no merge makes, come after all.
+      // A piece ranks like the first merge that forms it; characters, which no merge forms, come last.
       for (rank, pair) in merges.merges.pairs.enumerated().reversed() {
         let made = Array(pieces.bytes(of: Int(pair.left))) + pieces.bytes(of: Int(pair.right))
         if let id = pieces.id(of: made) { scores[Int(id)] = -Float(rank) }

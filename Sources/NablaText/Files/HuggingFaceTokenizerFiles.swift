@@ -72,7 +72,7 @@ struct HuggingFaceTokenizerFiles {
     return object
   }
 
-  /// A token as text, or as the object that `transformers` writes for an added token.
+  /// A token as text, or as `transformers`' object for an added token.
   private func content(_ value: JSONValue?, _ role: String, _ file: String) throws -> String? {
     guard let value, value != .null else { return nil }
     if let text = value.string ?? value["content"]?.string { return text.isEmpty ? nil : text }
@@ -96,7 +96,7 @@ struct HuggingFaceTokenizerFiles {
       }
     default: throw field("")
     }
-    // Files of their own come before what the configuration says.
+    // Separate files take precedence over the configuration.
     if exists("chat_template.jinja") { templates["default"] = try text(folder + "chat_template.jinja") }
     let additional = folder + "additional_chat_templates"
     if FileKind(additional, followingLinks: true) == .folder {

@@ -43,8 +43,8 @@ enum TokenizerJSON {
     ]
   }
 
-  /// The `vocab` of a model in the order of the ids. Special tokens are listed too: left out, they would get the ids
-  /// after the largest when Hugging Face loads the file.
+  /// The `vocab` of a model in the order of the ids. Special tokens are listed too: otherwise they would get the
+  /// ids after the largest when Hugging Face loads the file.
   static func vocabulary(_ tokens: [(spelling: String, id: Int)], _ special: SpecialTokens) -> JSONObject {
     // An added token that is text may be an ordinary one too.
     let ordinary = Set(tokens.map(\.id))

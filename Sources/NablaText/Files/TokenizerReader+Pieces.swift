@@ -63,7 +63,7 @@ extension TokenizerReader {
       }
     }
     let table = TokenTable(pieces)
-    if let id = table.firstRepeated { throw malformed("model.vocab", "the piece \(id) is spelled as another one") }
+    if let id = table.firstRepeated { throw malformed("model.vocab", "the piece \(id) equals another one") }
     return PieceVocabulary(
       pieces: table, unknown: unknown, fusesUnknown: fusesUnknown, byteTokens: fallsBack ? bytes : nil)
   }
@@ -94,7 +94,7 @@ extension TokenizerReader {
       return metaspace
     case "Split"
     where steps.isEmpty && last.value["pattern"]?["String"]?.string == " " && normalizer?.marksSpaces == true:
-      // Gemma cuts at spaces that its normalizer has already replaced.
+      // Gemma splits at spaces that its normalizer has already replaced.
       return nil
     case let type:
       throw unsupported(
@@ -116,7 +116,7 @@ extension TokenizerReader {
     return prepending
   }
 
-  /// What the decoder does beside turning marks to spaces and byte tokens to bytes, which all of them do.
+  /// What the decoder does besides converting marks to spaces and byte tokens to bytes, which all of them do.
   private func firstPiece(decodesBytes: Bool) throws -> PieceTokenizer.FirstPiece {
     var result = PieceTokenizer.FirstPiece.asItIs
     var marks = false
@@ -141,7 +141,7 @@ extension TokenizerReader {
     }
     guard marks, bytes || !decodesBytes else {
       throw unsupported(
-        "decoder", "one that leaves \(marks ? "byte tokens" : "U+2581") as it is", "one that decodes it")
+        "decoder", "one that does not decode \(marks ? "byte tokens" : "U+2581")", "one that decodes it")
     }
     return result
   }

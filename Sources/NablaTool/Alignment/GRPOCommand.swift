@@ -3,32 +3,33 @@ import Nabla
 
 struct GRPOCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "grpo", abstract: "Improve a model by reward functions, on completions that it samples.",
+    commandName: "grpo", abstract: "Train a model with reward functions on its own completions (GRPO).",
     usage: """
       nabla grpo <model> --data <file> ... --reward <function> ... [options]
       nabla grpo --resume <run>
       """,
     discussion: """
-      Samples several completions of each prompt, asks the reward functions, and makes those likelier that are better than \
-      the others of their prompt (group relative policy optimization). Rows of data need a prompt, and what the reward \
-      functions read: columns beside it.
+      Samples several completions of each prompt, computes their rewards, and makes those more likely that are \
+      better than the others of their prompt (group relative policy optimization). Data rows have a prompt, and \
+      further columns for the reward functions.
 
       Reward functions:
-        numeric, numeric:FIELD   1 for the number of the row's answer (from "answer", or another column)
-        format:TAG,TAG           1 for elements in this order: <think> and <answer> unless others are named
-        length:LOW-HIGH          1 within so many tokens; length:LOW-HIGH~TOLERANCE falls to 0 outside
-        regex:PATTERN            1 where it matches somewhere
+        numeric, numeric:FIELD   1 if the final number is that of the row's answer ("answer" or another column)
+        format:TAG,TAG           1 for elements in this order, <think> and <answer> by default
+        length:LOW-HIGH          1 within a range of tokens; length:LOW-HIGH~TOLERANCE falls to 0 outside
+        regex:PATTERN            1 if it matches somewhere
         json                     1 for one JSON object or array
         command:COMMAND          a shell command that reads a JSON line (prompt, completion, columns) and prints a number
 
-      The run folder gets the configuration, metrics by TRL's names, checkpoints, completions with their rewards before \
-      and after, a report to open in a browser, and at the end the adapter as a PEFT folder, or the model as a Hugging \
-      Face folder.
+      The run folder contains the configuration, metrics under TRL's names, checkpoints, sample completions \
+      with rewards, a report to open in a browser, and at the end the adapter as a PEFT folder, or the model as a \
+      Hugging Face folder.
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately.
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
+  @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
   @OptionGroup var options: GRPOOptions
 
@@ -53,7 +54,7 @@ struct GRPOCommand: ParsableCommand {
     describe(run, display)
     guard try display.train(run, command: "grpo") else { return }
     if let reward = run.evaluation.first(where: { $0.name == "eval_reward" }) {
-      display.message("held out: reward \(rounded(reward.value)) of the likeliest completions")
+      display.message("held out: reward \(rounded(reward.value)) of greedy completions")
     }
     display.showResult(run.trainer.tuned, run.folder.path)
   }
@@ -61,8 +62,8 @@ struct GRPOCommand: ParsableCommand {
   private func describe(_ run: TrainingRun<GRPO>, _ display: RunDisplay) {
     let (trainer, c) = (run.trainer, run.trainer.setup.training)
     display.message(
-      "data: \(grouped(trainer.prompts.count)) prompts to learn from, \(grouped(trainer.heldOut.count)) held out; "
-        + "\(c.prompts) × \(c.groupSize) completions a rollout")
+      "data: \(grouped(trainer.prompts.count)) prompts to train on, \(grouped(trainer.heldOut.count)) held out; "
+        + "\(c.prompts) × \(c.groupSize) completions per rollout")
     display.describe(trainer.tuned, run: run.folder.path)
   }
 }
@@ -71,11 +72,12 @@ struct GRPOCommand: ParsableCommand {
 struct GRPOOptions: ParsableArguments {
   @OptionGroup var data: TuningDataOptions
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Reward functions; their sum is what counts.", valueName: "function"))
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Reward functions; the reward is their weighted sum.", valueName: "function"))
   var reward: [String] = []
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("A weight for each reward function (default: 1 each).", valueName: "x"))
+    help: ArgumentHelp("Weight of each reward function (default: 1).", valueName: "x"))
   var rewardWeight: [Double] = []
   @OptionGroup var run: RunOptions
   @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
@@ -85,7 +87,7 @@ struct GRPOOptions: ParsableArguments {
     static let flags = GRPO.Configuration.settings.map { SettingFlag($0, defaults: [("", GRPO.Configuration())]) }
   }
 
-  /// The first flag about rewards that was given.
+  /// The first reward flag that was given.
   var firstReward: String? { reward.isEmpty ? (rewardWeight.isEmpty ? nil : "--reward-weight") : "--reward" }
 
   func configuration() throws -> GRPO.Configuration {
@@ -93,7 +95,7 @@ struct GRPOOptions: ParsableArguments {
   }
 
   func rewards() throws -> [RewardDescription] {
-    if reward.isEmpty { throw ValidationError("name a reward function with --reward, such as --reward numeric") }
+    if reward.isEmpty { throw ValidationError("give a reward function with --reward, such as --reward numeric") }
     if !rewardWeight.isEmpty, rewardWeight.count != reward.count {
       throw ValidationError("--reward-weight has \(rewardWeight.count) weights for \(reward.count) reward functions")
     }

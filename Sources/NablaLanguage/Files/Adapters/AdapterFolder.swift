@@ -2,23 +2,24 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// An adapter as Hugging Face's PEFT keeps it: `adapter_config.json` and `adapter_model.safetensors`, whose tensors are
-/// named `base_model.model.<layer>.lora_A.weight`, `.lora_B.weight` and, with DoRA, `.lora_magnitude_vector`.
+/// An adapter in the format of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`, whose
+/// tensors are named `base_model.model.<layer>.lora_A.weight`, `.lora_B.weight` and, with DoRA,
+/// `.lora_magnitude_vector`.
 public enum AdapterFolder {
   public static let configName = "adapter_config.json"
   public static let weightsName = "adapter_model.safetensors"
   static let prefix = "base_model.model."
 
-  /// Whether a path is a folder that holds an adapter.
+  /// Whether a path is a folder that contains an adapter.
   public static func isAdapter(_ path: String) -> Bool { pathExists("\(path)/\(configName)") }
 
   /// Writes an adapter of a model.
   ///
-  /// PiSSA's is written as the change it makes to the unchanged base, which has twice the rank.
+  /// A PiSSA adapter is written as the update of the unchanged base, which has twice the rank.
   ///
   /// - Parameters:
-  ///   - base: the base model's name or path, as PEFT looks for it.
-  ///   - folder: made if it does not exist.
+  ///   - base: the base model's name or path, as PEFT resolves it.
+  ///   - folder: created if it does not exist.
   public static func save(_ name: String = "default", of model: Module, base: String, to folder: String) throws {
     let layers = model.adapter(name)
     guard let first = layers.first?.adapter else {
@@ -37,12 +38,12 @@ public enum AdapterFolder {
     try AtomicFile.write(config.json.serialized(.indented) + "\n", to: "\(folder)/\(configName)")
   }
 
-  /// Reads an adapter and adds it to a model, constant and not in use (see `Module.useAdapter`).
+  /// Reads an adapter and adds it to a model, frozen and not active (see `Module.useAdapter`).
   ///
   /// - Parameters:
-  ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
-  ///   - isTrainable: whether training goes on from it.
-  /// - Returns: what the user should know: that the adapter names another base.
+  ///   - base: the name or path of the model, to compare with the base model that the adapter names.
+  ///   - isTrainable: whether it will be trained further.
+  /// - Returns: notes for the user: that the adapter names another base.
   /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
   @discardableResult
   public static func load(
@@ -55,7 +56,7 @@ public enum AdapterFolder {
     try model.addAdapter(name, adapters)
     if !isTrainable { for adapter in adapters.values { adapter.freeze() } }
     guard let base, let theirs = config.base, baseName(theirs) != baseName(base) else { return [] }
-    return ["\(folder) was made for \"\(theirs)\", the model is \"\(base)\": their shapes agree"]
+    return ["\(folder) was made for \"\(theirs)\", but the model is \"\(base)\": the shapes match"]
   }
 
   /// The adapters by the paths of their layers.
@@ -77,7 +78,7 @@ public enum AdapterFolder {
       let magnitude = parts["lora_magnitude_vector"].map { $0.reshaped([$0.count]) }
       let (inputs, outputs, rank) = (linear.inputs, linear.outputs, down.shape[0])
       if down.shape != [rank, inputs] || up.shape != [outputs, rank] || rank == 0 {
-        problems.append("layer \(layer) is \(linear.weight.shape), its adapter is \(up.shape) · \(down.shape)")
+        problems.append("layer \(layer) is \(linear.weight.shape), but its adapter is \(up.shape) · \(down.shape)")
       } else if config.usesDoRA != (magnitude != nil) || magnitude.map({ $0.shape != [outputs] }) ?? false {
         problems.append(
           "layer \(layer): lora_magnitude_vector \(magnitude.map { "has the shape \($0.shape)" } ?? "is missing")")
@@ -101,11 +102,11 @@ public enum AdapterFolder {
     var parts: [String: [String: Tensor]] = [:]
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
       guard let (layer, part) = split(name) else {
-        throw ModelFolderError(file: file, problem: "tensor \(name) is no part of a LoRA adapter of linear layers")
+        throw ModelFolderError(file: file, problem: "tensor \(name) does not belong to a LoRA adapter of linear layers")
       }
       parts[layer, default: [:]][part] = tensor
     }
-    guard !parts.isEmpty else { throw ModelFolderError(file: file, problem: "it holds no adapter") }
+    guard !parts.isEmpty else { throw ModelFolderError(file: file, problem: "it contains no adapter") }
     return parts
   }
 
@@ -120,7 +121,7 @@ public enum AdapterFolder {
     return nil
   }
 
-  /// The last part of a path or name, without what says how a GGUF file is quantized.
+  /// The last part of a path or name, without the quantization suffix of a GGUF file.
   private static func baseName(_ path: String) -> String {
     var name = String(path.split(separator: "/").last ?? "").lowercased()
     if name.hasSuffix(".gguf") {

@@ -40,7 +40,7 @@ extension GGUFArchitecture {
       guard let scaling = llama3Scaling(dividing: factors, size: c.headSize, base: c.rotaryBase) else {
         throw GGUFError(
           file: file.path, subject: .tensor(Self.factors),
-          kind: .malformed("its factors are not those of Llama 3's rotary scaling, which alone is supported"))
+          kind: .malformed("its factors are not those of Llama 3's rotary scaling, the only supported kind"))
       }
       return scaling
     }

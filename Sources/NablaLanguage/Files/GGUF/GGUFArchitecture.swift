@@ -6,7 +6,7 @@ import NablaTensor
 ///
 /// Keys of the metadata: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#llm
 enum GGUFArchitecture: String, CaseIterable {
-  /// Llama, and Mistral, whose files say llama too.
+  /// Llama, and Mistral, whose files also say llama.
   case llama
   case qwen2, qwen3, gpt2
 
@@ -18,7 +18,7 @@ enum GGUFArchitecture: String, CaseIterable {
     }
     if let count = metadata["split.count"]?.integer, count > 1 {
       throw metadata.failure(
-        "split.count", .malformed("the model is spread over \(count) files; merge them with llama-gguf-split --merge"))
+        "split.count", .malformed("the model is split over \(count) files; merge them with llama-gguf-split --merge"))
     }
     let name = try metadata.string("general.architecture")
     guard let architecture = GGUFArchitecture(rawValue: name) else {
@@ -29,7 +29,7 @@ enum GGUFArchitecture: String, CaseIterable {
     self = architecture
   }
 
-  /// The family that a model is written as; nil for those that GGUF has no name for.
+  /// The family that a model is written as; nil for those without a name in GGUF.
   init?(_ architecture: Architecture) {
     switch architecture {
     case .llama, .mistral: self = .llama
@@ -40,8 +40,8 @@ enum GGUFArchitecture: String, CaseIterable {
     }
   }
 
-  /// Whether llama.cpp turns neighbouring dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
-  /// stand in another order than in Hugging Face's files; the other families turn (i, i + D/2) as those do.
+  /// Whether llama.cpp rotates adjacent dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
+  /// are in a different order than in Hugging Face's files; the other families rotate (i, i + D/2) as those do.
   var interleavesHeads: Bool { self == .llama }
 
   func key(_ name: String) -> String { "\(rawValue).\(name)" }
@@ -57,7 +57,7 @@ extension GGUFArchitecture {
     let m = file.metadata
     func refuse(_ name: String, unless expected: Int) throws {
       guard let value = m[key(name)], value.integer != expected else { return }
-      throw m.failure(key(name), .wrongValue(expected: "\(expected), which alone is supported", found: "\(value)"))
+      throw m.failure(key(name), .wrongValue(expected: "\(expected), the only supported value", found: "\(value)"))
     }
     let embedding = try file.entry("token_embd.weight")
     guard embedding.shape.count == 2 else {
@@ -87,7 +87,7 @@ extension GGUFArchitecture {
     } else {
       try refuse("rope.dimension_count", unless: c.headSize)
       c.rotaryBase = try m.number(key("rope.freq_base"), default: 10_000)
-      try c.validate(file: file.path)  // before a table of that size is made
+      try c.validate(file: file.path)  //before a table of that size is allocated
       c.rotaryScaling = try rotaryScaling(file, c)
       if case .longrope(_, _, let original, _, _) = c.rotaryScaling { c.context = min(c.context, original) }
       if let window = m[key("attention.sliding_window")]?.integer, window > 0 { c.window = window }
@@ -100,7 +100,7 @@ extension GGUFArchitecture {
 // MARK: Writing
 
 extension GGUFArchitecture {
-  /// The keys that describe a configuration, after which llama.cpp builds the same model.
+  /// The keys that describe a configuration, from which llama.cpp builds the same model.
   func metadata(_ c: TransformerConfiguration) throws -> GGUFMetadata {
     var m = GGUFMetadata()
     func set(_ name: String, _ value: Int) { m[key(name)] = .uint32(UInt32(clamping: value)) }

@@ -1,17 +1,17 @@
 import NablaNN
 
-/// The factors that Llama 3's scaling divides each frequency by; GGUF files hold them as `rope_freqs.weight`.
+/// The factors that Llama 3's scaling divides each frequency by, which GGUF files store as `rope_freqs.weight`.
 package func llama3Factors(_ scaling: RotaryScaling, size: Int, base: Double) -> [Double] {
   let plain = rotaryFrequencies(size: size, base: base).frequencies
   let scaled = rotaryFrequencies(size: size, base: base, scaling: scaling).frequencies
   return zip(plain, scaled).map { $0 / $1 }
 }
 
-/// A scaling that divides frequencies by these factors; nil if Llama 3's does not, whatever its settings.
+/// A Llama 3 scaling that divides frequencies by these factors; nil if no settings do.
 ///
-/// Between the factors 1 and F stands a ramp: with s = (1/f - 1/F) / (1 - 1/F), s = (context / λ - low) / (high - low)
-/// for the wavelength λ. Multiplying context, low and high by one number changes nothing, and where the ramp has fewer
-/// than two points many settings do the same: the usual ones are tried first.
+/// Between the factors 1 and F there is a ramp: with s = (1/f - 1/F) / (1 - 1/F), s = (context / λ - low) / (high -
+/// low) for the wavelength λ. Multiplying context, low and high by one number changes nothing, and if the ramp has
+/// fewer than two points many settings are equivalent: the usual ones are tried first.
 package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) -> RotaryScaling? {
   guard factors.count == size / 2, let factor = factors.max(), factor >= 1, factor.isFinite else { return nil }
   if factor == 1 { return factors.allSatisfy { $0 == 1 } ? RotaryScaling.none : nil }
@@ -31,12 +31,12 @@ package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) 
   } else if let only = ramp.first {
     candidates = [4, 1.05].map { ($0, (only.s * ($0 - 1) + 1) / only.turns) }
   } else {
-    // The ramp stands between two wavelengths.
+    // The ramp lies between two wavelengths.
     let step = factors.firstIndex { $0 >= factor * (1 - 1e-6) }!
     let place = step == 0 ? wavelengths[0] / 2 : (wavelengths[step - 1] * wavelengths[step]).squareRoot()
     candidates = (5...20).map { (4, Double(1 << $0)) } + [(1.01, place)]
   }
-  // The context is a whole number: rounding it must not show.
+  // The context is an integer: rounding it must not change the factors.
   for low in [1, 2, 4, 1.5, 3, 1e4] {
     for (high, context) in candidates where high > 1 && context >= 1 && context < 1e9 {
       let scaling = RotaryScaling.llama3(

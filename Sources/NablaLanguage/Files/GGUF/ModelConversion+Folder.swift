@@ -5,7 +5,7 @@ import NablaText
 
 extension ModelConversion {
   /// - Parameters:
-  ///   - tokenizer: nil to copy the files that the input folder has.
+  ///   - tokenizer: nil to copy the files of the input folder.
   ///   - generation: nil as well.
   func writeFolder(
     _ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ generation: GenerationDefaults?,
@@ -75,7 +75,7 @@ extension PretrainedTokenizer {
   /// `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
   func writeFiles(to folder: String, context: Int, _ defaults: GenerationDefaults) throws {
     try AtomicFile.write(tokenizer.tokenizerJSON(), to: "\(folder)/tokenizer.json")
-    // The class that takes tokenizer.json as it is, whatever model stands beside it.
+    // The class that reads tokenizer.json as is, whatever the model type.
     var configuration = JSONObject([
       ("tokenizer_class", "PreTrainedTokenizerFast"), ("clean_up_tokenization_spaces", false),
       ("model_max_length", .integer(context)),
