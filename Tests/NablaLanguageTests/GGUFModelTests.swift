@@ -187,7 +187,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
       tensors.removeAll { $0.name == "rope_freqs.weight" }
       metadata["llama.rope.scaling.type"] = .string("longrope")
     },
-    .key("llama.rope.scaling.yarn_log_multiplier", .float32(0.1), "yarn_log_multiplier", "0.0, which alone"),
+    .key("llama.rope.scaling.yarn_log_multiplier", .float32(0.1), "yarn_log_multiplier", "0.0, the only"),
     .key("llama.rope.scaling.yarn_ext_factor", .float32(0.5), "yarn_ext_factor"),
     .key("llama.rope.scaling.yarn_attn_factor", .float32(2), "yarn_attn_factor"),
     .key("llama.rope.scaling.alpha", .float32(1000), "rope.scaling.alpha"),

@@ -24,7 +24,7 @@ extension GGUFArchitecture {
       // A negative number means "as usual".
       guard value == neutral || value < 0 else {
         throw m.failure(
-          key(name), .wrongValue(expected: "\(neutral), which alone is supported", found: "\(value)"))
+          key(name), .wrongValue(expected: "\(neutral), the only supported value", found: "\(value)"))
       }
     }
     let local = try m.number(key("rope.freq_base_swa"), default: c.rotaryBase)
