@@ -143,13 +143,16 @@ private let full = ProgressReport(
       }
       display.update(ProgressReport(step: 1, total: 5000))
       display.begin(.evaluating)
-      clock.seconds += 4
-      display.tick()
-      clock.seconds += 2
-      display.tick()
+      // First what was held back.
+      for _ in 0..<3 {
+        clock.seconds += 6
+        display.tick()
+      }
     }
     let first = "sft  step 1 of 5,000, the first step"
-    #expect(text == "\(first) (0:06)\n\(first) (0:12)\nsft  1/5000\nsft  evaluating (0:06)\n", "\(text)")
+    #expect(
+      text == "\(first) (0:06)\n\(first) (0:12)\nsft  1/5000\nsft  evaluating (0:12)\nsft  evaluating (0:18)\n",
+      "\(text)")
   }
 
   @Test func silenceIsSilent() throws {

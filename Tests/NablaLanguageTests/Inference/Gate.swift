@@ -6,7 +6,8 @@ import Glibc
 final class Gate: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var (arrived, allowed) = (0, 0)
+  private var arrived = 0
+  private var allowed = 0
 
   init() {
     pthread_mutex_init(mutex, nil)
@@ -20,29 +21,31 @@ final class Gate: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  private func change(until isDone: () -> Bool = { true }, _ body: () -> Void = {}) {
+  /// Waits until so many have been let through as have come, this one included.
+  func pass() {
     pthread_mutex_lock(mutex)
-    body()
+    arrived += 1
+    let place = arrived
     pthread_cond_broadcast(changed)
-    while !isDone() { pthread_cond_wait(changed, mutex) }
+    while allowed < place { pthread_cond_wait(changed, mutex) }
     pthread_mutex_unlock(mutex)
   }
 
-  /// Waits until so many have been let through as have come, this one included.
-  func pass() {
-    var place = Int.max
-    change(until: { self.allowed >= place }) {
-      arrived += 1
-      place = arrived
-    }
+  /// Returns when so many have come.
+  func wait(for count: Int) {
+    pthread_mutex_lock(mutex)
+    while arrived < count { pthread_cond_wait(changed, mutex) }
+    pthread_mutex_unlock(mutex)
   }
 
-  /// Returns when so many have come.
-  func wait(for count: Int) { change(until: { self.arrived >= count }) }
-
   /// Lets so many more through.
-  func letThrough(_ count: Int) { change { allowed += count } }
+  func letThrough(_ count: Int) {
+    pthread_mutex_lock(mutex)
+    allowed += count
+    pthread_cond_broadcast(changed)
+    pthread_mutex_unlock(mutex)
+  }
 
   /// Lets all through from now on.
-  func open() { change { allowed = .max } }
+  func open() { letThrough(1 << 40) }
 }
