@@ -13,7 +13,7 @@ VENV = $(CURDIR)/.venv
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo diffusion scaling smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup environment venv
+.PHONY: demo diffusion align scaling smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup environment venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -27,6 +27,10 @@ diffusion: ## Train generative models of two moons and of captioned icons, and s
 scaling: setup ## Fit a scaling law to small models trained on this repository, and test it on a larger one (8 minutes)
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla scaling sweep README.md Documentation Sources --budget 8m
+
+align: model ## Align SmolLM2 by SFT, a reward model and PPO, by DPO and by GRPO, and compare them (DATA=pairs.jsonl.gz)
+	$(SWIFT_BUILD) --product nabla
+	@Scripts/align $(DATA)
 
 smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla

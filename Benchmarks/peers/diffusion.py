@@ -1,5 +1,5 @@
 """diffusers with PyTorch: a training step (ε-prediction, mean squared error, clipping to norm 1, AdamW) and 20 steps of
-DDIM for 64 images, of a UNet2DModel of 28 × 28 × 1 or a DiT, or a training step of an MLP on points of the plane.
+DDIM for 64 images, of a UNet2DModel of 28 × 28 × 1 or a DiT, or a training step of an MLP on 2-D points.
 
 --precision bfloat16 is autocast; --layout last keeps images with channels last. Figures: train_milliseconds (median),
 sample_seconds, train_gflops (FLOP of a step, as torch counts them), peak_rss_mib."""
@@ -19,7 +19,7 @@ torch.manual_seed(1)
 
 
 class PointNetwork(nn.Module):
-    """The network that Nabla has for points: residual blocks that see the time."""
+    """Nabla's network for points: residual blocks conditioned on time."""
 
     def __init__(self, width=128, depth=3):
         super().__init__()

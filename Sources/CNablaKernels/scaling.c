@@ -17,7 +17,7 @@ static inline uint64_t double_to_bits(double value) {
 ///
 /// x = k ln 2 + r with |r| ≤ ½ ln 2; eʳ is its Taylor series to the twelfth power, and k goes into the exponent's bits.
 /// Rounding goes through an int: at every level there are vector instructions for that. The series is summed as a tree
-/// (Estrin), since a chain of thirteen multiply-adds would be waited for.
+/// (Estrin), since the latency of a chain of thirteen multiply-adds would dominate.
 static inline INLINED double exp_double(double x) {
 #pragma clang fp reassociate(off)
   x = x < -708.0 ? -708.0 : x;

@@ -2,11 +2,11 @@ import FoundationEssentials
 
 /// A formula in TeX with a sentence that says what it means. KaTeX draws it; without KaTeX the TeX itself shows.
 ///
-/// Parts that `\qquad` separates stand beside each other where there is room, and beneath each other on a phone.
+/// Parts separated by `\qquad` are side by side where there is room, and stacked on a phone.
 public struct Equation: Sendable, Equatable {
-  /// What KaTeX understands, in display style.
+  /// TeX that KaTeX supports, in display style.
   public var tex: String
-  /// Plain text beneath it.
+  /// Plain text below it.
   public var caption: String
 
   public init(_ tex: String, _ caption: String = "") { (self.tex, self.caption) = (tex, caption) }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 
-/// Text as HTML text or as an attribute in quotes. Control characters, which HTML cannot hold, show as their pictures.
+/// Text as HTML text or as an attribute in quotes. Control characters, which HTML does not allow, show as their Unicode
+/// symbols.
 package func escapedHTML(_ text: String) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
@@ -37,7 +38,7 @@ package func jsonIsland(id: String, class name: String = "island", _ value: some
   return #"<script type="application/json" class="\#(name)" id="\#(id)">\#(text)</script>"#
 }
 
-/// A token as it shows in a strip: white space and control characters visible.
+/// A token for display: with visible whitespace and control characters.
 package func visibleToken(_ token: String) -> String {
   var result = ""
   for scalar in token.unicodeScalars {

@@ -1,18 +1,18 @@
 import FoundationEssentials
 import NablaFormats
 
-/// KaTeX (MIT license), which draws equations, with its style and those of its fonts that are needed, as text to put
-/// into a page.
+/// KaTeX (MIT license), which typesets equations: its script and style, with the fonts a page needs, as text to put
+/// into the page.
 public struct KaTeX: Sendable {
   /// Defines `katex`.
   public var script: String
   /// With the fonts in it, as woff2.
   public var style: String
 
-  /// KaTeX as the machine has it.
+  /// KaTeX as installed on this machine.
   ///
   /// - Parameters:
-  ///   - equations: The TeX that the page has: fonts that none of it uses are left out.
+  ///   - equations: The TeX on the page: fonts that it does not use are left out.
   ///   - folder: Where `katex.js`, `katex.min.css` and `fonts` are.
   /// - Throws: ``ReportError`` that names the package when it is not installed.
   public init(for equations: [String], in folder: String = KaTeX.folder) throws {
@@ -34,7 +34,7 @@ public struct KaTeX: Sendable {
     style = "/* \(Self.notice) */\n" + (try Self.inlined(text(["katex.min.css", "katex.css"]), fonts, in: folder))
   }
 
-  /// The fonts that KaTeX takes the characters of these equations from.
+  /// The fonts that KaTeX uses for these equations.
   static func fonts(for equations: [String]) -> Set<String> {
     var fonts: Set = [
       "Main-Regular", "Math-Italic", "Size1-Regular", "Size2-Regular", "Size3-Regular", "Size4-Regular",
@@ -53,7 +53,8 @@ public struct KaTeX: Sendable {
     return fonts
   }
 
-  /// The style sheet with a font in place of each address of one; those not wanted, or not there, are left out.
+  /// The style sheet with each font embedded in place of its URL; fonts that are not wanted or not installed are left
+  /// out.
   private static func inlined(_ css: String, _ wanted: Set<String>?, in folder: String) throws -> String {
     let parts = css.components(separatedBy: "@font-face")
     return try parts[0]
@@ -74,7 +75,7 @@ public struct KaTeX: Sendable {
       }.joined()
   }
 
-  /// "Main-Regular" of a rule with the address fonts/KaTeX_Main-Regular.woff2.
+  /// "Main-Regular" for a rule with the URL fonts/KaTeX_Main-Regular.woff2.
   private static func fontName(in rule: Substring) -> String? {
     let parts = rule.components(separatedBy: "fonts/KaTeX_")
     guard parts.count > 1 else { return nil }

@@ -1,9 +1,9 @@
 import NablaFormats
 
-/// What pages are made of: Nabla's own style and scripts, which are in the program, and Chart.js and KaTeX, as Debian's
-/// packages libjs-chart.js and libjs-katex install them.
+/// The assets of pages: Nabla's own style and scripts, which are embedded in the program, and Chart.js and KaTeX, which
+/// Debian's packages libjs-chart.js and libjs-katex install.
 public enum PageAsset {
-  /// Colors, light and dark, and the looks of what reports and other pages have in common.
+  /// Colors, light and dark, and the style that reports and other pages share.
   public static let style = own("page.css")
   /// The object `nabla`, which the scripts of sections share.
   package static let script = own("page.js")
@@ -24,7 +24,7 @@ public enum PageAsset {
     try text(of: "Chart.js", package: "libjs-chart.js", paths)
   }
 
-  /// The first of these files that is there.
+  /// The first of these files that exists.
   static func text(of name: String, package: String, _ paths: [String]) throws -> String {
     guard let path = paths.first(where: pathExists) else {
       throw ReportError(kind: .noAsset(name: name, package: package, searched: paths))
@@ -32,7 +32,7 @@ public enum PageAsset {
     return try MappedFile(path: path).withBytes { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// A file of the folder Page, which the build put into the program.
+  /// A file of the folder Page, which the build embedded in the program.
   static func own(_ name: String) -> String {
     let bytes: [UInt8] =
       switch name {
@@ -41,7 +41,7 @@ public enum PageAsset {
       case "charts.js": PackageResources.charts_js
       case "equations.js": PackageResources.equations_js
       case "samples.js": PackageResources.samples_js
-      default: preconditionFailure("PageAsset.own: there is no \(name)")
+      default: preconditionFailure("PageAsset.own: no asset \(name)")
       }
     return String(decoding: bytes, as: UTF8.self)
   }

@@ -1,9 +1,9 @@
 /// Why a report could not be made.
 public struct ReportError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Kind: Equatable, Sendable {
-    /// A part of the page is in none of these files, which the package brings.
+    /// None of these files, which the package installs, exists.
     case noAsset(name: String, package: String, searched: [String])
-    /// `file` is an analysis whose parts do not fit together.
+    /// `file` is an inconsistent analysis.
     case badAnalysis(file: String, place: String, problem: String)
   }
 

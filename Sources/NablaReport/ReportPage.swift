@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTraining
 
-/// A self-contained HTML page with charts, equations and pictures, which opens from the disk without a network, on a
+/// A self-contained HTML page with charts, equations and images. It opens offline, on a
 /// phone, and years later.
 public struct ReportPage: Sendable {
   public var title: String
@@ -9,12 +9,12 @@ public struct ReportPage: Sendable {
 
   public init(title: String, sections: [ReportSection]) { (self.title, self.sections) = (title, sections) }
 
-  /// Writes `report.html` into the run folder, replacing the one that is there.
+  /// Writes `report.html` into the run folder, replacing an existing one.
   ///
   /// - Throws: ``ReportError`` when Chart.js is needed and not installed; `FileError`.
   public func write(to run: RunFolder) throws { try AtomicFile.write(html(), to: run.reportPath) }
 
-  /// The page, with the libraries it needs as this machine has them.
+  /// The page, with the libraries it needs as installed on this machine.
   ///
   /// - Throws: ``ReportError`` when it has charts and Chart.js is not installed. Without KaTeX, equations show as TeX.
   public func html() throws -> String {
@@ -27,7 +27,7 @@ public struct ReportPage: Sendable {
 
   /// The page.
   ///
-  /// The content policy forbids every request, so the page cannot come to depend on the network.
+  /// The content policy forbids every request, so the page cannot depend on the network.
   ///
   /// - Parameters:
   ///   - chartJS: The source text of Chart.js; in the page where a section has charts.
@@ -69,5 +69,5 @@ public struct ReportPage: Sendable {
   }
 }
 
-/// A script with a scope of its own. One that fails leaves the others running.
+/// A script in its own scope. If it fails, the others still run.
 private func scoped(_ script: String) -> String { script.isEmpty ? "" : "(() => {\n\(script)\n})();" }

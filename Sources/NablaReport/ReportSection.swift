@@ -1,6 +1,6 @@
-/// One part of a page: a heading, equations, charts and what else there is to see.
+/// One part of a page: a heading, equations, charts and other content.
 ///
-/// A domain contributes sections as values; the page knows nothing of what they are about.
+/// A domain contributes sections as values; the page knows nothing about their subjects.
 ///
 /// ```swift
 /// ReportSection(
@@ -11,15 +11,15 @@
 public struct ReportSection: Sendable {
   /// The id of its element, for links to it.
   public var id: String
-  /// Its heading; nil for the part that stands above all headings.
+  /// Its heading; nil for the part above all headings.
   public var title: String?
-  /// What stands beneath the heading, safe HTML.
+  /// The content below the heading, safe HTML.
   public var introduction: String
   public var equations: [Equation]
   public var charts: [ReportChart]
-  /// What follows the charts, safe HTML.
+  /// The content after the charts, safe HTML.
   public var html: String
-  /// JavaScript that brings the part to life, run once after all parts are in the page, in a scope of its own. It has
+  /// The section's JavaScript, run once after all parts are in the page, in its own scope. It can use
   /// `nabla`, see Page/page.js.
   public var script: String
 

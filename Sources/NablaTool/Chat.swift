@@ -57,7 +57,7 @@ struct Chat: ParsableCommand {
         unanswered += 1
         continue
       }
-      // A space before it makes a message of a command, too.
+      // A leading space also turns a command into a message.
       switch line.hasPrefix("/") ? line.trimmingSpaces : line.isBlank ? "" : "message" {
       case "": continue
       case "/quit", "/exit": return
@@ -66,8 +66,8 @@ struct Chat: ParsableCommand {
         note("The conversation is reset.")
       case "/help":
         note(
-          "/reset begins the conversation anew, /quit ends, anything else is a message to the model. A second slash in "
-            + "front, as in //quit, sends such a line to the model with one.")
+          "/reset starts a new conversation, /quit exits, anything else is a message to the model. To send "
+            + "a line that starts with a slash, double it, as in //quit.")
       default:
         let line = line.hasPrefix("//") ? String(line.dropFirst()) : line
         do {
@@ -135,7 +135,7 @@ private struct LineReader {
     while true {
       if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
         defer { buffer.removeFirst(end + 1) }
-        // Lines made on Windows end with two characters.
+        // Windows line endings.
         return Array(end > 0 && buffer[end - 1] == UInt8(ascii: "\r") ? buffer[..<(end - 1)] : buffer[..<end])
       }
       if isAtEnd {

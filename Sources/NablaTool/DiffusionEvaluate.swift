@@ -6,25 +6,29 @@ struct DiffusionEvaluate: ParsableCommand {
     commandName: "evaluate", abstract: "Measure the distance between a model's samples and its data.",
     usage: "nabla diffusion evaluate <run> [options]",
     discussion: """
-      For points, the sliced 2-Wasserstein distance to data, with the distance of two sets of data of the same size: no \
-      model can be expected below that floor. For data from files, the distance from samples to their nearest training \
-      examples, beside that of data which were held back: samples much nearer than those are memorized.
+      For points, the sliced 2-Wasserstein distance to the data, with the distance of two sets of data of the same \
+      size, a floor that no model can be expected to beat. For data from files, the distance from samples to their \
+      nearest training examples, next to that of held-out data: samples much closer than those are memorized.
 
-      For images with classes or captions, --classifier judges samples by a small network that is trained on the run's       data, once, and kept in the file: the share of samples in which it sees the class that was asked for (of captions,       the first word, for captions that were held back), and the Fréchet distance to the data in its features, with what       data held back, noise and mean images reach.
+      For images with classes or captions, --classifier judges the samples with a small network that is trained on the \
+      run's data once and saved in the file: the fraction of samples that it assigns to the requested class (for \
+      captions, the first word of held-out captions), and the Fréchet distance to the data in its features, next to \
+      those of held-out data, noise and mean images.
       """)
 
   @Argument(
     help: ArgumentHelp("Run folder of 'nabla diffusion train'.", valueName: "run"), completion: .directory)
   var runFolder: String
-  @Option(help: ArgumentHelp("Where the data are now, if not where they were.", valueName: "path")) var data: String?
-  @Option(help: ArgumentHelp("Samples to measure.", valueName: "n")) var count = 1000
+  @Option(help: ArgumentHelp("Path of the data, if it has moved.", valueName: "path")) var data: String?
+  @Option(help: ArgumentHelp("Number of samples.", valueName: "n")) var count = 1000
   @Option(
     help: ArgumentHelp("Weights of a classifier (.safetensors); trained and written if missing.", valueName: "file"),
     completion: .file())
   var classifier: String?
   @Option(
     help: ArgumentHelp(
-      "Held-out examples to find the likelihood of: nats for points, bits a dimension for images.", valueName: "n"))
+      "Number of held-out examples for the likelihood, in nats for points and bits per dimension for images.",
+      valueName: "n"))
   var likelihood: Int?
   @OptionGroup var sampling: SamplerOptions
   @Flag(help: "Output as one JSON object.") var json = false
@@ -111,13 +115,13 @@ struct DiffusionEvaluate: ParsableCommand {
     let share = { (value: Double) in significant(100 * value, digits: 3) + " %" }
     let distances = images.distances
     return """
-      classifier           \(share(images.accuracy)) of \(grouped(images.heldOutCount)) images held back, \
+      classifier           \(share(images.accuracy)) of \(grouped(images.heldOutCount)) held-out images, \
       \(images.classCount) \(images.isOfCaptions ? "first words of captions" : "classes")
       recognized           \(share(images.recognized)) of samples\
-      \(images.isOfCaptions ? " for captions held back" : ""), 95 %: \(ranged(images.interval, share)); \
+      \(images.isOfCaptions ? " for held-out captions" : ""), 95 %: \(ranged(images.interval, share)); \
       chance is \(share(1 / Double(images.classCount)))
       Fréchet distance     \(rounded(distances.samples)), in the classifier's features
-      data held back       \(rounded(distances.floor)), the floor
+      held-out data        \(rounded(distances.floor)), the floor
       noise                \(rounded(distances.noise))
       mean images          \(rounded(distances.means))
 
@@ -126,6 +130,6 @@ struct DiffusionEvaluate: ParsableCommand {
 
   private func text(_ density: DiffusionModel.Likelihood) -> String {
     "likelihood           \(rounded(density.value)) ± \(rounded(density.standardError)) "
-      + "\(density.isBitsPerDimension ? "bits a dimension" : "nats"), \(grouped(density.count)) held-out examples\n"
+      + "\(density.isBitsPerDimension ? "bits per dimension" : "nats"), \(grouped(density.count)) held-out examples\n"
   }
 }

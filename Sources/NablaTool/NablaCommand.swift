@@ -19,7 +19,11 @@ struct NablaCommand: ParsableCommand {
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
       CommandGroup(
-        name: "Alignment:", subcommands: [Audit.self, SFTCommand.self, DPOCommand.self, GRPOCommand.self, Merge.self]),
+        name: "Alignment:",
+        subcommands: [
+          Audit.self, SFTCommand.self, RewardCommand.self, DPOCommand.self, RLHFCommand.self, GRPOCommand.self,
+          Compare.self, Merge.self,
+        ]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),

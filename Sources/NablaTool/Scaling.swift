@@ -3,7 +3,7 @@ import Nabla
 
 struct Scaling: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scaling", abstract: "Fit scaling laws, plan trainings by them, test and show them.",
+    commandName: "scaling", abstract: "Fit, test and plot scaling laws, and plan training runs with them.",
     discussion: """
       Try it:
         nabla scaling plan --compute 1e21

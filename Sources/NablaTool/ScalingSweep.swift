@@ -9,28 +9,28 @@ struct ScalingSweep: ParsableCommand {
       nabla scaling sweep --resume <folder>
       """,
     discussion: """
-      Trains small models of several sizes with several budgets, fits L = E + A/N^α + B/D^β to their losses, says what a \
-      model of 5 to 10 times the compute will reach, then trains it, and compares. How much fits the budget follows from \
-      how fast this computer trains, which is measured first.
+      Trains small models of several sizes with several compute budgets, fits L = E + A/N^α + B/D^β to their losses, \
+      predicts the loss of a model with 5 to 10 times the compute, then trains it and compares. The plan follows from \
+      the training speed of this computer, which is measured first.
 
-      The folder gets a run folder of each model, points.csv for 'nabla scaling fit', law.json for 'nabla scaling plan \
-      --law', and report.html. Ctrl-C (or SIGTERM) finishes the step, saves, and says how to continue; after a kill too, \
-      --resume trains only what is missing.
+      The folder contains a run folder for each model, points.csv for 'nabla scaling fit', law.json for 'nabla scaling \
+      plan --law', and report.html. Ctrl-C (or SIGTERM) finishes the step, saves, and prints how to resume; even after \
+      a kill, --resume trains only what is missing.
       """)
 
   @Argument(help: "Files and folders of text.", completion: .file()) var files: [String] = []
-  @Option(help: ArgumentHelp("Time for everything: 2h, 10m, 90s, 1h30m.", valueName: "time")) var budget: TimeSpan?
+  @Option(help: ArgumentHelp("Total time: 2h, 10m, 90s, 1h30m.", valueName: "time")) var budget: TimeSpan?
   @Option(
     help: ArgumentHelp(
-      "Models to train with each budget, layers x width: 1x32,2x48,2x64,3x96 (default: sizes around a law's optimum).",
+      "Models to train with each budget, layers x width: 1x32,2x48,2x64,3x96 (default: around a law's optimum).",
       valueName: "list"))
   var shapes: ShapeList?
   @Option(
     help: ArgumentHelp("Folder: new or empty (default: runs/sweep-DATE-N).", valueName: "folder"),
     completion: .directory)
   var output: String?
-  @Option(help: ArgumentHelp("Continue a sweep.", valueName: "folder"), completion: .directory) var resume: String?
-  @Flag(help: "Print one JSON object at the end.") var json = false
+  @Option(help: ArgumentHelp("Resume a sweep.", valueName: "folder"), completion: .directory) var resume: String?
+  @Flag(help: "Output as one JSON object.") var json = false
   @OptionGroup(title: "Settings") var settings: SettingFlags<Settings>
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
@@ -42,14 +42,14 @@ struct ScalingSweep: ParsableCommand {
     if resume != nil {
       let given = [files.first.map { "'\($0)'" }, budget.map { _ in "--budget" }, shapes.map { _ in "--shapes" }]
       if let extra = given.compactMap({ $0 }).first ?? output.map({ _ in "--output" }) ?? settings.first {
-        throw ValidationError("--resume continues with the sweep's own text and settings: leave out \(extra)")
+        throw ValidationError("--resume uses the sweep's own text and settings: leave out \(extra)")
       }
       return
     }
     if files.isEmpty { throw ValidationError("give files or folders of text to train on") }
     if budget == nil { throw ValidationError("give a --budget of time, such as 10m or 2h") }
     if shapes != nil, settings.given["sizes"] != nil || settings.given["spread"] != nil {
-      throw ValidationError("--shapes says what is trained: leave out --sizes and --spread")
+      throw ValidationError("--shapes defines the models: leave out --sizes and --spread")
     }
   }
 
@@ -75,7 +75,7 @@ struct ScalingSweep: ParsableCommand {
   }
 }
 
-/// A time as people write it: 2h, 10m, 90s, 1h30m.
+/// A time span: 2h, 10m, 90s, 1h30m.
 struct TimeSpan: ExpressibleByArgument {
   var seconds: Double
 

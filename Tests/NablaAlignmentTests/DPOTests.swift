@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test(
-    "the reference is asked when a pair is first met, and stays what training began with",
+    "the reference is evaluated at the first use of a pair, and stays the initial model",
     arguments: AdapterKind.allCases)
   func referenceIsLazy(_ kind: AdapterKind) throws {
     try withTemporaryFolder { folder in

@@ -107,7 +107,7 @@ import Testing
       #expect(set.classNames == ["cat", "dog"] && set.labels == [0, 1])
       try PNG.write(image(3, size: 6), to: "\(folder)/dog/b.png")
       #expect { try ImageDataset(folder: folder) } throws: {
-        "\($0)".contains("dog/b.png: 6 × 6 pixels where") && "\($0)".contains("set a size")
+        "\($0)".contains("dog/b.png: 6 × 6 pixels, but") && "\($0)".contains("set a size")
       }
       let resized = try ImageDataset(
         folder: folder, options: ImageFolderOptions(channels: .gray, size: (width: 2, height: 2)))

@@ -86,7 +86,7 @@ import Testing
     }
     var flipped = good
     flipped[good.count - 25] ^= 0x55
-    #expect { try read(flipped) } throws: { "\($0)".contains("test.png: damaged PNG") }
+    #expect { try read(flipped) } throws: { "\($0)".contains("test.png: corrupt PNG") }
     #expect { try read(Array("GIF89a".utf8)) } throws: { "\($0)".contains("not a PNG file") }
     // A header that claims more than memory.
     for (width, height) in [(0x7FFF_FFFF, 0x7FFF_FFFF), (1 << 20, 1 << 10), (0, 5)] {

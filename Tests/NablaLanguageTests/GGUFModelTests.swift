@@ -152,13 +152,13 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     .key(
       "llama.attention.head_count", .array(GGUFArray([Int32(4), 4])), "llama.attention.head_count",
       "non-negative integer"),
-    .key("llama.attention.head_count_kv", .uint32(3), "3 key-value heads"),
+    .key("llama.attention.head_count_kv", .uint32(3), "3 key/value heads"),
     .key("llama.attention.key_length", .uint32(16), "llama.attention.value_length"),
     .key("llama.attention.key_length", .uint64(.max), "llama.attention.key_length", "18446744073709551615"),
     .key("llama.attention.layer_norm_rms_epsilon", .float32(.nan), "layer_norm_rms_epsilon", "finite"),
-    .key("llama.rope.dimension_count", .uint32(4), "llama.rope.dimension_count", "8, which alone"),
+    .key("llama.rope.dimension_count", .uint32(4), "llama.rope.dimension_count", "8, the only supported"),
     .key("llama.rope.freq_base", .float32(0), "rotary"),
-    .key("llama.expert_count", .uint32(8), "llama.expert_count", "0, which alone"),
+    .key("llama.expert_count", .uint32(8), "llama.expert_count", "0, the only supported"),
     .key("llama.context_length", .uint64(1 << 40), "context must be at most"),
     Damage("an unknown tensor", "\"blk.0.ffn_gate_inp.weight\"", "does not belong to a supported llama model") {
       _, tensors in
@@ -256,7 +256,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
   @Test func tellsOfAWindow() throws {
     try withModel("mistral") { folder, work in
       let notes = try ModelConversion(from: folder, to: work + "/m.gguf").run()
-      #expect(notes.count == 1 && notes[0].contains("looks back 5 tokens"), "\(notes)")
+      #expect(notes.count == 1 && notes[0].contains("sliding window of 5 tokens"), "\(notes)")
     }
   }
 

@@ -164,7 +164,7 @@ import NablaTraining
     #expect(table.points.count == 13 && table.points.last?.loss == uninterrupted.test?.point.loss)
     #expect(try NamedLaw(contentsOfFile: "\(whole)/law.json").chinchilla == uninterrupted.fit.law)
     let page = try String(contentsOfFile: "\(whole)/report.html", encoding: .utf8)
-    #expect(page.contains("before the last was trained") && page.contains("inversely proportional"))
+    #expect(page.contains("Before the last run was trained") && page.contains("inversely proportional"))
 
     try "other text".write(toFile: text, atomically: true, encoding: .utf8)
     #expect(throws: SweepError.otherText(paths: [text])) { _ = try Sweep(resuming: whole) }

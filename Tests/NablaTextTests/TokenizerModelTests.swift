@@ -126,7 +126,7 @@ import Testing
     #expect(try PretrainedTokenizer(metadata).endTokens == [2, 10, 11])
     var full = GGUFMetadata()
     let many = PretrainedTokenizer(tokenizer, roles: roles, endTokens: [2, 10, 11, 12, 13])
-    #expect(try many.write(to: &full).contains { $0.hasSuffix("left out: 12, 13") }, "what finds no room is told")
+    #expect(try many.write(to: &full).contains { $0.hasSuffix("omitted: 12, 13") }, "what does not fit is reported")
     let unknown = try #require(tokenizer.specialTokens.id(of: "<unk>"))
     #expect(try metadata.integers("tokenizer.ggml.token_type")[Int(unknown)] == 2)
     var words = GGUFMetadata()

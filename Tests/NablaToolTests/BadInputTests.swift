@@ -30,7 +30,7 @@ extension ToolTests {
       .usage("pretrain @/text.txt --laers 2 --output @/run", "--laers", "--layers"),
       .usage("pretrain @/text.txt --tokenizer word --output @/run", "--tokenizer", "byte", "char", "bpe"),
       .usage("pretrain @/text.txt --width 100 --heads 3 --output @/run", "3 heads", "width 100", "--heads"),
-      .usage("pretrain @/text.txt --heads 4 --kv-heads 3 --output @/run", "3 key-value heads", "4 heads"),
+      .usage("pretrain @/text.txt --heads 4 --kv-heads 3 --output @/run", "3 key/value heads", "4 heads"),
       .usage("pretrain @/text.txt --heads 0 --output @/run", "--heads must be between 1 and 16777216, not 0"),
       .usage(
         "pretrain @/text.txt --width 1000000000000 --output @/run", "--width must be between 1 and 16777216",

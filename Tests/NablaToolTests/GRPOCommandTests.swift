@@ -37,7 +37,7 @@ extension ToolTests {
         ]
         for name in names { #expect(lines.contains("\"\(name)\":"), "\(name)") }
         #expect(try readText(parts + "/samples/step-00000004.txt").contains("-- reward "))
-        #expect(try readText(parts + "/report.html").contains("Length of completions"))
+        #expect(try readText(parts + "/report.html").contains("Completion length"))
       }
     }
 

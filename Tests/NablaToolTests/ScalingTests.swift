@@ -113,7 +113,8 @@ extension ToolTests {
       }
       try "other".write(toFile: text, atomically: true, encoding: .utf8)
       let other = try Tool.run(["scaling", "sweep", "--resume", folder])
-      #expect(other.status == 1 && other.errors.contains("not what this sweep was begun with"), "\(other.summary)")
+      #expect(
+        other.status == 1 && other.errors.contains("not the text that this sweep started with"), "\(other.summary)")
     }
   }
 }

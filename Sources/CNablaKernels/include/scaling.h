@@ -10,7 +10,7 @@ struct nabla_law_points {
 };
 
 /// Σ w Huber_δ(r),  r = ln(p + q + E) - ln L,  p = exp(x₀ - x₁·size), q = exp(x₂ - x₃·length), E = exp x₄, and its
-/// gradient. With `stable` the largest exponent is taken out of the sum, so that any finite x may be given.
+/// gradient. With `stable` the largest exponent is factored out of the sum, so that any finite x is safe.
 double nabla_law_objective(const struct nabla_law_points *points, const double *x, double delta, int32_t stable,
                            double *gradient);
 

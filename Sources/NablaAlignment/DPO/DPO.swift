@@ -10,7 +10,7 @@ import NablaTraining
 ///
 ///     L = -ln σ(β·(ln π(y_w|x)/π_ref(y_w|x) - ln π(y_l|x)/π_ref(y_l|x)))       and its variants: see `DPOLoss`
 ///
-/// π_ref is the model as training found it. What it says of a pair is computed once, when the pair is first met.
+/// π_ref is the model before training. Its log-probabilities of a pair are computed once, when the pair is first used.
 public final class DPO: Trainer {
   public static let command = "dpo"
 
@@ -91,7 +91,7 @@ public final class DPO: Trainer {
 
   // MARK: The step
 
-  /// Pairs that go through the model together, and what the reference says of them.
+  /// Pairs that go through the model together, and their reference log-probabilities.
   private struct Part {
     var batch: PairBatch
     var reference: (chosen: Tensor, rejected: Tensor)?
@@ -102,7 +102,7 @@ public final class DPO: Trainer {
     Part(batch: PairBatch(pairs), reference: try reference?.of(pairs, numbers: numbers, tuned))
   }
 
-  /// What policy and reference say of pairs.
+  /// The log-probabilities of pairs by policy and reference.
   private func logProbabilities(
     _ part: Part, of model: TransformerLM, random: RandomSource? = nil
   ) -> PreferenceLogProbabilities {
@@ -113,7 +113,7 @@ public final class DPO: Trainer {
       chosenLengths: part.batch.chosenLengths, rejectedLengths: part.batch.rejectedLengths)
   }
 
-  /// β as it is.
+  /// The current β.
   private var beta: Tensor { learnedBeta?.value.stopGradient() ?? Tensor(setup.training.beta) }
 
   /// Of each pair: [P].
@@ -123,7 +123,7 @@ public final class DPO: Trainer {
 
   public func step() throws -> StepReport {
     let (start, beta) = (monotonicSeconds(), self.beta)
-    // The reference's pass comes before anything is recorded.
+    // The reference's forward pass comes before anything is recorded.
     let parts = try (0..<c.gradientAccumulation).map { part in
       let numbers = schedule.rows(step: loop.step * c.gradientAccumulation + part).flatMap { $0 }
       return try self.part(numbers.map { pairs[$0] }, numbers: numbers)
@@ -199,7 +199,7 @@ public final class DPO: Trainer {
     try loop.restore(from: checkpoint, for: tuned.model)
     try learnedBeta?.restore(from: checkpoint)
     guard let reference else { return }
-    // Numbers of another model or other rows are made anew.
+    // For another model or other rows they are computed again.
     let saved = try readJSON(checkpoint.file("reference.json"), as: ReferenceLogProbabilities.self)
     if saved.key == reference.key { self.reference = saved }
   }

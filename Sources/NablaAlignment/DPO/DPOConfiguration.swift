@@ -9,7 +9,7 @@ extension DPO {
     public var tuning = TuningConfiguration()
     public var loss = DPOLoss.sigmoid
     public var beta: Float = 0.1
-    /// Nil for a β that stays as it is.
+    /// Nil for a fixed β.
     public var betaLearningRate: Float?
     public var labelSmoothing: Float = 0
     public var referenceFree = false
@@ -21,15 +21,15 @@ extension DPO {
 
     public static let settings: [Setting<Configuration>] =
       TuningConfiguration.settings.map { $0.within(\.tuning) } + [
-        Setting("loss", \.loss, "Loss of a pair, by TRL's names"),
-        Setting("beta", \.beta, in: .positive, "β: how strongly the policy is held to its reference"),
+        Setting("loss", \.loss, "Loss of a pair, named as in TRL"),
+        Setting("beta", \.beta, in: .positive, "β: how strongly the policy is kept near the reference"),
         Setting(
           "beta-learning-rate", \.betaLearningRate, in: .optional(.positive),
-          "Learn β from the pairs, from the β given: the learning rate of ln β, such as 0.01", valueName: "rate"),
+          "Learn β, starting from the given β: the learning rate of ln β, such as 0.01", valueName: "rate"),
         Setting(
           "label-smoothing", \.labelSmoothing, in: SettingRange("at least 0 and less than 0.5") { $0 >= 0 && $0 < 0.5 },
-          "ε: the share of pairs that people got wrong; for sigmoid, robust and exo_pair"),
-        Setting("reference-free", \.referenceFree, "Leave the reference out: a uniform one instead"),
+          "ε: fraction of mislabeled pairs; for sigmoid, robust and exo_pair"),
+        Setting("reference-free", \.referenceFree, "Use a uniform reference instead of the initial model"),
       ]
 
     public func validateTogether() throws(ConfigurationError) {

@@ -5,11 +5,11 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// β as a parameter that is learned beside the policy, by the same loss: how sharply people prefer what the policy finds
-/// better. It is e to the power of what is learned, and so stays positive.
+/// β as a parameter learned jointly with the policy, by the same loss: how strongly people prefer what the policy
+/// finds better. The learned parameter is ln β, so β stays positive.
 ///
-/// Adam (Kingma & Ba 2015) has a learning rate for it alone: a step of Adam changes every number by about its rate, which
-/// for the weights of a language model is far too little for β.
+/// It has its own Adam (Kingma & Ba 2015) and learning rate: a step of Adam changes every parameter by about its
+/// learning rate, and that of a language model's weights is far too low for β.
 final class LearnedBeta: Module {
   /// ln β: [].
   @Parameter private(set) var logarithm: Tensor
@@ -23,9 +23,9 @@ final class LearnedBeta: Module {
   /// β: [].
   var value: Tensor { logarithm.exp() }
 
-  /// Takes a step on the mean loss of some pairs, [n] each, which the policy finds as likely as they say.
+  /// Takes an optimizer step on the mean loss of some pairs, whose log-probabilities are held fixed.
   ///
-  /// - Parameter loss: of each pair, by β: [n].
+  /// - Parameter loss: of each pair, as a function of β: [n].
   func step(_ loss: (_ beta: Tensor) -> Tensor) {
     let (_, gradients) = valueAndGradient(of: self) { loss($0.value).mean() }
     if gradients.firstNonFinite == nil { adam.update(self, with: gradients) }
@@ -44,7 +44,7 @@ final class LearnedBeta: Module {
     let file = checkpoint.file("beta.safetensors")
     var tensors = try SafetensorsFile(path: file).tensors()
     guard let saved = tensors.removeValue(forKey: "logarithm"), saved.shape == [] else {
-      throw ModelFolderError(file: file, problem: "holds no β")
+      throw ModelFolderError(file: file, problem: "has no β")
     }
     logarithm = saved
     try adam.restore(tensors, step: readJSON(checkpoint.file("beta.json"), as: State.self).step, for: self)

@@ -3,12 +3,12 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// ln π_ref of both completions of every pair. Each is computed when its pair is first met and kept from then on: the
-/// reference does not change.
+/// ln π_ref of both completions of every pair. Each is computed when its pair is first used and then kept, since
+/// the reference does not change.
 struct ReferenceLogProbabilities: Codable {
   /// What the numbers depend on.
   let key: String
-  /// By the number of the pair; nil until it is met.
+  /// By the index of the pair; nil until it is used.
   private var chosen: [Float?]
   private var rejected: [Float?]
 
@@ -18,7 +18,7 @@ struct ReferenceLogProbabilities: Codable {
     rejected = chosen
   }
 
-  /// Those of some pairs, [P] each. Those that are new go through the reference together.
+  /// Those of some pairs, [P] each. New pairs go through the reference together.
   ///
   /// - Throws: `Diverged` where they are not finite.
   mutating func of(
@@ -30,7 +30,7 @@ struct ReferenceLogProbabilities: Codable {
       let values = tuned.reference { $0.logProbabilities(of: batch) }
       let (a, b) = (values.chosen.array(), values.rejected.array())
       guard (a + b).allSatisfy(\.isFinite) else {
-        throw Diverged(reason: "the reference gives log-probabilities that are not finite")
+        throw Diverged(reason: "the reference model gives non-finite log-probabilities")
       }
       for (place, i) in new.enumerated() { (chosen[numbers[i]], rejected[numbers[i]]) = (a[place], b[place]) }
     }

@@ -37,7 +37,7 @@ extension GRPO {
   ) -> StepReport {
     let c = setup.training
     let statistics = RolloutStatistics(
-      batch.rollouts, rewards: batch.rewards, names: rewards.rewards.map(\.name), groupSize: c.groupSize)
+      batch.rollouts, rewards: batch.rewards, names: judge.names, groupSize: c.groupSize)
     let rate = Double(batch.rollouts.count) / seconds
     return StepReport(
       metrics + [Metric("samples_per_second", rate)] + statistics.metrics + tally.metrics(c),
@@ -59,8 +59,9 @@ extension GRPO {
     var random = RandomSource(seed: setup.training.tuning.seed)
     var rollouts = try greedy.sample(
       (0..<count).map { ($0, heldOut[$0].tokens) }, count: 1, from: tuned.model, random: &random)
-    let byFunction = try heldOut.reward(&rollouts, by: rewards)
-    return RolloutStatistics(rollouts, rewards: byFunction, names: rewards.rewards.map(\.name), groupSize: 1).metrics
+    let byFunction = try judge.judge(
+      &rollouts, of: heldOut, beside: tuned, batchSize: setup.training.tuning.batchSize)
+    return RolloutStatistics(rollouts, rewards: byFunction, names: judge.names, groupSize: 1).metrics
       .map { Metric("eval_\($0.name)", $0.value) }
   }
 
@@ -70,7 +71,7 @@ extension GRPO {
     var random = RandomSource(seed: setup.training.tuning.seed)
     var rollouts = try sampler.sample(
       (0..<min(3, source.count)).map { ($0, source[$0].tokens) }, count: 2, from: tuned.model, random: &random)
-    _ = try source.reward(&rollouts, by: rewards)
+    _ = try judge.judge(&rollouts, of: source, beside: tuned, batchSize: setup.training.tuning.batchSize)
     return rolloutSample(rollouts, source)
   }
 

@@ -63,7 +63,7 @@ public final class GRPO: Trainer {
   public let tuned: TunedModel
   /// Training rows and held-out rows.
   public let prompts, heldOut: PromptSet
-  let rewards: WeightedRewards
+  let judge: RolloutJudge
   let sampler: RolloutSampler
   var loop: TuningLoop
   package internal(set) var state = State()
@@ -71,10 +71,10 @@ public final class GRPO: Trainer {
   init(_ setup: Setup, _ rewards: WeightedRewards? = nil) throws {
     let c = setup.training
     try c.validate()
-    self.rewards = try rewards ?? setup.weightedRewards()
     var (setup, random) = (setup, RandomSource(seed: c.tuning.seed))
     tuned = try TunedModel(setup.source, c.tuning, keepsReference: c.beta > 0, random: &random)
-    (prompts, heldOut) = try setup.readPrompts(for: tuned)
+    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned)
+    judge = try RolloutJudge(setup.judge, rewards, beside: tuned)
     self.setup = setup
     sampler = RolloutSampler(
       tokenizer: tuned.tokenizer, endTokens: tuned.trained.endTokens, maximumTokens: c.maximumTokens,
@@ -131,7 +131,7 @@ public final class GRPO: Trainer {
     state.cursor += c.prompts
     var rollouts = try sampler.sample(
       numbers.map { ($0, prompts[$0].tokens) }, count: c.groupSize, from: tuned.model, random: &loop.random)
-    let byFunction = try prompts.reward(&rollouts, by: rewards)
+    let byFunction = try judge.judge(&rollouts, of: prompts, beside: tuned, batchSize: c.tuning.batchSize)
     var batch = Batch(rollouts: rollouts, rewards: byFunction)
     // In the micro-batches of training, and like all passes here without dropout: the first ratio is exactly 1.
     func logProbabilities(_ model: TransformerLM) -> [Float] {
@@ -147,14 +147,7 @@ public final class GRPO: Trainer {
     return batch
   }
 
-  /// Rollouts that go through the model together: completions by number, and their ranges of tokens.
-  private func parts(of rollouts: [Rollout]) -> [(rollouts: Range<Int>, tokens: Range<Int>)] {
-    var token = 0
-    return stride(from: 0, to: rollouts.count, by: setup.training.tuning.batchSize).map { start in
-      let range = start..<min(start + setup.training.tuning.batchSize, rollouts.count)
-      let count = rollouts[range].reduce(0) { $0 + $1.tokens.count }
-      defer { token += count }
-      return (range, token..<token + count)
-    }
+  private func parts(of rollouts: [Rollout]) -> [RolloutPart] {
+    RolloutPart.split(rollouts, size: setup.training.tuning.batchSize)
   }
 }

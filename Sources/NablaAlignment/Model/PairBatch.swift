@@ -10,11 +10,11 @@ struct PairBatch: Sendable {
   /// The indices of the sequences in batch order: chosen 0..<P, rejected P..<2P.
   private let order: [Int]
 
-  init(_ pairs: [EncodedPair], keepsLastToken: Bool = false) {
+  init(_ pairs: [EncodedPair]) {
     let sequences = pairs.map(\.chosen) + pairs.map(\.rejected)
-    let lengths = sequences.map { max($0.tokens.count - (keepsLastToken ? 0 : 1), 1) }
+    let lengths = sequences.map { max($0.tokens.count - 1, 1) }
     let rows = packed(lengths, into: lengths.max()!, order: Array(sequences.indices))
-    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } }, keepsLastToken: keepsLastToken)
+    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } })
     order = rows.flatMap { $0 }
     self.pairs = pairs
   }
@@ -35,15 +35,6 @@ struct PairBatch: Sendable {
     }
     let sums = Tensor(belongs, [2 * count, places]).matmul(values.reshaped([places, 1])).reshaped([2 * count])
     return (sums[0..<count], sums[count..<2 * count])
-  }
-
-  /// The flat index of each sequence's last token, chosen first: by length, whatever the token is.
-  var lastPlaces: [Int32] {
-    var places = [Int32](repeating: 0, count: order.count)
-    for (span, sequence) in zip(batch.spans, order) {
-      places[sequence] = Int32(span.row * batch.width + span.columns.upperBound - 1)
-    }
-    return places
   }
 }
 

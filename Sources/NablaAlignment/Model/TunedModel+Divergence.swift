@@ -3,8 +3,8 @@ import NablaTensor
 import NablaText
 
 extension TunedModel {
-  /// KL(π ‖ π_ref) of the next token in nats, the exact sum over the vocabulary, averaged over the learned places of
-  /// some examples.
+  /// KL(π ‖ π_ref) of the next token in nats, the exact sum over the vocabulary, averaged over the learned positions
+  /// of some examples.
   func divergence(on examples: [EncodedExample]) -> Double {
     setDropout(nil)
     var (sum, count) = (0.0, 0)

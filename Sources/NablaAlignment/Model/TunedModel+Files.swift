@@ -26,30 +26,34 @@ extension TunedModel {
       for parameter in model.parameters() { if let value = values[parameter.name] { parameter.value = value } }
       return
     }
-    let file = "\(folder)/\(AdapterRun.folderName)/\(AdapterFolder.weightsName)"
-    let tensors = try SafetensorsFile(path: file).tensors()
-    for (path, adapter) in model.adapter(Self.policyName) {
-      for parameter in adapter.parameters() {
-        let name = "base_model.model.\(path).\(Self.fileNames[parameter.name]!)"
-        guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
-          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has the wrong shape")
-        }
-        parameter.value = tensor
-      }
-    }
+    try model.restoreAdapter(Self.policyName, from: "\(folder)/\(AdapterRun.folderName)")
   }
 
-  private static let fileNames = [
-    "down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector",
-  ]
-
-  /// Writes the final output of a run: `adapter` or `model` in the run's folder.
+  /// Writes what a finished run leaves: `adapter` or `model` in the run's folder.
   public func finish(in run: RunFolder) throws {
     if kind == .none {
       try AtomicFolder.write(to: "\(run.path)/model") { try trained.save(to: $0) }
     } else {
       try AtomicFolder.write(to: "\(run.path)/\(AdapterRun.folderName)") {
         try AdapterFolder.save(Self.policyName, of: model, base: source.base, to: $0)
+      }
+    }
+  }
+}
+
+extension Module {
+  /// Gives an adapter of the model the values that a PEFT folder has, bit for bit.
+  func restoreAdapter(_ name: String, from folder: String) throws {
+    let names = ["down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector"]
+    let file = "\(folder)/\(AdapterFolder.weightsName)"
+    let tensors = try SafetensorsFile(path: file).tensors()
+    for (path, adapter) in adapter(name) {
+      for parameter in adapter.parameters() {
+        let name = "base_model.model.\(path).\(names[parameter.name]!)"
+        guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
+          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has another shape")
+        }
+        parameter.value = tensor
       }
     }
   }

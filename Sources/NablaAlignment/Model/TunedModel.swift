@@ -38,7 +38,7 @@ public final class TunedModel {
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
     }
 
-    /// What a run that is resumed starts from, also where that has moved along with the run.
+    /// The base model of a resumed run, even if it has moved along with the run.
     func located(of run: String) throws -> Source {
       var copy = self
       copy.base = try RunFolder.locate(base, of: run)
@@ -62,14 +62,15 @@ public final class TunedModel {
   public var tokenizer: any Tokenizer { trained.tokenizer }
 
   /// - Parameters:
-  ///   - keepsReference: whether ``reference(_:)`` will be used; full fine-tuning then keeps a copy of the base's
-  ///     weights.
-  ///   - random: the random source of new adapters.
+  ///   - keepsReference: whether ``reference(_:)`` will be asked for; full fine-tuning then keeps the base's weights.
+  ///   - allowsScores: whether the source may be a reward model, or its adapter: who asks for it reads the head.
+  ///   - random: draws new adapters.
   public init(
-    _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, random: inout RandomSource
+    _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, allowsScores: Bool = false,
+    random: inout RandomSource
   ) throws {
     (self.source, kind) = (source, configuration.adapter)
-    trained = try TrainedModel(source.base, precision: configuration.precision)
+    trained = try TrainedModel(source.base, precision: configuration.precision, allowingScores: allowsScores)
     let model = trained.model
     model.computeType = configuration.precision.computeType
     model.checkpointsActivations = configuration.activationCheckpointing
@@ -77,7 +78,8 @@ public final class TunedModel {
     if let adapter = source.adapter {
       let hash = try SHA256.hexadecimal(ofFile: "\(adapter)/\(AdapterFolder.weightsName)")
       if hash != source.adapterHash { throw AlignmentError.otherAdapter(path: adapter) }
-      try AdapterFolder.load(adapter, into: model, as: Self.policyName, isTrainable: true)
+      try AdapterFolder.load(
+        adapter, into: model, as: Self.policyName, isTrainable: true, allowsScore: allowsScores)
     }
     if let lora = configuration.lora {
       if source.adapter != nil {
@@ -119,7 +121,15 @@ public final class TunedModel {
     }
   }
 
-  /// A hash of everything that the reference's log-probabilities depend on, as 64 hexadecimal digits: their cache key.
+  /// Runs `body` with another adapter of the base in use, without gradients; nil leaves the policy's. The policy is in use
+  /// again afterwards.
+  func using<Result>(_ adapter: String?, _ body: () throws -> Result) rethrows -> Result {
+    if let adapter { model.useAdapter(adapter) }
+    defer { if adapter != nil { model.useAdapter(Self.policyName) } }
+    return try withoutGradient(body)
+  }
+
+  /// What the reference's numbers depend on, as 64 hexadecimal digits: keys what is cached of them.
   public func referenceHash() throws -> String {
     let files =
       isFolder(trained.path)

@@ -23,7 +23,7 @@ public struct TuningData: Sendable {
       date = time(nil)
     }
 
-    /// The rows of a run that is resumed, also where they have moved along with the run.
+    /// The rows of a resumed run, even if they have moved along with the run.
     func located(of run: String) throws -> Description {
       var copy = self
       copy.files = try files.map { try RunFolder.locate($0, of: run) }

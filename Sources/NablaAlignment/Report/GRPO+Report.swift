@@ -13,25 +13,26 @@ extension GRPO {
     try ReportPage(
       tuning: folder, (try? folder.configuration(as: Setup.self))?.training.tuning,
       objective: [.groupRelative, .groupAdvantage],
-      loss: LossChart(caption: "Its height says little: advantages average to zero. Look at the reward."),
+      loss: LossChart(caption: "Its value means little, since advantages average to zero; watch the reward instead."),
       comparisons: [
         ComparisonChart(
-          id: "reward", title: "Reward", caption: "Mean over completions; held-out prompts are answered greedily.",
+          id: "reward", title: "Reward", caption: "Mean over completions; greedy decoding for held-out prompts.",
           axis: "reward",
           lines: [.init("reward", "training", color: "accent"), .init("eval_reward", "held out", color: "second")],
           isSmoothed: true)
       ],
       known: [
         MetricChart(
-          name: "kl", id: "kl", title: "KL to the reference", caption: "How far the policy has moved, in nats a token.",
+          name: "kl", id: "kl", title: "KL to the reference",
+          caption: "How far the policy has moved, in nats per token.",
           axis: "nats", color: "third", isSmoothed: true),
         MetricChart(
-          name: "completions/mean_length", id: "length", title: "Length of completions", caption: "Mean, in tokens.",
+          name: "completions/mean_length", id: "length", title: "Completion length", caption: "Mean, in tokens.",
           axis: "tokens", color: "accent", isSmoothed: true),
         MetricChart(
-          name: "frac_reward_zero_std", id: "silent", title: "Groups without a signal",
-          caption: "Share of prompts all of whose completions got the same reward: nothing is learned from them.",
-          axis: "share", color: "second", isSmoothed: true),
+          name: "frac_reward_zero_std", id: "silent", title: "Groups with equal rewards",
+          caption: "Fraction of prompts whose completions all got the same reward: they contribute no gradient.",
+          axis: "fraction", color: "second", isSmoothed: true),
       ])
   }
 }

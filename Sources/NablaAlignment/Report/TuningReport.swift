@@ -4,13 +4,13 @@ import NablaReport
 import NablaTraining
 
 extension TunedModel {
-  /// What is trained on what, for people.
+  /// What is trained on what, in words.
   ///
   /// - Parameter data: The files of the rows.
   package func summary(_ c: TuningConfiguration, data files: [String]) -> RunSummary {
     let kind =
       switch c.adapter {
-      case .none: "every parameter"
+      case .none: "all parameters"
       case .lora, .dora: "\(c.adapter == .dora ? "DoRA" : "LoRA") of rank \(c.loraRank)"
       }
     let base = source.base.split(separator: "/").last.map(String.init) ?? source.base
@@ -26,12 +26,13 @@ extension ReportPage {
   ///
   /// - Parameters:
   ///   - objective: Equations of the loss, the algorithm's own first.
-  ///   - loss: How the loss is drawn.
+  ///   - loss: How to draw the loss.
   ///   - comparisons: Charts of several of the algorithm's own metrics.
   ///   - known: How others of them are drawn.
+  ///   - writesText: Whether the model can generate text.
   package init(
     tuning folder: RunFolder, _ configuration: TuningConfiguration?, objective: [Equation], loss: LossChart,
-    comparisons: [ComparisonChart] = [], known: [MetricChart] = []
+    comparisons: [ComparisonChart] = [], known: [MetricChart] = [], writesText: Bool = true
   ) throws {
     let run = try RunContents(folder)
     let path = shellQuoted(run.path)
@@ -40,10 +41,8 @@ extension ReportPage {
       run,
       [
         run.summarySection(
-          commands: [
-            NextCommand("Generate", "nabla generate \(path) --prompt \"…\""),
-            NextCommand("Continue", "nabla \(run.command) --resume \(path)"),
-          ]),
+          commands: (writesText ? [NextCommand("Generate", "nabla generate \(path) --prompt \"…\"")] : [])
+            + [NextCommand("Continue", "nabla \(run.command) --resume \(path)")]),
         ReportSection(id: "objective", title: "The objective", equations: objective + adapter),
         run.curvesSection(loss: loss, comparisons: comparisons, known: known + tuningMetrics),
         run.samplesSection(), run.configurationSection(),
@@ -54,7 +53,7 @@ extension ReportPage {
 private let tuningMetrics = [
   MetricChart(
     name: "eval_mean_token_accuracy", id: "accuracy", title: "Token accuracy",
-    caption: "Share of held-out tokens that the model finds likeliest. Higher is better.", axis: "share",
+    caption: "Fraction of held-out tokens that greedy decoding predicts correctly. Higher is better.", axis: "fraction",
     color: "second"),
   MetricChart(
     name: "epoch", id: "epoch", title: "Epochs", caption: "Passes over the training data.", axis: "epochs",

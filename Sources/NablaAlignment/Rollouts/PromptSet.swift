@@ -1,6 +1,7 @@
 import NablaFormats
 import NablaLanguage
 import NablaText
+import NablaTraining
 
 /// The prompts of a dataset as tokens, and their inputs to reward functions.
 public struct PromptSet: Sendable {
@@ -33,6 +34,26 @@ public struct PromptSet: Sendable {
       }
       return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns)
     }
+  }
+
+  /// The prompts to learn from and those held out.
+  ///
+  /// - Parameter data: takes the hash of the rows.
+  /// - Throws: ``AlignmentError/otherData(files:)`` where `data` has the hash of others, and `DatasetError`.
+  static func read(
+    _ data: inout TuningData.Description, _ c: TuningConfiguration, maximumTokens: Int, for policy: TunedModel
+  ) throws -> (training: PromptSet, heldOut: PromptSet) {
+    let dataset = try Dataset.read(data.files)
+    let hash = dataset.contentHash()
+    if let known = data.hash, known != hash { throw AlignmentError.otherData(files: data.files) }
+    data.hash = hash
+    let encoder = try ExampleEncoder(policy.text, template: data.template, date: data.date)
+    let (rows, heldOut) = dataset.split(heldOutFraction: c.heldOutFraction, seed: c.seed)
+    let context = policy.model.configuration.context
+    return (
+      try PromptSet(rows, encoder, context: context, maximumTokens: maximumTokens),
+      try PromptSet(heldOut, encoder, context: context, maximumTokens: maximumTokens)
+    )
   }
 
   public var count: Int { prompts.count }

@@ -28,10 +28,10 @@ package struct RolloutBatch {
     (self.places, self.targets) = (Tensor(places), Tensor(targets))
   }
 
-  /// The backbone's hidden states at the positions that predict the completions' tokens: [n, C]. No dropout.
-  func hidden(_ model: TransformerLM) -> Tensor {
-    let hidden = model(tokens, segments: segments)
-    return hidden.reshaped([tokens.count, model.configuration.width]).gather(places)
+  /// The backbone's hidden states at the places that predict the completions' tokens: [n, C]. No dropout.
+  package func hidden(_ backbone: Transformer) -> Tensor {
+    let hidden = backbone(tokens, segments: segments)
+    return hidden.reshaped([tokens.count, backbone.configuration.width]).gather(places)
   }
 
   /// ln π of each token of the completions with logits divided by the temperature, and the entropy of π there: [n]
@@ -39,6 +39,6 @@ package struct RolloutBatch {
   package func logProbabilities(
     _ model: TransformerLM, temperature: Float
   ) -> (logProbabilities: Tensor, entropies: Tensor) {
-    model.logProbabilities(hidden: hidden(model), targets: targets, temperature: temperature)
+    model.logProbabilities(hidden: hidden(model.backbone), targets: targets, temperature: temperature)
   }
 }

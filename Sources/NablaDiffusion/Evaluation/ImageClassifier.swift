@@ -2,13 +2,13 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// A small convolutional network that tells the classes of images: how samples of a class are judged, and the features in
-/// which distributions of images are compared.
+/// A small convolutional image classifier: it judges samples of a class, and its features serve
+/// to compare distributions of images.
 ///
 ///     x → conv 32 → conv 64, half the size → conv 64, half → 64 features → logits
 ///
-/// Its features are those of this network on these data. A Fréchet distance in them is not "FID", which is one in
-/// Inception's features, and can be compared with others in the same features only.
+/// A Fréchet distance in its features is not "FID", which uses Inception's features,
+/// and can only be compared with others in the same features.
 public final class ImageClassifier: Module {
   @Named("conv_1") var first: Conv2d
   @Named("conv_2") var second: Conv2d
@@ -47,26 +47,26 @@ public final class ImageClassifier: Module {
     }
   }
 
-  /// The likeliest class of each image.
+  /// The most probable class of each image.
   public func classes(_ images: Tensor) -> [Int32] {
     inBatches(images) { self($0) }.argmax(axis: 1).array(of: Int32.self)
   }
 
   public func allFeatures(_ images: Tensor) -> Tensor { inBatches(images, features) }
 
-  /// The share of images whose class is recognized.
+  /// The fraction of images that are classified correctly.
   public func accuracy(_ images: Tensor, _ labels: [Int32]) -> Double {
     Double(zip(classes(images), labels).count { $0 == $1 }) / Double(labels.count)
   }
 }
 
 extension ImageClassifier {
-  /// Trains a classifier: cross-entropy, AdamW, a cosine from 2·10⁻³ to 0; images shifted by up to 2 pixels are not used,
-  /// nor mirrored ones: samples are to look like the data as they are.
+  /// Trains a classifier: cross-entropy, AdamW, a cosine from 2·10⁻³ to 0; no data augmentation, since
+  /// samples should look like the data as they are.
   ///
   /// - Parameters:
   ///   - batch: Images and labels of some rows.
-  ///   - observe: Told of the steps.
+  ///   - observe: Called after steps.
   public static func trained(
     shape: [Int], classCount: Int, examples: Int, epochs: Int = 4, seed: UInt64 = 1,
     batch: ([Int]) -> (images: Tensor, labels: [Int32]),
@@ -96,13 +96,13 @@ extension ImageClassifier {
       Dictionary(uniqueKeysWithValues: parameters().map { ($0.name, $0.value) }), to: path)
   }
 
-  /// - Throws: ``DataError`` if the file holds another network.
+  /// - Throws: ``DataError`` if the file contains a different network.
   func load(_ path: String) throws {
     let tensors = try SafetensorsFile(path: path).tensors()
     do throws(StateError) {
       try load(tensors)
     } catch {
-      throw DataError(file: path, problem: "no classifier of such images and classes: \(error)")
+      throw DataError(file: path, problem: "not a classifier for these images and classes: \(error)")
     }
   }
 }

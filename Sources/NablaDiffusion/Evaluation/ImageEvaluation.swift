@@ -9,26 +9,26 @@ public struct ImageEvaluation: Sendable {
   public var count: Int
   /// Classes, or first words of captions.
   public var classCount: Int
-  /// Of the classifier, on images that it was not trained on.
+  /// The classifier's accuracy on held-out images.
   public var accuracy: Double
   public var heldOutCount: Int
-  /// The share of samples in which it sees the class that was asked for.
+  /// The fraction of samples that it assigns to the requested class.
   public var recognized: Double
-  /// Where that share lies in 95 of 100 cases (Wilson 1927).
+  /// The 95 % confidence interval of that fraction (Wilson 1927).
   public var interval: ClosedRange<Double>
   /// Fréchet distances in the classifier's features to images that the model was trained on.
   public var distances: Distances
-  /// Captions were held out whose words training has only apart.
+  /// Held-out captions whose words occur in training only in other combinations.
   public var isOfCaptions: Bool
 
   /// Of as many images each.
   public struct Distances: Sendable, Hashable {
     public var samples: Double
-    /// Of data that were not trained on: the least to expect.
+    /// Of held-out data: the floor.
     public var floor: Double
     /// Of images of noise, uniform in -1 … 1.
     public var noise: Double
-    /// Of the mean image of the class that was asked for.
+    /// Of the mean image of the requested class.
     public var means: Double
   }
 }
@@ -38,9 +38,9 @@ extension DiffusionModel {
   ///
   /// - Parameters:
   ///   - run: A run of images with classes or captions.
-  ///   - path: Weights of a classifier; where there is no such file, one is trained on the run's data and written there.
-  ///   - data: Where the data are now, if not where they were.
-  ///   - observe: Told how the classifier's training goes.
+  ///   - path: Weights of a classifier; if the file does not exist, one is trained on the run's data and saved there.
+  ///   - data: The path of the data, if it has moved.
+  ///   - observe: Called with the progress of the classifier's training.
   /// - Throws: ``ConfigurationError`` for data without classes; ``DataError`` naming a file.
   public static func evaluateImages(
     _ run: String, classifier path: String, data source: String? = nil, count: Int = 1000,
@@ -51,12 +51,12 @@ extension DiffusionModel {
     guard let labeling = data.labeling, labeling.held.count > 1 else {
       throw ConfigurationError(
         """
-        \(setting: "classifier") needs images with classes or captions, some of them held back: \(run) has none
+        \(setting: "classifier") needs images with classes or captions, some of them held out: \(run) has none
         """)
     }
     let classifier = try Self.classifier(at: path, data, labeling, observe: observe)
     let held = data.batch(of: labeling.held).data
-    // What is asked for: classes in turn, or held-out captions in turn.
+    // The conditions: classes in turn, or held-out captions in turn.
     let asked: [Int] = (0..<count).map { i in
       model.form.classNames == nil ? labeling.held[i % labeling.held.count] : i % labeling.names.count
     }
@@ -98,7 +98,7 @@ extension DiffusionModel {
       try classifier.load(path)
       return classifier
     }
-    // Few examples are seen more often.
+    // Small data sets are seen more often.
     let epochs = max(4, min(60, 200_000 / labeling.training.count))
     let classifier = try ImageClassifier.trained(
       shape: data.form.shape, classCount: labeling.names.count, examples: labeling.training.count, epochs: epochs,
@@ -123,20 +123,20 @@ extension DiffusionModel {
 }
 
 extension DiffusionModel {
-  /// The likelihood of data that were not trained on, through the probability-flow ODE.
+  /// The likelihood of held-out data, through the probability-flow ODE.
   public struct Likelihood: Sendable, Hashable {
     public var count: Int
-    /// The mean of -ln p, in nats for points; for images in bits a dimension, of pixels with uniform noise of one level
-    /// added.
+    /// The mean of -ln p, in nats for points; for images in bits per dimension, of uniformly dequantized
+    /// pixels.
     public var value: Double
     public var standardError: Double
     public var isBitsPerDimension: Bool
   }
 
   /// - Parameters:
-  ///   - count: How many examples.
-  ///   - steps: Of the fourth-order solver, each four evaluations with a gradient.
-  /// - Throws: ``ConfigurationError`` for the discrete process, which has no such equation.
+  ///   - count: The number of examples.
+  ///   - steps: Steps of the fourth-order solver, each with four evaluations and gradients.
+  /// - Throws: ``ConfigurationError`` for the discrete process, which has no such ODE.
   public static func likelihood(
     _ run: String, data source: String? = nil, count: Int = 64, steps: Int = 25, seed: UInt64 = 1
   ) throws -> Likelihood {
@@ -146,7 +146,7 @@ extension DiffusionModel {
       configuration.objective != .ddpm,
       "\(setting: "likelihood") needs a continuous process, and ddpm is discrete: train with score, edm or flow")
     guard let held = data.validation(count) else {
-      throw ConfigurationError("\(setting: "likelihood") needs data that were held back: \(run) has none")
+      throw ConfigurationError("\(setting: "likelihood") needs held-out data: \(run) has none")
     }
     var random = RandomSource(seed: seed)
     let flow = ProbabilityFlow(
@@ -161,7 +161,7 @@ extension DiffusionModel {
         x, denoiser, steps: steps, divergence: model.form.isImages ? .hutchinson : .exact, random: &random)
       let dimensions = model.form.shape.reduce(1, *)
       values += found.logLikelihood.map { value in
-        // Points were divided by the deviation, which widens their density by as much in each direction.
+        // Points were divided by the standard deviation, which scales their density in each dimension.
         model.form.isImages
           ? bitsPerDimension(logLikelihood: value, dimensions: dimensions)
           : -value + Double(dimensions) * log(Double(model.form.scale!.deviation))
@@ -186,7 +186,7 @@ extension DiffusionModel {
   }
 }
 
-/// The interval of a share of successes (Wilson 1927), at 95 %.
+/// The 95 % confidence interval of a proportion (Wilson 1927).
 func wilsonInterval(_ successes: Int, of count: Int) -> ClosedRange<Double> {
   let (z, n) = (1.959964, Double(count))
   let share = Double(successes) / n

@@ -16,7 +16,7 @@ extension DiffusionTrainer.Setup {
       }
     let network =
       switch form.network(for: configuration) {
-      case .mlp: "a perceptron"
+      case .mlp: "an MLP"
       case .unet: "a U-Net"
       case .dit: "a diffusion transformer"
       }
@@ -64,11 +64,11 @@ extension DiffusionTrainer {
 private let diffusionMetrics = [
   MetricChart(
     name: "examples_per_second", id: "throughput-examples", title: "Throughput",
-    caption: "Examples trained on in a second.", axis: "examples/s", format: .scaled, color: "accent",
+    caption: "Training examples per second.", axis: "examples/s", format: .scaled, color: "accent",
     isSmoothed: true, startsAtZero: true)
 ]
 
-/// The validation loss by noise level: where it is hard to tell noise from data, and where more training helps.
+/// The validation loss by noise level: where denoising is hard, and where more training helps.
 private func noiseLevels(_ metrics: RunMetrics) -> ComparisonChart? {
   let bands = metrics.names.filter { $0.hasPrefix("validation_loss_noise_") }.sorted()
   guard bands.count > 1 else { return nil }
@@ -79,5 +79,5 @@ private func noiseLevels(_ metrics: RunMetrics) -> ComparisonChart? {
   }
   return ComparisonChart(
     id: "noise", title: "Validation loss by noise level",
-    caption: "Equal shares of the noise levels that training draws, from least to most.", axis: "loss", lines: lines)
+    caption: "The noise levels drawn in training, in equal parts from least to most noise.", axis: "loss", lines: lines)
 }

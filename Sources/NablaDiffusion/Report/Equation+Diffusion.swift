@@ -15,11 +15,11 @@ extension Equation {
         Equation(
           #"x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon,"#
             + #" \qquad \epsilon \sim \mathcal{N}(0, I)"#,
-          "The forward process: data with noise (Ho et al. 2020, equation 4)."),
+          "The forward process: scaled data plus noise (Ho et al. 2020, equation 4)."),
         Equation(
           #"\mathcal{L} = \mathbb{E}_{x_0, \epsilon, t}\left[w_t \left\lVert f_\theta(x_t, t) - "# + target
             + #" \right\rVert^2\right]"#,
-          "The network learns to tell \(c.prediction == .noise ? "the noise" : c.prediction == .data ? "the data" : "v")."
+          "The network learns to predict \(c.prediction == .noise ? "the noise" : c.prediction == .data ? "the data" : "v")."
         ),
       ]
     case .score:
@@ -30,7 +30,7 @@ extension Equation {
           "Denoising score matching (Song et al. 2021): s is the gradient of the log-density of noisy data."),
         Equation(
           #"\mathrm{d}x = \left[f(x, t) - g(t)^2\, \nabla_x \ln p_t(x)\right] \mathrm{d}t + g(t)\, \mathrm{d}\bar{w}"#,
-          "Samples come from the reverse-time SDE, with s in place of the gradient."),
+          "Sampling integrates the reverse-time SDE, with s in place of the gradient."),
       ]
     case .edm:
       return [
@@ -40,7 +40,7 @@ extension Equation {
         Equation(
           #"\mathcal{L} = \mathbb{E}\left[\lambda(\sigma) \left\lVert D_\theta(x_0 + \sigma \epsilon; \sigma) - x_0"#
             + #" \right\rVert^2\right]"#,
-          "The loss; λ makes every noise level count alike."),
+          "The loss; λ weights all noise levels equally."),
       ]
     case .flow:
       return [
@@ -49,7 +49,7 @@ extension Equation {
             + #" \qquad x_t = t\, x_1 + (1 - t)\, x_0"#,
           "Flow matching (Lipman et al. 2023): the velocity along straight lines from noise x₀ to data x₁."),
         Equation(
-          #"\frac{\mathrm{d}x}{\mathrm{d}t} = v_\theta(x, t)"#, "Samples follow the velocity from noise to data."),
+          #"\frac{\mathrm{d}x}{\mathrm{d}t} = v_\theta(x, t)"#, "Sampling integrates the velocity from noise to data."),
       ]
     }
   }

@@ -58,7 +58,7 @@ public struct DataForm: Sendable, Hashable, Codable {
 
   public var isImages: Bool { shape.count == 3 }
 
-  /// The kind that is asked for, else the one that suits the data.
+  /// The requested kind, or else the one that suits the data.
   func network(for c: DiffusionConfiguration) -> NetworkKind {
     c.network ?? (isImages ? vocabulary != nil ? .dit : .unet : .mlp)
   }
@@ -236,8 +236,8 @@ struct DiffusionData {
   /// Held-out data; nil if there is none.
   func heldOutExamples(_ count: Int) -> Tensor? { held.isEmpty ? nil : rows(Array(held.prefix(count))) }
 
-  /// What classes of the images a classifier can tell: the data's own, or the first words of captions, those that a few
-  /// images share. Nil for points, and for images of which nothing is known.
+  /// The classes for a classifier: the data's own, or the first words of captions that a few
+  /// images share. Nil for points and for images without labels.
   var labeling: ImageLabeling? {
     guard case .images(let images) = contents else { return nil }
     if let names = form.classNames {
@@ -253,11 +253,11 @@ struct DiffusionData {
     return ImageLabeling(
       names: shared.map { vocabulary.words[Int($0) - 1] }, labels: labels,
       training: training.filter { labels[$0] != nil },
-      // A caption of words that training has apart, but not together.
+      // A caption whose words occur in training, but not together.
       held: held.filter { row in labels[row] != nil && captions[row].allSatisfy(known.contains) })
   }
 
-  /// Examples by their numbers, with what is known of them.
+  /// Examples by index, with their labels.
   func batch(of indices: [Int]) -> Batch { batch(indices) }
 
   private func rows(_ indices: [Int]) -> Tensor {
@@ -284,11 +284,11 @@ struct DiffusionData {
 /// Classes of images, for a classifier.
 struct ImageLabeling {
   var names: [String]
-  /// Of every image; nil for one of no class.
+  /// The class of every image; nil if it has none.
   var labels: [Int?]
-  /// Images to train on, by number.
+  /// Training images, by index.
   var training: [Int]
-  /// Images that were not trained on.
+  /// Held-out images.
   var held: [Int]
 }
 

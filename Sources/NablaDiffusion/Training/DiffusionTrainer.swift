@@ -71,7 +71,8 @@ public final class DiffusionTrainer: Trainer {
       guard data.description.hash == setup.data.hash, data.form == setup.form else {
         throw DataError(
           file: source,
-          problem: "not the data that \(path) was trained on: resume with those, or start anew in another folder")
+          problem:
+            "not the data that \(path) was trained on: resume with that data, or start a new run in another folder")
       }
       return try DiffusionTrainer(data, setup.configuration)
     }

@@ -51,13 +51,13 @@ public struct GGUFFile: Sendable {
     return try MappedFile(path: path).withBytes { $0.starts(with: "GGUF".utf8) }
   }
 
-  /// The names of GGUF files in a folder, sorted; none where there is no such folder.
+  /// The names of GGUF files in a folder, sorted; empty if the folder does not exist.
   package static func names(in folder: String) throws(FileError) -> [String] {
     guard FileKind(folder, followingLinks: true) == .folder else { return [] }
     return try folderEntries(folder).filter { $0.lowercased().hasSuffix(".gguf") }
   }
 
-  /// The file that a path means: of a folder that holds one GGUF file, and no model of another form, that file.
+  /// The file that a path refers to: for a folder with one GGUF file and no model of another format, that file.
   package static func path(meantBy path: String) throws(FileError) -> String {
     if pathExists("\(path)/config.json") { return path }
     let names = try names(in: path)

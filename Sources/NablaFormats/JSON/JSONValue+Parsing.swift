@@ -17,7 +17,8 @@ extension JSONValue {
   public static let maximumCount = 8_000_000
 
   /// Parses one JSON text strictly (RFC 8259): no comments, no trailing commas, no duplicate keys, no lone surrogates,
-  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``, up to ``maximumCount`` values. Time is linear in the length.
+  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``, up to ``maximumCount`` values.
+  /// Time is linear in the length.
   public init(parsing bytes: [UInt8]) throws(JSONError) {
     self = try bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in try Self(parsing: bytes) }
   }
@@ -36,7 +37,7 @@ extension JSONValue {
 }
 
 extension JSONReader {
-  /// Reads the value in a file with `read`; a byte order mark before it, which editors on Windows write, is passed over.
+  /// Reads the value in a file with `read`; a leading byte order mark, which editors on Windows write, is skipped.
   /// Throws ``FileError`` or a ``JSONError`` that names the file.
   package static func read<Value>(
     _ path: String, _ read: (inout JSONReader) throws(JSONError) -> Value

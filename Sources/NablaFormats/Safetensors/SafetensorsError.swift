@@ -24,7 +24,7 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     case outOfRange
     /// In a sharded index: a file name that escapes the folder.
     case badShardName(String)
-    /// A folder without the expected file, and what it has of other names.
+    /// A folder without the expected file, and the weight files that it has.
     case noWeights(expected: String, found: [String])
   }
 
@@ -58,8 +58,8 @@ public struct SafetensorsError: Error, Equatable, CustomStringConvertible {
     case .badShardName(let name): "the shard name \"\(name)\" is not a plain file name"
     case .noWeights(let expected, let found):
       found.contains { !$0.hasSuffix(".safetensors") }
-        ? "its weights are in \(found.joined(separator: ", ")), a form that may run code and is not read; save them as "
-          + "\(expected) with save_pretrained of transformers"
+        ? "its weights are in \(found.joined(separator: ", ")), a format that can execute code, which is "
+          + "not supported; save them as \(expected) with save_pretrained of transformers"
         : found.isEmpty
           ? "there is no \(expected) in this folder"
           : "there is no \(expected) in this folder, which has \(found.joined(separator: ", ")): rename or link it"

@@ -48,7 +48,7 @@ package struct SafetensorsHeader {
 
   private static func metadata(from value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
     var metadata: [String: String] = [:]
-    // The reference implementation takes null for none.
+    // The reference implementation treats null as missing.
     if value == .null { return metadata }
     guard let object = value.object else {
       throw SafetensorsError(file: file, kind: .malformed("__metadata__ must be an object or null"))

@@ -36,9 +36,9 @@ public struct SafetensorsModel: Sendable {
     return (files[index], entry)
   }
 
-  /// The error of a folder whose weights are not where they are looked for.
+  /// The error for a folder without the expected weight file.
   private static func noWeights(in folder: String, expected: String) throws -> SafetensorsError {
-    // Pickles, and what other libraries call their weights.
+    // Pickles, and the weight files of other libraries.
     let endings = [".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".safetensors"]
     let names = try folderEntries(folder).filter { name in
       endings.contains(where: name.hasSuffix) && !name.hasPrefix("training_args")

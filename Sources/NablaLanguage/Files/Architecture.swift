@@ -16,12 +16,12 @@ enum Architecture: String, CaseIterable {
     }
     let projectionBias = c.queryKeyValueBias ?? c.bias
     let hasWindow = c.window != nil
-    // Llama alone lets attention and feed-forward network differ in their biases.
+    // Only Llama allows attention and feed-forward network to differ in their biases.
     let isUniform = c.feedForwardBias ?? c.bias == c.bias
     if c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
       switch (c.headNorm, projectionBias, c.bias) {
       case (.rms, false, false) where isUniform: self = .qwen3
-      // A Qwen 2's heads have the size that its width gives them.
+      // The head size of a Qwen 2 follows from its width.
       case (nil, true, false) where isUniform && c.width == c.headSize * c.headCount: self = .qwen2
       case (nil, _, _) where projectionBias == c.bias && !hasWindow: self = .llama
       case (nil, false, false) where isUniform && c.firstWindowLayer ?? 0 == 0: self = .mistral

@@ -8,7 +8,7 @@ public struct GenerationDefaults: Sendable, Equatable {
   public var endTokens: Set<Int32> = []
   /// The token a text begins with.
   public var beginToken: Int32?
-  /// What the files say and Nabla does not follow.
+  /// Settings in the files that Nabla does not support.
   public private(set) var notes: [String] = []
 
   public init() {}
@@ -36,9 +36,9 @@ public struct GenerationDefaults: Sendable, Equatable {
     let ignored = fields.config.object?.members.filter { Self.unsupported.contains($0.key) && $0.value.isSet } ?? []
     if hasOwn, !ignored.isEmpty {
       let fields = ignored.map { "\($0.key): \($0.value.serialized())" }.joined(separator: ", ")
-      notes = ["\(name) has settings that are not followed here: \(fields)"]
+      notes = ["\(name) has unsupported settings, which are ignored: \(fields)"]
     }
-    // Without do_sample the other fields mean nothing to transformers either.
+    // Without do_sample, transformers ignores the other fields too.
     guard hasOwn, try fields.bool("do_sample", default: false) else { return }
     let options = SamplingOptions(
       temperature: Float(try fields.number("temperature", default: 1)), topK: try fields.integer("top_k", default: 50),
@@ -48,7 +48,7 @@ public struct GenerationDefaults: Sendable, Equatable {
     sampling = options
   }
 
-  /// What changes the text that `transformers` makes, and has no equal here.
+  /// Settings that change the output of `transformers` and have no equivalent here.
   private static let unsupported: Set<String> = [
     "suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
     "sequence_bias", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "stop_strings", "penalty_alpha",
@@ -57,6 +57,6 @@ public struct GenerationDefaults: Sendable, Equatable {
 }
 
 extension JSONValue {
-  /// Whether it asks for anything.
+  /// Whether it changes anything.
   fileprivate var isSet: Bool { self != .null && self != false && double != 0 && double != 1 && array?.isEmpty != true }
 }

@@ -33,7 +33,7 @@ extension ModelFolder {
       return "\(run.path)/model"
     }
     if let other = otherRuns[run.command] {
-      throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which trains no language model")
+      throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
     }
     // While a run goes on: the newest model, unless an earlier one was found better.
     let kept = "\(run.path)/\(BestModel.folderName)"

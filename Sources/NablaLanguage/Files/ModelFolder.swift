@@ -11,7 +11,7 @@ import NablaText
 public enum ModelFolder {
   public static let weightsName = "model.safetensors"
 
-  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 are what every weight is rounded to.
+  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 round every weight.
   public static func save(
     _ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String, type: DType = .float32
   ) throws {
@@ -49,13 +49,31 @@ public enum ModelFolder {
   static func load(
     _ folder: String, as trained: TransformerConfiguration?, keepingTypes: Bool = false
   ) throws -> TransformerLM {
+    let (model, score) = try read(folder, as: trained, keepingTypes: keepingTypes)
+    if score != nil {
+      throw ModelFolderError(file: folder, problem: "is a reward model: it scores texts and writes none")
+    }
+    return model
+  }
+
+  /// Also a reward model: its backbone in a language model without an output layer of its own, and its head's weight.
+  package static func read(
+    _ folder: String, as trained: TransformerConfiguration? = nil, keepingTypes: Bool
+  ) throws -> (model: TransformerLM, score: Tensor?) {
     let path = "\(folder)/config.json"
     let config = try JSONValue(contentsOfFile: path)
     let (architecture, stored) = try Architecture.read(config, file: path)
-    let configuration = trained ?? stored
+    var configuration = trained ?? stored
+    var tensors = try SafetensorsModel(path: folder).mappedTensors()
+    let score = tensors.removeValue(forKey: scoreName)
+    if score != nil { configuration.tieEmbeddings = true }
     do { try configuration.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
-    let tensors = try SafetensorsModel(path: folder).mappedTensors()
-    // Before anything of that size is allocated. If slightly too few, a tensor is missing, which `load` below names.
+    if let score, score.shape != [1, configuration.width] {
+      throw ModelFolderError(
+        file: "\(folder)/\(weightsName)",
+        problem: "\(scoreName) has shape \(score.shape), a reward model's is [1, \(configuration.width)]: one label")
+    }
+    // Before anything is made of that size. Somewhat too few is a missing tensor, which `load` below names.
     let (described, held) = (configuration.parameterCount, tensors.values.reduce(0) { $0 + $1.count })
     guard described / 2 <= held + 1 << 20 else {
       throw ModelFolderError(
@@ -71,7 +89,7 @@ public enum ModelFolder {
     } catch {
       throw ModelFolderError(file: "\(folder)/\(weightsName)", problem: error.description)
     }
-    return model
+    return (model, score?.cast(.float32))
   }
 }
 

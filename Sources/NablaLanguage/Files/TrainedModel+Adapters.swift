@@ -5,8 +5,8 @@ import NablaText
 
 // Loading adapters for a model, and writing a model as a folder.
 extension TrainedModel {
-  /// Reads adapters beside the model; the first is used, others after `model.useAdapter(_:)` with their path. One base in memory serves them all: see
-  /// `Module.useAdapter(_:)`.
+  /// Loads adapters; the first is active, the others become active with `model.useAdapter(_:)` and their path. They
+  /// share one base model in memory: see `Module.useAdapter(_:)`.
   ///
   /// - Parameter adapters: PEFT folders, or runs that trained an adapter. Each is named by its path.
   /// - Returns: notes for the user, such as that an adapter names another base.
@@ -52,9 +52,9 @@ extension TrainedModel {
   ///
   /// - Parameters:
   ///   - output: a folder that does not exist or is empty.
-  ///   - type: of the weights that are written.
-  /// - Returns: what the user should know, as of ``addAdapters(_:)``, and how much of the adapter's change rounding to the
-  ///   type is.
+  ///   - type: of the saved weights.
+  /// - Returns: what the user should know, as of ``addAdapters(_:)``, and the rounding error relative to the
+  ///   adapter's change.
   public func merge(_ adapter: String, to output: String, type: DType = .float32) throws -> [String] {
     if pathExists(output), try !isFolder(output) || !folderEntries(output).isEmpty {
       throw ModelFolderError(file: output, problem: "already exists: choose another folder")
@@ -63,7 +63,7 @@ extension TrainedModel {
     if type != .float32 {
       let share = model.roundingShare(ofMerging: adapter, in: type)
       notes.append(
-        "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of what the adapter does"
+        "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of the adapter's change"
       )
     }
     try model.mergeAdapter(adapter)

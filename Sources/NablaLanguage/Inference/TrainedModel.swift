@@ -20,18 +20,26 @@ public struct TrainedModel {
   public private(set) var text: PretrainedTokenizer
   /// The model's recommended generation settings.
   public let generation: GenerationDefaults
+  /// The weight [1, C] of a reward model's head; nil for a language model.
+  public let score: Tensor?
 
   public var tokenizer: any Tokenizer { text.tokenizer }
-  /// What the model's files say and Nabla does not follow, in sentences for people.
+  /// Unsupported settings in the model's files, and which of a run's models this is, as sentences.
   public var notes: [String] { text.notes + generation.notes + judgements }
   private let judgements: [String]
 
-  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
-  ///   GGUF file, alone in its folder or not. Of a run that trained an adapter it is the base that the run names, with the adapter.
+  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or
+  ///   a GGUF file (or a folder with one). For a run that trained an adapter, the base model that the run names, with
+  ///   the adapter.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
+    try self.init(path, precision: precision, allowingScores: false)
+  }
+
+  /// - Parameter allowsScores: whether the path may be that of a reward model, which has ``score`` and writes no text.
+  package init(_ path: String, precision: Precision, allowingScores allowsScores: Bool) throws {
     if let run = try AdapterRun(path) {
-      try self.init(RunFolder.locate(run.base, of: path), precision: precision)
+      try self.init(run.base, precision: precision, allowingScores: allowsScores)
       try model.quantizeLayers(run.quantization)
       try addAdapters([path])
       if let template = run.chatTemplate { text = text.templated(template) }
@@ -41,7 +49,7 @@ public struct TrainedModel {
     if try GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {
-      try self.init(folder: ModelFolder.path(of: path))
+      try self.init(folder: ModelFolder.path(of: path), allowingScores: allowsScores)
     }
     model.computeType = precision.computeType(for: model)
     try text.checkVocabulary(of: model.configuration, path: self.path)
@@ -55,10 +63,15 @@ public struct TrainedModel {
     generation = try GenerationDefaults(gguf.file.metadata)
     self.path = path
     judgements = []
+    score = nil
   }
 
-  private init(folder: String) throws {
-    model = try ModelFolder.load(folder, keepingTypes: true)
+  private init(folder: String, allowingScores: Bool) throws {
+    if allowingScores {
+      (model, score) = try ModelFolder.read(folder, keepingTypes: true)
+    } else {
+      (model, score) = (try ModelFolder.load(folder, keepingTypes: true), nil)
+    }
     text = try PretrainedTokenizer.load(folder)
     generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
     path = folder

@@ -5,7 +5,7 @@ import NablaTensor
 /// to hidden states; the model around it computes logits, a reward or a value from those.
 ///
 /// ```swift
-/// final class RewardModel: Module {                       // a backbone and a head
+/// final class Scorer: Module {                            // a backbone and a head
 ///   @Named("model") var backbone: Transformer
 ///   @Named("score") var score: Linear
 ///   init(_ model: TransformerLM, random: inout RandomSource) {

@@ -34,9 +34,9 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   /// Whether the projections of queries, keys and values have biases; nil for the same as `bias` (in Qwen 2 only they
   /// do).
   public var queryKeyValueBias: Bool?
-  /// Whether the feed-forward network has; nil for as `bias` says.
+  /// Whether the feed-forward network has biases; nil for the value of `bias`.
   public var feedForwardBias: Bool?
-  /// Normalisation of each head's queries and keys before they turn; nil for none (Qwen 3 has `rms`).
+  /// Normalization of each head's queries and keys before rotation; nil for none (Qwen 3 has `rms`).
   public var headNorm: NormKind?
   /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
   public var dropout: Float = 0

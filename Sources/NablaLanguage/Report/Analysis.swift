@@ -2,12 +2,12 @@ import FoundationEssentials
 import Glibc
 import NablaFormats
 
-/// What a model does with one line of text: the attention weights of every layer and head, and the vectors that tell it
-/// where a token stands. Training writes it into the run folder as `analysis.json`; the report draws it.
+/// What a model does with one line of text: the attention weights of every layer and head, and
+/// its position table. Training writes it into the run folder as `analysis.json`; the report draws it.
 ///
 /// A layer takes H·T² bytes, so a line of about 64 to 128 tokens makes a page of moderate size.
 public struct Analysis: Codable, Sendable, Equatable {
-  /// The text, and the tokens it was cut into (T of them).
+  /// The text and its T tokens.
   public var text: String
   public var tokens: [String]
   /// One for each layer.
@@ -32,7 +32,7 @@ public struct Analysis: Codable, Sendable, Equatable {
     public var weights: Data
   }
 
-  /// What a model knows of positions, as a table.
+  /// A model's positional encoding as a table.
   public struct Positions: Codable, Sendable, Equatable {
     public enum Kind: String, Codable, Sendable {
       /// A trained vector for each position.
@@ -56,7 +56,7 @@ public struct Analysis: Codable, Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - text: What the model read.
+  ///   - text: The input.
   ///   - tokens: Its T tokens.
   ///   - attention: For each layer and head the weights [T·T], row = query.
   ///   - isCausal: Whether the mask hides later tokens.
@@ -82,8 +82,8 @@ public struct Analysis: Codable, Sendable, Equatable {
     positions = try container.decodeIfPresent(Positions.self, forKey: .positions)
   }
 
-  /// The largest mean entropy a head can have, in nats: every token looks evenly at all it may see. With a causal mask
-  /// the token in row t (from 0) sees t + 1, and the mean of ln(t + 1) is ln(T!) / T.
+  /// The largest mean entropy a head can have, in nats: every token attends equally to all it may attend to. With a
+  /// causal mask row t (from 0) has t + 1 of them, and the mean of ln(t + 1) is ln(T!) / T.
   public var largestEntropy: Double {
     let count = Double(tokens.count)
     return isCausal ? (1...max(1, tokens.count)).reduce(0) { $0 + log(Double($1)) } / max(1, count) : log(max(1, count))

@@ -23,14 +23,14 @@ func attentionSection(_ analysis: Analysis?) throws -> ReportSection? {
       """
   }
   let largest = significant(analysis.largestEntropy, digits: 3)
-  let mask = analysis.isCausal ? "The blank half is the causal mask: no token sees a later one. " : ""
+  let mask = analysis.isCausal ? "The blank half is the causal mask: no token attends to a later one. " : ""
   return ReportSection(
     id: "attention", title: "Attention",
     introduction: """
-      <p>Each map shows one head reading the text below: a row is the token that asks (query), a column the token it
-      looks at (key), and the stronger its colour, the larger the weight. \(mask)Under each map stands the mean entropy
-      of its rows in nats, and its share of the largest possible, \(largest) nats:
-      near 0 % a head looks at one token, at 100 % at all alike.
+      <p>Each map shows one head on the text below: rows are queries, columns are keys, and a stronger
+      color means a larger weight. \(mask)Below each map are the mean entropy of its rows in nats
+      and its percentage of the maximum, \(largest) nats: near 0 % a head
+      attends to a single token, at 100 % to all tokens equally.
       <span class="scripted">Point at a square for its weight; click a map to enlarge it.</span></p>
       """,
     equations: [.attention, .attentionEntropy],
@@ -48,7 +48,7 @@ func attentionSection(_ analysis: Analysis?) throws -> ReportSection? {
     script: String(decoding: PackageResources.attention_js, as: UTF8.self))
 }
 
-/// What the script draws from.
+/// The data for the script.
 private struct AttentionData: Encodable {
   var tokens: [String]
   var causal: Bool

@@ -4,15 +4,15 @@ extension Equation {
   /// Next-token cross-entropy.
   package static let crossEntropy = Equation(
     #"\mathcal{L} = -\frac{1}{N} \sum_{t=1}^{N} \ln p_\theta(x_t \mid x_{<t})"#,
-    "The loss: mean cross-entropy of the next token, in nats. Perplexity is e to it, and ln 2 nats are a bit.")
+    "The loss: mean cross-entropy of the next token, in nats. Perplexity is its exponential; ln 2 nats are one bit.")
 
   static let attention = Equation(
     #"\operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}} + M\right) V"#,
-    "Scaled dot-product attention (Vaswani et al. 2017): a map shows the softmax. M masks what a token may not see.")
+    "Scaled dot-product attention (Vaswani et al. 2017): the maps show the softmax. M is the mask.")
 
   static let attentionEntropy = Equation(
     #"H = -\frac{1}{T} \sum_{i} \sum_{j} a_{ij} \ln a_{ij}"#,
-    "The mean entropy of a head's rows: how widely its queries look.")
+    "The mean entropy of a head's rows: how broadly its queries attend.")
 
   static let rotary = Equation(
     #"\theta_i = m \cdot b^{-2i/d}, \qquad \begin{pmatrix} q_{2i}' \\ q_{2i+1}' \end{pmatrix} ="#

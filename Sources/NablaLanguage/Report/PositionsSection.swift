@@ -2,25 +2,25 @@ import NablaFormats
 import NablaReport
 import FoundationEssentials
 
-/// The map of what the model knows of positions: position by dimension.
+/// The position table as a map: position by dimension.
 func positionsSection(_ analysis: Analysis?) throws -> ReportSection? {
   guard let positions = analysis?.positions, positions.rows > 0, positions.columns > 0 else { return nil }
   let explanation =
     switch positions.kind {
     case .learned:
       """
-      One trained vector a position, added to the token's. Smooth bands mean that near positions became similar; noise
-      means that they were seldom trained.
+      One trained vector per position, added to the token embedding. Smooth bands mean that nearby positions became
+      similar; noise means that they were rarely trained.
       """
     case .sinusoidal:
       """
-      The fixed table added to the tokens: pairs of dimensions are sine and cosine of one frequency, falling from left
-      to right.
+      The fixed table added to the token embeddings: pairs of dimensions are the sine and cosine of one frequency,
+      which falls from left to right.
       """
     case .rotary:
       """
-      Cosines of the angles by which queries and keys are rotated. The frequency falls across the dimensions: the high
-      ones tell near positions apart, the low ones far ones.
+      Cosines of the angles by which queries and keys are rotated. The frequency falls across the dimensions: high
+      frequencies distinguish nearby positions, low ones distant positions.
       """
     }
   let data = PositionData(
@@ -49,7 +49,7 @@ func positionsSection(_ analysis: Analysis?) throws -> ReportSection? {
     script: String(decoding: PackageResources.positions_js, as: UTF8.self))
 }
 
-/// What the script draws from.
+/// The data for the script.
 private struct PositionData: Encodable {
   var rows: Int
   var columns: Int

@@ -51,7 +51,7 @@ extension Pretraining {
 }
 
 extension RunContents {
-  /// The training curves of a language model that learns to predict text.
+  /// The training curves of a pretraining run.
   package func languageCurves(equations: [Equation]) -> ReportSection? {
     var section = curvesSection(
       loss: LossChart(caption: "Mean cross-entropy of the next token, in nats.", axis: "nats per token"),
@@ -64,10 +64,10 @@ extension RunContents {
 private let languageMetrics = [
   MetricChart(
     name: "validation_bits_per_byte", id: "bits", title: "Validation bits per byte",
-    caption: "The loss shared out over the bytes of the text: comparable between tokenizers. Lower is better.",
+    caption: "The loss per byte of text: comparable between tokenizers. Lower is better.",
     axis: "bits per byte", color: "second"),
   MetricChart(
     name: "validation_perplexity", id: "perplexity", title: "Validation perplexity",
-    caption: "e to the validation loss: as uncertain as a fair choice among so many tokens. Lower is better.",
+    caption: "exp(validation loss): as uncertain as a uniform choice among that many tokens. Lower is better.",
     axis: "perplexity", color: "second"),
 ]

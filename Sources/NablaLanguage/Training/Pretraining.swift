@@ -47,9 +47,9 @@ public final class Pretraining: Trainer {
   public var tokenizer: any Tokenizer { data.tokenizer }
   /// A description of the text, in words.
   public var corpusSummary: String { data.summary }
-  /// Tokens of the text that are trained on, each counted once.
+  /// Training tokens, each counted once.
   public var trainingTokens: Int { data.training.count }
-  /// Tokens of the text that are kept for validation.
+  /// Validation tokens.
   public var validationTokens: Int { data.validation.count }
   public var progress: RunProgress { RunProgress(done: state.step, of: totalSteps) }
   public var cadence: RunCadence {

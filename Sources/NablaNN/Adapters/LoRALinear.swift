@@ -34,7 +34,7 @@ public final class LoRALinear: Linear {
 
   var usedName: String? { used.map { names[$0] } }
 
-  /// Uses the adapter of this name, if the layer has it, or none.
+  /// Activates the adapter of this name, if the layer has it, or none.
   func use(_ name: String?) {
     unmerge()
     used = name.flatMap { names.firstIndex(of: $0) }

@@ -62,10 +62,10 @@ extension Module {
     for layer in adaptedLayers() { layer.layer.use(name) }
   }
 
-  /// The adapter in use; nil for none.
+  /// The active adapter; nil for none.
   public var usedAdapter: String? { adaptedLayers().lazy.compactMap { $0.layer.usedName }.first }
 
-  /// Takes an adapter out of the model.
+  /// Removes an adapter from the model.
   public func removeAdapter(_ name: String) {
     for layer in adaptedLayers() { layer.layer.remove(name) }
   }
@@ -119,7 +119,7 @@ extension Module {
     }
   }
 
-  /// How far rounding merged weights to a type moves them, as a share of what the adapter changes: the ratio of the
+  /// The rounding error of merged weights relative to the adapter's change: the ratio of the
   /// Frobenius norms over all its layers.
   public func roundingShare(ofMerging name: String, in type: DType) -> Double {
     var (rounding, change) = (0.0, 0.0)

@@ -25,9 +25,9 @@ public func bradleyTerryLoss(
 
 /// ln π(y|x) of each pair's completions, summed over their tokens.
 public struct PreferenceLogProbabilities {
-  /// Of the model that learns: [B].
+  /// Of the model being trained: [B].
   public private(set) var chosen, rejected: Tensor
-  /// Of the frozen reference: [B]. Zeros for a loss without reference.
+  /// Of the frozen reference: [B]. Zeros for a reference-free loss.
   public let referenceChosen, referenceRejected: Tensor
   /// Tokens of each completion: [B].
   public let chosenLengths, rejectedLengths: Tensor
@@ -49,7 +49,7 @@ public struct PreferenceLogProbabilities {
     self.rejectedLengths = Tensor(rejectedLengths.map { Float(max($0, 1)) })
   }
 
-  /// The same numbers, constant to every gradient.
+  /// The same values, detached from the graph.
   public var constant: PreferenceLogProbabilities {
     var copy = self
     (copy.chosen, copy.rejected) = (chosen.stopGradient(), rejected.stopGradient())

@@ -16,7 +16,7 @@ extension Equation {
     #"\mathcal{L} = -\mathbb{E}\left[\min\!\left(r \hat{A},\; \operatorname{clip}(r, 1 - \epsilon, 1 + \epsilon)\,"#
       + #" \hat{A}\right)\right] + c_v\, \mathbb{E}\left[(V(s) - R)^2\right] - c_H\, \mathbb{E}\left[H\right],"#
       + #" \qquad r = \frac{\pi_\theta(a \mid s)}{\pi_{\text{old}}(a \mid s)}"#,
-    "PPO's loss: the clipped objective, the error of the value function, and the entropy bonus (Schulman et al. 2017).")
+    "PPO's loss: the clipped objective, the value loss, and the entropy bonus (Schulman et al. 2017).")
 
   /// Schulman et al. 2016, equation 16.
   package static let advantages = Equation(

@@ -1,8 +1,8 @@
 import NablaFormats
 import NablaReport
 
-/// The clipped objective of PPO for both signs of the advantage, with the ratios of an update beneath it. Drawn as SVG:
-/// it needs no script. Of other algorithms, the formulas alone.
+/// The clipped objective of PPO for both signs of the advantage, with the ratios of an update beneath it. Drawn as SVG,
+/// so it needs no script. For other algorithms, only the formulas.
 func objectiveSection(_ agents: [ShownAgent], algorithms: [String]) -> ReportSection {
   let clipped = agents.filter { $0.analysis.ratios != nil }
   guard let first = clipped.first?.analysis.ratios else {
@@ -13,10 +13,10 @@ func objectiveSection(_ agents: [ShownAgent], algorithms: [String]) -> ReportSec
   return ReportSection(
     id: "objective", title: "The clipped objective",
     introduction: """
-      <p>PPO raises min(r·Â, clip(r, 1 ± ε)·Â), where r is how many times likelier the policy has made an action since
-      it was taken, and Â how much better that action was than expected. Beyond the shaded range, ε = \(range), the
-      objective is flat on the side that would gain more: nothing pulls an action further. Bars count the actions of a
-      rollout halfway through the training by their ratio after its update.</p>
+      <p>PPO maximizes min(r·Â, clip(r, 1 ± ε)·Â), where r is the probability of an action divided by its probability
+      when it was taken, and Â how much better that action was than expected. Beyond the shaded range, ε = \(range), the
+      objective is flat on the side that would gain more: the gradient is zero there. Bars count the actions of a
+      rollout halfway through training by their ratio after its update.</p>
       """,
     equations: Equation.ofAlgorithms(algorithms),
     html: clipped.html { agent in
@@ -44,11 +44,11 @@ private func figure(_ ratios: PolicyAnalysis.Ratios, sign: Double, counts: [Int]
     <figure class="card"><header><h3>\(escapedHTML(title))</h3></header>
     \(Plot(ratios: ratios, sign: sign).svg(counts, label: title))
     <figcaption>Line: the objective over r, for Â = \(sign > 0 ? "1" : "−1"); dashed: r·Â without clipping. Of
-    \(grouped(Double(total))) actions \(share) % are where it is flat.</figcaption></figure>
+    \(grouped(Double(total))) actions, \(share) % are where it is flat.</figcaption></figure>
     """
 }
 
-/// The place of things in a drawing 480 wide and 280 high.
+/// The layout of a drawing 480 wide and 280 high.
 private struct Plot {
   var ratios: PolicyAnalysis.Ratios
   var sign: Double

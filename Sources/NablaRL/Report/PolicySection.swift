@@ -35,12 +35,12 @@ private func maps(_ map: PolicyAnalysis.Map) -> String {
   }
   let policyCaption =
     map.bounds == nil
-    ? "The color is that of the likeliest action, and the fainter, the less certain."
-    : "The mean of the action, as the policy gives it before it is bounded."
+    ? "Color: the most probable action; fainter means less certain."
+    : "The mean of the action, before it is bounded."
   return """
     <div class="charts maps-of-policy">
     \(figure("policy", "Policy", policyCaption))
-    \(figure("value", "Value", "What the critic expects to earn from here on, discounted."))
+    \(figure("value", "Value", "The critic's estimate of the discounted return."))
     </div>
     """
 }

@@ -21,15 +21,16 @@ func seedsSection(_ members: [StudiedRun]) -> ReportSection? {
   return ReportSection(
     id: "seeds", title: groups.count > 1 ? "Comparison" : "Seeds",
     introduction: """
-      <p>The return is the mean over the last 100 episodes of training. Lines are means over seeds, and the middle half
-      of the seeds lies in the bands.</p>
+      <p>The return is the mean over the last 100 episodes of training. Lines are means over seeds; bands
+      are interquartile ranges.</p>
       """,
     charts: [
       ReportChart(id: "chart-seeds", title: "Return", caption: "", configuration: learningCurves(groups))
     ],
     html: """
       <div class="card wide" tabindex="0"><table class="results"><thead><tr><th>algorithm</th><th>seeds</th><th>mean return</th>
-      <th>95 % interval of the mean</th><th>interquartile mean</th><th>middle half of the seeds</th><th>worst</th><th>best</th></tr></thead>
+      <th>95 % interval of the mean</th><th>interquartile mean</th><th>interquartile range</th>
+      <th>worst</th><th>best</th></tr></thead>
       <tbody>\(rows.joined(separator: "\n"))</tbody></table></div>
       <p class="note">At the end of training. The interval is a bootstrap over seeds (10,000 samples, percentiles): with
       few seeds it is too narrow rather than too wide. The interquartile mean leaves out the lowest and the highest
@@ -85,7 +86,7 @@ private func learningCurves(_ groups: [SeedGroup]) -> ChartConfiguration {
 }
 
 extension [RunMetrics.Point] {
-  /// The value at a step, between its neighbours in a straight line; the points are not empty.
+  /// The value at a step, by linear interpolation between its neighbors; the points are not empty.
   fileprivate func value(at step: Double) -> Double {
     guard let next = firstIndex(where: { $0.step >= step }) else { return self[count - 1].value }
     guard next > 0 else { return self[0].value }

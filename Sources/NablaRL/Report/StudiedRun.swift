@@ -1,6 +1,6 @@
 import NablaReport
 
-/// A member of a study that has begun.
+/// A member of a study that has started.
 struct StudiedRun {
   var folder: String
   var algorithm: String

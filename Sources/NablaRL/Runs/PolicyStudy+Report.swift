@@ -35,7 +35,7 @@ extension PolicyStudy {
   private static func facts(_ setup: Setup, _ members: [StudiedRun]) -> [ReportFact] {
     let returns = members.compactMap(\.finalReturn)
     let count = setup.members.count
-    let begun = members.count == count ? nil : "of \(count); the others have not begun"
+    let begun = members.count == count ? nil : "of \(count); the others have not started"
     let runs = ReportFact("Runs", "\(members.count)", begun)
     guard let best = returns.max(), let worst = returns.min() else { return [runs] }
     let steps = members.reduce(0) { $0 + ($1.metrics[returnMetric].last?.step ?? 0) }

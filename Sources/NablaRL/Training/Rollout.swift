@@ -1,3 +1,4 @@
+import NablaNN
 import NablaTensor
 
 /// T steps in N environments, in the order they were taken: row t·N + i is step t of environment i.

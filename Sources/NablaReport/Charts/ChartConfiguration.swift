@@ -1,5 +1,5 @@
-/// What Chart.js is given to draw (<https://www.chartjs.org/docs/3.9.1/>). The names are its own, but for `color` and
-/// `format`, which the page's script replaces by what fits the theme.
+/// The configuration of Chart.js (<https://www.chartjs.org/docs/3.9.1/>). The names are those of Chart.js, except
+/// `color` and `format`, which the page's script replaces to fit the theme.
 public struct ChartConfiguration: Encodable, Sendable {
   public struct Point: Encodable, Equatable, Sendable {
     public var x: Double
@@ -114,13 +114,13 @@ public struct ChartConfiguration: Encodable, Sendable {
   public init(datasets: [Series], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
     data = Data(datasets: datasets)
     let steps = datasets.flatMap { $0.data.map(\.x) }
-    // Steps count from 1; an axis that starts there has odd numbers on it.
+    // Steps count from 1; an axis that starts there has odd tick labels.
     let isFromStart = (steps.min() ?? 0) >= 0 && (steps.min() ?? 0) <= 0.05 * (steps.max() ?? 0)
     var values = Axis(
       position: "left", title: .init(text: title), format: format, ticks: .init(maxTicksLimit: 7), bounds: "ticks",
       beginAtZero: startsAtZero)
     let heights = datasets.flatMap { $0.data.map(\.y) }
-    // Around a value that never changes Chart.js would show one more and one less, so that 0.0003 stood at "0".
+    // Around a constant, Chart.js shows the range ±1, so that 0.0003 would appear at "0".
     if let constant = heights.first, constant != 0, heights.allSatisfy({ $0 == constant }) {
       (values.suggestedMin, values.suggestedMax) = (Swift.min(0, 2 * constant), Swift.max(0, 2 * constant))
     }
@@ -135,10 +135,10 @@ public struct ChartConfiguration: Encodable, Sendable {
 }
 
 extension [RunMetrics.Point] {
-  /// The most points a chart draws of one series.
+  /// The maximum number of points in a series.
   static let chartLimit = 2_000
 
-  /// The points for a chart: not too many, and with six digits, which is more than a screen can show.
+  /// The points for a chart: not too many, with six digits, which is more than a screen can show.
   package var chartPoints: [ChartConfiguration.Point] {
     downsampled(to: Self.chartLimit).map { .init(x: $0.step, y: $0.value.rounded(digits: 6), note: nil) }
   }

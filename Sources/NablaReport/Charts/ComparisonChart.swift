@@ -27,10 +27,10 @@ public struct ComparisonChart: Sendable {
     (self.lines, self.isSmoothed) = (lines, isSmoothed)
   }
 
-  /// The names it shows, which need no chart of their own.
+  /// The metrics it shows, which need no charts of their own.
   package var names: [String] { lines.map(\.name) }
 
-  /// The chart; nil where the run has none of its numbers.
+  /// The chart; nil if the run has none of its metrics.
   package func chart(_ metrics: RunMetrics) -> ReportChart? {
     let datasets = lines.filter { !metrics[$0.name].isEmpty }.flatMap { line in
       isSmoothed

@@ -2,7 +2,7 @@ import NablaFormats
 
 /// The loss over the steps: of training, of validation, and the steps that were skipped.
 public struct LossChart: Sendable {
-  /// What the loss is, as plain text; "" where its height says little.
+  /// What the loss is, as plain text.
   public var caption: String
   /// The title of the y axis.
   public var axis: String
@@ -21,7 +21,7 @@ public struct LossChart: Sendable {
           label: "skipped step", data: skips, color: "alert", borderWidth: 2, pointRadius: 6, pointStyle: "crossRot",
           showLine: false, order: -1))
     }
-    let aboutSkips = skips.isEmpty ? "" : "Crosses mark skipped steps, which left the weights as they were."
+    let aboutSkips = skips.isEmpty ? "" : "Crosses mark skipped steps, which left the weights unchanged."
     return ReportChart(
       id: "chart-loss", title: "Loss",
       caption: [caption, aboutSkips].filter { !$0.isEmpty }.joined(separator: " "), remark: skipList(metrics),
@@ -30,7 +30,7 @@ public struct LossChart: Sendable {
   }
 }
 
-/// The most skipped steps a page shows.
+/// The maximum number of skipped steps on a page.
 private let skipLimit = 500
 
 /// The skipped steps with their reasons, which are hard to point at in a long run.

@@ -12,7 +12,7 @@ public struct MetricChart: Sendable {
   public var color: String
   /// Whether its trend is drawn too.
   public var isSmoothed = false
-  /// Of speed and memory, which come after all others.
+  /// For speed and memory, which come after all others.
   public var startsAtZero = false
 
   public init(
@@ -24,7 +24,7 @@ public struct MetricChart: Sendable {
     (self.format, self.color, self.isSmoothed, self.startsAtZero) = (format, color, isSmoothed, startsAtZero)
   }
 
-  /// The chart; nil where the run has no such numbers.
+  /// The chart; nil if the run has no such metric.
   package func chart(_ metrics: RunMetrics) -> ReportChart? {
     let points = metrics[name]
     if points.isEmpty { return nil }
@@ -40,17 +40,17 @@ public struct MetricChart: Sendable {
   /// What runs of every kind may have.
   static let general = [
     MetricChart(
-      name: "learning_rate", id: "rate", title: "Learning rate", caption: "The schedule as it was applied.",
+      name: "learning_rate", id: "rate", title: "Learning rate", caption: "The schedule as applied.",
       axis: "learning rate", format: .exponential, color: "third"),
     MetricChart(
       name: "gradient_norm", id: "norm", title: "Gradient norm",
       caption: "Global L2 norm of the gradient, before clipping.", axis: "L2 norm", color: "third", isSmoothed: true),
     MetricChart(
-      name: "tokens_per_second", id: "throughput", title: "Throughput", caption: "Tokens trained on in a second.",
+      name: "tokens_per_second", id: "throughput", title: "Throughput", caption: "Training tokens per second.",
       axis: "tokens/s", format: .scaled, color: "accent", isSmoothed: true, startsAtZero: true),
     MetricChart(
       name: "tflops", id: "flops", title: "Model TFLOP/s",
-      caption: "Operations the architecture needs, forward and backward; recomputation does not count.",
+      caption: "FLOPs of the forward and backward pass per second; recomputation is not counted.",
       axis: "TFLOP/s", color: "accent", isSmoothed: true, startsAtZero: true),
     MetricChart(
       name: "memory_bytes", id: "memory", title: "Memory", caption: "Bytes in use.", axis: "memory", format: .bytes,

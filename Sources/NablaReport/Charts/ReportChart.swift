@@ -3,15 +3,15 @@ public struct ReportChart: Sendable, Encodable {
   /// The id of its canvas: one for each chart of a page.
   public var id: String
   public var title: String
-  /// Plain text beneath it.
+  /// Plain text below it.
   public var caption: String
-  /// More beneath the caption, safe HTML.
+  /// More below the caption, safe HTML.
   public var remark = ""
   public var configuration: ChartConfiguration
   /// Whether the reader may switch the y axis to a logarithmic one.
   public var hasLogarithmicAxis = false
 
-  /// What the script needs.
+  /// The data for the script.
   enum CodingKeys: String, CodingKey { case id, configuration }
 
   public init(
@@ -36,7 +36,7 @@ public struct ReportChart: Sendable, Encodable {
 }
 
 extension [ReportChart] {
-  /// The charts of a section, beside each other where there is room, and their data.
+  /// The charts of a section, side by side where there is room, and their data.
   func html(section: String) throws -> String {
     if isEmpty { return "" }
     return """

@@ -1,4 +1,4 @@
-/// A line of blocks that shows how a quantity went, for a terminal: `▇▅▄▃▂▂▁▁`.
+/// A line of block characters that plots a series in a terminal: `▇▅▄▃▂▂▁▁`.
 ///
 /// Heights go from the lowest mean to the highest. Values that are not finite count as missing; where nothing but
 /// missing values falls into a column, the column is blank.

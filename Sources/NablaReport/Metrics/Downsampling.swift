@@ -1,7 +1,7 @@
 import Glibc
 
 extension [RunMetrics.Point] {
-  /// At most `limit` of these points, such that a chart looks the same: of each bucket of neighbours the lowest and the
+  /// At most `limit` of these points, such that a chart looks the same: of each bucket of neighbors the lowest and the
   /// highest stay, so no spike is lost; the first and the last point stay. Linear time.
   ///
   /// - Parameter limit: At least 4.

@@ -1,7 +1,7 @@
 import NablaFormats
 
 extension RunContents {
-  /// The saved configuration, one table for each of its groups.
+  /// The saved configuration, one table per group.
   ///
   /// - Parameter hidden: Names at its top that are shown elsewhere.
   package func configurationSection(hidden: [String] = []) -> ReportSection? {
@@ -28,7 +28,7 @@ package func settingsTable(_ caption: String, _ members: [JSONObject.Member]) ->
   return "<table class=\"card\"><caption>\(escapedHTML(caption))</caption><tbody>\(rows.joined())</tbody></table>"
 }
 
-/// A value as a reader would write it; a list as its elements.
+/// A value as a person would write it; a list as its elements.
 private func settingText(_ value: JSONValue) -> String {
   let text =
     switch value {

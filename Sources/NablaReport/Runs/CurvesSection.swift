@@ -1,10 +1,10 @@
 extension RunContents {
-  /// Charts of all the metrics over the steps: the loss, those given, those that runs of every kind have, and each other
-  /// one on a chart of its own; speed and memory at the end.
+  /// Charts of all metrics over the steps: the loss, the given ones, those common to all runs, and every other
+  /// metric on its own chart; speed and memory come last.
   ///
   /// - Parameters:
   ///   - comparisons: Drawn after the loss.
-  ///   - known: How the domain's own metrics are drawn.
+  ///   - known: How to draw the domain's own metrics.
   ///   - hidden: Names that get no chart: counters.
   package func curvesSection(
     loss: LossChart = LossChart(), comparisons: [ComparisonChart] = [], known: [MetricChart] = [], hidden: [String] = []

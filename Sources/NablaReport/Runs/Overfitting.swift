@@ -1,8 +1,8 @@
 import NablaFormats
 
 extension RunContents {
-  /// Says that the model has begun to learn its training data by heart: since the best validation the training loss fell
-  /// on while the validation loss rose by a twentieth or more. Nil where it has not, or nobody measured.
+  /// A warning that the model has begun to memorize its training data: since the best validation loss, the training
+  /// loss kept falling while the validation loss rose by 5 % or more. Nil if it has not, or if nothing was measured.
   package var overfitting: String? {
     let validation = metrics["validation_loss"]
     let training = metrics["loss"].smoothed(span: 10)

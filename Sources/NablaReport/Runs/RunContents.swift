@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTraining
 
-/// What a run folder holds, read once for all sections.
+/// The contents of a run folder, read once for all sections.
 public struct RunContents {
   /// What the model produced after a step.
   public struct Sample: Sendable {
@@ -27,7 +27,7 @@ public struct RunContents {
   /// The last part of the path.
   public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-  /// The most samples a page shows, the most bytes of a text, and of all pictures together.
+  /// The maximum number of samples on a page, of bytes of a text, and of bytes of all images together.
   static let sampleLimit = (count: 200, bytes: 20_000, pictureBytes: 8_000_000)
 
   /// - Throws: What reading the run's files throws.
@@ -47,18 +47,18 @@ public struct RunContents {
     return try shown.compactMap { file in
       try MappedFile(path: "\(folder)/\(file.name)").withBytes { bytes in
         if file.name.hasSuffix(".png") {
-          // The page holds them all: a picture that is larger than its share is left out.
+          // The page holds them all: an image that is larger than its share is left out.
           guard bytes.count <= sampleLimit.pictureBytes / shown.count else { return nil }
           return Sample(step: file.step, contents: .picture(Array(bytes)))
         }
-        // A cut through a character shows as U+FFFD.
+        // A truncated character shows as U+FFFD.
         let text = String(decoding: bytes.prefix(sampleLimit.bytes), as: UTF8.self)
         return Sample(step: file.step, contents: .text(text, isCut: bytes.count > sampleLimit.bytes))
       }
     }
   }
 
-  /// At most `limit` elements at even distances, the first and the last among them.
+  /// At most `limit` elements evenly spaced, including the first and the last.
   private static func evenly<Element>(_ elements: [Element], limit: Int) -> [Element] {
     guard elements.count > limit else { return elements }
     return (0..<limit).map { elements[$0 * (elements.count - 1) / (limit - 1)] }

@@ -1,9 +1,9 @@
 import FoundationEssentials
 
 extension RunContents {
-  /// What the model produced along the way: a slider over the steps, or, without JavaScript, one after the other.
+  /// Samples produced during training: a slider over the steps or, without JavaScript, one after another.
   ///
-  /// - Parameter caption: What pictures or texts show, as plain text.
+  /// - Parameter caption: What the images or texts show, as plain text.
   package func samplesSection(caption: String = "") -> ReportSection? {
     if samples.isEmpty { return nil }
     let items = samples.map { sample -> String in

@@ -12,7 +12,7 @@ public struct ReportFact: Sendable, Equatable {
   }
 }
 
-/// A command that a reader can copy: "Continue", "nabla pretrain --resume runs/book".
+/// A command to copy: "Continue", "nabla pretrain --resume runs/book".
 public struct NextCommand: Sendable, Equatable {
   public var purpose: String
   public var command: String
@@ -21,7 +21,7 @@ public struct NextCommand: Sendable, Equatable {
 }
 
 extension RunContents {
-  /// The head of the page: what was run, how it went, and what to do with it next.
+  /// The head of the page: what was run, how it went, and what to do next.
   ///
   /// - Parameters:
   ///   - summary: Where the run wrote none; those of earlier versions did not.
@@ -34,7 +34,7 @@ extension RunContents {
     let size = summary.parameterCount.map { count in
       ReportFact(
         "Parameters", amount(Double(count)),
-        summary.trainedParameterCount.map { "\(amount(Double($0))) of them are trained" })
+        summary.trainedParameterCount.map { "\(amount(Double($0))) trainable" })
     }
     let all = (size.map { [$0] } ?? []) + facts + generalFacts
     let items = all.map { fact in
@@ -102,7 +102,7 @@ package func median(_ points: [RunMetrics.Point]) -> Double? {
   return values.isEmpty ? nil : (values[(values.count - 1) / 2] + values[values.count / 2]) / 2
 }
 
-/// A whole number with commas, 12,345; any other with four digits.
+/// An integer with commas, 12,345; any other number with four digits.
 package func grouped(_ value: Double) -> String {
   guard let whole = Int(exactly: value) else { return significant(value, digits: 4) }
   var text = ""

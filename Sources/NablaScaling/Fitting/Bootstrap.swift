@@ -26,8 +26,8 @@ public struct ChinchillaBootstrap: Sendable {
 }
 
 extension ChinchillaFit {
-  /// Refits samples of the points. Each refit starts from this fit's law, in coordinates in which the points leave all
-  /// directions equally open there: L-BFGS then has no curvature to learn.
+  /// Refits samples of the points. Each refit starts from this fit's law, in whitened coordinates, in which the
+  /// curvature there is the same in all directions: L-BFGS then has none to learn.
   ///
   /// The same seed gives the same laws, whatever the number of threads.
   public func bootstrap(samples: Int = 4_000, seed: UInt64 = 1) -> ChinchillaBootstrap {
@@ -45,7 +45,7 @@ extension ChinchillaFit {
     search.relativeTolerance = 1e-9
     let laws = parallelMap(draws) { counts in
       let function = whitening.function(function.weighted(counts))
-      // A second search from the first's end: a kink can end one early.
+      // A second search from the end of the first: a non-smooth point can stop one early.
       let first = search.minimize(from: whiteStart, function)
       return self.function.law(whitening.undo(search.minimize(from: first.point, function).point))
     }

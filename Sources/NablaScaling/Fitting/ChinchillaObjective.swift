@@ -14,8 +14,8 @@ package struct ChinchillaObjective: Sendable {
   /// Where the Huber loss changes from squares to absolute values.
   static let delta = 1e-3
 
-  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are hardly correlated,
-  /// which an optimizer needs: a' = a - α·mean, α' = α·deviation.
+  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are nearly
+  /// uncorrelated, as an optimizer needs: a' = a - α·mean, α' = α·deviation.
   private let sizes: [Double]
   private let lengths: [Double]
   private let losses: [Double]
@@ -80,8 +80,8 @@ package struct ChinchillaObjective: Sendable {
 
   // MARK: Value
 
-  /// The sum at coordinates `x`, with its gradient: what the kernel computes several points at a time. In Swift, for one
-  /// point of u = scaled ln N and v = scaled ln D,
+  /// The sum at coordinates `x`, with its gradient: what the kernel computes several points at a time. In Swift, for
+  /// one point of u = scaled ln N and v = scaled ln D,
   ///
   ///     let (p, q, E) = (exp(x[0] - x[1] * u), exp(x[2] - x[3] * v), exp(x[4]))
   ///     let residual = log(p + q + E) - log(L)
@@ -105,7 +105,7 @@ package struct ChinchillaObjective: Sendable {
     }
   }
 
-  /// Σ J Jᵀ of the residuals' gradients J, row by row: what the Hessian is in proportion to where residuals are small.
+  /// Σ J Jᵀ of the residuals' gradients J, row by row: proportional to the Hessian where residuals are small.
   func normalMatrix(at x: [Double]) -> [Double] {
     var matrix = [Double](repeating: 0, count: 25)
     for i in sizes.indices {

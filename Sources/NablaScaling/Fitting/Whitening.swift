@@ -1,12 +1,13 @@
 /// Coordinates y = Lᵀx, where M = L Lᵀ (Cholesky): a function whose Hessian is near M has one near the identity in y.
 ///
-/// In these a quasi-Newton method needs no steps to learn how the axes depend on each other.
+/// In these a quasi-Newton method needs no steps to learn the correlations between axes.
 struct Whitening: Sendable {
   /// L, row by row; its upper half is 0.
   private let factor: [Double]
   private let size: Int
 
-  /// - Parameter matrix: Symmetric and positive, row by row. A direction it says nothing about keeps its scale.
+  /// - Parameter matrix: Symmetric and positive semidefinite, row by row. A direction without curvature keeps its
+  ///   scale.
   init(_ matrix: [Double]) {
     let n = Int(Double(matrix.count).squareRoot())
     var l = [Double](repeating: 0, count: n * n)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The sizes of a decoder-only transformer with RMSNorm, rotary positions and SwiGLU, as Llama has them.
+/// The sizes of a decoder-only transformer with RMSNorm, rotary positions and SwiGLU, as in Llama.
 public struct TransformerShape: Sendable, Codable, Hashable {
   /// V.
   public var vocabularySize: Int

@@ -46,7 +46,7 @@ extension ScalingReport {
       : """
       Gray: models of one size trained longer and longer. Blue: the optimal size for each budget, dashed its 95 % \
       interval. Dots: the runs; the line beyond them is an extrapolation.\(sweep == nil ? "" : """
-       Upright line: the interval predicted for the larger model before it was trained; ring: what it reached.
+       Vertical line: the interval predicted for the larger model before it was trained; ring: the measured loss.
       """)
       """
     guard let fit else {

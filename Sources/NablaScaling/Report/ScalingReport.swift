@@ -11,7 +11,7 @@ public struct ScalingReport: Sendable {
   public var bootstrap: ChinchillaBootstrap?
   /// The source of the runs.
   public var file: String?
-  /// Where the runs are trained by a sweep, all of it.
+  /// The sweep that trained the runs, if one did.
   public var sweep: SweepResult?
 
   /// The page of a sweep.

@@ -2,12 +2,12 @@ import NablaFormats
 import NablaReport
 
 extension ScalingReport {
-  /// What was predicted and what came of it, and how each run was trained.
+  /// The prediction and its outcome, and how each run was trained.
   func sweepSection(_ sweep: SweepResult) -> ReportSection {
     let (setup, prediction) = (sweep.setup, sweep.prediction)
     let number = { (value: Double) in significant(value, digits: 4) }
     let promise = """
-      A law fitted to \(sweep.runs.count) runs said, before the last was trained, that a model of \
+      Before the last run was trained, a law fitted to \(sweep.runs.count) runs predicted that a model of \
       \(countLabel(prediction.parameters)) parameters on \(countLabel(prediction.tokens)) tokens, \
       \(significant(prediction.leap, digits: 2)) times the largest compute of the fit, would reach a loss of \
       \(number(prediction.loss)) (95 %: \(number(prediction.lowerBound)) to \(number(prediction.upperBound))).
@@ -22,21 +22,21 @@ extension ScalingReport {
       ]
     }
     return ReportSection(
-      id: "sweep", title: "A prediction, and what came of it",
+      id: "sweep", title: "The prediction and its outcome",
       html: """
-        <p>\(escapedHTML(promise)) <strong>\(escapedHTML(sweep.verdict ?? "It is not trained yet."))</strong></p>
+        <p>\(escapedHTML(promise)) <strong>\(escapedHTML(sweep.verdict ?? "It has not been trained yet."))</strong></p>
         \(sweep.epochs > 4 ? "<p class=\"note\">\(escapedHTML(Sweep.repetitionWarning(epochs: sweep.epochs)))</p>" : "")
         \(table(
           ["run", "layers × width", "N", "N without embeddings", "D", "6ND, FLOP", "learning rate", "loss", "law",
             "time"], rows))
-        <p class="note">Losses are those of \(countLabel(Double(setup.validationTokens))) tokens that were not trained on. The
+        <p class="note">Losses are on \(countLabel(Double(setup.validationTokens))) held-out tokens. The
         learning rate is \(significant(setup.settings.learningRate, digits: 2)) at width \(SweepSettings.ruleWidth) and
         inversely proportional to the width (Yang et al. 2022). Planned for \(duration(setup.budget)); training took
         \(duration(sweep.seconds)).</p>
         """)
   }
 
-  /// The interval of the prediction and the loss that was reached.
+  /// The interval of the prediction and the measured loss.
   func predictionMarks(_ sweep: SweepResult, _ plot: LogPlot) -> [String] {
     let prediction = sweep.prediction
     let interval = plot.line(

@@ -4,20 +4,20 @@ import NablaLanguage
 import NablaText
 import NablaTraining
 
-/// Trains the small models of a plan, fits a law to them, says what loss a larger one will reach, and trains that one.
+/// Trains the small models of a plan, fits a law to them, predicts the loss of a larger one, and trains that one.
 ///
 /// ```
 /// config.json       the text, the settings, the measured speed, the plan
 /// runs/01 … 20      a run folder of `nabla pretrain` each
-/// points.csv        what they reached, for `nabla scaling fit`
+/// points.csv their losses, for `nabla scaling fit`
 /// law.json          the fit, for `nabla scaling plan --law`
 /// prediction.json   written before the test is trained
 /// test              its run folder
 /// report.html       all of it
 /// ```
 ///
-/// A sweep can be stopped and killed at any point. What it has done is in the folders of its runs: those that are
-/// complete are not trained again, and one that is not continues from its checkpoint.
+/// A sweep can be stopped or killed at any point. Its progress is in the folders of its runs: complete
+/// runs are not trained again, and an incomplete one continues from its checkpoint.
 public final class Sweep {
   /// What `config.json` holds.
   public struct Setup: Codable, Sendable {
@@ -27,7 +27,7 @@ public final class Sweep {
     public var settings: SweepSettings
     public var speed: TrainingSpeed
     public var plan: SweepPlan
-    /// Different tokens that are trained on.
+    /// Unique training tokens.
     public var uniqueTokens: Int
     public var validationTokens: Int
     /// Of the text.
@@ -36,10 +36,10 @@ public final class Sweep {
 
   /// Names the kind of folder in `config.json` and in messages.
   public static let command = "sweep"
-  /// The part of a budget that is planned for: the rest is for fits, pages and a machine that slows down.
+  /// The fraction of the budget that is planned: the rest is for fits, pages and a machine that slows down.
   static let plannedShare = 0.9
 
-  /// A run of fewer steps has hardly left its beginning.
+  /// A run of fewer steps has barely started to learn.
   static let fewestSteps = 10
 
   public let folder: RunFolder
@@ -75,7 +75,7 @@ public final class Sweep {
         context: settings.context, shapes: shapes, budgets: settings.budgets, sizes: settings.sizes,
         factor: settings.factor, spread: settings.spread, leap: settings.leap)
     }
-    try observe(.message("measuring how fast this computer trains"))
+    try observe(.message("measuring the training speed of this computer"))
     // A guess of 3·10¹⁰ FLOP a second gives the sizes to measure.
     let trainers = try plan(budget * 3e10).samplesOfSize(5).map { try Pretraining(paths: paths, settings.preset($0)) }
     let speed = try TrainingSpeed.measured(trainers)
@@ -83,7 +83,7 @@ public final class Sweep {
     guard validation > settings.context else {
       throw SweepError.noValidation(tokens: validation, context: settings.context)
     }
-    // A small text may not have as many pairs to learn as were asked for.
+    // A small text may not have enough pairs for the requested merges.
     vocabularySize = trainers[0].setup.model.vocabularySize
     let fitting = SweepPlan.largest(budget * 1e14, plan) {
       speed.seconds($0, validationTokens: validation) <= budget * Self.plannedShare
@@ -98,7 +98,7 @@ public final class Sweep {
     folder = try RunFolder.create(at: path, command: Self.command, configuration: setup)
   }
 
-  /// A sweep that continues.
+  /// Continues a sweep.
   ///
   /// - Throws: ``SweepError/otherText(paths:)``, `TrainingError` for another kind of folder, `RunFolderError`.
   public init(resuming path: String) throws {
@@ -119,9 +119,9 @@ public final class Sweep {
 
   // MARK: The loop
 
-  /// Trains what is not trained yet.
+  /// Trains the remaining runs.
   ///
-  /// - Returns: Nil when the condition ended it; ``init(resuming:)`` continues.
+  /// - Returns: Nil if the condition stopped it; ``init(resuming:)`` continues.
   public func train(
     until stop: StopCondition = .never, observe: (SweepEvent) throws -> Void = { _ in }
   ) throws -> SweepResult? {
@@ -145,7 +145,7 @@ public final class Sweep {
     return result
   }
 
-  /// A run in its folder: read if it is complete, continued if it is there, else trained from the beginning.
+  /// A run in its folder: read if complete, continued if started, else trained from the beginning.
   private func train(
     _ planned: SweepPlan.Run, in name: String, until stop: StopCondition, _ observe: (SweepEvent) throws -> Void
   ) throws -> SweepRun? {
@@ -156,7 +156,7 @@ public final class Sweep {
       run = try Pretraining.resume(path) { try observe(.run($0)) }
     } else {
       try checkText()
-      // What is left of a folder whose making was cut short.
+      // What is left of a folder whose creation was interrupted.
       if pathExists(path) { try removeTree(path) }
       var preset = setup.settings.preset(planned)
       // A checkpoint about every half minute: a kill costs no more.
@@ -172,7 +172,7 @@ public final class Sweep {
   }
 }
 
-/// What a sweep tells while it goes on.
+/// The progress events of a sweep.
 public enum SweepEvent: Sendable {
   case message(String)
   /// A run begins, continues, or is read.
@@ -183,7 +183,7 @@ public enum SweepEvent: Sendable {
   case predicted(SweepPrediction)
 }
 
-/// Why a sweep cannot begin or continue.
+/// Why a sweep cannot start or continue.
 public enum SweepError: SettingError, Equatable {
   case budgetTooSmall(seconds: Double)
   case noValidation(tokens: Int, context: Int)
@@ -194,20 +194,20 @@ public enum SweepError: SettingError, Equatable {
     switch self {
     case .budgetTooSmall(let seconds):
       """
-      in \(duration(seconds)) this computer cannot train such a sweep: give a larger \(setting: "budget"), fewer \
+      this computer cannot train such a sweep in \(duration(seconds)): give a larger \(setting: "budget"), fewer \
       \(setting: "budgets") or \(setting: "sizes"), or a smaller \(setting: "vocabulary")
       """
     case .noValidation(let tokens, let context):
       """
-      \(tokens) tokens are left to measure losses on, and a context of \(context) needs more: give more text, or a larger \
+      \(tokens) tokens are too few for validation with a context of \(context): give more text, or a larger \
       \(setting: "validation-fraction")
       """
     case .otherText(let paths):
       """
-      the text in \(paths.joined(separator: ", ")) is not what this sweep was begun with: restore it, or start a new \
-      sweep. Losses on different texts cannot be compared
+      the text in \(paths.joined(separator: ", ")) is not the text that this sweep started with: restore \
+      it, or start a new sweep. Losses on different texts cannot be compared
       """
-    case .noLoss(let run): "\(run) has ended without a loss on the validation text: remove it to train it again"
+    case .noLoss(let run): "\(run) has ended without a validation loss: remove it to train it again"
     }
   }
 }

@@ -1,11 +1,11 @@
 import Glibc
 
-/// What a law says about a run before it is trained.
+/// What a law predicts for a run before it is trained.
 public struct SweepPrediction: Sendable, Codable, Hashable {
   public var parameters: Double
   public var tokens: Double
   public var loss: Double
-  /// Where the loss should lie in 95 of 100 cases.
+  /// The 95 % prediction interval of the loss.
   public var lowerBound: Double
   public var upperBound: Double
   /// The compute of the run over the largest that the law was fitted to.
@@ -23,14 +23,14 @@ public struct SweepPrediction: Sendable, Codable, Hashable {
   }
 }
 
-/// What was predicted for a run before it was trained, and what came of it.
+/// The prediction for a run before it was trained, and the outcome.
 public struct SweepOutcome: Sendable, Hashable {
   public var prediction: SweepPrediction
   public var loss: Double
 
   public init(_ prediction: SweepPrediction, loss: Double) { (self.prediction, self.loss) = (prediction, loss) }
 
-  /// Loss over prediction, less 1.
+  /// Loss divided by prediction, minus 1.
   public var error: Double { loss / prediction.loss - 1 }
   public var isInside: Bool { prediction.interval.contains(loss) }
   /// How far outside the interval the loss is, in nats; 0 inside.

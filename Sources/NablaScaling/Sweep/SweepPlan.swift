@@ -2,10 +2,11 @@ import Glibc
 
 /// The small runs to which a law is fitted, and the larger one that tests it.
 ///
-/// Budgets are a factor apart; at each of them the sizes spread evenly in log N around the optimum of a law that need not
-/// be right: the fit needs runs on both sides of the true optimum, and a factor of `spread` leaves room for that.
+/// Budgets are a constant factor apart; at each, the sizes are evenly spaced in log N around the optimum of a law that
+/// need not be right: the fit needs runs on both sides of the true optimum, and a factor of `spread` leaves room for
+/// that.
 public struct SweepPlan: Sendable, Codable, Hashable {
-  /// One training.
+  /// One training run.
   public struct Run: Sendable, Codable, Hashable {
     public var shape: TransformerShape
     /// D.
@@ -31,7 +32,7 @@ public struct SweepPlan: Sendable, Codable, Hashable {
   ///   - law: The assumed law, for the optimum.
   ///   - rule: Gives each width its learning rate.
   ///   - shapes: Trained with every budget, in place of sizes around the optimum.
-  ///   - budgets: How many, each `factor` times the last, with `sizes` runs each.
+  ///   - budgets: Their number, each `factor` times the last, with `sizes` runs each.
   ///   - spread: The largest size of a budget over the smallest.
   ///   - leap: The compute of the test over that of the largest budget.
   /// - Throws: ``PlanError`` when the compute is too small for a model with this vocabulary.
@@ -41,7 +42,7 @@ public struct SweepPlan: Sendable, Codable, Hashable {
     leap: Double = 6
   ) throws(PlanError) {
     let sizes = shapes?.count ?? sizes
-    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit needs 3 budgets and 4 sizes at least")
+    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit needs at least 3 budgets and 4 sizes")
     // sizes · C (1 + f + … + f^(budgets-1)) + leap · C f^(budgets-1) = compute
     let powers = (0..<budgets).map { pow(factor, Double($0)) }
     let smallest = compute / (Double(sizes) * powers.reduce(0, +) + leap * powers.last!)
@@ -82,7 +83,7 @@ public struct SweepPlan: Sendable, Codable, Hashable {
 }
 
 extension SweepPlan {
-  /// So many of the trainings, the smallest and the largest model among them and the others spread between.
+  /// A number of the runs: those of the smallest and the largest model, and others spread evenly between.
   func samplesOfSize(_ count: Int) -> [Run] {
     let sorted = (runs + [test]).sorted { $0.shape.parameterCount < $1.shape.parameterCount }
     var result: [Run] = []
@@ -93,10 +94,10 @@ extension SweepPlan {
     return result
   }
 
-  /// The plan of the most compute that fits, to a thousandth; nil when none does.
+  /// The plan with the most compute that fits, to within 0.1 %; nil if none fits.
   ///
   /// - Parameters:
-  ///   - limit: More compute than can fit, in FLOP.
+  ///   - limit: An upper bound of the compute, in FLOP.
   ///   - make: Throws for too little compute.
   static func largest(
     _ limit: Double, _ make: (Double) throws(PlanError) -> SweepPlan, fits: (SweepPlan) -> Bool

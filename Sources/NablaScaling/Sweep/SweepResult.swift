@@ -2,7 +2,7 @@ import Glibc
 import NablaFormats
 import NablaTraining
 
-/// A run of a sweep that is trained.
+/// A trained run of a sweep.
 public struct SweepRun: Sendable {
   /// Of its folder, in that of the sweep.
   public var name: String
@@ -12,7 +12,7 @@ public struct SweepRun: Sendable {
   /// Spent on steps.
   public var seconds: Double
 
-  /// Reads a run folder; nil where there is none, or where the run has not come to its end.
+  /// Reads a run folder; nil if it does not exist, or if the run is not complete.
   init?(completeAt path: String, name: String, _ planned: SweepPlan.Run) throws {
     guard pathExists("\(path)/config.json") else { return nil }
     let folder = try RunFolder.open(path)
@@ -37,7 +37,7 @@ public struct SweepRun: Sendable {
   }
 }
 
-/// What came of a sweep: the law, what it predicted, and, once the test is trained, whether it was right.
+/// The outcome of a sweep: the law, its prediction and, once the test is trained, whether it was right.
 public struct SweepResult: Sendable {
   public let setup: Sweep.Setup
   public let folder: String
@@ -68,7 +68,7 @@ public struct SweepResult: Sendable {
   public var outcome: SweepOutcome? { test.map { SweepOutcome(prediction, loss: $0.point.loss) } }
   /// Spent on steps, of all runs.
   public var seconds: Double { (runs + (test.map { [$0] } ?? [])).reduce(0) { $0 + $1.seconds } }
-  /// How often the test sees the text.
+  /// Epochs of the test run.
   public var epochs: Double { prediction.tokens / Double(setup.uniqueTokens) }
 
   public var law: NamedLaw {
@@ -109,9 +109,9 @@ public struct SweepResult: Sendable {
 }
 
 extension Sweep {
-  /// For a text that the test sees too often.
+  /// A warning for too many epochs.
   public static func repetitionWarning(epochs: Double) -> String {
     "the test sees the text \(significant(epochs, digits: 2)) times. Beyond about 4 times a repeated token is worth less "
-      + "than a new one (Muennighoff et al. 2023), which this law does not know: more text is better"
+      + "than a new one (Muennighoff et al. 2023), which this law does not model: more text is better"
   }
 }

@@ -1,7 +1,7 @@
 import NablaLanguage
 import NablaTraining
 
-/// What a sweep is to be, beside its text and its budget. ``settings`` says what each field means.
+/// The settings of a sweep, apart from its text and its budget. ``settings`` says what each field means.
 public struct SweepSettings: Hashable {
   public var budgets = 4
   public var sizes = 5
@@ -17,7 +17,7 @@ public struct SweepSettings: Hashable {
 
   public init() {}
 
-  /// Where ``learningRate`` is that of the rule.
+  /// The width to which ``learningRate`` refers.
   public static let ruleWidth = 64
 
   public var rule: LearningRateRule { LearningRateRule(learningRate: learningRate, width: Self.ruleWidth) }
@@ -27,28 +27,28 @@ extension SweepSettings: Configurable {
   public static let settings: [Setting<SweepSettings>] = [
     Setting("budgets", \.budgets, in: .range(3...20), "Training budgets of the grid"),
     Setting("sizes", \.sizes, in: .range(4...20), "Model sizes trained with each budget"),
-    Setting("factor", \.factor, in: .range(1.2...10), "Each budget over the one before"),
-    Setting("spread", \.spread, in: .range(1.5...100), "Largest size of a budget over the smallest"),
+    Setting("factor", \.factor, in: .range(1.2...10), "Ratio of each budget to the one before"),
+    Setting("spread", \.spread, in: .range(1.5...100), "Ratio of the largest to the smallest size of a budget"),
     Setting(
-      "leap", \.leap, in: .range(5...10), "Compute of the model that tests the law over that of the largest budget"),
+      "leap", \.leap, in: .range(5...10), "Ratio of the test model's compute to the largest budget"),
     Setting("context", \.context, in: .range(8...1 << 16), "Context length in tokens"),
     Setting("batch-size", \.batchSize, in: .range(1...1 << 16), "Sequences in a batch"),
     Setting(
       "vocabulary", \.vocabulary, in: .optional(.range(257...1 << 20)),
-      "Byte pairs to learn from the text; without it, tokens are bytes"),
+      "Vocabulary size of a BPE tokenizer to train; without it, tokens are bytes"),
     Setting(
       "learning-rate", \.learningRate, in: .positive,
       "Peak learning rate at width \(ruleWidth); inversely proportional to the width", valueName: "rate"),
     Setting(
       "validation-fraction", \.validationFraction, in: .range(0.001...0.5),
-      "Share of the text, at its end, that losses are measured on"),
-    Setting("seed", \.seed, in: .seed, "Seed of weights and batches"),
+      "Fraction of the text, at its end, used for validation"),
+    Setting("seed", \.seed, in: .seed, "Random seed of weights and batches"),
   ]
 }
 
 extension SweepSettings {
   /// How a run is trained: AdamW, a cosine to a tenth over the whole of it (a run that ends before its schedule does is
-  /// not a run of that length), warm-up in a tenth of it.
+  /// not a run of that length), warmup for a tenth of it.
   func preset(_ run: SweepPlan.Run) -> Preset {
     var training = PretrainingConfiguration()
     training.batchSize = batchSize

@@ -2,11 +2,11 @@ import Glibc
 import NablaLanguage
 import NablaTraining
 
-/// What a token of training costs in seconds on this machine, by the size of the model: measured at a few sizes, straight
-/// between them in logarithms.
+/// Seconds per training token on this machine by model size: measured at a few sizes, with log-log linear
+/// interpolation between them.
 ///
-/// A small model does not train in proportion to its parameters: each operation has a cost of its own. That is why a
-/// budget in hours is planned with this and not with a rate in FLOP a second.
+/// The training time of small models is not proportional to their parameters, since each operation has overhead.
+/// That is why a budget in hours is planned with this, not with a rate in FLOP/s.
 public struct TrainingSpeed: Sendable, Codable, Hashable {
   public struct Measurement: Sendable, Codable, Hashable {
     public var parameters: Double
@@ -22,7 +22,7 @@ public struct TrainingSpeed: Sendable, Codable, Hashable {
 
   /// - Parameter measurements: One or more.
   public init(_ measurements: [Measurement]) {
-    precondition(!measurements.isEmpty, "TrainingSpeed: nothing was measured")
+    precondition(!measurements.isEmpty, "TrainingSpeed: no measurements")
     self.measurements = measurements.sorted { $0.parameters < $1.parameters }
   }
 

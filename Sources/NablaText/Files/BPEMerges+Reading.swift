@@ -32,7 +32,7 @@ struct MergeProblem: Error {
 }
 
 extension SpecialToken {
-  /// Whether its spelling never reaches the model. That of one that is found as a whole word only does, inside of words.
+  /// Whether its spelling never reaches the model. That of a whole-word token does, inside words.
   var isFoundBeforeModel: Bool { isControl && !matching.isWholeWord }
 }
 

@@ -150,7 +150,7 @@ struct GGUFTokenizerReader {
     let kinds = try kinds(count: tokens.count)
     let special = try specialTokens(tokens, kinds)
     let merges = try strings("merges")
-    // Merges may make a token that a person defined. Beyond ASCII it is spelled as text, and no merge makes it.
+    // Merges may produce a user-defined token. If it is not ASCII it is spelled as text, and no merge produces it.
     let merged = Set(
       special.filter { !$0.isControl && $0.content.utf8.allSatisfy { (0x21...0x7E).contains($0) } }.map(\.id))
     var vocabulary = ByteLevelVocabulary(minimumCapacity: tokens.count)

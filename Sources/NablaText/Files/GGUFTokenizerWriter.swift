@@ -4,8 +4,8 @@ extension PretrainedTokenizer {
   /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, in llama.cpp's format.
   ///
   /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
-  /// - Returns: What the file cannot say, in sentences for people.
-  /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF has no form for.
+  /// - Returns: What the file cannot represent, as sentences.
+  /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF cannot represent.
   @discardableResult
   public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [String] {
     let prefix = GGUFTokenizerReader.prefix
@@ -40,14 +40,14 @@ extension PretrainedTokenizer {
       metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
     }
     var notes = notes
-    if !lost.isEmpty { notes.append("GGUF has room for three tokens that end a text; those left out: \(lost)") }
+    if !lost.isEmpty { notes.append("GGUF has fields for three end tokens; omitted: \(lost)") }
     let special = tokenizer.specialTokens.filter {
       $0.matching.isWholeWord || $0.matching.takesSpaceBefore || $0.matching.takesSpaceAfter
     }
     if !special.isEmpty {
       notes.append(
-        "GGUF has no form for added tokens that take the white space beside them or match whole words only; readers "
-          + "match these as they are spelled: " + special.prefix(8).map(\.content).joined(separator: " ")
+        "GGUF cannot represent added tokens that strip adjacent whitespace or match whole words only; "
+          + "readers match these literally: " + special.prefix(8).map(\.content).joined(separator: " ")
           + (special.count > 8 ? " …" : ""))
     }
     return notes

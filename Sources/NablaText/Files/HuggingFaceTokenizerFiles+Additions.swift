@@ -5,7 +5,7 @@ extension HuggingFaceTokenizerFiles {
   private static let mapName = "special_tokens_map.json"
   private static let addedName = "added_tokens.json"
 
-  /// What the files beside `tokenizer.json` say of its tokens.
+  /// The tokens defined in the files next to `tokenizer.json`.
   func additions(
     _ configuration: JSONObject, _ map: JSONObject, _ roles: [String: String]
   ) throws -> TokenizerAdditions {
@@ -64,7 +64,7 @@ extension HuggingFaceTokenizerFiles {
     }
   }
 
-  /// How a token is looked for, by the fields of the object that `transformers` writes.
+  /// How a token is matched, by the fields of the object that `transformers` writes.
   private static func matching(_ token: JSONValue?, isControl: Bool) -> SpecialToken.Matching {
     var matching = SpecialToken.Matching()
     matching.isWholeWord = token?["single_word"]?.bool ?? false
@@ -85,28 +85,29 @@ extension HuggingFaceTokenizerFiles {
     .malformedFile(path: folder + file, field: field, reason: reason)
   }
 
-  /// What the files say that the tokenizer does not follow.
+  /// Settings in the files that the tokenizer does not support.
   func notes(
     on tokenizer: any Tokenizer, _ roles: [String: String], _ additions: TokenizerAdditions, _ configuration: JSONObject
   ) -> [String] {
     var notes: [String] = []
     for role in Self.roles {
       guard let content = roles[role], tokenizer.specialTokens.id(of: content) == nil else { continue }
-      notes.append("the \(role) \(content) is in neither vocabulary nor added tokens, so the tokenizer never makes it")
+      notes.append(
+        "the \(role) \(content) is in neither the vocabulary nor the added tokens, so the tokenizer never produces it")
     }
     let named = Set(roles.values)
     let absent = additions.named.map(\.content).filter {
       !named.contains($0) && tokenizer.specialTokens.id(of: $0) == nil
     }
     if !absent.isEmpty {
-      notes.append("special tokens that the vocabulary lacks are left out: \(absent.joined(separator: ", "))")
+      notes.append("special tokens missing from the vocabulary are left out: \(absent.joined(separator: ", "))")
     }
     let edges = [("add_bos_token", tokenizer.template.prefix), ("add_eos_token", tokenizer.template.suffix)]
     for (flag, tokens) in edges where configuration[flag]?.bool == true && tokens.isEmpty {
-      notes.append("\(flag) is true, but by tokenizer.json, which counts, no such token is added to a text")
+      notes.append("\(flag) is true, but tokenizer.json takes precedence and adds no such token")
     }
     if configuration["split_special_tokens"]?.bool == true {
-      notes.append("split_special_tokens is true; special tokens that are spelled in a text are recognized here")
+      notes.append("split_special_tokens is true, but is ignored: special tokens in a text are recognized")
     }
     return notes
   }

@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// The files about a tokenizer in a Hugging Face folder: `tokenizer.json`, `tokenizer_config.json`,
+/// The tokenizer files of a Hugging Face folder: `tokenizer.json`, `tokenizer_config.json`,
 /// `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`, `chat_template.jinja` and
 /// `additional_chat_templates/`.
 struct HuggingFaceTokenizerFiles {

@@ -31,9 +31,9 @@ struct OrdinaryTokens {
 
 extension TokenizerReader {
   /// All but the added ones that are found in text before the model sees it. An added token that is text stays: merges
-  /// may make it, or go through it.
+  /// may produce it or pass through it.
   ///
-  /// - Throws: ``TokenizerError`` when an id is none, occurs twice, or is another token's among the added ones.
+  /// - Throws: ``TokenizerError`` when an id is invalid, occurs twice, or belongs to another added token.
   func ordinaryTokens(_ added: [SpecialToken]) throws -> OrdinaryTokens {
     guard let vocabulary = file.vocabulary, vocabulary.form == .object else {
       throw malformed("model.vocab", "expected an object")

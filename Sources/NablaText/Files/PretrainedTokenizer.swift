@@ -20,7 +20,7 @@ public struct PretrainedTokenizer: Sendable {
   public let endTokens: Set<Int32>
   /// Chat templates by name. Most models have one, called `default`.
   public let chatTemplates: [String: String]
-  /// What the files say and this tokenizer does not follow, in sentences for people.
+  /// Unsupported settings in the files, as sentences.
   public let notes: [String]
 
   public init(
@@ -35,7 +35,7 @@ public struct PretrainedTokenizer: Sendable {
     self.chatTemplates = chatTemplates
   }
 
-  /// The same with more tokens after which a text has ended.
+  /// The same with additional end tokens.
   public func ending(also more: Set<Int32>) -> PretrainedTokenizer {
     PretrainedTokenizer(
       tokenizer, roles: roles, endTokens: endTokens.union(more), chatTemplates: chatTemplates, path: path, notes: notes)
@@ -146,7 +146,7 @@ extension PretrainedTokenizer {
     "<end_of_utterance>", "<｜end▁of▁sentence｜>",
   ]
 
-  /// Files often name only one of several ends; the others are known by their spelling, as in llama.cpp.
+  /// Files often name only one of several end tokens; the others are known by their spelling, as in llama.cpp.
   static func knownEnds(_ tokens: SpecialTokens) -> [Int32] {
     tokens.filter { $0.isControl && endSpellings.contains($0.content) }.map(\.id)
   }

@@ -1,14 +1,14 @@
-/// What the files beside a `tokenizer.json` say of its tokens: `tokenizer_config.json`, `special_tokens_map.json` and
-/// `added_tokens.json`. As in `transformers` this counts, whatever `tokenizer.json` has.
+/// The tokens defined in the files next to a `tokenizer.json`: `tokenizer_config.json`, `special_tokens_map.json` and
+/// `added_tokens.json`. As in `transformers` they take precedence over `tokenizer.json`.
 struct TokenizerAdditions {
   /// Tokens with their ids (`added_tokens_decoder`, or `added_tokens.json`).
   var tokens: [SpecialToken] = []
   /// Special tokens named without an id: those in a role, and additional ones.
   var named: [(content: String, matching: SpecialToken.Matching)] = []
-  /// The file that `tokens` are from, for errors.
+  /// The source file of `tokens`, for errors.
   var file = ""
 
-  /// The added tokens of `tokenizer.json` with these.
+  /// The added tokens of `tokenizer.json` merged with these.
   ///
   /// - Throws: ``TokenizerError`` when the files give a token different ids, or one id to different tokens.
   func merged(into own: [SpecialToken], _ reader: TokenizerReader) throws -> [SpecialToken] {
@@ -33,7 +33,7 @@ struct TokenizerAdditions {
       added.append(token)
     }
     for (content, matching) in named where places[Array(content.utf8)] == nil {
-      // A token that the vocabulary lacks has no row in the model's embedding either.
+      // A token missing from the vocabulary has no row in the model's embedding either.
       guard let id = try reader.identifier(ofToken: content) else { continue }
       places[Array(content.utf8)] = added.count
       added.append(SpecialToken(content: content, id: id, matching: matching))

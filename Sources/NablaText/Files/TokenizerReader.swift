@@ -7,7 +7,7 @@ import NablaFormats
 struct TokenizerReader {
   let path: String
   let file: TokenizerFile
-  /// What the files beside it say of its tokens.
+  /// The tokens defined in the files next to it.
   let additions: TokenizerAdditions
 
   /// Ids at or above this are rejected: an id determines how much memory its tables take, and the largest vocabularies

@@ -1,9 +1,9 @@
 import NablaTemplates
 
-/// The token that a chat template ends an answer with: what the model was trained to write there, whatever else its
-/// files name.
+/// The token that ends an assistant turn in a chat template: what the model was trained to write there, whatever else
+/// its files name.
 enum TurnEnd {
-  /// What no template contains.
+  /// Text that no template contains.
   private static let answer = "qzjx"
 
   /// - Parameter known: Tokens that end a text. A template that spells one of them, or writes a role's, ends turns with

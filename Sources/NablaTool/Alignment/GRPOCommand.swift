@@ -3,23 +3,17 @@ import Nabla
 
 struct GRPOCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "grpo", abstract: "Train a model with reward functions on its own completions (GRPO).",
+    commandName: "grpo", abstract: "Improve a model by rewards of completions that it samples.",
     usage: """
       nabla grpo <model> --data <file> ... --reward <function> ... [options]
       nabla grpo --resume <run>
       """,
     discussion: """
-      Samples several completions of each prompt, computes their rewards, and makes those more likely that are \
-      better than the others of their prompt (group relative policy optimization). Data rows have a prompt, and \
-      further columns for the reward functions.
+      Samples several completions of each prompt, asks reward functions or a reward model, and makes those likelier that are better than \
+      the others of their prompt (group relative policy optimization). Rows of data need a prompt, and what the reward \
+      functions read: columns beside it.
 
-      Reward functions:
-        numeric, numeric:FIELD   1 if the final number is that of the row's answer ("answer" or another column)
-        format:TAG,TAG           1 for elements in this order, <think> and <answer> by default
-        length:LOW-HIGH          1 within a range of tokens; length:LOW-HIGH~TOLERANCE falls to 0 outside
-        regex:PATTERN            1 if it matches somewhere
-        json                     1 for one JSON object or array
-        command:COMMAND          a shell command that reads a JSON line (prompt, completion, columns) and prints a number
+      \(JudgeOptions.list)
 
       The run folder contains the configuration, metrics under TRL's names, checkpoints, sample completions \
       with rewards, a report to open in a browser, and at the end the adapter as a PEFT folder, or the model as a \
@@ -34,8 +28,8 @@ struct GRPOCommand: ParsableCommand {
   @OptionGroup var options: GRPOOptions
 
   func validate() throws {
-    try options.data.check(model: model, options.run, given: options.firstReward ?? options.settings.first)
-    if options.run.resume == nil { _ = try options.rewards() }
+    try options.data.check(model: model, options.run, given: options.judge.first ?? options.settings.first)
+    if options.run.resume == nil { _ = try options.judge.description() }
     _ = try options.configuration()
   }
 
@@ -48,7 +42,7 @@ struct GRPOCommand: ParsableCommand {
       display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
     } else {
       let trainer = try GRPO(
-        model!, data: options.data.description(), rewards: options.rewards(), options.configuration())
+        model!, data: options.data.description(), judge: options.judge.description(), options.configuration())
       run = try TrainingRun(trainer, at: options.run.output)
     }
     describe(run, display)
@@ -71,14 +65,7 @@ struct GRPOCommand: ParsableCommand {
 /// Every flag of `nabla grpo`.
 struct GRPOOptions: ParsableArguments {
   @OptionGroup var data: TuningDataOptions
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp("Reward functions; the reward is their weighted sum.", valueName: "function"))
-  var reward: [String] = []
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp("Weight of each reward function (default: 1).", valueName: "x"))
-  var rewardWeight: [Double] = []
+  @OptionGroup var judge: JudgeOptions
   @OptionGroup var run: RunOptions
   @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
   @OptionGroup(title: "Machine") var compute: ComputeOptions
@@ -87,24 +74,7 @@ struct GRPOOptions: ParsableArguments {
     static let flags = GRPO.Configuration.settings.map { SettingFlag($0, defaults: [("", GRPO.Configuration())]) }
   }
 
-  /// The first reward flag that was given.
-  var firstReward: String? { reward.isEmpty ? (rewardWeight.isEmpty ? nil : "--reward-weight") : "--reward" }
-
   func configuration() throws -> GRPO.Configuration {
     try namingFlags { () throws(ConfigurationError) in try GRPO.Configuration().changed(settings.given) }
-  }
-
-  func rewards() throws -> [RewardDescription] {
-    if reward.isEmpty { throw ValidationError("give a reward function with --reward, such as --reward numeric") }
-    if !rewardWeight.isEmpty, rewardWeight.count != reward.count {
-      throw ValidationError("--reward-weight has \(rewardWeight.count) weights for \(reward.count) reward functions")
-    }
-    if let weight = rewardWeight.first(where: { !$0.isFinite }) {
-      throw ValidationError("--reward-weight must be numbers, not \(weight)")
-    }
-    return try reward.enumerated().map { i, function in
-      do { _ = try Reward(parsing: function) } catch { throw ValidationError("--reward: \(error)") }
-      return RewardDescription(function, weight: rewardWeight.isEmpty ? 1 : rewardWeight[i])
-    }
   }
 }

@@ -2,11 +2,11 @@ import Glibc
 import NablaFormats
 
 extension RunFolder {
-  /// The file that a run's configuration names, also when the run and the file have been moved together: then it is the
-  /// longest end of its path that is found in a folder above the run. An end has two parts at least, or is the whole of a
-  /// relative path; a file of the same name beside the run is tried last.
+  /// The file that a run's configuration names, even if the run and the file have been moved together: then it is the
+  /// longest suffix of its path that exists in a folder above the run. A suffix has at least two components, or is a
+  /// whole relative path; a file with the same name next to the run is tried last.
   ///
-  /// - Returns: nil where there is no such file.
+  /// - Returns: nil if there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
     if pathExists(file) { return file }
     guard let resolved = realpath(run, nil) else { return nil }
@@ -29,7 +29,7 @@ extension RunFolder {
     return last.flatMap { pathExists($0) ? $0 : nil }
   }
 
-  /// - Throws: ``TrainingError/fileOfRunIsMissing(run:file:)`` where there is no such file.
+  /// - Throws: ``TrainingError/fileOfRunIsMissing(run:file:)`` if there is no such file.
   public static func locate(_ file: String, of run: String) throws(TrainingError) -> String {
     guard let found = located(file, of: run) else { throw .fileOfRunIsMissing(run: run, file: file) }
     return found

@@ -2,7 +2,7 @@
 public enum TrainingError: SettingError, Equatable {
   case otherCommand(path: String, command: String, expected: String)
   case noCheckpoint(path: String)
-  /// The configuration names a file that is nowhere.
+  /// The configuration names a missing file.
   case fileOfRunIsMissing(run: String, file: String)
   case diverged(step: Int, reason: String, run: String)
 
@@ -10,11 +10,11 @@ public enum TrainingError: SettingError, Equatable {
     switch self {
     case .otherCommand(let path, let command, let expected):
       "\(path) is a run of 'nabla \(command)', not of 'nabla \(expected)'"
-    case .noCheckpoint(let path): "\(path) has no checkpoint that can be read: start anew in another folder"
+    case .noCheckpoint(let path): "\(path) has no readable checkpoint: start a new run in another folder"
     case .fileOfRunIsMissing(let run, let file):
       """
-      \(run)/config.json names \(file), which is not there, nor is the end of that path in a folder above the run: put it \
-      back, or correct that line
+      \(run)/config.json names \(file), which does not exist, and no folder above the run contains the end of that \
+      path: restore the file, or correct that line
       """
     case .diverged(let step, let reason, let run):
       """

@@ -1,8 +1,8 @@
 import Nabla
 
-/// Denoising networks: a training step (ε-prediction, mean squared error, clipping to norm 1, AdamW), and 20 steps of DDIM
-/// for 64 images. Nabla has one precision for these, float32; diffusers is given that and bfloat16 autocast, with either
-/// memory format.
+/// Denoising networks: a training step (ε-prediction, mean squared error, clipping to norm 1, AdamW), and 20 steps of
+/// DDIM for 64 images. Nabla supports one precision for these, float32; diffusers runs in float32 and bfloat16
+/// autocast, with either memory format.
 enum TrainDiffusion {
   static let rows =
     [("float32", "first"), ("float32", "last"), ("bfloat16", "last")].map { precision, layout in
@@ -25,7 +25,7 @@ enum TrainDiffusion {
 
   private typealias Network = (module: Module, call: (_ x: Tensor, _ times: Tensor) -> Tensor)
 
-  /// - Parameter gigaflops: Of a forward pass, as torch.utils.flop_counter counts them; a step takes three times that.
+  /// - Parameter gigaflops: Of a forward pass, as counted by torch.utils.flop_counter; a step takes three times that.
   private static func images(
     _ name: String, work: String, _ precision: String, _ layout: String, gigaflops: Double,
     _ make: @escaping @Sendable (inout RandomSource) throws -> Network
@@ -54,13 +54,13 @@ enum TrainDiffusion {
       metrics: [
         Metric(key: "train_milliseconds", label: "training step, ms", higherIsBetter: false),
         Metric(key: "sample_seconds", label: "64 images, 20 steps, s", higherIsBetter: false), .peakMemory,
-        Metric(key: "train_share", label: "training: share of the matmul rate", higherIsBetter: true),
-        Metric(key: "sample_share", label: "sampling: share of the matmul rate", higherIsBetter: true),
+        Metric(key: "train_share", label: "training: fraction of the matmul rate", higherIsBetter: true),
+        Metric(key: "sample_share", label: "sampling: fraction of the matmul rate", higherIsBetter: true),
       ])
   }
 
   private static let points = Row(
-    name: "diffusion-mlp", work: "MLP 3 × 128 on points of the plane, batch 512",
+    name: "diffusion-mlp", work: "MLP 3 × 128 on 2-D points, batch 512",
     peer: .init(script: "diffusion.py", arguments: ["--network", "mlp", "--batch", "512", "--steps", "100"]),
     nabla: {
       var random = RandomSource(seed: 1)
@@ -98,7 +98,7 @@ enum TrainDiffusion {
     }[0]
   }
 
-  /// FLOP a second of the best of ten float32 products of 1024 × 1024 matrices: the limit, measured in the same minute.
+  /// FLOP/s of the best of ten float32 products of 1024 × 1024 matrices: the limit, measured in the same minute.
   private static func matrixFlops() -> Double {
     var random = RandomSource(seed: 3)
     let (a, b) = (random.normal([1024, 1024]), random.normal([1024, 1024]))

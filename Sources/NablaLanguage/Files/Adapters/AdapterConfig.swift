@@ -13,6 +13,8 @@ struct AdapterConfig {
   var targets: [String]
   /// Layers whose α differs, by the suffixes of their names.
   var alphas: [String: Double] = [:]
+  /// Whether the adapter is that of a reward model, with the head of it beside the adapters.
+  var hasScore = false
 
   /// For an adapter whose layers all have the same configuration.
   init(_ adapter: LoRAAdapter, layers: [(path: String, adapter: LoRAAdapter)], base: String) {
@@ -39,9 +41,10 @@ struct AdapterConfig {
       "alpha_pattern": [:], "base_model_name_or_path": base.map { .string($0) } ?? .null, "bias": "none",
       "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "layers_pattern": .null,
       "layers_to_transform": .null, "lora_alpha": alpha == alpha.rounded() ? .integer(Int(alpha)) : .number(alpha),
-      "lora_dropout": .number(dropout), "modules_to_save": .null, "peft_type": "LORA", "r": .integer(rank),
+      "lora_dropout": .number(dropout), "modules_to_save": hasScore ? ["score"] : .null, "peft_type": "LORA",
+      "r": .integer(rank),
       "rank_pattern": [:], "revision": .null, "target_modules": .array(targets.map { .string($0) }),
-      "task_type": "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
+      "task_type": hasScore ? "SEQ_CLS" : "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
     ]
   }
 
@@ -64,7 +67,13 @@ struct AdapterConfig {
     usesRSLoRA = try fields.bool("use_rslora", default: false)
     usesDoRA = try fields.bool("use_dora", default: false)
     targets = fields.config["target_modules"]?.array?.compactMap(\.string) ?? []
-    for name in ["modules_to_save", "trainable_token_indices", "layer_replication", "megatron_config"] {
+    hasScore = try fields.string("task_type", default: "CAUSAL_LM") == "SEQ_CLS"
+    let saved = fields.config["modules_to_save"]
+    // PEFT itself adds "classifier", which no model here has.
+    if let saved, saved != .null, !(hasScore && saved.array?.contains("score") == true) {
+      throw ModelFolderError(file: file, problem: "\"modules_to_save\" is not supported")
+    }
+    for name in ["trainable_token_indices", "layer_replication", "megatron_config"] {
       if let value = fields.config[name], value != .null, value.array?.isEmpty != true {
         throw ModelFolderError(file: file, problem: "\"\(name)\" is not supported")
       }

@@ -18,9 +18,12 @@ public enum AdapterFolder {
   /// A PiSSA adapter is written as the update of the unchanged base, which has twice the rank.
   ///
   /// - Parameters:
-  ///   - base: the base model's name or path, as PEFT resolves it.
-  ///   - folder: created if it does not exist.
-  public static func save(_ name: String = "default", of model: Module, base: String, to folder: String) throws {
+  ///   - base: the base model's name or path, as PEFT looks for it.
+  ///   - folder: made if it does not exist.
+  ///   - score: the head's weight of a reward model, [1, C].
+  public static func save(
+    _ name: String = "default", of model: Module, base: String, score: Tensor? = nil, to folder: String
+  ) throws {
     let layers = model.adapter(name)
     guard let first = layers.first?.adapter else {
       throw AdapterError.unknown(name: name, known: model.adapterNames)
@@ -33,31 +36,56 @@ public enum AdapterFolder {
       state["\(prefix)\(path).lora_B.weight"] = factors.up
       state["\(prefix)\(path).lora_magnitude_vector"] = adapter.magnitude
     }
+    state[scoreName] = score
     try SafetensorsFile.write(state.mapValues { $0.cast(.float32) }, to: "\(folder)/\(weightsName)")
-    let config = AdapterConfig(first, layers: layers.map { ($0.path, $0.adapter) }, base: base)
+    var config = AdapterConfig(first, layers: layers.map { ($0.path, $0.adapter) }, base: base)
+    config.hasScore = score != nil
     try AtomicFile.write(config.json.serialized(.indented) + "\n", to: "\(folder)/\(configName)")
   }
 
   /// Reads an adapter and adds it to a model, frozen and not active (see `Module.useAdapter`).
   ///
   /// - Parameters:
-  ///   - base: the name or path of the model, to compare with the base model that the adapter names.
-  ///   - isTrainable: whether it will be trained further.
-  /// - Returns: notes for the user: that the adapter names another base.
+  ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
+  ///   - isTrainable: whether training goes on from it.
+  ///   - allowsScore: whether it may be that of a reward model, whose head ``score(in:)`` reads.
+  /// - Returns: what the user should know: that the adapter names another base.
   /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
   @discardableResult
   public static func load(
-    _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false
+    _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false,
+    allowsScore: Bool = false
   ) throws -> [String] {
     let config = try AdapterConfig(file: "\(folder)/\(configName)")
     let path = "\(folder)/\(weightsName)"
-    let tensors = try SafetensorsFile(path: path).tensors()
+    var tensors = try SafetensorsFile(path: path).tensors()
+    if config.hasScore {
+      if !allowsScore {
+        throw ModelFolderError(
+          file: folder, problem: "is the adapter of a reward model: it scores texts and writes none")
+      }
+      tensors[scoreName] = nil
+    }
     let adapters = try adapters(tensors, config, for: model, file: path)
     try model.addAdapter(name, adapters)
     if !isTrainable { for adapter in adapters.values { adapter.freeze() } }
     guard let base, let theirs = config.base, baseName(theirs) != baseName(base) else { return [] }
     return ["\(folder) was made for \"\(theirs)\", but the model is \"\(base)\": the shapes match"]
   }
+
+  /// The weight [1, C] of the head of a reward model whose adapter the folder holds; nil for another adapter.
+  ///
+  /// - Throws: an error that names the file, also where the tensor is missing or has another shape.
+  public static func score(in folder: String, width: Int) throws -> Tensor? {
+    guard try AdapterConfig(file: "\(folder)/\(configName)").hasScore else { return nil }
+    let path = "\(folder)/\(weightsName)"
+    guard let score = try SafetensorsFile(path: path).tensors()[scoreName], score.shape == [1, width] else {
+      throw ModelFolderError(file: path, problem: "tensor \(scoreName) is missing, or is not [1, \(width)]")
+    }
+    return score.cast(.float32)
+  }
+
+  private static let scoreName = "\(prefix)score.weight"
 
   /// The adapters by the paths of their layers.
   static func adapters(

@@ -4,7 +4,7 @@ import NablaTraining
 /// A run that trained an adapter on a base model: the fields of its `config.json`, and the location of its newest
 /// adapter.
 public struct AdapterRun: Sendable {
-  /// The base model's file or folder, also where it has moved along with the run (`RunFolder.located`).
+  /// The base model's file or folder, even if it has moved along with the run (`RunFolder.located`).
   public let base: String
   /// The type that the base's layers were quantized to for training.
   public let quantization: BaseQuantization

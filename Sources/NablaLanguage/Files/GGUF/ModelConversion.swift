@@ -157,7 +157,7 @@ public struct ModelConversion {
     return notes
   }
 
-  /// - Returns: What the file cannot say of it.
+  /// - Returns: What the file cannot represent.
   private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [String] {
     let text = try PretrainedTokenizer.load(input)
       .ending(also: GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).endTokens)

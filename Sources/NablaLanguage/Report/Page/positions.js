@@ -3,7 +3,7 @@ const bytes = nabla.bytes(values);
 const canvas = document.querySelector("#positions .plane canvas");
 const valueOf = byte => minimum + byte / 255 * (maximum - minimum);
 nabla.onTheme(() => {
-  // With both signs, zero has the neutral colour and equal magnitudes are equally strong.
+  // With both signs, zero has the neutral color and equal magnitudes are equally strong.
   const isSigned = minimum < 0 && maximum > 0;
   const colors = nabla.palette(isSigned ? ["cold", "neutral", "warm"] : ["heat-0", "heat-1", "heat-2", "heat-3"]);
   const bound = Math.max(-minimum, maximum);
