@@ -5,8 +5,8 @@ public enum Presets {
     var c = zoo(for: environment)
     switch environment {
     case "CartPole-v1":
-      // More environments, fewer passes at three times the rate, and a return that looks further ahead: at the zoo's
-      // discount one seed in ten learns to balance the pole while the cart drifts off. Chosen on 140 seeds.
+      // More environments, and a third of the epochs at three times the learning rate. Chosen on 140 seeds, of which none
+      // ended below 475; at the zoo's discount up to one in ten did.
       (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 32, 256, 6)
       (c.discount, c.lambda, c.learningRate, c.totalSteps) = (0.99, 0.9, 3e-3, 140_000)
     case "Pendulum-v1":
@@ -54,7 +54,7 @@ public enum Presets {
   }
 
   /// Where PPO looks further ahead than the zoo does, other algorithms do not.
-  private static func discount(for environment: String) -> Double {
+  private static func discount(for environment: String) -> Float {
     environment == "CartPole-v1" ? zoo(for: environment).discount : ppo(for: environment).discount
   }
 
