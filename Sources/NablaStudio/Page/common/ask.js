@@ -1,0 +1,95 @@
+// Questions to the program behind the page. In an exported page the answers were recorded.
+
+/// The recording of an exported page; undefined while a program answers.
+export const recording = globalThis.nablaRecording;
+
+/// What is asked: a step's computation with its query, in a fixed order of fields.
+export function path(step, name, query) {
+  const fields = Object.entries(query).filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${encodeURIComponent(value === true ? 1 : value === false ? 0 : value)}`);
+  return `${step}/${name}${fields.length ? "?" + fields.join("&") : ""}`;
+}
+
+/// The answer { value, milliseconds, file }.
+/// Throws an Error with a message for the reader where the question is refused, and Disconnected where nobody answers.
+export async function ask(step, name, query = {}) {
+  const address = path(step, name, query);
+  if (recording) return recordedAnswer(address);
+  let response;
+  try {
+    response = await fetch(`api/${address}`);
+  } catch {
+    throw new Disconnected();
+  }
+  const answer = await response.json().catch(() => ({ problem: `the answer has status ${response.status}` }));
+  if (!response.ok) throw new Error(answer.problem ?? `the answer has status ${response.status}`);
+  return answer;
+}
+
+export class Disconnected extends Error {
+  constructor() { super("the program behind this page does not answer"); }
+}
+
+/// The recorded answer to this question, or to the nearest one: the same computation and words, numbers as near as any.
+function recordedAnswer(address) {
+  const exact = recording.answers[address];
+  if (exact) return { ...exact, recorded: address };
+  const [name, query] = split(address);
+  let nearest, least = Infinity;
+  for (const candidate of Object.keys(recording.answers)) {
+    const [other, fields] = split(candidate);
+    if (other !== name) continue;
+    let distance = 0;
+    for (const key of new Set([...Object.keys(query), ...Object.keys(fields)])) {
+      const [a, b] = [Number(query[key]), Number(fields[key])];
+      if (query[key] === fields[key]) continue;
+      distance += Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) / (1 + Math.abs(a) + Math.abs(b)) : 10;
+    }
+    if (distance < least) [nearest, least] = [candidate, distance];
+  }
+  if (!nearest) throw new Error("this was not recorded: start nabla studio to compute it");
+  return { ...recording.answers[nearest], recorded: nearest };
+}
+
+function split(address) {
+  const [name, query = ""] = address.split("?");
+  return [name, Object.fromEntries(query.split("&").filter(Boolean).map(part => part.split("=")))];
+}
+
+/// A training that goes on while the page watches. `onFrame` gets an object of what is new: values by name, and lists
+/// under "+name". Its last frame has `done`, and `failure` if it went wrong.
+export class Job {
+  constructor(step, name, query, onFrame) {
+    this.id = undefined;
+    this.isOver = false;
+    this.controls = {};
+    this.source = new EventSource(`api/${path(step, `${name}/stream`, query)}`);
+    this.source.onmessage = event => {
+      const frame = JSON.parse(event.data);
+      if (frame.job) { this.id = frame.job; this.file = frame.file; this.send(); return; }
+      if (frame.done) this.stop();
+      onFrame(frame);
+    };
+    // The browser would start the training anew.
+    this.source.onerror = () => {
+      if (this.isOver) return;
+      this.stop();
+      onFrame({ done: true, failure: "the training ended: the program behind this page is gone, or has too many trainings" });
+    };
+  }
+
+  /// What the page's controls say: { paused: true, rate: 0.001 }.
+  control(values) { Object.assign(this.controls, values); this.send(); }
+
+  send() {
+    if (!this.id || this.isOver || Object.keys(this.controls).length === 0) return;
+    if (this.sending) { this.sendAgain = true; return; }
+    this.sending = true;
+    fetch(`api/${path("jobs", this.id, this.controls)}`, { method: "POST" }).catch(() => {}).finally(() => {
+      this.sending = false;
+      if (this.sendAgain) { this.sendAgain = false; this.send(); }
+    });
+  }
+
+  stop() { this.isOver = true; this.source.close(); }
+}

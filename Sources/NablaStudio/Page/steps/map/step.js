@@ -1,0 +1,2 @@
+// Step 7: map.
+export {};

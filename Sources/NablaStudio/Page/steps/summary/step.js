@@ -1,0 +1,2 @@
+// Step 8: summary.
+export {};

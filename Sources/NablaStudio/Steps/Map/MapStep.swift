@@ -1,0 +1,4 @@
+extension StudioStep {
+  /// Step 7.
+  static let map = StudioStep("map", title: "The map")
+}
