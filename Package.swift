@@ -74,7 +74,7 @@ let package = Package(
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
     .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
-    .testTarget(name: "NablaStudioTests", dependencies: ["NablaStudio"]),
+    .testTarget(name: "NablaStudioTests", dependencies: ["NablaStudio", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

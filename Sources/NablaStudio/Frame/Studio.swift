@@ -5,7 +5,8 @@ import Synchronization
 public final class Studio: Sendable {
   /// What `nabla studio` was told.
   public struct Options: Sendable {
-    /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a model of the studio's own.
+    /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a small one with random weights, which
+    /// "" asks for.
     public var model: String?
     /// Run folders.
     public var runs: [String]

@@ -49,7 +49,8 @@ public final class StudioModel: Sendable {
   private let loaded = Mutex<Loaded?>(nil)
 
   init(path: String?) {
-    self.path = path ?? (pathExists(Self.fetchedPath) ? Self.fetchedPath : nil)
+    // An empty path asks for the untrained model.
+    self.path = path == "" ? nil : path ?? (pathExists(Self.fetchedPath) ? Self.fetchedPath : nil)
   }
 
   /// Calls `body` with the model, which is loaded first if it has not been.

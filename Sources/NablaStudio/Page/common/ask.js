@@ -3,6 +3,9 @@
 /// The recording of an exported page; undefined while a program answers.
 export const recording = globalThis.nablaRecording;
 
+/// The answers of this visit, oldest first: { address, milliseconds, file }. The newest thousand.
+export const history = [];
+
 /// What is asked: a step's computation with its query, in a fixed order of fields.
 export function path(step, name, query) {
   const fields = Object.entries(query).filter(([, value]) => value !== undefined)
@@ -23,6 +26,8 @@ export async function ask(step, name, query = {}) {
   }
   const answer = await response.json().catch(() => ({ problem: `the answer has status ${response.status}` }));
   if (!response.ok) throw new Error(answer.problem ?? `the answer has status ${response.status}`);
+  history.push({ address, milliseconds: answer.milliseconds, file: answer.file });
+  if (history.length > 1000) history.shift();
   return answer;
 }
 

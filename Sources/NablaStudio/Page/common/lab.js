@@ -28,7 +28,7 @@ export class Lab {
 
   /// slider("layer", { label: "Layer", min: 0, max: 29, step: 1, value: 2, words: v => `layer ${v + 1}` })
   /// With `list` it steps through those values.
-  slider(name, { label, min, max, step = 1, value, words = String, list, place = this.controls }) {
+  slider(name, { label, title, min, max, step = 1, value, words = String, list, place = this.controls }) {
     const choices = list ? { min: 0, max: list.length - 1, step: 1 } : { min, max, step };
     const read = text => {
       const number = text.trim() === "" ? NaN : Number(text);
@@ -38,7 +38,7 @@ export class Lab {
     this.state.declare(name, value, read);
     const output = el("output", {});
     const toInput = v => list ? list.indexOf(v) : v;
-    const input = el("input", { type: "range", ...choices, id: `c-${name}`, name,
+    const input = el("input", { type: "range", ...choices, name, "aria-label": title,
       oninput: () => this.state.set(name, list ? list[Number(input.value)] : Number(input.value)) });
     this.bind(name, v => {
       if (Number(input.value) !== toInput(v)) input.value = toInput(v);

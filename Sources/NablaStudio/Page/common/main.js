@@ -1,5 +1,5 @@
 // The page around the steps: the bar on top, keys, the address, the connection.
-import { recording } from "./ask.js";
+import { Disconnected, recording } from "./ask.js";
 import { announce, el, forgetThemeListeners } from "./dom.js";
 import { Lab } from "./lab.js";
 import { connectSymbols, setFormulas } from "./math.js";
@@ -55,7 +55,13 @@ async function open(address = location.hash) {
     if (!scene) continue;
     const lab = new Lab(root, step.name, state, isGone);
     current.labs.push(lab);
-    await scene(lab);
+    try {
+      await scene(lab);
+    } catch (error) {
+      // One laboratory that fails leaves the others alone.
+      lab.wrong(error.message);
+      if (!(error instanceof Disconnected)) console.error(error);
+    }
     if (isGone()) return;
     lab.finish();
   }

@@ -7,18 +7,22 @@ import { significant } from "./numbers.js";
 /// - name: the symbol that lights it up
 /// - concept: whose color it has
 /// - signed: whether values below zero are shown too, in the color of ink; else the least is paper, the most full color
-/// - rowNames, columnNames: what stands at rows and columns (the tokens), for the readout
+/// - axes(row, column): what a cell is called in the readout
+/// - height: of the picture, where its cells need not be squares
 /// - onPick(row, column): called when a cell is pointed at or clicked
 ///
-/// `.show({ shape, values }, options)` draws the last two dimensions of a tensor.
+/// `.show({ shape, values }, options)` draws the last two dimensions of a tensor. Options: `most`, the magnitude that gets
+/// full color; `hidden(row, column)`; `rowNames`, texts beside the rows; `marked`, a row with a frame.
 export function heat({ name, concept = "ink", label, signed = true, height, axes, onPick, cell }) {
   const canvas = el("canvas", { role: "img", width: 1, height: 1 });
   const edge = el("span", { class: "edge" });
+  const rowNames = el("div", { class: "row-names", "aria-hidden": "true" });
+  const marker = el("div", { class: "marker", hidden: true });
   const readout = el("span", { class: "readout" });
   const caption = el("figcaption", {},
     name && el("b", { class: `symbol of-${concept}` }, name), name && " ", label, " ", edge);
   const figure = el("figure", { class: `heat of-${concept}`, data: name ? { tensor: name } : {} }, caption,
-    el("div", { class: "plate" }, canvas), readout);
+    el("div", { class: "plate" }, rowNames, el("div", { class: "cells" }, canvas, marker)), readout);
   let shown, options = {};
 
   function draw() {
@@ -46,6 +50,15 @@ export function heat({ name, concept = "ink", label, signed = true, height, axes
     canvas.style.setProperty("aspect-ratio", `${columns} / ${rows}`);
     if (height) { canvas.style.setProperty("height", height); canvas.style.setProperty("aspect-ratio", "auto"); }
     if (cell) canvas.style.setProperty("max-width", `${columns * cell}px`);
+    // Names of rows stand beside them where there is room.
+    const names = options.rowNames && rows <= 18 ? options.rowNames : [];
+    rowNames.replaceChildren(...names.map((text, i) => el("span", { class: i === options.marked ? "marked" : "" }, text)));
+    rowNames.hidden = names.length === 0;
+    marker.hidden = options.marked === undefined;
+    if (options.marked !== undefined) {
+      marker.style.setProperty("top", `${100 * options.marked / rows}%`);
+      marker.style.setProperty("height", `${100 / rows}%`);
+    }
     edge.textContent = `[${shown.shape.join(" × ")}]`;
     canvas.setAttribute("aria-label",
       `${label}, ${rows} by ${columns}; the largest magnitude is ${significant(most)}`);

@@ -20,18 +20,20 @@ export async function attend(lab) {
   const said = lab.add(el("p", { class: "said" }));
   const token = i => answer?.tokens[i] ?? "";
   const at = (row, column) => `${shown(token(row))} dimension ${column}`;
-  const Q = heat({ name: "Q", concept: "query", label: "queries", axes: at });
-  const K = heat({ name: "K", concept: "key", label: "keys", axes: at });
-  const V = heat({ name: "V", concept: "value", label: "values", axes: at });
-  const O = heat({ name: "O", concept: "output", label: "output", axes: at });
+  const Q = heat({ name: "Q", concept: "query", label: "queries", axes: at, height: "5.5rem" });
+  const K = heat({ name: "K", concept: "key", label: "keys", axes: at, height: "5.5rem" });
+  const V = heat({ name: "V", concept: "value", label: "values", axes: at, height: "5.5rem" });
+  const O = heat({ name: "O", concept: "output", label: "output", axes: at, height: "5.5rem" });
   const pair = (row, column) => `${shown(token(row))} asks ${shown(token(column))}`;
   const pick = row => lab.state.set("row", row);
   const S = heat({ name: "S", concept: "key", label: "scores before softmax", axes: pair, onPick: pick });
   const W = heat({ name: "W", concept: "weights", label: "weights", signed: false, axes: pair, onPick: pick });
   lab.row(Q, K, V, O);
+  S.classList.add("square");
+  W.classList.add("square");
   lab.row(S, W);
   const facts = lab.add(el("dl", { class: "facts" }));
-  let answer;
+  let answer, isHidden;
 
   const chosen = () => {
     const row = lab.state.get("row");
@@ -49,6 +51,9 @@ export async function attend(lab) {
       button.style.setProperty("background", `color-mix(in srgb, var(--weights) ${Math.round(70 * Math.sqrt(weights[i]))}%, var(--card))`);
       return button;
     }));
+    const names = answer.tokens.map(shown);
+    S.show(answer.scores, { hidden: isHidden, rowNames: names, marked: row });
+    W.show(answer.weights, { hidden: isHidden, most: 1, rowNames: names, marked: row });
     const order = weights.map((w, i) => [w, i]).sort((a, b) => b[0] - a[0]).slice(0, 3);
     said.replaceChildren(el("b", {}, shown(answer.tokens[row])), " listens to ",
       ...order.flatMap(([w, i], k) => [k ? ", " : "", el("b", {}, shown(answer.tokens[i])), ` ${percent(w)}`]), ".",
@@ -64,10 +69,8 @@ export async function attend(lab) {
   lab.live("attend", s => ({ text: s.get("text"), layer: s.get("layer"), head: s.get("head"), temperature: s.get("temperature"),
     scaled: s.get("scaled"), causal: s.get("causal") }), (value, query) => {
     answer = value;
-    const hidden = (row, column) => query.causal && column > row;
     Q.show(value.queries); K.show(value.keys); V.show(value.values); O.show(value.output);
-    S.show(value.scores, { hidden });
-    W.show(value.weights, { hidden, most: 1 });
+    isHidden = (row, column) => query.causal && column > row;
     drawRow();
     announce(`${value.tokens.length} tokens, layer ${query.layer + 1}, head ${query.head + 1}`);
   });

@@ -12,6 +12,7 @@ export function rotary(lab) {
   const grid = heat({ concept: "weights", label: "score of a query at m (rows) and a key at n (columns)",
     axes: (m, n) => `m = ${m}, n = ${n}`, onPick: (m, n) => lab.state.setAll({ m, n }) });
   const facts = el("dl", { class: "facts" });
+  grid.classList.add("square");
   lab.row(grid, facts);
   lab.live("rotary", s => ({ m: s.get("m"), n: s.get("n"), shift: s.get("shift"), base: s.get("base"), seed: s.get("seed") ?? 1,
     text: s.get("text"), layer: s.get("layer"), head: s.get("head") }), (value, query) => {

@@ -6,9 +6,9 @@ import { heat } from "../../common/tensor.js";
 import { shown } from "./attend.js";
 
 export function tiled(lab) {
+  let answer, timer;
   lab.slider("tile", { label: "Keys in a tile", list: [1, 2, 3, 4, 6, 8, 12], value: 4 });
   lab.slider("pass", { label: "Tiles read", min: 0, max: 48, value: 2, words: v => answer ? `${Math.min(v, answer.passes.length)} of ${answer.passes.length}` : String(v) });
-  let answer, timer;
   const button = lab.button("Pass over the keys", () => {
     if (timer) return stop();
     let next = 0;
@@ -22,6 +22,7 @@ export function tiled(lab) {
 
   const S = heat({ name: "S", concept: "key", label: "scores: tiles that were read", axes: (i, j) => `${shown(answer.tokens[i])} asks ${shown(answer.tokens[j])}` });
   const rows = el("div", { class: "running" });
+  S.classList.add("square");
   lab.row(S, rows);
   const memory = lab.add(chart({ label: "Memory of one head by context", ratio: 0.42,
     x: { name: "context T", log: true }, y: { name: "bytes", log: true, format: v => bytes(v) } }));
