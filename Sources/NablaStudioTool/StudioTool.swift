@@ -28,12 +28,22 @@ struct StudioTool: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Folder with the page's files, to change them without building.", valueName: "folder", visibility: .hidden))
   var page: String?
 
+  @Option(
+    help: ArgumentHelp("Write the page with recorded answers into a folder, as one file, instead.", valueName: "folder"))
+  var export: String?
+
   func validate() throws {
     if !(1...65_535).contains(port) { throw ValidationError("--port must be between 1 and 65535, not \(port)") }
   }
 
   func run() async throws {
-    let server = try StudioServer(Studio(.init(model: model, runs: runs, page: page)), port: port)
+    let studio = Studio(.init(model: model, runs: runs, page: page))
+    if let export {
+      try StudioExport(studio).write(to: export) { print("recording \($0)") }
+      print("\(export)/index.html")
+      return
+    }
+    let server = try StudioServer(studio, port: port)
     let opens = open
     try await server.run { address in
       print("Nabla Studio: \(address)   (Ctrl-C ends it)")
@@ -47,7 +57,7 @@ struct StudioTool: AsyncParsableCommand {
 private func openBrowser(_ address: String) {
   guard getenv("DISPLAY") != nil || getenv("WAYLAND_DISPLAY") != nil else { return }
   var process = pid_t()
-  let arguments = ["xdg-open", address].map { strdup($0) } + [nil]
+  let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("xdg-open"), strdup(address), nil]
   defer { for argument in arguments { free(argument) } }
-  posix_spawnp(&process, "xdg-open", nil, nil, arguments, environ)
+  _ = posix_spawnp(&process, "xdg-open", nil, nil, arguments, environ)
 }

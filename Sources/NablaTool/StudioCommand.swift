@@ -15,7 +15,7 @@ struct StudioCommand: ParsableCommand {
   func run() throws {
     var program = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = program.withUnsafeMutableBytes {
-      readlink("/proc/self/exe", $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+      readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
     }
     let path = String(decoding: program.prefix(max(0, count)), as: UTF8.self) + "-studio"
     let words = ([path] + arguments).map { strdup($0) } + [nil]

@@ -1,12 +1,12 @@
+import Dispatch
 import NablaFormats
 import NablaLanguage
 import NablaTensor
 import NablaText
-import Synchronization
 
 /// The language model that steps look into: the reader's, or SmolLM2 where `make model` put it, or a small one with
 /// random weights. One thread computes with it at a time.
-public final class StudioModel: Sendable {
+public final class StudioModel: @unchecked Sendable {
   /// What is known of the model before it computes anything.
   public struct Facts: Encodable, Sendable {
     public var name: String
@@ -46,7 +46,9 @@ public final class StudioModel: Sendable {
 
   static let fetchedPath = ".models/SmolLM2-135M-Instruct.Q4_1.gguf"
   private let path: String?
-  private let loaded = Mutex<Loaded?>(nil)
+  private let turn = DispatchSemaphore(value: 1)
+  // Safe: read and written only by the thread whose turn it is.
+  private var loaded: Loaded?
 
   init(path: String?) {
     // An empty path asks for the untrained model.
@@ -55,10 +57,11 @@ public final class StudioModel: Sendable {
 
   /// Calls `body` with the model, which is loaded first if it has not been.
   public func use<Result>(_ body: (Loaded) throws -> Result) throws -> Result {
-    try loaded.withLock { loaded in
-      if loaded == nil { loaded = try path.map(Self.load) ?? Self.untrained() }
-      return try withoutGradient { try body(loaded!) }
-    }
+    turn.wait()
+    defer { turn.signal() }
+    let model = try loaded ?? path.map(Self.load) ?? Self.untrained()
+    loaded = model
+    return try withoutGradient { try body(model) }
   }
 
   private static func load(_ path: String) throws -> Loaded {

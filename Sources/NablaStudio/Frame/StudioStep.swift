@@ -24,6 +24,8 @@ public struct Computation: Sendable {
   /// From the root of the repository: what the page shows under the result.
   public let file: String
   let work: Work
+  /// The queries whose answers an exported page holds; see ``recorded(_:)``.
+  var recordings: [[String: String]] = [[:]]
 
   enum Work: Sendable {
     case answer(@Sendable (StudioQuery, Studio) throws -> any Encodable)
@@ -43,6 +45,14 @@ public struct Computation: Sendable {
     _ run: @escaping @Sendable (StudioQuery, Studio, StudioJob) throws -> Void
   ) -> Computation {
     Computation(name: name, file: shortened(file), work: .job(run))
+  }
+
+  /// The same computation, of which an exported page has the answers to these queries. Controls snap to the nearest of
+  /// them; a field that is not there has its default.
+  public func recorded(_ queries: [[String: String]]) -> Computation {
+    var copy = self
+    copy.recordings = queries
+    return copy
   }
 
   private static func shortened(_ path: String) -> String {

@@ -36,29 +36,30 @@ export class Disconnected extends Error {
 }
 
 /// The recorded answer to this question, or to the nearest one: the same computation and words, numbers as near as any.
+/// `snapped` is the question that it answers, where that is another one. A field that was not recorded has its default.
 function recordedAnswer(address) {
-  const exact = recording.answers[address];
-  if (exact) return { ...exact, recorded: address };
   const [name, query] = split(address);
   let nearest, least = Infinity;
-  for (const candidate of Object.keys(recording.answers)) {
-    const [other, fields] = split(candidate);
-    if (other !== name) continue;
+  for (const candidate of recording.answers[name] ?? []) {
     let distance = 0;
-    for (const key of new Set([...Object.keys(query), ...Object.keys(fields)])) {
-      const [a, b] = [Number(query[key]), Number(fields[key])];
-      if (query[key] === fields[key]) continue;
-      distance += Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) / (1 + Math.abs(a) + Math.abs(b)) : 10;
+    for (const [key, text] of Object.entries(candidate.query)) {
+      const [a, b] = [Number(query[key]), Number(text)];
+      if (query[key] === text || query[key] === undefined) continue;
+      distance += Number.isFinite(a) && Number.isFinite(b) ? 1 + Math.abs(a - b) / (1 + Math.abs(b)) : 1e6;
     }
     if (distance < least) [nearest, least] = [candidate, distance];
   }
   if (!nearest) throw new Error("this was not recorded: start nabla studio to compute it");
-  return { ...recording.answers[nearest], recorded: nearest };
+  const { value, milliseconds, file } = nearest.answer;
+  return { value: structuredClone(value), milliseconds, file, snapped: nearest.query };
 }
 
 function split(address) {
   const [name, query = ""] = address.split("?");
-  return [name, Object.fromEntries(query.split("&").filter(Boolean).map(part => part.split("=")))];
+  return [name, Object.fromEntries(query.split("&").filter(Boolean).map(part => {
+    const [key, text = ""] = part.split("=");
+    return [key, decodeURIComponent(text)];
+  }))];
 }
 
 /// A training that goes on while the page watches. `onFrame` gets an object of what is new: values by name, and lists

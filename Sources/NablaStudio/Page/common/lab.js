@@ -124,6 +124,7 @@ export class Lab {
       const late = setTimeout(() => this.root.setAttribute("aria-busy", "true"), 250);
       try {
         const answer = await ask(this.step, name, now);
+        if (answer.snapped) this.state.snap(Object.keys(now), answer.snapped);
         if (!this.isGone()) {
           this.wrong();
           draw(answer.value, now);
@@ -146,8 +147,8 @@ export class Lab {
   }
 
   /// "computed now · seed 1 · 3.2 ms · Sources/…/AttendHead.swift"
-  cite({ milliseconds, file, recorded }, seed) {
-    const parts = [recorded ? "recorded" : "computed now", seed !== undefined && `seed ${seed}`,
+  cite({ milliseconds, file, snapped }, seed) {
+    const parts = [snapped ? "recorded" : "computed now", seed !== undefined && `seed ${seed}`,
       milliseconds !== undefined && `${milliseconds} ms`].filter(Boolean);
     this.source.replaceChildren(parts.join(" · ") + " · ", el("code", {}, file));
   }

@@ -34,6 +34,14 @@ export class State {
   /// Several at once; names that no control has are left out.
   setAll(values) { for (const [name, value] of Object.entries(values)) this.set(name, value); }
 
+  /// Takes the values of a recorded question; what was not recorded gets its default.
+  snap(names, fields) {
+    for (const name of names) {
+      const control = this.controls.get(name);
+      if (control) this.set(name, (name in fields ? control.read(fields[name]) : undefined) ?? control.initial);
+    }
+  }
+
   reset() { for (const control of this.controls.values()) control.value = control.initial; this.changed(); }
 
   changed() {

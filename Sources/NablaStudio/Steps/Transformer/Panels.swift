@@ -28,27 +28,27 @@ extension TransformerStep {
       let (count, heads) = (ids.count, loaded.facts.heads)
       let weights = loaded.model.attentionWeights(Tensor(ids, [1, count])).map { $0.array() }
       let visible = (0..<count).flatMap { i in (0...i).map { (i, $0) } }
-      func head(_ layer: Int, _ head: Int) -> ArraySlice<Float> {
+      func matrix(_ layer: Int, _ head: Int) -> ArraySlice<Float> {
         weights[layer][head * count * count..<(head + 1) * count * count]
       }
-      func rows(_ matrix: ArraySlice<Float>) -> [ArraySlice<Float>] {
-        (0..<count).map { matrix[matrix.startIndex + $0 * count..<matrix.startIndex + ($0 + 1) * count] }
+      func rows(_ w: ArraySlice<Float>) -> [ArraySlice<Float>] {
+        (0..<count).map { w[w.startIndex + $0 * count..<w.startIndex + ($0 + 1) * count] }
       }
       func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-      let own = (0..<heads).map { head(layer, $0) }
+      let own = (0..<heads).map { matrix(layer, $0) }
       let table = loaded.model.positionTable()
       let shownPositions = min(table.shape[0], 128)
       return Panels(
-        tokens: pieces, attention: StudioTensor(Array(head(layer, head)), [count, count]),
-        headMeans: own.map { matrix in mean(visible.map { Double(matrix[matrix.startIndex + $0 * count + $1]) }) },
+        tokens: pieces, attention: StudioTensor(Array(matrix(layer, head)), [count, count]),
+        headMeans: own.map { w in mean(visible.map { Double(w[w.startIndex + $0 * count + $1]) }) },
         headPeaks: own.map { mean(rows($0).map { Double($0.max()!) }) },
         entropies: weights.indices.map { layer in
-          mean((0..<heads).flatMap { rows(head(layer, $0)).map { AttentionStep.entropy($0) } })
+          mean((0..<heads).flatMap { rows(matrix(layer, $0)).map { AttentionStep.entropy($0) } })
         },
         sparsity: weights.indices.map { layer in
           mean((0..<heads).flatMap { h in
-            let matrix = head(layer, h)
-            return visible.map { matrix[matrix.startIndex + $0 * count + $1] < 0.01 ? 1 : 0 }
+            let weights = matrix(layer, h)
+            return visible.map { weights[weights.startIndex + $0 * count + $1] < 0.01 ? 1.0 : 0 }
           })
         },
         positions: StudioTensor(table[0..<shownPositions].array(), [shownPositions, table.shape[1]]),
