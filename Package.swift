@@ -27,6 +27,7 @@ let package = Package(
     .target(name: "NablaNN", dependencies: ["NablaTensor", "CNablaKernels"]),
     .target(name: "NablaFormats", dependencies: ["NablaTensor", "CLibcrypto", "CZlib", "CLibpng"]),
     .target(name: "NablaTraining", dependencies: ["NablaNN", "NablaFormats"]),
+    .target(name: "NablaReport", dependencies: ["NablaTraining"], resources: [.embedInCode("Page")]),
     .target(name: "NablaTemplates", dependencies: ["NablaFormats"]),
     .target(
       name: "NablaText",
@@ -35,11 +36,15 @@ let package = Package(
         .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
-    .target(name: "NablaLanguage", dependencies: ["NablaTraining", "NablaText"]),
-    .target(name: "NablaRL", dependencies: ["NablaTraining"]),
+    .target(
+      name: "NablaLanguage", dependencies: ["NablaTraining", "NablaReport", "NablaText"],
+      resources: [.embedInCode("Report/Page")]),
+    .target(
+      name: "NablaRL", dependencies: ["NablaTraining", "NablaReport"], resources: [.embedInCode("Report/Page")]),
     .target(name: "NablaAlignment", dependencies: ["NablaLanguage"]),
-    .target(name: "NablaDiffusion", dependencies: ["NablaTraining"]),
-    .target(name: "NablaScaling", dependencies: ["NablaLanguage"]),
+    .target(name: "NablaDiffusion", dependencies: ["NablaTraining", "NablaReport"]),
+    .target(
+      name: "NablaScaling", dependencies: ["NablaLanguage", "CNablaKernels"], resources: [.embedInCode("Report/Page")]),
     .target(
       name: "Nabla", dependencies: ["NablaLanguage", "NablaRL", "NablaAlignment", "NablaDiffusion", "NablaScaling"]),
     .executableTarget(
@@ -67,13 +72,14 @@ let package = Package(
     .testTarget(name: "NablaNNTests", dependencies: ["NablaNN", "NablaFormats"]),
     .testTarget(name: "NablaFormatsTests", dependencies: ["NablaFormats"]),
     .testTarget(name: "NablaTrainingTests", dependencies: ["NablaTraining"]),
+    .testTarget(name: "NablaReportTests", dependencies: ["NablaReport"]),
     .testTarget(name: "NablaTemplatesTests", dependencies: ["NablaTemplates"]),
     .testTarget(name: "NablaTextTests", dependencies: ["NablaText"]),
     .testTarget(name: "NablaLanguageTests", dependencies: ["NablaLanguage"]),
     .testTarget(name: "NablaRLTests", dependencies: ["NablaRL", "NablaFormats"]),
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
-    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling"]),
+    .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling", "CNablaKernels"]),
     .testTarget(name: "NablaStudioTests", dependencies: ["NablaStudio", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),

@@ -1,5 +1,5 @@
-"""llama.cpp reads a prompt of --prompt tokens and writes --count after it, greedily. Prints tokens per second of both. A
-model with "synthetic" in its name is made if it is not there."""
+"""llama.cpp prefills a prompt of --prompt tokens and generates --count greedily. Prints tokens per second of both. A
+model with "synthetic" in its name is created if it does not exist."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Seconds from the start of a Python process to the first token that llama.cpp writes in it."""
+"""Seconds from the start of a Python process to the first token that llama.cpp generates in it."""
 
 import subprocess
 import sys

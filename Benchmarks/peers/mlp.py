@@ -1,4 +1,4 @@
-"""The cost of a call: an MLP 4-64-64-2 with tanh, batch 8. Prints the median microseconds of a forward (without
+"""The overhead of a call: an MLP 4-64-64-2 with tanh, batch 8. Prints the median microseconds of a forward (without
 gradients) and of a training step (forward, mean squared error, backward, Adam)."""
 
 import statistics

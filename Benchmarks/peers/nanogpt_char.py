@@ -29,7 +29,7 @@ training, validation = data[:split], data[split:]
 
 
 def learning_rate(iteration):
-    """Warm-up over 100 iterations to 1e-3, then cosine to 1e-4."""
+    """Warmup over 100 iterations to 1e-3, then cosine to 1e-4."""
     if iteration < 100:
         return 1e-3 * (iteration + 1) / 101
     progress = (iteration - 100) / (arguments.iterations - 100)

@@ -29,12 +29,12 @@ def parse(description, **flags):
 
 
 def peak_rss_mib():
-    """The most memory this process has held, in MiB."""
+    """The peak resident memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(arguments, work):
-    """Calls `work()`, which returns a round's figures, as often as told to."""
+    """Calls `work()`, which returns a round's figures, once per request."""
     rounds = (line for line in sys.stdin if line.strip() == "go") if arguments.serve else range(arguments.rounds)
     for _ in rounds:
         print(json.dumps(work() | {"peak_rss_mib": round(peak_rss_mib(), 1)}), flush=True)

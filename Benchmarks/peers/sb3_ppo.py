@@ -1,5 +1,5 @@
 """PPO on CartPole-v1 with Stable-Baselines3 and the hyperparameters of rl-baselines3-zoo. Prints a round's environment
-steps a second and the mean return of 20 greedy episodes afterwards."""
+steps per second and the mean return of 20 greedy episodes afterwards."""
 
 import time
 

@@ -1,5 +1,5 @@
-"""Milliseconds from the start of a Python process until transformers is there, with what makes text of a model: before
-that no program that uses it can say anything, its --help included."""
+"""Milliseconds from the start of a Python process until transformers is imported, with its text-generation classes: no
+program that uses it can print anything before that, not even its --help."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""synthetic_gguf.py FILE: a Llama of 1.5 billion random weights in Q4_K, with SmolLM2's tokenizer from the file beside
-it: for measuring speed, which what the weights are plays no part in."""
+"""synthetic_gguf.py FILE: a Llama of 1.5 billion random weights in Q4_K, with SmolLM2's tokenizer from the file next to
+it: for measuring speed, which does not depend on the values of the weights."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 """synthetic_tokenizer.py FILE: a tokenizer.json as large as Qwen 2's: 151,643 tokens, 151,387 merges of random pairs.
-For measuring how long loading takes, in which what the tokens are plays no part."""
+For measuring load time, which does not depend on the content of the tokens."""
 
 import random
 import sys
@@ -17,7 +17,7 @@ def write(file):
     tokens = sorted(pre_tokenizers.ByteLevel.alphabet())
     known, merges = set(tokens), []
     while len(tokens) < COUNT:
-        # Squares prefer the shorter tokens, as real merges do.
+        # Squaring favors the shorter tokens, as real merges do.
         pair = [tokens[int(random.random() ** 2 * len(tokens))] for _ in range(2)]
         whole = "".join(pair)
         if len(whole) <= 16 and whole not in known:

@@ -1,4 +1,4 @@
-"""Hugging Face's tokenizers: milliseconds to load a tokenizer.json, and, unless --text is empty, megabytes a second that
+"""Hugging Face's tokenizers: milliseconds to load a tokenizer.json, and, unless --text is empty, megabytes per second that
 it encodes of the Swift sources under that folder. A tokenizer with "synthetic" in its name is made if it is not
 there."""
 

@@ -1,5 +1,5 @@
-"""transformers, from the dequantized weights of a GGUF file, reads a prompt of --prompt tokens and writes --count after
-it, greedily; then --streams answers to it together, and --streams prompts of an eighth of its length. Prints tokens per
+"""transformers, from the dequantized weights of a GGUF file, prefills a prompt of --prompt tokens and generates
+--count greedily; then --streams completions of it together, and --streams prompts of an eighth of its length. Prints tokens per
 second of each."""
 
 import time
@@ -17,14 +17,14 @@ logging.disable_progress_bar()
 
 path = Path(arguments.model)
 dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[arguments.precision]
-# Dense weights, with which torch is faster than from the packed ones.
+# Dense weights, with which torch is faster than with the packed ones.
 model = AutoModelForCausalLM.from_pretrained(
     path.parent, gguf_file=path.name, dtype=dtype, quantization_config=GgufConfig(dequantize=True)).eval()
 
 
 @torch.inference_mode()
 def seconds(prompts, answers=1):
-    """Until the first token of all prompts is there, and from there until --count tokens of each answer are."""
+    """Seconds until the first token of every prompt, and from there until --count tokens of each completion."""
     start = time.perf_counter()
     result = model(torch.tensor(prompts), use_cache=True, logits_to_keep=1)
     token = result.logits[:, -1].argmax(-1, keepdim=True)

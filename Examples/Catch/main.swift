@@ -1,4 +1,4 @@
-// Train PPO in an environment of your own, in a run folder: move a paddle to catch a falling ball.
+// Trains PPO in a custom environment, in a run folder: move a paddle to catch a falling ball.
 import Nabla
 
 struct Catch: Environment {
@@ -27,7 +27,7 @@ settings.totalSteps = 60_000
 settings.learningRate = 2e-3
 settings.entropyCoefficient = 0.01
 
-// A run folder with metrics, checkpoints and a report. Stopped at any time, it continues with the same bits.
+// A run folder with metrics, checkpoints and a report. It can be stopped at any time and resumes with the same bits.
 let path = CommandLine.arguments.dropFirst().first ?? "runs/catch"
 let run = try TrainingRun<PolicyTrainer>(at: path) { _ in
   try PolicyTrainer(settings, in: VectorEnvironment(count: settings.environmentCount) { Catch() })
@@ -36,4 +36,4 @@ _ = try run.train { event in
   if case .step(let step) = event { print(step.progress.done, step.report["charts/episodic_return"] ?? 0) }
 }
 let result = try run.trainer.learner.agent.evaluate(VectorEnvironment(count: 100) { Catch() }, seed: 7)
-print("caught share \((result.meanReturn + 1) / 2)")
+print("fraction caught \((result.meanReturn + 1) / 2)")

@@ -1,5 +1,5 @@
-// A layer with a gradient of its own: Snake, y = x + sin²(αx)/α with a learned α for each channel, which suits
-// periodic data (Ziyin, Hartwig & Ueda 2020). The gradient is written by hand and checked against differences.
+// A layer with a custom gradient: Snake, y = x + sin²(αx)/α with a learned α for each channel, which suits
+// periodic data (Ziyin, Hartwig & Ueda 2020). The gradient is written by hand and checked against finite differences.
 //
 //   swift run -c release CustomGradient
 import Nabla
@@ -18,7 +18,7 @@ final class Snake: Module {
 ///
 ///     dy/dx = 1 + sin(2αx)         dy/dα = x·sin(2αx)/α - s²/α²
 func snake(_ x: Tensor, _ alpha: Tensor) -> Tensor {
-  // The gradient needs the values of the inputs, not the record of how they were made.
+  // The gradient needs the values of the inputs, not their computation graph.
   let (values, a) = (x.stopGradient(), alpha.stopGradient())
   return Tensor.withGradient(of: [x, alpha]) { inputs in
     inputs[0] + (inputs[1] * inputs[0]).sin().square() / inputs[1]
@@ -29,7 +29,7 @@ func snake(_ x: Tensor, _ alpha: Tensor) -> Tensor {
   }
 }
 
-/// The largest difference between a gradient and (f(z + h) - f(z - h)) / 2h, element by element.
+/// The largest absolute difference between a gradient and the central difference (f(z + h) - f(z - h)) / 2h.
 func largestError(of gradient: Tensor, at z: Tensor, _ function: (Tensor) -> Tensor) -> Float {
   let h: Float = 1e-2
   let (values, slopes) = (z.array(), gradient.array())

@@ -1,4 +1,4 @@
-// Trains a small transformer on text, byte by byte, and lets it write.
+// Trains a small byte-level transformer on text, and generates from it.
 //
 //   swift run -c release LanguageModel README.md
 import Nabla

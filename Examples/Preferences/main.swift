@@ -1,19 +1,20 @@
-// Learns what people prefer from comparisons, with the temperature β learned too, and measures how well.
+// Trains a reward model on preference pairs, with a learned inverse temperature β, and measures its calibration.
 //
 //   swift run -c release Preferences
 //
-// Four kinds of prompts have annotators of their own, who choose the better of two responses the more surely, the more
-// its quality is above the other's: P(B preferred) = σ(sharpness · (quality B - quality A)). The model sees embeddings only.
+// Each of four kinds of prompts has its own annotators, who prefer the better of two responses with a probability that
+// grows with the difference in quality: P(B preferred) = σ(sharpness · (quality B - quality A)). The model sees only
+// embeddings.
 import Glibc
 import Nabla
 
 let kinds = [("safety", 8.0), ("helpfulness", 5.0), ("factuality", 5.0), ("creativity", 2.0)]
 let width = 64
-/// Pairs of responses and what people said of them. N rows.
+/// Pairs of responses and which of the two was preferred. N rows.
 struct Comparisons {
   var prompts, a, b: Tensor  // [N, width]
   var kinds: [Int]
-  /// Quality of B less that of A.
+  /// Quality of B minus that of A.
   var differences: [Double]
   var prefersB: [Bool]
 
@@ -29,7 +30,7 @@ struct Comparisons {
 
 func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-/// A response's embedding is noise, as large as its quality.
+/// A response's embedding is noise, scaled by its quality.
 func comparisons(_ count: Int, _ random: inout RandomSource) -> Comparisons {
   let ofKind = (0..<count).map { _ in Int(random.uniform() * 4) }
   let qualities = (0..<count).map { _ in (a: 0.3 + 0.4 * random.uniform(), b: 0.6 + 0.3 * random.uniform()) }
@@ -42,7 +43,7 @@ func comparisons(_ count: Int, _ random: inout RandomSource) -> Comparisons {
     prefersB: zip(ofKind, differences).map { random.uniform() < sigmoid(kinds[$0].1 * $1) })
 }
 
-/// A score for a response to a prompt, and the temperature that makes differences of scores into probabilities.
+/// A score for a response to a prompt, and the inverse temperature β that maps score differences to logits.
 final class PreferenceModel: Module {
   let promptEncoder, responseEncoder, scorer: MultilayerPerceptron
   @Parameter var beta: Tensor = 1
@@ -62,7 +63,7 @@ final class PreferenceModel: Module {
   /// The logit β·(score B - score A) that B is preferred: [N].
   func logits(_ rows: Comparisons) -> Tensor { beta * (score(rows.prompts, rows.b) - score(rows.prompts, rows.a)) }
 
-  /// Bradley-Terry: -ln σ of the logit that the preferred one is preferred, averaged.
+  /// Bradley-Terry: the mean of -ln σ of the logit of the preferred response.
   func loss(_ rows: Comparisons) -> Tensor {
     let signs = Tensor(rows.prefersB.map { $0 ? Float(1) : -1 })
     return bradleyTerryLoss(chosen: signs * logits(rows), rejected: .zeros([rows.count])).mean()
@@ -79,12 +80,12 @@ extension String {
 }
 func rounded(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
 
-/// The share of comparisons whose preferred response has the higher score.
+/// The fraction of comparisons whose preferred response has the higher score.
 func accuracy(_ prefersB: [Bool], _ logits: [Double]) -> Double {
   Double(zip(prefersB, logits).count { $0 == ($1 > 0) }) / Double(max(logits.count, 1))
 }
 
-/// Cuts [low, high) into equal bins and shows in each what `value` makes of the members.
+/// Splits [low, high) into equal bins and calls `show` with each bin's label and members.
 func bins(_ low: Double, _ high: Double, _ count: Int, of values: [Double], _ show: (String, [Int]) -> Void) {
   let step = (high - low) / Double(count)
   for bin in 0..<count {
@@ -95,7 +96,7 @@ func bins(_ low: Double, _ high: Double, _ count: Int, of values: [Double], _ sh
 }
 
 var random = RandomSource(seed: 42)
-let training = comparisons(50_000, &random)  // of 2,000 the model would learn the rows by heart
+let training = comparisons(50_000, &random)  // with 2,000 the model would memorize the rows
 let heldOut = comparisons(2000, &random)
 let model = PreferenceModel(random: &random)
 let optimizer = AdamW(learningRate: { _ in 1e-3 }, weightDecay: 0)
@@ -118,12 +119,12 @@ for step in 0...500 {
 let logits = withoutGradient { model.logits(heldOut).array(of: Double.self) }
 let probabilities = logits.map(sigmoid)
 let calibration = Calibration(probabilities: probabilities, outcomes: heldOut.prefersB)
-print("\nCalibration: how often B was preferred where the model says so (error \(rounded(calibration.expectedError)))")
+print("\nCalibration: how often B was preferred by predicted probability (error \(rounded(calibration.expectedError)))")
 for bin in calibration.bins where bin.count > 0 {
-  row("says \(rounded(bin.predicted))", bin.observed, "\(bin.count) comparisons")
+  row("predicted \(rounded(bin.predicted))", bin.observed, "\(bin.count) comparisons")
 }
 
-print("\nWhat annotators of each kind allow, and what the model reaches")
+print("\nAccuracy by kind of prompt, and the best that annotator noise allows")
 for (kind, (name, sharpness)) in kinds.enumerated() {
   let members = heldOut.kinds.indices.filter { heldOut.kinds[$0] == kind }
   let best = members.map { sigmoid(sharpness * abs(heldOut.differences[$0])) }.reduce(0, +) / Double(members.count)
@@ -131,18 +132,18 @@ for (kind, (name, sharpness)) in kinds.enumerated() {
     name, accuracy(members.map { heldOut.prefersB[$0] }, members.map { logits[$0] }), "best: \(rounded(best))")
 }
 
-print("\nEffect of β: the loss on held-out comparisons if the learned β were multiplied")
+print("\nEffect of β: held-out loss with the learned β multiplied by a factor")
 for factor in [0.0, 0.25, 0.5, 1, 2, 4] {
   let loss = zip(heldOut.prefersB, logits).map { log(1 + exp($0 ? -factor * $1 : factor * $1)) }.reduce(0, +)
   row("\(factor) · β", loss / Double(heldOut.count))
 }
 
-print("\nPreference for B by difference of quality")
+print("\nPreference for B by difference in quality")
 bins(-0.1, 0.6, 7, of: heldOut.differences) { label, members in
   row(label, Double(members.count { heldOut.prefersB[$0] }) / Double(members.count), "\(members.count) comparisons")
 }
 
-print("\nσ of the model's own differences of scores, and what was preferred there")
+print("\nPreference for B by predicted logit, and the mean predicted probability σ")
 bins(-3, 6, 9, of: logits) { label, members in
   let predicted = members.map { probabilities[$0] }.reduce(0, +) / Double(members.count)
   row(label, Double(members.count { heldOut.prefersB[$0] }) / Double(members.count), "σ \(rounded(predicted))")

@@ -1,4 +1,4 @@
-// Tells two intertwined spirals apart with a small network.
+// Classifies the points of two intertwined spirals with a small network.
 //
 //   swift run -c release Spirals
 import Glibc
@@ -29,11 +29,11 @@ final class Classifier: Module {
     output = Linear(width, 2, random: &random)
   }
 
-  /// x: [N, 2] → scores of the two arms: [N, 2].
+  /// x: [N, 2] → logits of the two arms: [N, 2].
   func callAsFunction(_ x: Tensor) -> Tensor { output(second(first(x).tanh()).tanh()) }
 }
 
-/// The share of points whose higher score is that of their arm.
+/// The fraction of points classified correctly.
 func accuracy(_ model: Classifier, _ points: Tensor, _ labels: Tensor) -> Float {
   withoutGradient {
     let guesses = model(points).argmax(axis: 1).array(of: Int32.self)

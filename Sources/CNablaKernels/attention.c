@@ -66,7 +66,7 @@ struct backward_region {
   const struct attention_kernels *kernels;
   int64_t heads;        // B · G
   int64_t queryBlocks, keyBlocks;
-  int64_t dqFloats;     // float32 sums of dq of one key-value head
+  int64_t dqFloats;     // float32 sums of dq of one key/value head
   float *dqSum;         // [heads, dqFloats] if heads are shared between threads, else NULL: each thread has its own
   _Atomic int64_t next;
 };
@@ -109,9 +109,9 @@ void nabla_attention_backward(
       .queryBlocks = blocks(p->queryLength, BACKWARD_QUERIES), .keyBlocks = blocks(p->keyLength, BACKWARD_KEYS)};
   r.dqFloats = group * r.queryBlocks * BACKWARD_QUERIES * paddedHead(p);
 
-  // Where heads keep the threads busy to nine tenths, a thread takes whole heads. Otherwise threads share a head, a block
-  // of keys each, and take turns at dq. Either way dq gets the blocks of keys in ascending order, so the choice cannot
-  // change a bit.
+  // Where heads keep the threads at least 90 % busy, a thread takes whole heads. Otherwise threads share a head, a
+  // block of keys each, and take turns at dq. Either way dq accumulates the blocks of keys in ascending order, so the
+  // choice cannot change a bit.
   const int64_t rounds = (heads + threadCount - 1) / threadCount;
   const bool shared = 10 * heads < 9 * rounds * threadCount;
   const int64_t tickets = shared ? heads * group * r.queryBlocks : 0;
@@ -164,7 +164,7 @@ static void decodeTasks(void *context, int32_t thread, int32_t threads) {
     r->kernels->decode(&task, workspace);
     for (int64_t i = 0; i < task.rows; i++) {
       const int64_t row = task.row[i], chunks = decodeEndChunk(p, row) - decodeFirstChunk(p, row);
-      // Whoever finishes last sums the chunks, in their order.
+      // The last task to finish sums the chunks, in order.
       if (chunks == 1 || atomic_fetch_add(&r->finished[row * heads + task.g], 1) == chunks - 1)
         r->kernels->decodeMerge(
             p, row, task.g, chunks, r->partial + r->start[row] * stride + task.g * floats, stride);
@@ -191,7 +191,7 @@ void nabla_decode_attention(const struct nabla_decode *p, int32_t threadCount) {
   for (int64_t row = 0; row + 1 < p->rows; row++)
     start[row + 1] = start[row] + decodeEndChunk(p, row) - decodeFirstChunk(p, row);
   for (int64_t i = 0; i < p->rows * heads; i++) atomic_init(&finished[i], 0);
-  // Rows of one task read the pages that they share once; fewer of them give every thread work.
+  // The rows of one task read shared pages once; fewer rows per task give every thread work.
   int64_t perTask = DECODE_ROWS;
   while (perTask > 1 && chunks * heads < 4 * perTask * threadCount) perTask /= 2;
   const int64_t rowBlocks = blocks(p->rows, perTask);

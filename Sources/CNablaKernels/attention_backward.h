@@ -1,6 +1,7 @@
-// Backward tiles. With the log-sum-exp of the forward the weights of any tile can be made again, P = exp(S - lse), and
+// Backward tiles. With the log-sum-exp of the forward pass the weights of any tile can be recomputed, P = exp(S - lse),
+// and
 //   dV += Pᵀ dO,   dP = dO Vᵀ,   dS = P ∘ (dP - delta),   dQ += scale · dS K,   dK += scale · dSᵀ Q.
-// A task owns a block of keys, so dK and dV stay in its tiles; Kᵀ and Vᵀ are transposed once a task. dQ is summed in
+// A task owns a block of keys, so dK and dV stay in its tiles; Kᵀ and Vᵀ are transposed once per task. dQ is summed in
 // float32 over the blocks of keys in ascending order, whichever thread computes them.
 
 // The row stride of a tile of scores. A power of two would put the rows of a strip into few sets of the L1 cache.
@@ -44,8 +45,8 @@ static void backwardPrepare(const struct backward_arguments *a, int32_t b, int32
   for (int64_t i = q0; i < q1; i++) memset(dq + (i - q0) * a->dq.timeStride * bytes, 0, (size_t)(p->headSize * bytes));
 }
 
-// Waits until the key blocks before this one have been added to a block of dq. They belong to tasks handed out
-// earlier, so some running thread is at work on them and the wait ends.
+// Waits until the key blocks before this one have been added to a block of dq. They belong to tasks started
+// earlier, so some running thread is working on them and the wait ends.
 static void awaitTurn(atomic_int *ticket, int turn) {
   for (int spins = 0; atomic_load_explicit(ticket, memory_order_acquire) != turn; spins++)
     if (spins > 2000) sched_yield();
@@ -151,7 +152,7 @@ static void backwardBlock(
         last[r] = (int32_t)(hi < 0 ? 0 : hi > count ? count : hi);
       }
 
-      // Strips of keys against panels of queries; what lies wholly outside the mask is neither computed nor read.
+      // Strips of keys against panels of queries; tiles entirely outside the mask are neither computed nor read.
       for (int64_t c = 0; c < count; c += STRIP) {
         int64_t fromRow = BACKWARD_QUERIES, toRow = 0;
         for (int64_t r = 0; r < padded; r += MR) {

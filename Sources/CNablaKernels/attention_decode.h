@@ -1,11 +1,11 @@
-// Decoding: one query a row against a cache of pages, where the time goes into reading the cache. A task is one
-// key-value head, a chunk of at most DECODE_KEYS keys, and some rows. It goes through the chunk page by page. Every key
-// and value is read once for all query heads of the group and all rows side by side that share the page: samples of one
-// prompt read it once (Juravsky et al. 2024, "Hydragen"). What a task computes for a row depends on that row alone, so
-// rows get the same bits whoever shares the batch.
+// Decoding: one query per row against a paged cache, where the time goes into reading the cache. A task is one
+// key/value head, a chunk of at most DECODE_KEYS keys, and some rows. It goes through the chunk page by page. Every key
+// and value is read once for all query heads of the group and all rows of the task that share the page: samples of
+// one prompt read it once (Juravsky et al. 2024, "Hydragen"). What a task computes for a row depends on that row alone,
+// so rows get the same bits whatever else is in the batch.
 //
-// In a page the keys of a head lie transposed, [D][64]: the scores of a whole vector of keys grow side by side, and no
-// sum across a vector is needed.
+// In a page the keys of a head are stored transposed, [D][64]: the scores of a whole vector of keys accumulate side by
+// side, and no horizontal sum is needed.
 
 enum { PAGE = NABLA_CACHE_PAGE, ROWS = 4, KEY_VECTORS = WIDTH == 16 ? 4 : 2 };
 typedef int8_t bvec_unaligned __attribute__((vector_size(WIDTH), aligned(1)));
@@ -18,8 +18,8 @@ INLINE vec loadCached(enum nabla_cache_type type, const void *x, int64_t i) {
   return load((const float *)x + i);
 }
 
-// Asks for `count` numbers from element i of what is read next, if anything is: the hardware sees no more than that a
-// page is read in order, and waits at the start of each.
+// Prefetches `count` numbers from element i of what is read next, if anything: the hardware prefetcher only follows
+// reads within a page, and stalls at the start of each.
 INLINE void fetchCached(enum nabla_cache_type type, const char *next, int64_t i, int64_t count) {
   const int64_t size = cachedSize(type);
   if (!next) return;
@@ -105,7 +105,7 @@ static void valuesOf(
 #undef CALL
 }
 
-// The largest lane, and the sum of all, by halves: one lane after the other would wait for each.
+// The largest lane, and the sum of all lanes, by halving: one lane after the other would be a long dependency chain.
 INLINE float highestLane(vec x) {
   _Pragma("clang loop unroll(full)") for (int w = WIDTH / 2; w > 0; w /= 2)
       _Pragma("clang loop unroll(full)") for (int n = 0; n < w; n++) x[n] = x[n] > x[n + w] ? x[n] : x[n + w];
@@ -135,7 +135,7 @@ static void decodeSoftmax(float *s, int64_t from, int64_t to, float *state) {
   state[1] = sumOfLanes(total);
 }
 
-// What a task keeps: its queries, outputs and scores; and a page's keys or values as float32.
+// A task's scratch memory: its queries, outputs and scores; and a page's keys or values as float32.
 static size_t decodeFloats(const struct nabla_decode *p) {
   const int64_t group = p->queryHeadCount / p->keyValueHeadCount, dp = paddedSize(p->headSize);
   return (size_t)(DECODE_ROWS * group * (2 * dp + DECODE_KEYS) + PAGE * dp);
@@ -147,7 +147,7 @@ struct visit {
   const char *head;
 };
 
-// Where row i has the visit's page, and which keys it sees there; n = 0 if none.
+// The position of the visit's page in row i, and which keys the row sees there; n = 0 if none.
 INLINE struct visit visitOf(const struct decode_task *t, int64_t page, int64_t i) {
   const struct nabla_decode *p = t->p;
   const int64_t start = t->chunk * DECODE_KEYS + page * PAGE, length = p->lengths[t->row[i]];
@@ -161,7 +161,7 @@ INLINE struct visit visitOf(const struct decode_task *t, int64_t page, int64_t i
   return v;
 }
 
-// The first visit from row i of a page on, with all rows beside it that see the same.
+// The first visit of a page from row i on, with all following rows that see the same page.
 static struct visit nextVisit(const struct decode_task *t, int64_t page, int64_t i) {
   for (; page < DECODE_KEYS / PAGE; page++, i = 0)
     for (; i < t->rows; i++) {
@@ -244,7 +244,7 @@ static void decodeChunk(const struct decode_task *t, float *workspace) {
       memcpy(t->partial[i] + m * (2 + dp) + 2, o + (i * group + m) * dp, (size_t)dp * sizeof(float));
 }
 
-// The sum over the chunks of one row and key-value head, in their order. partial: [group][2 + dp] of each, `stride`
+// The sum over the chunks of one row and key/value head, in order. partial: [group][2 + dp] of each, `stride`
 // apart.
 static void decodeMerge(
     const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial, int64_t stride) {

@@ -1,5 +1,6 @@
-// Forward tiles. Scores are held transposed, keys × queries, so that queries are the lanes of a vector: the softmax needs
-// no sum across lanes, keys and values are used as they lie, and only the queries are transposed, once a task.
+// Forward tiles. Scores are stored transposed, keys × queries, so that queries are the lanes of a vector: the softmax
+// needs no sum across lanes, keys and values are used without transposition, and only the queries are transposed, once
+// per task.
 
 static size_t forwardFloats(const problem_t *p, int32_t blockRows) {
   const size_t dp = (size_t)paddedHead(p), rows = (size_t)blockRows;
@@ -103,7 +104,7 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
         for (int64_t i = 0; i < STRIP; i++) first[i] = firstKey(p, b, i0 + i), last[i] = endKey(p, b, i0 + i, keys);
 
       for (int64_t j = from / MR * MR; j < to; j += MR) {
-        // Each strip asks for its share of the next tile.
+        // Each strip prefetches its share of the next tile.
         if (j / MR % strips == t) {
           const int64_t next = k0 + FORWARD_KEYS + j, stop = next + MR < end ? next + MR : end;
           prefetchRows(p, kHead, a->k.timeStride, next, stop);

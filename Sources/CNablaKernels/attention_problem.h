@@ -16,7 +16,7 @@ enum { FORWARD_KEYS = 64, BACKWARD_QUERIES = 64, BACKWARD_KEYS = 128, DECODE_KEY
 static inline int64_t paddedSize(int64_t headSize) { return (headSize + 15) & ~15; }
 static inline int64_t paddedHead(const problem_t *p) { return paddedSize(p->headSize); }
 
-// Where the parts of one key-value head of one layer lie in a page: for int8 the scales of keys and of values, [2][64]
+// The layout of one key/value head of one layer in a page: for int8 the scales of keys and of values, [2][64]
 // float32; the keys, transposed, [D][64]; the values, [64][padded D].
 struct cache_head_layout {
   int64_t keys, values, bytes;
@@ -37,8 +37,8 @@ static inline int32_t keyCount(const problem_t *p, int32_t b) {
   return n < 0 ? 0 : n > p->keyLength ? p->keyLength : n;
 }
 
-// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Rows that pad a
-// tile ask too: they see what the last query sees.
+// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Padding rows of
+// a tile also have one: they see what the last query sees.
 static inline int64_t segmentAt(const problem_t *p, int64_t b, int64_t i) {
   return b * p->queryLength + (i < p->queryLength ? i : p->queryLength - 1);
 }
@@ -93,17 +93,17 @@ static inline int64_t decodeEndChunk(const struct nabla_decode *p, int64_t row) 
   return (p->lengths[row] + DECODE_KEYS - 1) / DECODE_KEYS;
 }
 
-// One key-value head, one chunk of keys, and some rows, each of which sees keys of the chunk.
+// One key/value head, one chunk of keys, and some rows, each of which sees keys of the chunk.
 struct decode_task {
   const struct nabla_decode *p;
   int64_t g, chunk;
   int64_t rows;                // at most DECODE_ROWS
   int64_t row[DECODE_ROWS];
-  float *partial[DECODE_ROWS];  // [group][2 + padded D]: maximum (log2 units), sum, unnormalised output
+  float *partial[DECODE_ROWS];  // [group][2 + padded D]: maximum (log2 units), sum, unnormalized output
 };
 
-// One instruction set's kernels. An instruction set with another tile format (AMX: bfloat16 pairs) brings its own
-// table: a task's tiles are private to it, and only these calls are shared.
+// One instruction set's kernels. An instruction set with another tile format (AMX: bfloat16 pairs) would have its
+// own table: a task's tiles are private to it, and only these calls are shared.
 struct attention_kernels {
   // out and lse of queries [q0, q0 + blockRows) of one head.
   void (*forward)(const struct forward_arguments *a, int32_t b, int32_t h, int32_t q0, float *workspace);
@@ -111,12 +111,12 @@ struct attention_kernels {
 
   // delta of one head, and dq = 0 where a whole block of queries sees no key.
   void (*backwardPrepare)(const struct backward_arguments *a, int32_t b, int32_t h, int32_t block);
-  // dk and dv of one block of keys of one key-value head, and its share of dq. dqSum: [H / G, Tq, padded D].
+  // dk and dv of one block of keys of one key/value head, and its contribution to dq. dqSum: [H / G, Tq, padded D].
   void (*backward)(
       const struct backward_arguments *a, int32_t b, int32_t g, int32_t keyBlock, float *dqSum, float *workspace);
   size_t (*backwardFloats)(const problem_t *p);
 
-  // What some rows make of one chunk of their keys and values; and the sum over one row's chunks.
+  // The partial attention of some rows over one chunk of their keys and values; and the sum over one row's chunks.
   void (*decode)(const struct decode_task *task, float *workspace);
   void (*decodeMerge)(
       const struct nabla_decode *p, int64_t row, int64_t g, int64_t chunks, const float *partial, int64_t stride);
@@ -126,5 +126,5 @@ struct attention_kernels {
 extern const struct attention_kernels nabla_attention_baseline, nabla_attention_avx2, nabla_attention_avx512;
 
 // The calling thread's scratch memory: at least `bytes`, 64-byte aligned, kept for the next call and freed with the
-// thread. Slot 0 is for tasks, slot 1 for what outlives a task (owned by the caller of the whole operation).
+// thread. Slot 0 is for tasks, slot 1 for memory that outlives a task (owned by the caller of the whole operation).
 void *nabla_attention_workspace(int32_t slot, size_t bytes);

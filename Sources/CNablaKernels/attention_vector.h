@@ -1,4 +1,4 @@
-// Vectors' exponentials, conversions and loads of rows: what attention needs beside tiles.h, compiled for each
+// Vectors' exponentials, conversions and loads of rows: what attention needs besides tiles.h, compiled for each
 // instruction set.
 #include "attention_problem.h"
 #include "tiles.h"
@@ -8,10 +8,10 @@
 
 static const float log2e = 1.44269504088896341f, ln2 = 0.693147180559945309f;
 
-// 2^x for x ≤ 126 within 2 units in the last place; 0 below 2^-125; NaN stays NaN. x = n + f with n the nearest whole
-// number: the minimax polynomial of degree 5 gives 2^f, and n is added to its exponent bits.
+// 2^x for x ≤ 126 within 2 units in the last place; 0 below 2^-125; NaN stays NaN. x = n + f with n the nearest
+// integer: the minimax polynomial of degree 5 gives 2^f, and n is added to its exponent bits.
 INLINE vec exp2Vector(vec x) {
-  const float smallest = -125.0f, magic = 0x1.8p23f;  // adding 1.5 · 2^23 rounds to a whole number in the low bits
+  const float smallest = -125.0f, magic = 0x1.8p23f;  // adding 1.5 · 2^23 rounds to an integer in the low bits
   vec t = x + splat(magic);
   vec f = x - (t - splat(magic));
   vec p = splat(0x1.5c08e6p-10f);
@@ -76,7 +76,7 @@ static void loadTile(
   if (paddedRows > rows) memset(tile + rows * dp, 0, (size_t)((paddedRows - rows) * dp) * sizeof(float));
 }
 
-// Asks for rows of x ahead of their use: rows of a packed buffer lie pages apart, where the hardware does not look.
+// Prefetches rows of x: rows of a packed buffer are pages apart, which the hardware prefetcher does not follow.
 INLINE void prefetchRows(const problem_t *p, const char *x, int64_t timeStride, int64_t from, int64_t to) {
   const int64_t bytes = (int64_t)elementSize(p);
   for (int64_t r = from; r < to; r++)

@@ -15,7 +15,7 @@ static inline float int8_scale(bool bfloat16, const void *x, int64_t start, int6
   float most = 0;
   for (int64_t i = 0; i < size; i++) {
     float magnitude = fabsf(numberAt(bfloat16, x, start + i));
-    // A NaN must not vanish: it makes the scale NaN, and with it every number.
+    // A NaN must not be lost: it makes the scale NaN, and with it every value.
     most = magnitude > most || magnitude != magnitude ? magnitude : most;
   }
   *reciprocal = most > 0 ? 127.0f / most : 0.0f;

@@ -1,4 +1,4 @@
-// Convolutions through oneDNN, whose primitives are kept by shape. oneDNN chooses the memory layouts it is fastest with
+// Convolutions through oneDNN, whose primitives are cached by shape. oneDNN chooses the fastest memory layouts
 // (channels in blocks); where they differ from ours, the operands are reordered into scratch memory that all
 // convolutions of a thread share.
 #include "convolution.h"
@@ -28,8 +28,8 @@ typedef const dnnl_memory_desc_t *description;
 
 enum { X, W, BIAS, Y, OPERANDS };
 
-/// One tensor of a pass: `ours` lies as the caller has it. If oneDNN wants another layout, `theirs` has it and
-/// `reorder` takes one to the other.
+/// One tensor of a pass: `ours` has the caller's layout. If oneDNN uses another layout, `theirs` has that and
+/// `reorder` converts between the two.
 struct operand {
   dnnl_memory_t ours, theirs;
   dnnl_primitive_t reorder;
@@ -46,7 +46,7 @@ struct entry {
   struct operand operands[OPERANDS];
 };
 
-// One table a thread, as for matrix products. Open addressing; cleared when it fills up.
+// One cache per thread, as for matrix multiplication. Open addressing; cleared when it fills up.
 #define TABLE 512
 static _Thread_local struct entry *table;
 static _Thread_local int32_t used;
@@ -70,7 +70,7 @@ static void destroy(struct entry *e) {
   memset(e, 0, sizeof *e);
 }
 
-/// The primitive's description for a pass; the layouts in `d` are oneDNN's to choose.
+/// The primitive's description for a pass; oneDNN chooses the layouts in `d`.
 static dnnl_status_t describe_pass(const struct nabla_convolution *p, int32_t pass, descriptor d[OPERANDS],
                                    dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *result) {
   dnnl_dims_t dilation = {p->dilation[0] - 1, p->dilation[1] - 1};
@@ -112,7 +112,8 @@ static dnnl_status_t describe_pass(const struct nabla_convolution *p, int32_t pa
 #endif
 }
 
-/// Prepares one operand: its memory as the caller has it and, if the primitive wants it otherwise, the way there.
+/// Prepares one operand: its memory in the caller's layout and, if the primitive uses another, the reorder between
+/// them.
 static dnnl_status_t prepare(struct operand *o, description plain, description wanted, int written) {
   dnnl_status_t status = dnnl_memory_create(&o->ours, plain, engine, DNNL_MEMORY_NONE);
   if (status || dnnl_memory_desc_equal(plain, wanted)) return status;

@@ -57,7 +57,8 @@ DISPATCHED(void, nabla_log_probabilities,
       if (d_log_probability) memset(x, 0, (size_t)n * 4);
       continue;
     }
-    // With z = x - max x: ln p = βz - ln Σ exp(βz), and the entropy is ln Σ exp(βz) - Σ p·βz. A logit of -∞ has no part.
+    // With z = x - max x: ln p = βz - ln Σ exp(βz), and the entropy is ln Σ exp(βz) - Σ p·βz. A logit of -∞ contributes
+    // nothing.
     const float m = row_maximum(n, x);
     float sum = 0, dot = 0;
     for (int64_t i = 0; i < n; i++) {

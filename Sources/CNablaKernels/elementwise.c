@@ -13,7 +13,7 @@ static inline float gelu_tanh(float x) {
   return 0.5f * x * (1.0f + tanh_float(SQRT_2_OVER_PI * (x + 0.044715f * x * x * x)));
 }
 static inline float gelu_tanh_slope(float x) {
-  // The slope is 0 or 1 long before 100; the square of a larger number could overflow and meet a factor 0.
+  // The slope is 0 or 1 long before 100; the square of a larger number could overflow and be multiplied by 0.
   x = x < -100.0f ? -100.0f : x;
   x = x > 100.0f ? 100.0f : x;
   float t = tanh_float(SQRT_2_OVER_PI * (x + 0.044715f * x * x * x));
@@ -87,7 +87,7 @@ DISPATCHED(void, nabla_unary_backward,
   unary_backward(op, n, x, dy, dx);
 }
 
-// bfloat16 passes through float tiles that stay in the first-level cache.
+// bfloat16 is converted through float tiles that stay in the L1 cache.
 #define TILE 512
 
 DISPATCHED(void, nabla_unary_bfloat16, (int32_t op, int64_t n, const uint16_t *x, uint16_t *y), (op, n, x, y)) {
@@ -111,7 +111,7 @@ DISPATCHED(void, nabla_unary_backward_bfloat16,
   }
 }
 
-// One loop for each pair of strides, so that each vectorises.
+// One loop for each pair of strides, so that each vectorizes.
 #define BINARY(EXPRESSION)                                                                                     \
   if (strideA == 1 && strideB == 1) {                                                                          \
     for (int64_t i = 0; i < n; i++) { float u = a[i], v = b[i]; y[i] = (EXPRESSION); }                         \

@@ -1,12 +1,12 @@
-// Environments stepped many at a time, eight to a register with AVX-512.
+// Vectorized environments, eight per register with AVX-512.
 #include "environments.h"
 #include "kernel.h"
 
-// The argument reduction below rests on the order of its subtractions.
+// The argument reduction below depends on the order of its subtractions.
 #pragma clang fp reassociate(off)
 
-/// sin x and cos x for |x| < 10⁶, error below 1 ulp near 0 and 2⁻⁵² absolute: x = n·π/2 + r with |r| ≤ π/4, π/2 in three
-/// parts of which the first has 33 bits, so that n times it is exact; then fdlibm's polynomials.
+/// sin x and cos x for |x| < 10⁶, error below 1 ulp near 0 and 2⁻⁵² absolute: x = n·π/2 + r with |r| ≤ π/4, π/2 in
+/// three parts of which the first has 33 bits, so that n times it is exact; then fdlibm's polynomials.
 static inline INLINED void sine_cosine(double x, double *sine, double *cosine) {
   double q = __builtin_rint(x * 0.63661977236758134308);
   double r = x - q * 1.57079632673412561417;
@@ -44,7 +44,7 @@ DISPATCHED(void, nabla_cartpole_step,
   const int32_t *pushes = actions + first;
   float *rows = observations + 4 * first;
   bool *ended = terminated + first;
-// No two of these overlap: without being told, the compiler checks at run time, and in vain.
+// No two of these overlap: without this pragma, the compiler would check that at run time.
 #pragma clang loop vectorize(assume_safety)
   for (int64_t i = 0; i < count; i++) {
     double x = xs[i], speed = speeds[i], angle = angles[i], spin = spins[i];

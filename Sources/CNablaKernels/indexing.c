@@ -16,8 +16,8 @@ DISPATCHED(void, nabla_scatter_add_rows,
   }
 }
 
-// The last two dimensions of a permuted copy. When the source runs along the rows of y's tile rather than its columns
-// (a transpose), tiles of 16 × 16 keep both sides in cache.
+// The last two dimensions of a permuted copy. When the source is contiguous along the rows of y's tile rather than its
+// columns (a transpose), tiles of 16 × 16 keep both sides in cache.
 #define PLANE(NAME, TYPE)                                                                                        \
   static void NAME(int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride, const TYPE *x,        \
                    TYPE *y) {                                                                                    \

@@ -1,5 +1,5 @@
-// The instruction set is settled once, before main: what the CPU has, what NABLA_ISA allows, and oneDNN told of it
-// before it makes its first primitive.
+// The instruction set is determined once, before main: what the CPU supports, what NABLA_ISA allows, and oneDNN
+// configured before it creates its first primitive.
 #include "isa.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static const char *const names[NABLA_ISA_COUNT] = {"baseline", "avx2", "avx512",
 const char *nabla_isa_name(enum nabla_isa isa) { return names[isa]; }
 
 #if defined(__x86_64__)
-/// Tiles, and the operating system's consent to their state (bits 17 and 18 of XCR0).
+/// Tiles, and the operating system's support for their state (bits 17 and 18 of XCR0).
 static int has_amx(void) {
   uint32_t a, b, c, d, low, high;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;

@@ -6,16 +6,16 @@
 
 #include "isa.h"
 
-/// The level that kernels keep to, settled before main.
+/// The level that kernels use, determined before main.
 extern enum nabla_isa nabla_kernel_isa __attribute__((visibility("hidden")));
-/// Keeps oneDNN to the level too. It must not have made anything yet.
+/// Caps oneDNN at the level too. It must not have created anything yet.
 void nabla_onednn_cap(enum nabla_isa isa);
 
 /// For a body that several dispatched functions share: it must be compiled inside each of them.
 #define INLINED __attribute__((always_inline))
 
 /// Defines `TYPE NAME PARAMETERS`, whose body follows, once for AVX-512, once for AVX2 and once for any x86-64. A call
-/// takes the one that the level allows, which an attribute such as target_clones would not ask for.
+/// uses the variant that the level allows, which target_clones would not consult.
 #define DISPATCHED(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(, TYPE, NAME, PARAMETERS, ARGUMENTS)
 #define DISPATCHED_STATIC(TYPE, NAME, PARAMETERS, ARGUMENTS) DISPATCHED_AS(static, TYPE, NAME, PARAMETERS, ARGUMENTS)
 #if defined(__x86_64__)
@@ -34,7 +34,7 @@ void nabla_onednn_cap(enum nabla_isa isa);
 #define DISPATCHED_AS(LINKAGE, TYPE, NAME, PARAMETERS, ARGUMENTS) LINKAGE TYPE NAME PARAMETERS
 #endif
 
-// Let sums be reordered and fused so that loops vectorise. Infinities and NaN keep their meaning.
+// Let sums be reordered and fused so that loops vectorize. Infinities and NaN keep their meaning.
 #pragma clang fp reassociate(on) contract(fast)
 
 static inline float bits_to_float(uint32_t bits) {

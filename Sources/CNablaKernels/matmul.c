@@ -1,5 +1,5 @@
-// Matrix products through oneDNN, whose primitives are kept by shape. Very small products run in our own loops:
-// oneDNN's fixed cost (about 2 µs) would dwarf them.
+// Matrix multiplication through oneDNN, whose primitives are cached by shape. Very small ones run in our own
+// loops: oneDNN's fixed cost (about 2 µs) would dominate.
 #include "matmul.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #endif
 #include <oneapi/dnnl/dnnl.h>
 
-// oneDNN divides a primitive among as many threads as there were when it was made.
+// oneDNN divides a primitive among as many threads as there were when it was created.
 struct key {
   struct nabla_matmul problem;
   int64_t threads;
@@ -23,7 +23,8 @@ struct entry {
   dnnl_memory_t a, b, bias, c;
 };
 
-// One table a thread: no locks, and a memory object is never in two hands. Open addressing; cleared when it fills up.
+// One cache per thread: no locks, and a memory object is never used by two threads. Open addressing; cleared when it
+// fills up.
 #define TABLE 1024
 static _Thread_local struct entry *table;
 static _Thread_local int32_t used;
@@ -41,7 +42,7 @@ static void destroy(struct entry *e) {
   memset(e, 0, sizeof *e);
 }
 
-/// A thread that ends takes its primitives with it: inference engines come and go.
+/// A thread frees its primitives when it exits: inference engines come and go.
 static void end_thread(void *memory) {
   struct entry *entries = memory;
   for (int i = 0; i < TABLE; i++)
@@ -81,7 +82,7 @@ static dnnl_status_t create(const struct nabla_matmul *p, struct entry *e) {
   dnnl_dims_t dimsBias = {1, 1, p->n};
   dnnl_dims_t stridesA = {p->batchA, p->rowA, p->columnA}, stridesB = {p->batchB, p->rowB, p->columnB};
   dnnl_dims_t stridesC = {p->batchC, p->rowC, 1}, stridesBias = {p->n, p->n, 1};
-  // One matrix needs no batch dimension: the two-dimensional kernels are the faster ones.
+  // One matrix needs no batch dimension: the two-dimensional kernels are faster.
   int ndims = p->batch == 1 ? 2 : 3, skip = p->batch == 1 ? 1 : 0;
   dnnl_status_t status = describe(&a, ndims, dimsA + skip, type_of(p->typeA), stridesA + skip);
   if (!status) status = describe(&b, ndims, dimsB + skip, type_of(p->typeB), stridesB + skip);
@@ -183,8 +184,8 @@ static inline INLINED void tile(int64_t count, int64_t k, const float *a, int64_
   }
 }
 
-/// float32 products of some ten thousand multiplications. B is read 16 columns at a time; where these are not adjacent
-/// (a transposed operand, the last columns) they are copied together first.
+/// float32 matrix multiplications of some ten thousand multiply-adds. B is read 16 columns at a time; where these are
+/// not adjacent (a transposed operand, the last columns) they are copied together first.
 DISPATCHED_STATIC(void, matmul_small,
                   (const struct nabla_matmul *p, const float *a, const float *b, const float *bias, float *c),
                   (p, a, b, bias, c)) {
@@ -221,7 +222,7 @@ static float *widened(const uint16_t *x, int64_t span) {
   return copy;
 }
 
-/// The product with bfloat16 operands widened, and the result rounded to bfloat16 where it is wanted so.
+/// The multiplication with bfloat16 operands upcast, and the result rounded to bfloat16 if requested.
 static int32_t through_float(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
   struct nabla_matmul q = *p;
   q.typeA = q.typeB = q.typeC = NABLA_FLOAT32;
@@ -257,7 +258,7 @@ int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void
     return 0;
   }
   int32_t has16 = p->typeA == NABLA_BFLOAT16 || p->typeB == NABLA_BFLOAT16 || p->typeC == NABLA_BFLOAT16;
-  // oneDNN has no bfloat16 products below AVX-512: there they run in float32.
+  // oneDNN has no bfloat16 matrix multiplication below AVX-512: there it runs in float32.
   static _Thread_local int32_t refuses16;
   if (has16 && refuses16) return through_float(p, a, b, bias, c);
   dnnl_status_t status = dnnl_success;

@@ -1,4 +1,5 @@
-// oneDNN's own choice of instructions, in our words. Its levels are masks: each holds the bits of those it contains.
+// oneDNN's own instruction-set levels, translated to ours. Its levels are masks: each holds the bits of those it
+// contains.
 #include <stddef.h>
 #include "isa.h"
 #include "kernel.h"
@@ -16,7 +17,7 @@ static const dnnl_cpu_isa_t levels[NABLA_ISA_COUNT] = {
     dnnl_cpu_isa_avx512_core_bf16, dnnl_cpu_isa_avx512_core_amx,
 };
 
-// Where oneDNN was built without this choice it stays with its own, which nabla_isa_of_onednn then tells.
+// If oneDNN was built without this setting it keeps its own level, which nabla_isa_of_onednn then reports.
 void nabla_onednn_cap(enum nabla_isa isa) { (void)dnnl_set_max_cpu_isa(levels[isa]); }
 
 enum nabla_isa nabla_isa_of_onednn(void) {

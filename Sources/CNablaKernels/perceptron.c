@@ -1,4 +1,4 @@
-// Hands blocks of rows of perceptrons to threads.
+// Distributes blocks of rows of perceptrons to threads.
 #include <stdbool.h>
 #include <string.h>
 #include "include/sharing.h"
@@ -22,7 +22,8 @@ void nabla_perceptron_transpose(int64_t in, int64_t out, const float *weights, f
   kernelsFor(NABLA_ATTENTION_BEST)->transpose(in, out, weights, transposed);
 }
 
-// Below a quarter of a million multiplications (57 rows of a 4-64-64-2 network) sharing costs more than it gains.
+// Below a quarter of a million multiplications (57 rows of a 4-64-64-2 network) multithreading costs more than it
+// gains.
 static int32_t threadsFor(const perceptron_t *networks, int32_t count, int64_t rows, int32_t threadCount) {
   int64_t products = 0;
   for (const perceptron_t *p = networks; p < networks + count; p++)

@@ -2,10 +2,10 @@
 #pragma once
 #include "include/perceptron.h"
 
-// Rows that go through all layers together: activations of a usual network then stay in the second-level cache.
+// Rows that go through all layers together: activations of a typical network then stay in the L2 cache.
 #define ROWS 32
-// The backward pass sums gradients over at most so many parts of the rows, each of at least so many blocks: adding up the
-// parts takes as long as one of its blocks.
+// The backward pass sums gradients over at most this many parts of the rows, each of at least this many blocks: adding
+// up the parts takes as long as one block.
 #define MAX_PARTS 8
 #define PART_BLOCKS 4
 

@@ -4,7 +4,7 @@
 
 _Static_assert(ROWS % MR == 0 && 16 % MR == 0 && 16 % WIDTH == 0, "blocks and padded widths hold whole tiles");
 
-// 1 / x, to the last bit but one: a division would take the divider twice as long as all the rest of a tanh takes.
+// 1 / x, accurate to the next-to-last bit: a division would take twice as long as the rest of a tanh.
 INLINE vec reciprocal(vec x) {
 #if WIDTH == 16
   const vec y = (vec)_mm512_rcp14_ps((__m512)x);
@@ -14,7 +14,7 @@ INLINE vec reciprocal(vec x) {
 #endif
 }
 
-// tanh by the rational function of vectormath.h. Beyond ±9.2 that is more than 1 in magnitude, which is cut off.
+// tanh by the rational function of vectormath.h. Beyond ±9.2 its magnitude exceeds 1, and is clamped.
 INLINE vec tanhVector(vec x) {
   x = choose(x < splat(-10), splat(-10), x);
   x = choose(x > splat(10), splat(10), x);
@@ -35,7 +35,7 @@ INLINE vec tanhVector(vec x) {
   return choose(y > splat(1), splat(1), y);
 }
 
-// y = a(y), a pass of its own: the constants of tanh then stay in registers.
+// y = a(y), in a separate pass: the constants of tanh then stay in registers.
 static void activate(float *y, int64_t count, enum nabla_perceptron_activation activation) {
   if (activation == NABLA_PERCEPTRON_TANH)
     for (int64_t i = 0; i < count; i += WIDTH) store(y + i, tanhVector(load(y + i)));
@@ -46,7 +46,7 @@ static void activate(float *y, int64_t count, enum nabla_perceptron_activation a
     }
 }
 
-// Loops over registers must vanish, or the compiler keeps the sums in memory.
+// Loops over registers must be unrolled, or the compiler keeps the sums in memory.
 #define EACH_REGISTER _Pragma("clang loop unroll(full)")
 
 // One register block of rows of a layer: y = bias + x·Wᵀ; weights are [in, padded(out)].
@@ -66,8 +66,8 @@ static void forwardTile(
   for (; c < outStride; c += WIDTH) FORWARD_STRIP(1)
 }
 
-// One register block of rows of the gradient of a layer's input: dx = (δ·W) · a'(z), told by y = a(z) = x; y NULL for no
-// activation. Weights are [out, padded(in)].
+// One register block of rows of the gradient of a layer's input: dx = (δ·W) · a'(z), where y = a(z) = x gives a'; y
+// NULL for no activation. Weights are [out, padded(in)].
 #define BACKWARD_STRIP(N)                                                                                       \
   {                                                                                                             \
     vec acc[MR][N] = {0};                                                                                       \
@@ -93,7 +93,7 @@ static void backwardTile(
 // whole register blocks.
 static void padRows(float *to, const float *from, int64_t fromStride, int64_t rows, int64_t width) {
   const int64_t stride = padded(width), whole = (rows + MR - 1) / MR * MR;
-  // Most are narrow: a call for each row would take longer than the row.
+  // Most are narrow: a call per row would take longer than the row.
   memset(to, 0, (size_t)(whole * stride) * sizeof(float));
   for (int64_t r = 0; r < rows; r++)
     for (int64_t i = 0; i < width; i++) to[r * stride + i] = from[r * fromStride + i];
@@ -185,7 +185,7 @@ static void addRows(float *sums, const float *delta, int64_t stride, int64_t row
   for (; c < stride; c += WIDTH) BIAS_STRIP(1)
 }
 
-// Adds to the sums, or makes them.
+// Adds to the sums, or initializes them.
 static void backwardBlock(
     const struct perceptron_backward *a, int64_t block, bool adds, float *sums, float *delta, float *nextDelta) {
   const perceptron_t *p = a->p;

@@ -1,4 +1,4 @@
-// Rows are worked on LANES at a time, one action after the other, so that the loops over rows vectorise.
+// Rows are processed LANES at a time, one action after the other, so that the loops over rows vectorize.
 #include "policy.h"
 #include "vectormath.h"
 
@@ -42,7 +42,7 @@ static inline INLINED void standardize(
   }
 }
 
-// Of the block's actions, from what log_softmax or standardize left in z.
+// The log-probabilities of the block's actions, from the z of log_softmax or standardize.
 static inline INLINED void block_log_probabilities(
     const struct nabla_policy *p, int64_t first, int64_t count, const int32_t *discrete, const float *z,
     float *restrict log_probability) {
@@ -90,7 +90,8 @@ DISPATCHED(void, nabla_policy_sample,
     } else {
       const float *e = scratch + LANES * p->n;
       log_softmax(p, first, count, scratch, scratch + LANES * p->n);
-      // Inverts the distribution function; rounding may leave the sum below 1: the last possible action then.
+      // Inverts the cumulative distribution function; rounding may leave the sum below 1: then the last possible
+      // action.
       for (int64_t j = 0; j < count; j++) {
         float sum = 0;
         int32_t pick = 0;

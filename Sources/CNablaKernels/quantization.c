@@ -47,7 +47,7 @@ static inline INLINED void range(const float *x, int n, float *low, float *high)
   }
 }
 
-/// Truncates into 0…limit; NaN becomes 0.
+/// Truncates to 0…limit; NaN becomes 0.
 static inline INLINED uint8_t truncated(float v, int limit) {
   return (uint8_t)(v > 0 ? (v < (float)limit ? (int)v : limit) : 0);
 }
@@ -91,14 +91,14 @@ static inline INLINED void quantize_q8_0(const float *x, struct q8_0 *b) {
   }
 }
 
-/// The nearest integer, ties to even, for |x| < 2²²; NaN and numbers beyond give what fits.
+/// The nearest integer, ties to even, for |x| < 2²²; larger magnitudes are clamped to 4·10⁶, NaN to -4·10⁶.
 static inline INLINED int nearest(float x) {
   float limited = x > -4e6f ? (x < 4e6f ? x : 4e6f) : -4e6f;
   return (int)__builtin_rintf(limited);
 }
 static inline INLINED int clamped(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 
-// The searches work on 8 groups at once, one a lane: each group's sums are still made in the order of its numbers.
+// The searches work on 8 groups at once, one per lane: each group's sums are still in the order of its numbers.
 #define LANES 8
 #pragma clang diagnostic ignored "-Wpsabi"  // Vectors are never passed: these functions are inlined.
 typedef float lanes __attribute__((vector_size(4 * LANES)));
@@ -118,8 +118,8 @@ static inline INLINED void by_lane(const float *x, int size, lanes *y) {
     for (int g = 0; g < LANES; g++) y[i][g] = x[g * size + i];
 }
 
-/// Scale and minimum ≥ 0 of the least Σ w (scale · q - minimum - x)² with q in 0…15: for each of 21 ways to round, the
-/// weighted least-squares solution. Large numbers weigh more.
+/// Scale and minimum ≥ 0 of the least Σ w (scale · q - minimum - x)² with q in 0…15: for each of 21 candidate
+/// roundings, the weighted least-squares solution. Large numbers weigh more.
 static inline INLINED lanes fit_scale_and_minimum(const lanes x[32], lanes *minimum) {
   enum { N = 32, LIMIT = 15 };
   lanes w[N], squares = {0}, low = x[0], high = x[0], sumW = {0}, sumX = {0};
@@ -198,7 +198,7 @@ static inline INLINED void quantize_q4_K(const float *x, struct q4_K *b) {
       b->scales[g - 4] |= (uint8_t)(s >> 4 << 6);
       b->scales[g] |= (uint8_t)(m >> 4 << 6);
     }
-    // Round again, by the scales as they are stored.
+    // Round again, with the scales as stored.
     float scale = d * (float)s, minimum = dmin * (float)m;
     for (int i = 0; i < 32; i++)
       q[g * 32 + i] = scale != 0 ? (uint8_t)clamped(nearest((x[g * 32 + i] + minimum) / scale), 0, 15) : 0;
@@ -207,7 +207,8 @@ static inline INLINED void quantize_q4_K(const float *x, struct q4_K *b) {
     for (int i = 0; i < 32; i++) b->low[pair * 32 + i] = (uint8_t)(q[pair * 64 + i] | q[pair * 64 + 32 + i] << 4);
 }
 
-/// The scale of the least Σ x² (scale · q - x)² with q in -32…31: for each of 19 ways to round, the least-squares one.
+/// The scale of the least Σ x² (scale · q - x)² with q in -32…31: for each of 19 candidate roundings, the least-squares
+/// one.
 static inline INLINED lanes fit_scale(const lanes x[16]) {
   enum { N = 16, LIMIT = 32 };
   lanes most = {0};

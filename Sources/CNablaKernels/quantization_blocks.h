@@ -1,5 +1,5 @@
-// The layouts of ggml's blocks, and how each becomes integers with scales: what every kernel for quantized tensors
-// starts from.
+// The layouts of ggml's blocks, and how each becomes integers with scales: shared by every kernel for quantized
+// tensors.
 #pragma once
 #include "kernel.h"
 #include "quantization.h"
@@ -25,7 +25,8 @@ struct q6_K { uint8_t low[128], high[64]; int8_t scales[16]; half d; };
 
 #define BLOCK_NUMBERS 256  // the most that a block holds
 
-/// What a type is: numbers and bytes a block, numbers that share a scale, and what makes every q non-negative.
+/// A type's properties: weights and bytes per block, weights that share a scale, and the offset that makes every q
+/// non-negative.
 struct block_format { int32_t size, bytes, group, bias; };
 
 static inline struct block_format block_format(enum nabla_block_type type) {
@@ -44,8 +45,8 @@ static inline struct block_format block_format(enum nabla_block_type type) {
   return (struct block_format){1, 1, 1, 0};
 }
 
-/// Scale and minimum of group g of Q4_K and Q5_K, six bits each. The first four groups' stand in the low bits of bytes
-/// 0…7; the others' low four bits in bytes 8…11, and their high two above those of the first four.
+/// Scale and minimum of group g of Q4_K and Q5_K, six bits each. The first four groups' are in the low bits of bytes
+/// 0…7; the others' low four bits in bytes 8…11, and their high two bits above those of the first four.
 static inline INLINED void unpack_scale_K(const uint8_t packed[12], int g, uint8_t *scale, uint8_t *minimum) {
   if (g < 4) {
     *scale = packed[g] & 63;

@@ -1,4 +1,4 @@
-// Quantized products for x86-64-v3.
+// Quantized dot products for x86-64-v3.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include "quantized_problem.h"

@@ -1,4 +1,4 @@
-// Quantized products for any CPU: vectors of 4 integers, in plain C.
+// Quantized dot products for any CPU: vectors of 4 integers, in plain C.
 #include "quantized_problem.h"
 
 #define TABLE nabla_quantized_baseline

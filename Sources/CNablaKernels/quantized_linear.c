@@ -1,6 +1,6 @@
-// Rounds activations to 8 bits and hands panels of weight rows to threads. A panel's result does not depend on who
-// computes it. Each thread begins with an equal run of panels, which it reads in the order of memory, and then takes from
-// the ends of what others have left.
+// Rounds activations to 8 bits and distributes panels of weight rows to threads. A panel's result does not depend on
+// which thread computes it. Each thread begins with an equal range of panels, which it reads in memory order, and then
+// steals from the ends of other threads' ranges.
 #include <stdatomic.h>
 #include "quantized_problem.h"
 #include "threads.h"
@@ -32,7 +32,7 @@ struct nabla_quantized_rows nabla_quantized_rows_in(void *memory, int64_t rows, 
 }
 
 static inline INLINED void quantize_block(const float x[32], int64_t block, struct nabla_quantized_rows to) {
-  // The largest magnitude by the bits, where infinity and NaN come above all numbers: they show in the result.
+  // The largest magnitude by its bits, which order infinity and NaN above all numbers, so that they show in the result.
   uint32_t lanes[16], largest = 0;
   for (int i = 0; i < 16; i++) {
     uint32_t a = float_to_bits(x[i]) & 0x7fffffffu, b = float_to_bits(x[i + 16]) & 0x7fffffffu;
@@ -117,7 +117,7 @@ static void run_panel(const struct region *r, int64_t panel) {
   r->kernels->run(&task);
 }
 
-/// The first or the last of the panels left, taken away from them; -1 if there is none.
+/// Removes and returns the first or the last of the remaining panels; -1 if there is none.
 static int64_t take(struct share *left, bool last) {
   uint64_t range = atomic_load(&left->range);
   for (;;) {
@@ -130,7 +130,7 @@ static int64_t take(struct share *left, bool last) {
 
 static void run_panels(void *context, int32_t thread, int32_t threads) {
   struct region *r = context;
-  (void)threads;  // fewer may have come than were asked for
+  (void)threads;  // there may be fewer than requested
   for (int32_t i = 0; i < r->threads; i++) {
     const int32_t owner = (thread + i) % r->threads;
     for (int64_t panel; (panel = take(&r->left[owner], i > 0)) >= 0;) run_panel(r, panel);

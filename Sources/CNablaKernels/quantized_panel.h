@@ -7,9 +7,10 @@
 //   integers dot(integers sum, integers w, integers x, bool wide)     lane l + Σ of 4 products: bytes of w, which are
 //                                                                     at most 63 unless wide, and signed bytes of x
 //
-// A lane is a row of the weight. A panel of 2 · WIDTH rows is unpacked, some hundred columns at a time, to bytes in the
-// order that `dot` takes them: four columns of all rows, then the next four. Bytes are non-negative; what was added to
-// make them so joins the minimum. Each row of x then passes over the panel, four of its bytes broadcast at a time.
+// A lane is a row of the weight. A panel of 2 · WIDTH rows is unpacked, some hundred columns at a time, to
+// bytes in the order of `dot`: four columns of all rows, then the next four. Bytes are non-negative; the offset that
+// makes them so is added to the minimum. Each row of x is then multiplied with the panel, four of its bytes broadcast
+// at a time.
 #include "quantized_problem.h"
 
 #define HEIGHT (2 * WIDTH)
@@ -36,11 +37,11 @@ struct sink {
 
 static inline INLINED floats to_floats(integers x) { return __builtin_convertvector((signed_integers)x, floats); }
 
-/// One group's part of a sum of products. However many rows there are, their groups are added in this order, part by
-/// part of the columns: a row gets the same bits whoever shares the batch.
+/// One group's part of a dot product. However many rows there are, their groups are added in this order, block by
+/// block of the columns: a row gets the same bits whatever else is in the batch.
 static inline INLINED floats add_group(floats total, integers sum, float d, floats scale, float xSum, floats minimum) {
 #pragma clang fp reassociate(off)
-  // Clang takes registers to registers in the loop over groups if `scale` is the second factor.
+  // Clang avoids register moves in the loop over groups if `scale` is the second factor.
   const floats product = to_floats(sum) * d;
   total += minimum * xSum;
   total += scale * product;
@@ -62,7 +63,7 @@ static inline INLINED void put(enum nabla_block_type type, struct sink *s, int c
     s->sum[g] = dot(s->sum[g], q, broadcast(s->x + column), type == NABLA_Q8_0);
 }
 
-/// The scale and minimum of group g of a block, whose columns have all been put.
+/// The scale and minimum of group g of a block, whose columns have all been stored.
 static inline INLINED void put_scale(enum nabla_block_type type, struct sink *s, int g, floats scale, floats minimum) {
   const int group = block_format(type).group;
   if (s->panel) {
@@ -218,8 +219,8 @@ static inline INLINED void unpack(enum nabla_block_type type, const uint8_t *blo
   }
 }
 
-/// Four blocks of Q4_1 of WIDTH rows are twenty words a row, every fifth a scale and a minimum: five transposes, where
-/// four blocks one by one would take eight.
+/// Four blocks of Q4_1 of WIDTH rows are twenty words per row, every fifth a scale and a minimum: five transposes,
+/// where four blocks one by one would take eight.
 static inline INLINED void unpack_four(const uint8_t *blocks, int64_t stride, struct sink *s) {
   integers t[4], dm = {0};
 #pragma clang loop unroll(full)
@@ -238,8 +239,8 @@ static inline INLINED void unpack_four(const uint8_t *blocks, int64_t stride, st
   }
 }
 
-/// Rows that are read side by side are more streams than the hardware follows. The next WIDTH rows stand right behind
-/// these: as each block of these is worked on, as many bytes of those are fetched, in the order of memory.
+/// Rows read in parallel are more streams than the hardware prefetcher follows. The next WIDTH rows come right after
+/// these: while each block of these is processed, as many bytes of the next rows are prefetched, in memory order.
 static inline INLINED const uint8_t *fetch(const uint8_t *next, int64_t bytes) {
 #pragma clang loop unroll(full)
   for (int64_t line = 0; line < WIDTH * bytes; line += 64) __builtin_prefetch(next + line, 0, 2);
@@ -261,13 +262,13 @@ static inline INLINED int64_t unpack_some(enum nabla_block_type type, const uint
   return 1;
 }
 
-/// What is to be fetched while tiles are worked on: a few lines with each group.
+/// What to prefetch while tiles are processed: a few cache lines with each group.
 struct ahead {
   const uint8_t *next, *end;
 };
 
 static inline INLINED void fetch_some(struct ahead *ahead, int group, bool wide) {
-  // Three tiles fetch a panel.
+  // Three tiles prefetch a panel.
   const int lines = wide ? 6 : group == 16 ? 2 : 4;
   if (ahead->next >= ahead->end) return;
 #pragma clang loop unroll(full)
@@ -362,7 +363,7 @@ static void multiply_16(const struct panel *p, int64_t columns, int64_t from, co
   multiply(16, false, p, columns, from, task, start, addend, ahead);
 }
 
-/// `columns` columns of a panel whose rows begin at x, while what stands at `next`, if not NULL, is fetched.
+/// `columns` columns of a panel whose rows begin at x, while prefetching from `next`, if not NULL.
 static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t *x, int64_t stride, int64_t columns,
                                       const uint8_t *next, struct panel *p) {
   const struct block_format format = block_format(type);
@@ -374,7 +375,7 @@ static inline INLINED void unpack_all(enum nabla_block_type type, const uint8_t 
     }
 }
 
-/// One row of x: nothing is worth keeping unpacked.
+/// One row of x: unpacked weights would not be reused.
 static inline INLINED void multiply_one(enum nabla_block_type type, const struct panel_task *task, int64_t part,
                                         const floats start[2]) {
   const struct block_format format = block_format(type);
@@ -436,7 +437,7 @@ static void run(const struct panel_task *task) {
     const int64_t done = from / format.size * format.bytes;
     const uint8_t *x = task->blocks + done;
     int64_t stride = task->rowBytes;
-    // This part's share of the next panel. Unpacking fetches it where few tiles follow.
+    // This part's share of the next panel. Unpacking prefetches it where few tiles follow.
     const uint8_t *next = task->blocks + HEIGHT * (stride + done);
     struct ahead ahead = {next, next};
     if (task->x.rows > 2 * ROWS) {
@@ -444,7 +445,7 @@ static void run(const struct panel_task *task) {
       next = NULL;
     }
     if (task->count < HEIGHT) {
-      // Too few rows for a panel: copied beside zeros.
+      // Too few rows for a panel: copied and padded with zeros.
       memset(rest, 0, (size_t)(HEIGHT * bytes));
       for (int64_t i = 0; i < task->count; i++) memcpy(rest + i * bytes, x + i * stride, (size_t)bytes);
       x = rest;

@@ -1,9 +1,9 @@
-// What the kernels of every instruction set agree on (see quantized_linear.c).
+// What the kernels of every instruction set share (see quantized_linear.c).
 #pragma once
 #include "quantization_blocks.h"
 #include "quantized_linear.h"
 
-/// The columns of a weight that are unpacked at a time: few enough that the unpacked panel stays in the first cache.
+/// The columns of a weight that are unpacked at a time: few enough that the unpacked panel stays in the L1 cache.
 #define CHUNK 640
 #define CHUNK_GROUPS 40  // of 16 columns
 
@@ -16,7 +16,7 @@ struct panel_task {
   enum nabla_block_type type;
   const float *bias;      // of the first row, or NULL
   float *y;               // the first row's column
-  const float *addend;    // the same of what is added to the products; y itself, perhaps, or NULL
+  const float *addend;    // the same for the addend; y itself, perhaps, or NULL
   int64_t stride;         // of both
 };
 

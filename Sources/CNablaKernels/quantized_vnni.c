@@ -1,4 +1,4 @@
-// Quantized products for AVX-512 with VNNI: one instruction multiplies and adds 64 bytes.
+// Quantized dot products for AVX-512 with VNNI: one instruction multiplies and adds 64 bytes.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include "quantized_problem.h"

@@ -28,7 +28,7 @@ void nabla_philox(uint64_t key, uint64_t stream, uint64_t counter, int64_t words
 
 static inline float unit(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
 
-// 256 words at a time, first the bits and then what is made of them, so that both loops vectorise.
+// 256 words at a time, first the random bits and then the numbers, so that both loops vectorize.
 #define BLOCKS 64
 static inline INLINED void words(uint64_t key, uint64_t stream, uint64_t counter, uint32_t out[4 * BLOCKS]) {
   for (int64_t b = 0; b < BLOCKS; b++) philox_block(key, stream, counter + (uint64_t)b, out + 4 * b);

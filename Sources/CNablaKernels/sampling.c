@@ -34,7 +34,7 @@ DISPATCHED(int64_t, nabla_indices_at_least,
   int64_t found = 0;
   for (int64_t start = 0; start < n; start += 64) {
     const int64_t end = start + 64 < n ? start + 64 : n;
-    // Most stretches of 64 hold none, which one vector loop tells.
+    // Most blocks of 64 contain none, which one vector loop detects.
     int32_t any = 0;
     for (int64_t i = start; i < end; i++) any |= x[i] >= least;
     if (!any) continue;

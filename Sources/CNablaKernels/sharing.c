@@ -3,15 +3,15 @@
 #include <stdatomic.h>
 #include <time.h>
 
-// How long a helper looks for more work before it sleeps: longer than the gaps within a training step, also on a core
-// that others slow down. Waking takes as long as a whole piece of work.
+// How long a helper spins for more work before it sleeps: longer than the gaps within a training step, even
+// on a busy core. Waking takes as long as a whole piece of work.
 #define SPIN_NANOSECONDS 400000
 #define MAX_HELPERS 255
 #define MAX_PIECES 65535
 
-// The work at hand. A ticket has its number in the upper half, and below it the bounds of the pieces that nobody has taken
-// yet. The other fields change only while there are none, so whoever takes a piece with a compare-and-swap of the ticket
-// that it read before them has read those of the same work.
+// The current work. A ticket has its number in the upper half, and below it the bounds of the pieces not yet taken. The
+// other fields change only while there are none, so a thread that takes a piece with a compare-and-swap of the ticket
+// that it read before them has read the fields of the same work.
 static struct {
   _Atomic uint64_t ticket;
   _Atomic int32_t helpers;  // that may take part
@@ -28,7 +28,7 @@ static uint32_t firstOf(uint64_t ticket) { return ticket >> 16 & 65535; }
 static uint32_t endOf(uint64_t ticket) { return ticket & 65535; }
 
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-static int32_t helperCount;  // changed only by who is busy
+static int32_t helperCount;  // changed only by busy threads
 static _Atomic int32_t sleeping;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -39,8 +39,9 @@ static int64_t nanoseconds(void) {
   return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-// Takes pieces until none are left, and tells whether it took any. Who shares the work, helper -1, begins with the first
-// and the helpers with the last: the same rows are then mostly in the same core's caches, from one call to the next.
+// Takes pieces until none are left, and returns whether it took any. The calling thread, helper -1, begins with the
+// first and the helpers with the last: the same rows are then mostly in the same core's caches, from one call to the
+// next.
 static int takePieces(int32_t helper) {
   int took = 0;
   uint64_t ticket = atomic_load(&work.ticket);
@@ -75,7 +76,7 @@ static void *help(void *argument) {
 }
 
 void nabla_share(int32_t threadCount, int64_t pieces, void *context, void (*body)(void *, int64_t)) {
-  // Within a piece, or on another thread meanwhile: alone.
+  // Nested calls, and calls from other threads meanwhile, run on their own thread.
   if (threadCount <= 1 || pieces <= 1 || pieces > MAX_PIECES || atomic_flag_test_and_set(&busy)) {
     for (int64_t piece = 0; piece < pieces; piece++) body(context, piece);
     return;
@@ -96,7 +97,7 @@ void nabla_share(int32_t threadCount, int64_t pieces, void *context, void (*body
     pthread_mutex_unlock(&mutex);
   }
   takePieces(-1);
-  // Only helpers at work are waited for.
+  // Wait only for helpers that are working.
   while (atomic_load(&work.finished) < (uint32_t)pieces) sched_yield();
   atomic_flag_clear(&busy);
 }

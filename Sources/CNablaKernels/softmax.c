@@ -52,7 +52,7 @@ DISPATCHED(void, nabla_log_sum_exp, (int64_t rows, int64_t n, const float *x, fl
   for (int64_t r = 0; r < rows; r++, x += n) {
     float m = row_maximum(n, x);
     float sum = 0;
-    // A row of infinities has them as its result, unless there is a NaN; their difference would be NaN.
+    // A row of infinities has an infinite result, unless there is a NaN; their difference would be NaN.
     if (isinf(m))
       for (int64_t i = 0; i < n; i++) sum = x[i] != x[i] ? x[i] : sum;
     y[r] = isinf(m) ? m + sum : m + log_float(row_sum_exp(n, x, m));

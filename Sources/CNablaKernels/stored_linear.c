@@ -3,7 +3,7 @@
 #include "kernel.h"
 #include "quantization.h"
 
-#define PART 1024  // columns widened at a time: a multiple of every block size
+#define PART 1024  // columns dequantized at a time: a multiple of every block size
 
 static inline INLINED float dot(const float *x, const float *w, int64_t n) {
   float sum = 0;

@@ -17,11 +17,11 @@ struct region {
 
 static void run(void *data) {
   struct region *r = data;
-  // The pool may grant fewer threads than asked for (nested regions, limits): pass on what it granted.
+  // The pool may grant fewer threads than requested (nested regions, limits): pass on what it granted.
   r->body(r->context, omp_get_thread_num(), omp_get_num_threads());
 }
 
-// Looks at memory before a thread that waits lets others run, which it then does each time.
+// Polls of memory before a waiting thread yields, which it then does each time.
 #define SPINS 2000
 
 static void wait_a_little(int64_t *spins) {
@@ -38,10 +38,10 @@ static void wait_a_little(int64_t *spins) {
 struct hold {
   void *context;
   void (*body)(void *);
-  struct region region;  // the one at hand; without a body there will be no more
+  struct region region;  // the current one; without a body there will be no more
   int32_t threads;       // that take part in it
   int32_t granted;
-  // Each in a cache line of its own: helpers look at the first all the time, and the caller at the second.
+  // Each in its own cache line: helpers poll the first, and the caller the second.
   _Alignas(64) _Atomic uint32_t number;  // of the region
   _Alignas(64) _Atomic int32_t working;
 };
@@ -66,7 +66,7 @@ static void run_held(struct hold *h, int32_t threads, struct region region) {
   atomic_store_explicit(&h->working, h->granted - 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&h->number, 1, memory_order_release);
   if (!region.body) return;
-  held = NULL;  // what the region opens itself runs alone, as always
+  held = NULL;  // nested regions run on one thread, as always
   region.body(region.context, 0, h->threads);
   held = h;
   for (int64_t spins = 0; atomic_load_explicit(&h->working, memory_order_acquire) > 0;) wait_a_little(&spins);
@@ -104,8 +104,8 @@ void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *, int
     GOMP_parallel(run, &r, (unsigned)threadCount, 0);
 }
 
-static _Atomic int32_t processCount;    // 0 until someone asks: as many as libgomp has
-static _Thread_local int32_t ownCount;  // of this thread alone; 0 for the process's
+static _Atomic int32_t processCount;    // 0 until the first call: as many as libgomp has
+static _Thread_local int32_t ownCount;  // of this thread only; 0 for the process's
 
 void nabla_set_thread_count(int32_t count) { atomic_store(&processCount, count); }
 
@@ -121,7 +121,7 @@ int32_t nabla_thread_count(void) {
     const int32_t standard = omp_get_max_threads();
     count = atomic_compare_exchange_strong(&processCount, &count, standard) ? standard : count;
   }
-  // oneDNN asks libgomp, which has a number for each thread that calls it: a new thread's is that of the cores.
+  // oneDNN asks libgomp, which has a number for each thread that calls it: for a new thread, the number of cores.
   if (omp_get_max_threads() != count) omp_set_num_threads(count);
   return count;
 }

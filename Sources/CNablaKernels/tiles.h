@@ -1,6 +1,6 @@
-// Vectors, and the register-blocked products of small matrices that live in a cache: what each instruction set compiles
-// for itself. The including file defines WIDTH (floats a vector), MR and NR (rows and vectors of the register block) and
-// has pushed its target attribute.
+// Vectors, and register-blocked multiplication of small matrices in cache, compiled for each
+// instruction set. The including file defines WIDTH (floats a vector), MR and NR (rows and vectors of the register
+// block) and has pushed its target attribute.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,8 +44,8 @@ static void transpose(
   }
 }
 
-// The heart: acc[MR][n] += Σ_p A(m, p) · B[p][columns], with A(m, p) = a[m · rowStride + p · depthStride]. One of the
-// two strides is the constant 1: rows read as they lie, or columns (a transposed left operand) at the same cost.
+// The inner loop: acc[MR][n] += Σ_p A(m, p) · B[p][columns], with A(m, p) = a[m · rowStride + p · depthStride]. One of
+// the two strides is the constant 1: rows read in order, or columns (a transposed left operand) at the same cost.
 #define ACCUMULATE(N, acc, a, rowStride, depthStride, b, bStride, depth)          \
   _Pragma("clang loop unroll_count(4)") for (int64_t p_ = 0; p_ < (depth); p_++) { \
     vec b_[N];                                                                    \

@@ -1,4 +1,4 @@
-// Branch-free elementary functions that the compiler vectorises: errors are a few units in the last place.
+// Branch-free elementary functions that the compiler vectorizes: errors are a few units in the last place.
 #pragma once
 #include "kernel.h"
 
@@ -106,7 +106,7 @@ static inline float softplus_float(float x) {
   return (x > 0.0f ? x : 0.0f) + l;
 }
 
-/// The largest of n values; NaN does not count. Lane by lane, since the compiler does not vectorise a plain maximum
+/// The largest of n values; NaN does not count. Lane by lane, since the compiler does not vectorize a plain maximum
 /// without being told that there is no NaN.
 static inline INLINED float row_maximum(int64_t n, const float *x) {
   float lanes[16];

@@ -2,6 +2,7 @@
 @_exported import NablaNN
 @_exported import NablaFormats
 @_exported import NablaTraining
+@_exported import NablaReport
 @_exported import NablaTemplates
 @_exported import NablaText
 @_exported import NablaLanguage

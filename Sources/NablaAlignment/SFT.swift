@@ -5,7 +5,7 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Supervised fine-tuning: a model learns to write what a completion, or the assistant, says.
+/// Supervised fine-tuning: a model learns completions, or the assistant's turns.
 ///
 ///     L = -(1/N) Σ ln π(y_t | x, y_<t)        over the N learned tokens of the whole batch
 ///
@@ -16,7 +16,7 @@ import NablaTraining
 public final class SFT: Trainer {
   public static let command = "sft"
 
-  /// ``settings`` says what each field means.
+  /// ``settings`` describes each field.
   public struct Configuration: Configurable, Hashable {
     public var tuning = TuningConfiguration()
     public var packing = true
@@ -27,17 +27,22 @@ public final class SFT: Trainer {
       TuningConfiguration.settings.map { $0.within(\.tuning) } + [
         Setting(
           "packing", \.packing,
-          "Fill rows of the maximum length with whole examples, which do not see each other; else one example a row")
+          "Packing of whole examples into rows of the maximum length; otherwise one example per row")
       ]
 
     public func validateTogether() throws(ConfigurationError) { try tuning.validateTogether() }
   }
 
-  /// What `config.json` holds.
+  /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var source: TunedModel.Source
     public var data: TuningData.Description
     public var training: Configuration
+
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(source: source.located(of: run), data: data.located(of: run), training: training)
+    }
   }
 
   public let setup: Setup
@@ -56,9 +61,10 @@ public final class SFT: Trainer {
       evaluateEvery: c.evaluateEvery, sampleEvery: c.sampleEvery, checkpointEvery: c.checkpointEvery)
   }
 
-  /// A training from its beginning.
+  /// A new run.
   ///
-  /// - Parameter model: a file or folder that `TrainedModel` takes; of a run that trained an adapter, that is trained on.
+  /// - Parameter model: a file or folder that `TrainedModel` accepts; the adapter of a run that trained one is trained
+  ///   further.
   /// - Throws: ``AlignmentError``, `ConfigurationError`, and what reading the model and the data throws.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()
@@ -66,11 +72,13 @@ public final class SFT: Trainer {
     try self.init(Setup(source: source, data: data, training: configuration))
   }
 
-  /// A run that continues.
+  /// A resumed run.
   public static func resume(
     _ path: String, observe: TrainingRun<SFT>.Observer = { _ in }
   ) throws -> TrainingRun<SFT> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try SFT(setup) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try SFT(setup.located(of: path))
+    }
   }
 
   private init(_ setup: Setup) throws {
@@ -83,7 +91,7 @@ public final class SFT: Trainer {
     heldOut = try Array(data.encoder.encode(data.heldOut).elements.prefix(c.evaluationRows))
     guard !examples.isEmpty else {
       throw AlignmentError.noRows(
-        files: data.description.files, reason: "what is left after holding some out is too long")
+        files: data.description.files, reason: "the rows left after holding some out are too long")
     }
     let batches = BatchSchedule(
       lengths: examples.map { $0.tokens.count - 1 },
@@ -100,7 +108,7 @@ public final class SFT: Trainer {
       let rows = schedule.rows(step: loop.step * c.gradientAccumulation + part)
       return SequenceBatch(rows.map { $0.map { examples[$0] } })
     }
-    // Each micro-batch counts by its learned tokens: the mean is over tokens, however they are spread.
+    // Each micro-batch is weighted by its learned tokens: the mean is over tokens, however they are distributed.
     let microBatches = batches.map { batch in
       let random = loop.random.split()
       return MicroBatch<TransformerLM>(weight: Double(batch.targetCount)) { [tuned] model in
@@ -121,9 +129,9 @@ public final class SFT: Trainer {
       skipped: outcome.skipped)
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// On held-out rows: the loss, and by TRL's names the share of tokens that are the likeliest, and the mean entropy.
+  /// On held-out rows: the loss, and under TRL's names the token accuracy and the mean entropy.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard !heldOut.isEmpty else { return [] }
     tuned.setDropout(nil)

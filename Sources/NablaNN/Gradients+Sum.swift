@@ -13,6 +13,6 @@ extension Gradients {
 }
 
 extension Module {
-  /// The name of the first parameter with a value that is not finite; nil if all are.
+  /// The name of the first parameter with a non-finite value; nil if all are finite.
   package var firstNonFinite: String? { parameters().first { !$0.value.sumOfSquares().isFinite }?.name }
 }

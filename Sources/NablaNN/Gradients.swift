@@ -20,7 +20,7 @@ public struct Gradients {
   mutating func append(_ name: String, _ tensor: Tensor) { parts.append(Part(name: name, tensor: tensor)) }
   mutating func remove(_ name: String) { parts.removeAll { $0.name == name } }
 
-  /// A parameter's gradient, not scaled. Who asks in the model's order finds each at `next`, which moves on.
+  /// A parameter's gradient, not scaled. Requests in the model's order find each at `next`, which advances.
   func tensor(of name: String, next: inout Int) -> Tensor? {
     guard next < parts.count, parts[next].name == name else { return parts.first { $0.name == name }?.tensor }
     next += 1
@@ -30,12 +30,12 @@ public struct Gradients {
   /// √Σ g², over all parameters together. Infinite or NaN if any gradient is.
   public var norm: Float { abs(scale) * Float(parts.reduce(0.0) { $0 + $1.tensor.sumOfSquares() }.squareRoot()) }
 
-  /// The first parameter, in the order of names, whose gradient is not finite.
+  /// The first parameter, in name order, with a non-finite gradient.
   public var firstNonFinite: String? {
     parts.filter { !$0.tensor.sumOfSquares().isFinite }.map(\.name).min()
   }
 
-  /// All gradients scaled so that their common norm is at most `limit` (Pascanu et al. 2013).
+  /// All gradients scaled so that their global norm is at most `limit` (Pascanu et al. 2013).
   ///
   /// The tensors are not touched: optimizers apply the scale as they step.
   public func clipped(toNorm limit: Float) -> Gradients {
@@ -57,8 +57,9 @@ public struct Gradients {
 /// The value of a scalar function of a model and its gradients with respect to the trainable parameters.
 ///
 /// - Parameters:
-///   - gradients: what earlier parts of the same step gave (gradient accumulation); the new gradients are added in place.
-///   - function: computes the loss; uses the model it is handed.
+///   - gradients: the gradients of earlier micro-batches of the same step (gradient accumulation); the new gradients
+///     are added in place.
+///   - function: computes the loss; uses the model it is passed.
 public func valueAndGradient<Model: Module>(
   of model: Model, accumulating gradients: consuming Gradients = Gradients(),
   _ function: (Model) throws -> Tensor
@@ -72,13 +73,13 @@ public func valueAndGradient<Model: Module>(
     for (parameter, leaf) in zip(parameters, leaves) {
       leaf.gradient = gradients.tensor(of: parameter.name, next: &next)
     }
-    gradients = Gradients()  // so that each leaf may own its sum alone
+    gradients = Gradients()  // so that each leaf is the only owner of its sum
   }
   let value = try function(model)
   value.backward()
   var result = Gradients()
   for (parameter, leaf) in zip(parameters, leaves) {
-    // A parameter the loss does not touch has gradient zero.
+    // A parameter that the loss does not depend on has gradient zero.
     result.append(parameter.name, leaf.gradient ?? .zeros(leaf.shape))
     leaf.gradient = nil
   }

@@ -1,16 +1,16 @@
 import NablaFormats
 
-/// One message of a conversation, as chat models are trained on them.
+/// One message of a conversation.
 ///
 /// ```swift
 /// let messages = [ChatMessage(role: "system", content: "Be brief."), ChatMessage(role: "user", content: "Hello!")]
 /// ```
 public struct ChatMessage: Sendable, Equatable {
-  /// The message as Hugging Face and OpenAI write it: `role`, `content`, and what else the template reads, such as
-  /// `tool_calls`, `tool_call_id`, `name` and `reasoning_content`.
+  /// The message in the format of Hugging Face and OpenAI: `role`, `content`, and other fields that the template reads,
+  /// such as `tool_calls`, `tool_call_id`, `name` and `reasoning_content`.
   public let json: JSONObject
 
-  /// - Parameter fields: Further members, such as `tool_calls`.
+  /// - Parameter fields: Additional fields, such as `tool_calls`.
   public init(role: String, content: String, fields: JSONObject = JSONObject()) {
     var json = JSONObject([("role", .string(role)), ("content", .string(content))])
     for member in fields.members { json[member.key] = member.value }
@@ -20,7 +20,7 @@ public struct ChatMessage: Sendable, Equatable {
   /// A message from its JSON object.
   ///
   /// `content` may be text, null or absent (a message that only calls tools), or a list of parts.
-  /// - Parameter place: What to call the value in an error, such as `messages.json: message 3`.
+  /// - Parameter place: The name of the value in errors, such as `messages.json: message 3`.
   /// - Throws: ``ChatMessageError`` naming `place` and the field.
   public init(_ value: JSONValue, place: String) throws(ChatMessageError) {
     guard let object = value.object else { throw ChatMessageError(place: place, problem: "expected a JSON object") }
@@ -40,7 +40,7 @@ public struct ChatMessage: Sendable, Equatable {
 
   /// The messages of a JSON array, or of an object that has one as `messages`.
   ///
-  /// - Parameter name: What to call the value in errors: a file, or a line of one.
+  /// - Parameter name: The name of the value in errors: a file, or a line of one.
   public static func list(_ value: JSONValue, name: String) throws(ChatMessageError) -> [ChatMessage] {
     guard let array = value.array ?? value["messages"]?.array else {
       throw ChatMessageError(
@@ -55,7 +55,7 @@ public struct ChatMessage: Sendable, Equatable {
   }
 }
 
-/// What is wrong with a message that came from outside.
+/// An error in a message from external input.
 public struct ChatMessageError: Error, Equatable, CustomStringConvertible {
   public var place: String
   public var problem: String

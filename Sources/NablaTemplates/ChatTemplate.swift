@@ -1,7 +1,7 @@
 import Glibc
 import NablaFormats
 
-/// Turns a conversation into the text a chat model was trained on.
+/// Formats a conversation as the text a chat model was trained on.
 ///
 /// ```swift
 /// let template = try ChatTemplate(source)
@@ -9,18 +9,18 @@ import NablaFormats
 ///   [ChatMessage(role: "user", content: "Hello!")], specialTokens: ["eos_token": "<|im_end|>"])
 /// ```
 ///
-/// Chat models come with a template in the language Jinja, written for Python's library of that name as `transformers`
-/// sets it up. This engine does the part of the language that such templates use, with the same result to the byte,
-/// and refuses everything else by name: a prompt that is nearly right makes a model quietly worse.
+/// Chat models come with a template in the Jinja language, written for Python's library of that name as configured by
+/// `transformers`. This engine implements the part of the language that such templates use, with the same output byte
+/// for byte, and rejects everything else by name: a prompt that is almost right silently makes a model worse.
 ///
-/// A template is data from a stranger. It can compute only on what it is given, and its work, depth and output are
-/// bounded.
+/// A template is untrusted data. It can compute only on its inputs, and its work, depth and output
+/// are bounded.
 public struct ChatTemplate: Sendable {
   /// The text of the template.
   public let source: String
   private let statements: [TemplateStatement]
 
-  /// - Throws: ``ChatTemplateError`` with the line of what is wrong or not supported.
+  /// - Throws: ``ChatTemplateError`` with the line of the error or the unsupported construct.
   public init(_ source: String) throws(ChatTemplateError) {
     self.source = source
     statements = try TemplateParser.statements(of: source)
@@ -29,18 +29,18 @@ public struct ChatTemplate: Sendable {
   /// A conversation as text.
   public struct Rendering: Sendable, Equatable {
     public var text: String
-    /// What the template marks as said by the assistant (`{% generation %}`), in bytes of UTF-8; empty where the
-    /// template marks nothing.
+    /// The assistant's spans, as marked by the template (`{% generation %}`), in bytes of UTF-8; empty if
+    /// the template marks nothing.
     public var generated: [Range<Int>]
   }
 
   /// The text of a conversation.
   ///
   /// - Parameters:
-  ///   - specialTokens: The spellings of special tokens by role, such as `["bos_token": "<s>"]`.
-  ///   - addGenerationPrompt: Whether the text ends with the beginning of an answer, for a model to continue.
+  ///   - specialTokens: The text of special tokens by role, such as `["bos_token": "<s>"]`.
+  ///   - addGenerationPrompt: Whether the text ends with the generation prompt, for a model to continue.
   ///   - tools: Descriptions of functions that the model may call, as JSON schemas.
-  ///   - extra: Further variables that the template reads, such as `enable_thinking`.
+  ///   - extra: Additional variables for the template, such as `enable_thinking`.
   ///   - date: Seconds since 1970 that `strftime_now` shows in local time; nil for now.
   /// - Throws: ``ChatTemplateError``.
   public func render(
@@ -53,13 +53,13 @@ public struct ChatTemplate: Sendable {
     ).text
   }
 
-  /// As ``render(_:specialTokens:addGenerationPrompt:tools:extra:date:)``, with the parts that the assistant said.
+  /// As ``render(_:specialTokens:addGenerationPrompt:tools:extra:date:)``, with the assistant's spans.
   public func rendering(
     _ messages: [ChatMessage], specialTokens: [String: String] = [:], addGenerationPrompt: Bool = true,
     tools: [JSONValue]? = nil, extra: JSONObject = JSONObject(), date: Int? = nil
   ) throws(ChatTemplateError) -> Rendering {
     var variables: [String: TemplateValue] = specialTokens.mapValues { .text($0) }
-    // transformers passes these two always, as none where they are not given.
+    // transformers always passes these two, as none if they are not given.
     variables["documents"] = TemplateValue.none
     variables["tools"] = try TemplateValue(tools.map(JSONValue.array) ?? JSONValue.null)
     variables["add_generation_prompt"] = .bool(addGenerationPrompt)

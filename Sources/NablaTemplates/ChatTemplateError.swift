@@ -1,20 +1,20 @@
-/// Why a chat template could not be read or rendered, and on which of its lines.
+/// Why a chat template could not be parsed or rendered, and on which line.
 public struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
   public enum Kind: Sendable, Equatable {
     /// The text is not a template.
     case syntax
-    /// The template asks for something this engine does not do.
+    /// The template uses something this engine does not support.
     case unsupported
-    /// An operation that has no result, such as text plus a list.
+    /// An invalid operation, such as text plus a list.
     case evaluation
-    /// The template itself refused the conversation (`raise_exception`).
+    /// The template itself rejected the conversation (`raise_exception`).
     case refused
-    /// The template did more work, or nested deeper, than any honest one does.
+    /// The template did more work, or nested deeper, than any legitimate one.
     case limit
   }
 
   public var kind: Kind
-  /// Counted from 1; nil when the problem is not in one place.
+  /// Counted from 1; nil when the problem is not on one line.
   public var line: Int?
   public var problem: String
 
@@ -25,7 +25,7 @@ public struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     let place = line.map { "chat template, line \($0)" } ?? "chat template"
     switch kind {
-    case .refused: return "the chat template refuses this conversation: \(problem)"
+    case .refused: return "the chat template rejects this conversation: \(problem)"
     case .unsupported: return "\(place): \(problem) is not supported"
     default: return "\(place): \(problem)"
     }

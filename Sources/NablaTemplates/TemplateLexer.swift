@@ -1,6 +1,7 @@
 import NablaFormats
 
-/// A template cut into text and tags, with white space already trimmed as its signs and `transformers` ask.
+/// A template split into text and tags, with whitespace already trimmed as its control signs and `transformers`
+/// require.
 struct TemplatePiece {
   enum Kind {
     case text([UInt8])
@@ -27,18 +28,18 @@ struct TemplateToken: Equatable {
   var line: Int
 }
 
-/// Cuts a template as Jinja does with `trim_blocks` and `lstrip_blocks`, the settings of `transformers`:
-/// the line feed after a block tag or comment goes, and so do the spaces before one that stands first on its line.
-/// A minus sign inside a tag takes all white space on its side; a plus sign keeps what would go.
+/// Splits a template like Jinja with `trim_blocks` and `lstrip_blocks`, the settings of `transformers`:
+/// the line feed after a block tag or comment is removed, and so are the spaces before one that is first on its line. A
+/// minus sign inside a tag removes all whitespace on its side; a plus sign keeps what would be removed.
 struct TemplateLexer {
   private let source: [UInt8]
   private var position = 0
   private var line = 1
-  /// Whether what was read so far ends a line: decides whether spaces here are an indentation.
+  /// Whether the text read so far ends a line: decides whether spaces here are indentation.
   private var isAtLineStart = true
   private var pieces: [TemplatePiece] = []
 
-  /// Line ends of any kind become line feeds, and one at the end of the template goes.
+  /// Line ends of any kind become line feeds, and one at the end of the template is removed.
   init(_ text: String) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.utf8.count)
@@ -65,7 +66,7 @@ struct TemplateLexer {
     position + offset < source.count ? source[position + offset] : 0
   }
 
-  /// Moves on and counts the lines passed.
+  /// Advances and counts the lines passed.
   private mutating func advance(to end: Int) {
     for i in position..<end where source[i] == 0x0A { line += 1 }
     position = end
@@ -121,7 +122,7 @@ struct TemplateLexer {
     closeTag(length: 2, sign: sign, trimsLineFeed: true)
   }
 
-  /// Passes the end of a tag and the white space that goes with it.
+  /// Consumes the end of a tag and the whitespace trimmed with it.
   private mutating func closeTag(length: Int, sign: UInt8, trimsLineFeed: Bool) {
     var end = position + length
     if sign == UInt8(ascii: "-") {

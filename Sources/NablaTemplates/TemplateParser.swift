@@ -8,7 +8,7 @@ struct TemplateParser {
   private var depth = 0
   private var loopDepth = 0
 
-  /// Blocks inside blocks; expressions have a bound of their own.
+  /// The nesting depth of blocks; expressions have their own bound.
   static let maximumDepth = 64
 
   static func statements(of text: String) throws(ChatTemplateError) -> [TemplateStatement] {

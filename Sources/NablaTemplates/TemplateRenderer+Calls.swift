@@ -12,7 +12,7 @@ extension TemplateRenderer {
     case .range:
       let bounds = try arguments.bind("range", ["start", "stop", "step"], required: 1, self).map { $0?.wholeNumber }
       guard let first = bounds[0], arguments.positional.count == bounds.compactMap({ $0 }).count else {
-        throw failure("range() needs whole numbers")
+        throw failure("range() requires integers")
       }
       let (start, stop) = bounds[1].map { (first, $0) } ?? (0, first)
       let step = bounds[2] ?? 1
@@ -30,10 +30,12 @@ extension TemplateRenderer {
           throw failure("namespace() takes a mapping and named values")
         }
         for entry in dictionary.entries {
+          try spend(reading: entry.key.value)
           guard case .string(let name) = entry.key else { throw failure("namespace() needs names") }
           attributes.append((String(decoding: name, as: UTF8.self), entry.value))
         }
       }
+      try spend(Self.scopeWork + attributes.count + arguments.named.count)
       return newNamespace(attributes + arguments.named)
     case .dictionary:
       var dictionary = TemplateDictionary()
@@ -41,6 +43,8 @@ extension TemplateRenderer {
         guard case .dictionary(let start) = first, arguments.positional.count == 1 else {
           throw failure("dict() of anything but a mapping", .unsupported)
         }
+        // Setting a value copies the mapping.
+        try spend(start.entries.count)
         dictionary = start
       }
       for (name, value) in arguments.named { dictionary.set(.string(Array(name.utf8)), value) }
@@ -52,6 +56,7 @@ extension TemplateRenderer {
       guard let format = try arguments.bind("strftime_now", ["format"], required: 1, self)[0]!.textBytes else {
         throw failure("strftime_now() needs a format")
       }
+      if format.count > 1_000 { throw failure("strftime_now() with a format of \(format.count) bytes", .limit) }
       return try string(Array(time(String(decoding: format, as: UTF8.self)).utf8))
     case .method(let object, let name): return try method(name, of: object, arguments)
     case .macro: preconditionFailure("handled above")

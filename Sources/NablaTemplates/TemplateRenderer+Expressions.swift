@@ -34,7 +34,7 @@ extension TemplateRenderer {
     case .number(let value): return .number(value)
     case .string(let bytes): return .string(bytes)
     case .name(let name):
-      if let value = scope.value(name) { return value }
+      if let value = try value(named: name) { return value }
       if let function = Self.function(name) { return .function(function) }
       if Self.unsupportedNames.contains(name) { throw failure("the name '\(name)'", .unsupported) }
       return .undefined(name)
@@ -59,7 +59,7 @@ extension TemplateRenderer {
         let value = try evaluate(expression)
         if case .none = value { return nil }
         guard let number = value.wholeNumber else {
-          throw failure("a slice needs whole numbers, not \(value.typeName)")
+          throw failure("a slice requires integers, not \(value.typeName)")
         }
         return number
       }
@@ -99,8 +99,12 @@ extension TemplateRenderer {
       return try arithmetic(left, operation, right)
     case .concatenation(let parts):
       var bytes: [UInt8] = []
-      for part in parts { bytes += try printed(try evaluate(part)) }
-      return try string(bytes)
+      for part in parts {
+        let text = try printed(try evaluate(part))
+        try spend(bytes: text.count)
+        bytes += text
+      }
+      return .string(bytes)
     case .comparison(let first, let links):
       var left = try evaluate(first)
       for link in links {
@@ -117,6 +121,17 @@ extension TemplateRenderer {
     }
   }
 
+  /// The variable of a name, looked for from the innermost scope outwards.
+  func value(named name: String) throws(ChatTemplateError) -> TemplateValue? {
+    var scope: TemplateScope? = scope
+    while let current = scope {
+      try spend(bytes: name.utf8.count)
+      if let value = current.values[name] { return value }
+      scope = current.parent
+    }
+    return nil
+  }
+
   func checked(_ dictionary: TemplateDictionary) throws(ChatTemplateError) -> TemplateValue {
     try spend(dictionary.entries.count)
     if dictionary.depth > Self.maximumValueDepth { throw failure("mappings are nested too deep", .limit) }
@@ -124,6 +139,7 @@ extension TemplateRenderer {
   }
 
   func key(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateDictionary.Key {
+    try spend(reading: value)
     switch value {
     case .string(let bytes): return .string(bytes)
     case .integer(let value): return .integer(value)

@@ -5,6 +5,7 @@ extension TemplateRenderer {
   func filter(
     _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
+    try spend(reading: value)
     func bind(_ parameters: [String], required: Int = 0) throws(ChatTemplateError) -> [TemplateValue?] {
       try arguments.bind(name, parameters, required: required, self)
     }
@@ -55,8 +56,7 @@ extension TemplateRenderer {
         try printed(try path.map { (path) throws(ChatTemplateError) in try follow(path, from: item) } ?? item)
       }
       let separator = try given[0].map(printed) ?? []
-      try spend(bytes: parts.reduce(0) { $0 + $1.count + separator.count })
-      return .string(Array(parts.joined(separator: separator)))
+      return .string(try joined(parts, separator))
     case "replace":
       let given = try bind(["old", "new", "count"], required: 2)
       return try replaced(try text(), try printed(given[0]!), try printed(given[1]!), given[2])
@@ -138,11 +138,16 @@ extension TemplateRenderer {
   ) throws(ChatTemplateError) -> TemplateValue {
     var limit = Int.max
     if let count, case let number? = count.wholeNumber, number >= 0 { limit = number }
-    // At most one replacement a byte; charged before it is made.
-    let most = min(limit, bytes.count / max(old.count, 1) + 1).multipliedReportingOverflow(by: new.count)
-    let places = old.isEmpty ? 1 : min(limit, UTF8Text.split(bytes, by: old, limit: limit).count)
-    try spend(bytes: bytes.count + (old.isEmpty ? most.partialValue : places * new.count))
+    let places = old.isEmpty ? UTF8Text.length(bytes) + 1 : UTF8Text.count(of: old, in: bytes)
+    try spend(places)
+    try spend(min(limit, places), ofBytes: new.count)
     return .string(UTF8Text.replacing(bytes, old, with: new, limit: limit))
+  }
+
+  func joined(_ parts: [[UInt8]], _ separator: [UInt8]) throws(ChatTemplateError) -> [UInt8] {
+    for part in parts { try spend(bytes: part.count) }
+    try spend(parts.count, ofBytes: separator.count)
+    return Array(parts.joined(separator: separator))
   }
 
   func pairs(
@@ -173,8 +178,10 @@ extension TemplateRenderer {
         margin = Array(repeating: UInt8(ascii: " "), count: count)
       }
     }
+    let count = UTF8Text.count(of: [0x0A], in: bytes) + 1
+    try spend(count)
+    try spend(count, ofBytes: margin.count)
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
-    try spend(bytes: bytes.count + lines.count * margin.count)
     var result: [UInt8] = first ? margin : []
     for (index, line) in lines.enumerated() {
       if index > 0 {

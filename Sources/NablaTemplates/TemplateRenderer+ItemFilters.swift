@@ -6,6 +6,7 @@ extension TemplateRenderer {
   func path(_ value: TemplateValue) throws(ChatTemplateError) -> [TemplateValue] {
     if value.wholeNumber != nil { return [value] }
     guard let bytes = value.textBytes else { throw failure("an attribute must be text, not \(value.typeName)") }
+    try spend(UTF8Text.count(of: [UInt8(ascii: ".")], in: bytes))
     return UTF8Text.split(bytes, by: [UInt8(ascii: ".")]).map { part in
       Int(String(decoding: part, as: UTF8.self)).map { .integer($0) } ?? .string(part)
     }
@@ -59,8 +60,9 @@ extension TemplateRenderer {
     return .iterator(TemplateIterator(kept))
   }
 
-  private func lowered(_ value: TemplateValue) -> TemplateValue {
-    if case .string(let bytes) = value { .string(UTF8Text.lowercased(bytes)) } else { value }
+  private func lowered(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+    guard case .string(let bytes) = value else { return value }
+    return try changed(bytes, "lower")
   }
 
   /// Sorts as Python does: stable, and only what can be compared.
@@ -108,7 +110,7 @@ extension TemplateRenderer {
     return try list(
       try sorted(entries, descending: given[2]?.isTrue ?? false) { (entry) throws(ChatTemplateError) in
         let key = try item(.integer(place), of: entry)
-        return isCaseSensitive ? key : lowered(key)
+        return isCaseSensitive ? key : try lowered(key)
       })
   }
 
@@ -122,7 +124,7 @@ extension TemplateRenderer {
     let path = try given[1].map(path) ?? []
     func key(_ item: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
       let key = try follow(path, from: item)
-      return isCaseSensitive ? key : lowered(key)
+      return isCaseSensitive ? key : try lowered(key)
     }
     let items = try items(of: value, name)
     if name == "unique" {

@@ -7,7 +7,9 @@ extension TemplateRenderer {
     switch value {
     case .undefined: return []
     case .list(let list): return list.items
-    case .dictionary(let dictionary): return dictionary.entries.map(\.key.value)
+    case .dictionary(let dictionary):
+      try spend(dictionary.entries.count)
+      return dictionary.entries.map(\.key.value)
     case .iterator(let iterator): return iterator.take()
     case .string(let bytes), .markup(let bytes):
       try spend(bytes.count)
@@ -22,6 +24,7 @@ extension TemplateRenderer {
 
   /// `value.name`: Python looks for an attribute before an item.
   func attribute(_ name: String, of value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+    try spend(bytes: name.utf8.count)
     switch value {
     case .undefined(let missing): throw failure("\(missing) is undefined, so it has no '\(name)'")
     case .namespace(let namespace): return namespace.attributes[name] ?? .undefined(name)
@@ -40,6 +43,7 @@ extension TemplateRenderer {
 
   /// `value[index]`: Python looks for an item before an attribute.
   func item(_ index: TemplateValue, of value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+    try spend(reading: index)
     let missing = TemplateValue.undefined(String(decoding: try printed(index), as: UTF8.self))
     switch value {
     case .undefined(let name): throw failure("\(name) is undefined, so it has no items")

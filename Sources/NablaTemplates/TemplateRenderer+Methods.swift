@@ -44,6 +44,7 @@ extension TemplateRenderer {
     switch name {
     case "strip", "lstrip", "rstrip":
       let characters = try text(try bind(["chars"])[0])
+      if characters != nil { try spend(bytes.count / 8) }
       return .string(
         UTF8Text.stripped(bytes, characters: characters, left: name != "rstrip", right: name != "lstrip"))
     case "upper", "lower", "title", "capitalize":
@@ -67,9 +68,11 @@ extension TemplateRenderer {
       if let count = given[1]?.wholeNumber, count >= 0 { limit = count }
       guard let separator = try text(given[0]) else {
         if name == "rsplit", limit != .max { throw failure("rsplit() of words with a limit", .unsupported) }
+        try spend(bytes.count / 2)
         return try list(UTF8Text.words(bytes, limit: limit).map { .string($0) })
       }
       if separator.isEmpty { throw failure("split() needs a separator that is not empty") }
+      try spend(UTF8Text.count(of: separator, in: bytes))
       if name == "rsplit" {
         let parts = UTF8Text.split(Array(bytes.reversed()), by: separator.reversed(), limit: limit)
         return try list(parts.reversed().map { .string($0.reversed()) })
@@ -77,6 +80,7 @@ extension TemplateRenderer {
       return try list(UTF8Text.split(bytes, by: separator, limit: limit).map { .string($0) })
     case "splitlines":
       _ = try bind([])
+      try spend(UTF8Text.count(of: [0x0A], in: bytes))
       var lines = UTF8Text.replacing(bytes, [0x0D, 0x0A], with: [0x0A])
         .split(separator: 0x0A, omittingEmptySubsequences: false).map { TemplateValue.string(Array($0)) }
       if bytes.contains(where: { $0 == 0x0D || $0 == 0x0B || $0 == 0x0C || ($0 >= 0x1C && $0 < 0x1F) || $0 >= 0x80 }),
@@ -98,7 +102,7 @@ extension TemplateRenderer {
       guard let part = try text(try bind(["sub"], required: 1)[0]!), !part.isEmpty else {
         throw failure("\(name)() needs text that is not empty")
       }
-      if name == "count" { return .integer(UTF8Text.split(bytes, by: part).count - 1) }
+      if name == "count" { return .integer(UTF8Text.count(of: part, in: bytes)) }
       guard let at = UTF8Text.firstIndex(of: part, in: bytes) else {
         if name == "index" { throw failure("index(): the text is not there") }
         return .integer(-1)
@@ -110,8 +114,7 @@ extension TemplateRenderer {
         guard let part = item.textBytes else { throw failure("join() needs text, not \(item.typeName)") }
         return part
       }
-      try spend(bytes: parts.reduce(0) { $0 + $1.count + bytes.count })
-      return .string(Array(parts.joined(separator: bytes)))
+      return .string(try joined(parts, bytes))
     case "isdigit", "isalpha", "isalnum", "isspace":
       _ = try bind([])
       return .bool(!bytes.isEmpty && UTF8Text.scalars(bytes).allSatisfy { Self.holds(name, $0) })
@@ -125,7 +128,9 @@ extension TemplateRenderer {
     guard case .list(let list) = value, list.kind == .tuple else {
       throw failure("\(name)() needs text or a tuple of texts, not \(value.typeName)")
     }
+    try spend(list.items.count)
     return try list.items.map { (item) throws(ChatTemplateError) in
+      try spend(reading: item)
       guard let bytes = item.textBytes else { throw failure("\(name)() needs text, not \(item.typeName)") }
       return bytes
     }
@@ -172,6 +177,7 @@ extension TemplateRenderer {
       }) {
         throw failure("the format {\(field)}", .unsupported)
       }
+      try spend(arguments.named.count)
       let value: TemplateValue
       if let named = arguments.named.first(where: { $0.0 == field })?.1 {
         value = named
@@ -181,8 +187,9 @@ extension TemplateRenderer {
         guard arguments.positional.indices.contains(index) else { throw failure("format() has no argument {\(field)}") }
         value = arguments.positional[index]
       }
-      result += try printed(value)
-      try spend(bytes: result.count / 16)
+      let text = try printed(value)
+      try spend(bytes: text.count)
+      result += text
     }
     return try string(result)
   }
@@ -190,6 +197,7 @@ extension TemplateRenderer {
   private func dictionaryMethod(
     _ name: String, _ dictionary: TemplateDictionary, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
+    if ["items", "keys", "values"].contains(name) { try spend(dictionary.entries.count) }
     switch name {
     case "get":
       let given = try arguments.bind(name, ["key", "default"], required: 1, self)

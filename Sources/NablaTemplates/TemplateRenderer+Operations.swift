@@ -8,19 +8,22 @@ extension TemplateRenderer {
     if let a = left.wholeNumber, let b = right.wholeNumber { return try whole(a, operation, b) }
     if let a = left.anyNumber, let b = right.anyNumber { return try real(a, operation, b) }
     switch (operation, left, right) {
-    case (.add, .string(let a), .string(let b)): return try string(a + b)
+    case (.add, .string(let a), .string(let b)):
+      try spend(bytes: a.count + b.count)
+      return .string(a + b)
     case (.add, .list(let a), .list(let b)) where a.kind == b.kind && a.kind != .view:
+      try spend(a.items.count + b.items.count)
       return try list(a.items + b.items, a.kind)
     case (.multiply, .string(let text), let other), (.multiply, let other, .string(let text)):
       guard let count = other.wholeNumber else { break }
-      try spend(
-        bytes: max(0, count).multipliedReportingOverflow(by: text.count).overflow ? .max : max(0, count) * text.count)
-      return .string(Array(repeatElement(text, count: max(0, count)).joined()))
+      if count <= 0 || text.isEmpty { return .string([]) }
+      try spend(count, ofBytes: text.count)
+      return .string(Array(repeatElement(text, count: count).joined()))
     case (.multiply, .list(let list), let other), (.multiply, let other, .list(let list)):
       guard let count = other.wholeNumber else { break }
-      let total = max(0, count).multipliedReportingOverflow(by: list.items.count)
-      try spend(total.overflow ? Self.maximumWork : total.partialValue)
-      return try self.list(Array(repeatElement(list.items, count: max(0, count)).joined()), list.kind)
+      if count <= 0 || list.items.isEmpty { return try self.list([], list.kind) }
+      try spend(count, of: list.items.count)
+      return try self.list(Array(repeatElement(list.items, count: count).joined()), list.kind)
     case (.remainder, .string, _): throw failure("formatting with '%'", .unsupported)
     case (.add, .markup, _), (.add, _, .markup): throw failure("'+' with the result of the filter safe", .unsupported)
     default: break
@@ -30,7 +33,7 @@ extension TemplateRenderer {
 
   private func whole(_ a: Int, _ operation: ArithmeticOperator, _ b: Int) throws(ChatTemplateError) -> TemplateValue {
     func exact(_ result: (partialValue: Int, overflow: Bool)) throws(ChatTemplateError) -> TemplateValue {
-      if result.overflow { throw failure("a whole number beyond 64 bits", .unsupported) }
+      if result.overflow { throw failure("an integer beyond 64 bits", .unsupported) }
       return .integer(result.partialValue)
     }
     switch operation {
@@ -42,7 +45,7 @@ extension TemplateRenderer {
       if b == 0 { throw failure("division by zero") }
       let quotient = a.dividedReportingOverflow(by: b)
       if quotient.overflow { return try exact(quotient) }
-      // Python rounds down; Swift rounds towards zero.
+      // Python rounds down; Swift rounds toward zero.
       let remainder = a % b
       let isBelow = remainder != 0 && (remainder < 0) != (b < 0)
       return .integer(
@@ -137,6 +140,7 @@ extension TemplateRenderer {
       try spend(bytes: bytes.count + part.count)
       return part.isEmpty || UTF8Text.firstIndex(of: part, in: bytes) != nil
     case .dictionary(let dictionary):
+      try spend(reading: value)
       switch value {
       case .string(let bytes): return dictionary[.string(bytes)] != nil
       case .integer(let number): return dictionary[.integer(number)] != nil

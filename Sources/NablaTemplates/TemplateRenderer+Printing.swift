@@ -23,7 +23,8 @@ extension TemplateRenderer {
     case .integer(let value): text += String(value).utf8
     case .number(let value): text += TemplateText.number(value).utf8
     case .string(let bytes):
-      try spend(bytes: bytes.count)
+      // An escaped byte is four.
+      try spend(4, ofBytes: bytes.count)
       text += TemplateText.quoted(bytes).utf8
     case .list(let list) where list.kind != .view:
       text.append(UInt8(ascii: list.kind == .list ? "[" : "("))
@@ -54,9 +55,13 @@ extension TemplateRenderer {
     try spend()
     func newLine(_ level: Int) throws(ChatTemplateError) {
       guard let indent else { return }
-      try spend(bytes: indent.count * level)
+      try spend(level, ofBytes: indent.count)
       text.append(0x0A)
       for _ in 0..<level { text += indent }
+    }
+    func separate(_ separator: [UInt8]) throws(ChatTemplateError) {
+      try spend(bytes: separator.count)
+      text += separator
     }
     func member(_ value: TemplateValue) throws(ChatTemplateError) {
       try json(
@@ -75,7 +80,7 @@ extension TemplateRenderer {
     case .list(let list) where list.kind != .view:
       text.append(UInt8(ascii: "["))
       for (index, item) in list.items.enumerated() {
-        if index > 0 { text += separators.item }
+        if index > 0 { try separate(separators.item) }
         try newLine(level + 1)
         try member(item)
       }
@@ -84,16 +89,19 @@ extension TemplateRenderer {
     case .dictionary(let dictionary):
       var entries = dictionary.entries
       if sortsKeys {
+        // About log₂ n comparisons of each key.
+        let comparisons = Int.bitWidth - entries.count.leadingZeroBitCount
+        for entry in entries { try spend(comparisons, of: 1 + (entry.key.value.textBytes?.count ?? 0) / 32) }
         let names = entries.compactMap { $0.key.value.textBytes }
         guard names.count == entries.count else { throw failure("sort_keys with keys that are not text", .unsupported) }
         entries.sort { $0.key.value.textBytes!.lexicographicallyPrecedes($1.key.value.textBytes!) }
       }
       text.append(UInt8(ascii: "{"))
       for (index, entry) in entries.enumerated() {
-        if index > 0 { text += separators.item }
+        if index > 0 { try separate(separators.item) }
         try newLine(level + 1)
         try quoteJSON(try printed(entry.key.value), escapesUnicode, into: &text)
-        text += separators.key
+        try separate(separators.key)
         try member(entry.value)
       }
       if !entries.isEmpty { try newLine(level) }
@@ -104,7 +112,10 @@ extension TemplateRenderer {
 
   private func quoteJSON(_ bytes: [UInt8], _ escapesUnicode: Bool, into text: inout [UInt8]) throws(ChatTemplateError) {
     try spend(bytes: bytes.count)
-    func escape(_ unit: UInt16) { text += ("\\u" + String(unit, radix: 16).leftPadded(to: 4)).utf8 }
+    func escape(_ unit: UInt16) throws(ChatTemplateError) {
+      try spend()
+      text += ("\\u" + String(unit, radix: 16).leftPadded(to: 4)).utf8
+    }
     text.append(UInt8(ascii: "\""))
     for scalar in UTF8Text.scalars(bytes) {
       switch scalar {
@@ -116,7 +127,7 @@ extension TemplateRenderer {
       case "\u{8}": text += "\\b".utf8
       case "\u{C}": text += "\\f".utf8
       case _ where scalar.value < 0x20 || (escapesUnicode && scalar.value > 0x7E):
-        for unit in UTF16.encode(scalar)! { escape(unit) }
+        for unit in UTF16.encode(scalar)! { try escape(unit) }
       default: text.append(contentsOf: UTF8.encode(scalar)!)
       }
     }

@@ -51,14 +51,14 @@ extension TemplateRenderer {
     case .capture(let target, let filters, let body):
       let text = try capturing { () throws(ChatTemplateError) in _ = try runInside(body) }
       try assign(try filtered(try string(text), filters), to: target)
-    case .macro(let macro): scope.values[macro.name] = function(macro)
+    case .macro(let macro): scope.values[macro.name] = try function(macro)
     case .call(let call, let block):
       guard case .call(let callee, let arguments) = call.kind else {
         line = call.line
         throw failure("{% call %} needs the call of a macro", .syntax)
       }
       let function = try evaluate(callee)
-      try write(try printed(try apply(function, try evaluated(arguments), caller: self.function(block))))
+      try write(try printed(try apply(function, try evaluated(arguments), caller: try self.function(block))))
     case .filter(let filters, let body):
       let text = try capturing { () throws(ChatTemplateError) in _ = try runInside(body) }
       try write(try printed(try filtered(try string(text), filters)))
@@ -78,7 +78,8 @@ extension TemplateRenderer {
     return .on
   }
 
-  func function(_ macro: TemplateMacro) -> TemplateValue {
+  func function(_ macro: TemplateMacro) throws(ChatTemplateError) -> TemplateValue {
+    try spend(Self.scopeWork)
     closures.append(scope)
     return .function(.macro(macro, scope))
   }
@@ -115,7 +116,7 @@ extension TemplateRenderer {
     switch target {
     case .name(let name): scope.values[name] = value
     case .attribute(let name, let attribute):
-      guard case .namespace(let namespace) = scope.value(name) else {
+      guard case .namespace(let namespace) = try self.value(named: name) else {
         throw failure("cannot set \(name).\(attribute): \(name) is not a namespace")
       }
       namespace.attributes[attribute] = value

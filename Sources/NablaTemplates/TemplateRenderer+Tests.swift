@@ -5,6 +5,7 @@ extension TemplateRenderer {
   func test(
     _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> Bool {
+    try spend(reading: value)
     let comparison: [String: ComparisonOperator] = [
       "==": .equal, "eq": .equal, "equalto": .equal, "!=": .notEqual, "ne": .notEqual, "<": .less, "lt": .less,
       "lessthan": .less, "<=": .lessOrEqual, "le": .lessOrEqual, ">": .greater, "gt": .greater,

@@ -1,12 +1,16 @@
-/// Runs a template on its variables.
+/// Evaluates a template with its variables.
 ///
-/// One renderer is one rendering. The work, the depth and the output are bounded, so that a template from a stranger
+/// One renderer is one rendering. The work, the depth and the output are bounded, so that an untrusted template
 /// ends in an error at worst.
 final class TemplateRenderer {
-  /// Steps of work: one for each part evaluated, and one for every 32 bytes or each item that an operation makes.
+  /// Steps of work: one for each part evaluated, and one for every 32 bytes or each item that an operation reads or
+  /// makes, charged before it does so. It bounds the memory too: what a rendering makes is below 100 MB of text or
+  /// 3 million items.
   static let maximumWork = 3_000_000
   /// Bodies, expressions and calls inside each other.
   static let maximumDepth = 400
+  /// The work of making what outlives its use: a namespace, or a macro with the scope that it sees.
+  static let scopeWork = 8
   /// Lists and mappings inside each other.
   static let maximumValueDepth = 200
 
@@ -21,7 +25,7 @@ final class TemplateRenderer {
   var scope = TemplateScope(parent: nil)
   var namespaces: [TemplateNamespace] = []
   var closures: [TemplateScope] = []
-  /// What `strftime_now` gives for a format.
+  /// The result of `strftime_now` for a format.
   let time: (String) -> String
 
   init(variables: [String: TemplateValue], time: @escaping (String) -> String) {
@@ -36,7 +40,7 @@ final class TemplateRenderer {
   }
 
   func render(_ statements: [TemplateStatement]) throws(ChatTemplateError) -> [UInt8] {
-    // What a template sets is in a scope of its own, as in Jinja.
+    // What a template sets is in its own scope, as in Jinja.
     scope = TemplateScope(parent: scope)
     _ = try run(statements)
     return output
@@ -46,14 +50,31 @@ final class TemplateRenderer {
     ChatTemplateError(kind: kind, line: line, problem: problem)
   }
 
-  /// Counts work, and ends a template that does too much of it. All work passes here: a budget from outside would be
-  /// read here in place of ``maximumWork``.
+  /// Counts work, and ends a template that does too much of it. All work passes here.
   func spend(_ amount: Int = 1) throws(ChatTemplateError) {
-    work += amount
+    let (sum, overflows) = work.addingReportingOverflow(amount)
+    work = overflows ? .max : sum
     if work > Self.maximumWork { throw failure("the template does too much work", .limit) }
   }
 
+  /// Counts the work of `times` times `count` items.
+  func spend(_ times: Int, of count: Int) throws(ChatTemplateError) {
+    let (product, overflows) = times.multipliedReportingOverflow(by: count)
+    try spend(overflows ? .max : product)
+  }
+
   func spend(bytes: Int) throws(ChatTemplateError) { try spend(bytes / 32 + 1) }
+
+  /// Counts the work of `times` times `bytes` bytes.
+  func spend(_ times: Int, ofBytes bytes: Int) throws(ChatTemplateError) {
+    let (product, overflows) = times.multipliedReportingOverflow(by: bytes)
+    try spend(bytes: overflows ? .max : product)
+  }
+
+  /// Counts the work of reading a text; other values are charged for by what goes through their items.
+  func spend(reading value: TemplateValue) throws(ChatTemplateError) {
+    if let bytes = value.textBytes { try spend(bytes: bytes.count) }
+  }
 
   func nested<Result>(
     _ body: () throws(ChatTemplateError) -> Result

@@ -1,4 +1,4 @@
-/// A part of a template that does something, with the line it stands on.
+/// A statement of a template, with its line.
 struct TemplateStatement: Sendable {
   let line: Int
   let kind: Kind
@@ -17,7 +17,7 @@ struct TemplateStatement: Sendable {
     case filter([TemplateFilter], body: [TemplateStatement])
     /// `{% with a = 1 %}…{% endwith %}`
     case with([(target: TemplateTarget, value: TemplateExpression)], body: [TemplateStatement])
-    /// `{% generation %}`: what an assistant says, to be learned from.
+    /// `{% generation %}`: the assistant's text, to be trained on.
     case generation([TemplateStatement])
     case leaveLoop, nextIteration
   }
@@ -57,7 +57,7 @@ struct TemplateArgument: Sendable {
   var value: TemplateExpression
 }
 
-/// A part of a template that has a value.
+/// An expression of a template.
 struct TemplateExpression: Sendable {
   let line: Int
   /// 1 more than that of the deepest part: the parser bounds it, so that no walk can overflow the stack.

@@ -1,4 +1,4 @@
-/// What operators stand between: values with their members, calls, filters and tests.
+/// Operands: values with their members, calls, filters and tests.
 extension TemplateTokens {
   mutating func primary() throws(ChatTemplateError) -> TemplateExpression {
     let line = self.line

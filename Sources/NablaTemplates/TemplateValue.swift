@@ -1,8 +1,8 @@
 import NablaFormats
 
-/// What a template computes with: the values of Python that Jinja shows.
+/// The values of a template: those of Python that Jinja exposes.
 enum TemplateValue {
-  /// A name or member that is not there. It prints as nothing and most other uses are errors.
+  /// An undefined name or member. It prints as nothing and most other uses are errors.
   case undefined(String)
   case none
   case bool(Bool)
@@ -44,7 +44,7 @@ enum TemplateValue {
     }
   }
 
-  /// What Python calls this kind of value, for messages.
+  /// The name of this kind of value, for messages.
   var typeName: String {
     switch self {
     case .undefined(let name): "undefined (\(name))"
@@ -149,15 +149,6 @@ final class TemplateScope {
   let parent: TemplateScope?
 
   init(parent: TemplateScope?) { self.parent = parent }
-
-  func value(_ name: String) -> TemplateValue? {
-    var scope: TemplateScope? = self
-    while let current = scope {
-      if let value = current.values[name] { return value }
-      scope = current.parent
-    }
-    return nil
-  }
 }
 
 /// The variable `loop`.

@@ -1,15 +1,15 @@
-// Reverse-mode differentiation with a tape made at run time. While `valueAndGradient` runs, each operation leaves a node
-// that knows its inputs' nodes and how to send a gradient to them. Nodes are numbered as they are made, so descending
-// numbers are an order in which every node comes after all that use it.
+// Reverse-mode differentiation with a dynamic computation graph. While `valueAndGradient` runs, each operation adds
+// a node that holds its inputs' nodes and how to propagate a gradient to them. Nodes are numbered as they are made,
+// so in descending order every node comes after all nodes that use it.
 
 import CNablaKernels
 import Synchronization
 
-/// The record of one operation, or of one input to differentiate with respect to (a leaf).
+/// A node of the computation graph: one operation, or one input to differentiate with respect to (a leaf).
 ///
 /// Unchecked: a graph is built and differentiated by one thread.
 package final class Node: @unchecked Sendable {
-  /// Sends the gradient of this node's value to its inputs (nil where an input is constant).
+  /// Propagates the gradient of this node's value to its inputs (nil where an input is constant).
   package typealias Backward = (_ gradient: Tensor, _ inputs: [Node?]) -> Void
 
   let number: Int
@@ -17,7 +17,7 @@ package final class Node: @unchecked Sendable {
   let dtype: DType
   fileprivate(set) var inputs: [Node?]
   fileprivate var backward: Backward?
-  /// What has arrived so far: d loss / d value.
+  /// The gradient accumulated so far: d loss / d value.
   package var gradient: Tensor?
   fileprivate var pass = 0
 
@@ -42,11 +42,11 @@ package final class Node: @unchecked Sendable {
       gradient = part
       return
     }
-    gradient = nil  // so that the sum may own its memory alone
+    gradient = nil  // so that the sum is the only owner of its memory
     gradient = sum.adding(part)
   }
 
-  /// Lets `fill` write the gradient where it is kept, so that products add to it without a temporary:
+  /// Lets `fill` write the gradient in place, so that matrix multiplications accumulate into it without a temporary:
   /// fill(target, adds) stores into the float32 target, or adds to it.
   package func accumulate(inPlace fill: (_ target: Tensor, _ adds: Bool) -> Void) {
     guard dtype == .float32 else {
@@ -66,7 +66,7 @@ package final class Node: @unchecked Sendable {
     }
   }
 
-  // A long chain of nodes would otherwise be released by as deep a recursion.
+  // Otherwise a long chain of nodes would be released by an equally deep recursion.
   deinit {
     guard !inputs.isEmpty else { return }
     var released = inputs
@@ -82,7 +82,7 @@ package final class Node: @unchecked Sendable {
 }
 
 extension Tensor {
-  /// Adds in place if nobody else holds the memory.
+  /// Adds in place if nothing else references the memory.
   fileprivate consuming func adding(_ other: Tensor) -> Tensor {
     if isKnownUniquelyReferenced(&storage) {
       let y = self
@@ -104,15 +104,15 @@ extension Tensor {
     return self + other
   }
 
-  /// Whether an operation on these inputs must leave a record.
+  /// Whether an operation on these inputs must be recorded.
   package static func isRecording(_ input: Tensor) -> Bool {
     input.node != nil && nabla_recording_disabled() == 0
   }
 
-  /// This tensor with the record of how it was made, if any of the inputs has one. `backward` must capture tensors
-  /// without their own records (`stopGradient()`), or whole graphs would stay alive.
+  /// This tensor with a graph node, if any of the inputs has one. `backward` must capture tensors without
+  /// nodes of their own (`stopGradient()`), or whole graphs would stay alive.
   package func recorded(_ input: Tensor, backward: @escaping Node.Backward) -> Tensor {
-    // One and two inputs come without an array: most operations record nothing, and should then allocate nothing.
+    // One and two inputs are passed without an array: most operations record nothing, and should then allocate nothing.
     input.node == nil ? self : recorded([input], backward: backward)
   }
 
@@ -125,7 +125,7 @@ extension Tensor {
     return recorded(nodes: inputs.map(\.node), backward: backward)
   }
 
-  /// The same for an operation that has collected the records of its inputs itself.
+  /// The same for an operation that has collected the nodes of its inputs itself.
   package func recorded(nodes: [Node?], backward: @escaping Node.Backward) -> Tensor {
     guard nabla_recording_disabled() == 0, nodes.contains(where: { $0 != nil }) else { return self }
     var result = self
@@ -140,7 +140,7 @@ extension Tensor {
     return result
   }
 
-  /// Defines an operation with a gradient of your own.
+  /// Defines an operation with a custom gradient.
   ///
   /// - Parameters:
   ///   - inputs: what the result depends on.
@@ -160,7 +160,7 @@ extension Tensor {
   }
 }
 
-/// Runs `body` without recording: what it computes is constant to every gradient.
+/// Runs `body` without recording: its results are constants to every gradient.
 public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
   nabla_set_recording_disabled(nabla_recording_disabled() + 1)
   defer { nabla_set_recording_disabled(nabla_recording_disabled() - 1) }
@@ -182,7 +182,7 @@ public func valueAndGradient(
 }
 
 extension Tensor {
-  /// Sends d self / d self = 1 back through the record, leaving gradients at the leaves. Each record is used once.
+  /// Propagates d self / d self = 1 back through the graph, leaving gradients at the leaves. Each graph is used once.
   package func backward() {
     precondition(count == 1, "a gradient needs a scalar, not shape \(shape): take sum() or mean() first")
     guard let node else { return }
@@ -192,7 +192,7 @@ extension Tensor {
 
 private let passes = Atomic<Int>(0)
 
-/// Sends `gradient` from `root` back to the leaves. Nodes numbered below `boundary` must be leaves: an operation
+/// Propagates `gradient` from `root` back to the leaves. Nodes numbered below `boundary` must be leaves: an operation
 /// recorded before a checkpoint began would otherwise be differentiated too early.
 package func differentiate(from root: Node, gradient: Tensor, downTo boundary: Int) {
   let pass = passes.add(1, ordering: .relaxed).newValue
@@ -220,18 +220,19 @@ package func differentiate(from root: Node, gradient: Tensor, downTo boundary: I
       let gradient = node.gradient
       node.gradient = nil
       if let gradient { backward(gradient, node.inputs) }
-      // Free what the operation kept for its backward pass before going on; a second pass must not find half a graph.
+      // Free what the operation saved for its backward pass before continuing; a second pass must not find half a
+      // graph.
       node.backward = { _, _ in
-        preconditionFailure("this record has been differentiated already: call valueAndGradient again")
+        preconditionFailure("this graph has been differentiated already: call valueAndGradient again")
       }
       node.inputs = []
     }
   }
 }
 
-/// Runs `block` keeping only its inputs, and runs it again during the backward pass (Chen et al. 2016): activations
-/// inside take no memory meanwhile. Parameters that the block uses receive their gradients as usual; any other tensor
-/// with a gradient must be passed in `inputs`.
+/// Runs `block` saving only its inputs, and reruns it during the backward pass (Chen et al. 2016): its
+/// activations take no memory in between. Parameters that the block uses receive their gradients as usual; any other
+/// tensor with a gradient must be passed in `inputs`.
 public func checkpoint(_ inputs: [Tensor], _ block: @escaping ([Tensor]) -> Tensor) -> Tensor {
   guard nabla_recording_disabled() == 0 else { return block(inputs) }
   let constants = inputs.map { $0.stopGradient() }

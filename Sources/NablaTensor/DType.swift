@@ -1,12 +1,12 @@
 /// The type of a tensor's elements.
 public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
   case float32, bfloat16, float16, float64, int32, uint8
-  /// Block-quantized: ggml's formats, a row after the other, as a GGUF file has them (see `Quantization.swift`).
+  /// Block-quantized: ggml's formats, row by row, as in a GGUF file (see `Quantization.swift`).
   case q4_0, q4_1, q5_0, q5_1, q8_0, q2_K, q3_K, q4_K, q5_K, q6_K
-  /// Block-quantized with the scales apart: what QLoRA trains through (see `NF4.swift`).
+  /// Block-quantized with separate scales: the type that QLoRA trains through (see `NF4.swift`).
   case nf4
 
-  /// The types whose elements stand by themselves.
+  /// The types with individual elements.
   public static let elementTypes = allCases.filter { !$0.isQuantized }
   /// ggml's types, which hold elements in blocks.
   public static let quantizedTypes = allCases.filter { $0.isQuantized && $0 != .nf4 }

@@ -1,31 +1,31 @@
 import CNablaKernels
 
-/// Levels of instructions, each with those before it. Our kernels and oneDNN use what the CPU has, or less where the
-/// environment variable `NABLA_ISA` names a lower level; it is read once, when the program begins.
+/// Instruction-set levels; each includes those before it. Our kernels and oneDNN use the CPU's level, or a lower
+/// one if the environment variable `NABLA_ISA` names it; it is read once, when the program starts.
 ///
 /// ```
 /// NABLA_ISA=avx2 nabla pretrain README.md
 /// ```
 ///
-/// What a level has in x86-64's words: any x86-64 (oneDNN then uses SSE4.1), x86-64-v3, x86-64-v4, AVX512-VNNI,
-/// AVX512-BF16, AMX. On other CPUs there is the baseline alone, which is what the compiler's target has.
+/// What a level means on x86-64: any x86-64 (oneDNN then uses SSE4.1), x86-64-v3, x86-64-v4, AVX512-VNNI,
+/// AVX512-BF16, AMX. On other CPUs there is only the baseline, which is the compiler target's instruction set.
 public enum InstructionSet: String, CaseIterable, Comparable, Sendable, CustomStringConvertible {
   case baseline, avx2, avx512
   case avx512VNNI = "avx512-vnni"
   case avx512BF16 = "avx512-bf16"
   case amx
 
-  /// The highest level that this CPU and its operating system have.
+  /// The highest level that this CPU and its operating system support.
   public static let ofCPU = InstructionSet(nabla_isa_of_cpu())
-  /// The level that kernels keep to: the CPU's, or that of `NABLA_ISA` if it is lower.
+  /// The level that kernels use: the CPU's, or that of `NABLA_ISA` if it is lower.
   public static let inUse = InstructionSet(nabla_isa_in_use())
-  /// The level that matrix multiplication and convolution in oneDNN keep to. Where `NABLA_ISA` is not set, oneDNN's own
+  /// The level that matrix multiplication and convolution in oneDNN use. Where `NABLA_ISA` is not set, oneDNN's own
   /// variable `ONEDNN_MAX_CPU_ISA` may lower it.
   public static let ofOneDNN = InstructionSet(nabla_isa_of_onednn())
 
-  /// The level that `NABLA_ISA` asked for, which may be above the CPU's; nil where it is unset or empty.
+  /// The level that `NABLA_ISA` requested, which may be above the CPU's; nil where it is unset or empty.
   ///
-  /// - Throws: `InstructionSetError` if its value is none of those names. The CPU's level is then in use.
+  /// - Throws: `InstructionSetError` if its value is none of those names. The CPU's level is then used.
   public static func requested() throws(InstructionSetError) -> InstructionSet? {
     let level = nabla_isa_requested()
     if level == NABLA_ISA_UNKNOWN { throw InstructionSetError() }
@@ -64,6 +64,7 @@ public var oneDNNVersion: String {
   return numbers.map(String.init).joined(separator: ".")
 }
 
-/// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16) and ``InstructionSet/ofOneDNN`` allows it.
+/// Whether the CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16) and ``InstructionSet/ofOneDNN`` allows
+/// it.
 public var hasFastBFloat16: Bool { fastBFloat16 }
-private let fastBFloat16 = nabla_has_bfloat16() != 0  // asked once: every product wants to know
+private let fastBFloat16 = nabla_has_bfloat16() != 0  // checked once: every matrix multiplication needs it

@@ -1,14 +1,14 @@
 import CNablaKernels
 
-/// A model's logits for the next token, one a token of the vocabulary: what sampling looks at, and writes over.
+/// A model's logits for the next token, one per token of the vocabulary, which sampling reads and overwrites.
 ///
-/// It points to memory of whoever hands it out, and is valid for the duration of that call.
+/// It points to memory owned by the caller, and is valid for the duration of that call.
 public struct Logits {
   package let pointer: UnsafeMutablePointer<Float>
   /// V: the size of the vocabulary.
   public let count: Int
 
-  /// Logits in memory of the caller's, one a token.
+  /// Logits in the caller's memory, one per token.
   public init(_ memory: UnsafeMutableBufferPointer<Float>) {
     precondition(memory.count >= 1, "logits of a vocabulary of \(memory.count) tokens")
     (pointer, count) = (memory.baseAddress!, memory.count)
@@ -51,7 +51,7 @@ public struct Logits {
     return found <= limit ? indices : nil
   }
 
-  /// Makes weights e^((logit - best) / temperature) of the logits, and sums them.
+  /// Overwrites the logits with weights e^((logit - best) / temperature), and sums them.
   package func exponentiate(best: Float, temperature: Float) -> WeightSums {
     // 0 · ∞ would be NaN.
     let inverse = Swift.min(1 / temperature, .greatestFiniteMagnitude)
@@ -82,7 +82,7 @@ public struct Logits {
   }
 }
 
-/// The sums of stretches of weights.
+/// The sums of blocks of weights.
 package struct WeightSums {
   fileprivate static let block = Int(NABLA_SAMPLING_BLOCK)
   fileprivate let sums: [Float]

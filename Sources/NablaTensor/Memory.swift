@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What the tensors of this process hold.
+/// The memory used by the tensors of this process.
 public enum Memory {
   public struct Statistics: Sendable {
     /// Bytes in living tensors.
@@ -20,7 +20,7 @@ public enum Memory {
     pool.withLock { $0.peak = $0.current }
   }
 
-  /// Bytes of this process that are in memory now, tensors or not; 0 where the system does not say.
+  /// Resident bytes of this process, tensors or not; 0 where the system does not report it.
   public static var resident: Int {
     guard let file = fopen("/proc/self/statm", "r") else { return 0 }
     defer { fclose(file) }
@@ -31,8 +31,8 @@ public enum Memory {
     return pages * Int(getpagesize())
   }
 
-  /// Bytes that the system could give to this process without swapping, as it estimates them; nil where it does not
-  /// say.
+  /// Bytes that the system could give to this process without swapping, as it estimates; nil where it does not
+  /// report it.
   public static var available: Int? {
     guard let file = fopen("/proc/meminfo", "r") else { return nil }
     defer { fclose(file) }
@@ -45,7 +45,7 @@ public enum Memory {
     return nil
   }
 
-  /// Gives the blocks kept for reuse back to the system.
+  /// Returns the blocks kept for reuse to the system.
   public static func releaseCached() {
     pool.withLock { pool in
       for index in pool.free.indices {
@@ -56,8 +56,8 @@ public enum Memory {
     }
   }
 
-  // A training step asks for the same sizes again and again, so blocks are kept by size class, four to a power of two
-  // (waste at most 25 %, of address space rather than memory: what is not touched is not resident).
+  // A training step requests the same sizes again and again, so blocks are cached by size class, four per power of
+  // two (waste is at most 25 %, of address space rather than memory: untouched pages are not resident).
   fileprivate struct Pool: ~Copyable {
     /// Addresses of free blocks of each class.
     var free: [[UInt]] = Array(repeating: [], count: 4 * 48)
@@ -90,12 +90,12 @@ public enum Memory {
       return block
     }
     if let reused { return (UnsafeMutableRawPointer(bitPattern: reused)!, index, size) }
-    // Large blocks sit on huge pages: matrix products then miss the TLB far less.
+    // Large blocks use huge pages: matrix multiplications then miss the TLB far less.
     let large = size >= 4 << 20
     var block: UnsafeMutableRawPointer?
     guard posix_memalign(&block, large ? 2 << 20 : 64, size) == 0, let block else {
-      // Nothing in the middle of an operation could go on without its result. What may be large is asked for before:
-      // the inference engine admits requests by the pages of cache that they need.
+      // No operation could continue without its result. Large demands are checked beforehand: the
+      // inference engine admits requests by the cache pages that they need.
       fatalError("out of memory: no \(size) bytes for a tensor (\(statistics.current) bytes are in use)")
     }
     if large { madvise(block, size, MADV_HUGEPAGE) }
@@ -118,7 +118,7 @@ public enum Memory {
 /// optimizers, which own the parameters while they step.
 package final class Storage: @unchecked Sendable {
   package let pointer: UnsafeMutableRawPointer
-  /// What was asked for; the block may be larger.
+  /// The requested size; the block may be larger.
   package let bytes: Int
   private let index: Int
   private let size: Int
@@ -126,7 +126,7 @@ package final class Storage: @unchecked Sendable {
   private let owner: AnyObject?
   /// Whether the memory is someone else's, and not to be written to.
   package var isBorrowed: Bool { owner != nil }
-  /// What is made of the elements for those who read them often. Several threads may be the first to do so.
+  /// Cached forms of the elements, for frequent readers. Several threads may be the first to create them.
   private let copies = Mutex(Copies())
 
   private struct Copies {
@@ -140,7 +140,7 @@ package final class Storage: @unchecked Sendable {
     set { copies.withLock { $0.bfloat16 = newValue } }
   }
 
-  /// A matrix in this memory as `Tensor.perceptron` reads it; optimizers drop it as they step.
+  /// A matrix in this memory in the layout of `Tensor.perceptron`; optimizers discard it as they step.
   package var transposed: (offset: Int, shape: Shape, weights: Storage)? {
     get { copies.withLock(\.transposed) }
     set { copies.withLock { $0.transposed = newValue } }
@@ -155,7 +155,7 @@ package final class Storage: @unchecked Sendable {
     owner = nil
   }
 
-  /// Memory that `owner` keeps, read only.
+  /// Read-only memory that `owner` keeps alive.
   package init(borrowing pointer: UnsafeRawPointer, bytes: Int, from owner: AnyObject) {
     self.pointer = UnsafeMutableRawPointer(mutating: pointer)
     self.bytes = bytes

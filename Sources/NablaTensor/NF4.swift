@@ -1,10 +1,11 @@
 import CNablaKernels
 
-/// NF4, the 4-bit type of QLoRA (Dettmers et al. 2023): each number is one of the 16 quantiles of a normal distribution,
-/// times the largest magnitude of its block of 64; those scales are themselves stored in 8 bits, in groups of 256.
+/// NF4, the 4-bit type of QLoRA (Dettmers et al. 2023): each weight is one of the 16 quantiles of a normal
+/// distribution, times the largest magnitude of its block of 64; those scales are themselves stored in 8 bits, in
+/// groups of 256.
 ///
-/// Such a tensor is constant, as all block-quantized ones are: gradients go through a linear layer to its input, not to
-/// the weight. The bytes are those of bitsandbytes.
+/// Such a tensor is frozen, like all block-quantized ones: gradients flow through a linear layer to its input, not
+/// to the weight. The bytes are those of bitsandbytes.
 package enum NF4 {
   static let block = Int(NABLA_NF4_BLOCK)
   static let group = Int(NABLA_NF4_GROUP)
@@ -16,18 +17,18 @@ package enum NF4 {
     package let codes, groups: Tensor
     /// The mean scale.
     package let offset: Float
-    /// The place of the storage's first block among them.
+    /// The index of the storage's first block among them.
     var first = 0
   }
 
-  /// The "dynamic" 8-bit type of Dettmers (2016): seven powers of ten, in which the numbers of [0.1, 1] become denser with
-  /// size: ±10^(i-6) · (the middles of 2ⁱ equal parts), and 0 and 1. Ascending.
+  /// The "dynamic" 8-bit type of Dettmers (2016): seven powers of ten, in which the values in [0.1, 1] become denser
+  /// with size: ±10^(i-6) · (the middles of 2ⁱ equal parts), and 0 and 1. Ascending.
   package static let dynamicMap: Tensor = {
     var values: [Float] = [0, 1]
     for (i, power) in [Float(1e-6), 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1].enumerated() {
       let parts = 1 << i
       let width = 0.9 / Float(parts)
-      // From the nearer end, as torch.linspace counts.
+      // From the nearer end, like torch.linspace.
       let edges = (0...parts).map { 2 * $0 <= parts ? 0.1 + width * Float($0) : 1 - width * Float(parts - $0) }
       for part in 0..<parts {
         let middle = (edges[part] + edges[part + 1]) / 2 * power
@@ -37,7 +38,7 @@ package enum NF4 {
     return Tensor(values.sorted())
   }()
 
-  /// The place of the nearest number of the map; halfway between two the lower is taken.
+  /// The index of the nearest value of the map; ties go to the lower.
   static func nearestCode(_ x: Float) -> UInt8 {
     let map = dynamicMap.floats
     var (low, high) = (0, 255)
@@ -48,7 +49,7 @@ package enum NF4 {
     return UInt8(low < 255 && abs(x - map[low + 1]) < abs(x - map[low]) ? low + 1 : low)
   }
 
-  /// Scales in 8 bits: the distance from their mean, in groups with the largest distance as scale.
+  /// Scales in 8 bits: the difference from their mean, in groups scaled by the largest difference.
   static func quantize(_ scales: [Float]) -> Scales {
     let offset = Float(scales.reduce(0) { $0 + Double($1) } / Double(max(scales.count, 1)))
     var codes: [UInt8] = []
@@ -79,7 +80,7 @@ extension Tensor {
     return y
   }
 
-  /// y = the numbers of so many blocks from element `start` of this NF4 tensor on.
+  /// y = the dequantized values of `blocks` blocks of this NF4 tensor, from element `start` on.
   func dequantizeNF4(blocks: Int, from start: Int, _ y: UnsafeMutablePointer<Float>) {
     withNF4Scales {
       nabla_dequantize_nf4(
@@ -88,7 +89,7 @@ extension Tensor {
     }
   }
 
-  /// Gives a copy of this tensor's codes their scales.
+  /// Attaches the scales to a copy of this tensor's codes.
   func copyNF4Scales(to copy: Tensor) {
     copy.storage.nf4Scales = storage.nf4Scales
     copy.storage.nf4Scales?.first += offset / NF4.block

@@ -2,9 +2,9 @@ import CNablaKernels
 
 // Block-quantized tensors: weights of 2 to 8 bits with scales, in the formats of ggml and its GGUF files.
 //
-// Such a tensor is a matrix [rows, columns] whose columns are a multiple of the block size; its storage holds the blocks
-// of each row one after the other, which may be a part of a mapped file. It is constant: it is read by `linear` and
-// `gather`, and nothing is differentiated with respect to it.
+// Such a tensor is a matrix [rows, columns] whose columns are a multiple of the block size; its storage holds the
+// blocks of each row one after the other, which may be a part of a mapped file. It is frozen: `linear` and `gather`
+// read it, and nothing is differentiated with respect to it.
 
 extension DType {
   public var isQuantized: Bool {
@@ -14,7 +14,7 @@ extension DType {
     }
   }
 
-  /// Whether `cast` makes tensors of this block type. (Q2_K, Q3_K and Q5_K are only read.)
+  /// Whether `cast` can quantize to this block type. (Q2_K, Q3_K and Q5_K are read-only.)
   public var isQuantizationTarget: Bool {
     switch self {
     case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q6_K, .nf4: true
@@ -50,11 +50,11 @@ extension DType {
     }
   }
 
-  /// Bytes of so many elements, which must be whole blocks.
+  /// Bytes of this many elements, which must be whole blocks.
   public func byteCount(of elements: Int) -> Int {
     let size = blockSize
     if size == 1 { return elements * bytesPerBlock }
-    precondition(elements % size == 0, "\(elements) elements are no whole blocks of \(self), which hold \(size)")
+    precondition(elements % size == 0, "\(elements) elements are not whole blocks of \(self), which hold \(size)")
     return elements / size * bytesPerBlock
   }
 
@@ -75,16 +75,16 @@ extension DType {
     case .q4_K: NABLA_Q4_K
     case .q5_K: NABLA_Q5_K
     case .q6_K: NABLA_Q6_K
-    default: preconditionFailure("\(self) is no block-quantized type")
+    default: preconditionFailure("\(self) is not a block-quantized type")
     }
   }
 }
 
 extension Tensor {
-  /// Blocks to numbers, the same bits as ggml's reference gives; then rounded to `target`.
+  /// Dequantizes blocks, with the same bits as ggml's reference; then rounds to `target`.
   func dequantized(to target: DType) -> Tensor {
     let y = Tensor(uninitialized: shape, dtype: target)
-    // In parts small enough that the float32 numbers on the way to another type stay in cache.
+    // In parts small enough that the intermediate float32 values stay in cache.
     let part = 4096
     parallelFor((count + part - 1) / part, grain: 4) { parts in
       for start in parts.lazy.map({ $0 * part }) {
@@ -103,18 +103,18 @@ extension Tensor {
     return y
   }
 
-  /// The numbers of so many blocks from element `start` on.
+  /// The dequantized values of `blocks` blocks from element `start` on.
   private func dequantize(blocks: Int, from start: Int, _ y: UnsafeMutablePointer<Float>) {
     if dtype == .nf4 { return dequantizeNF4(blocks: blocks, from: start, y) }
     nabla_dequantize(dtype.blockType, Int64(blocks), pointer + dtype.byteCount(of: start), y)
   }
 
-  /// The nearest blocks of a float32 tensor.
+  /// A float32 tensor quantized to blocks.
   func quantized(to target: DType) -> Tensor {
     let size = target.blockSize
-    precondition(target.isQuantizationTarget, "cast: nothing is quantized to \(target), which is only read")
+    precondition(target.isQuantizationTarget, "cast: cannot quantize to \(target), which is read-only")
     precondition(
-      (shape.last ?? 1) % size == 0, "cast: rows of \(shape) are no whole blocks of \(target), which hold \(size)")
+      (shape.last ?? 1) % size == 0, "cast: rows of \(shape) are not whole blocks of \(target), which hold \(size)")
     if target == .nf4 { return quantizedToNF4() }
     let y = Tensor(uninitialized: shape, dtype: target)
     parallelFor(count / size, grain: Swift.max(1024 / size, 1)) { blocks in
@@ -125,7 +125,7 @@ extension Tensor {
     return y
   }
 
-  /// The rows that `indices` name, in float32: [indices.count, columns].
+  /// The rows at `indices`, in float32: [indices.count, columns].
   func dequantizedRows(_ indices: Tensor) -> Tensor {
     let width = count / Swift.max(shape[0], 1)
     let y = Tensor(uninitialized: [indices.count, width])

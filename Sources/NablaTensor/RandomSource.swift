@@ -1,8 +1,8 @@
 import CNablaKernels
 
 /// A stream of random numbers from the counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random
-/// numbers: as easy as 1, 2, 3"). It is a value: pass it `inout`, save it in a checkpoint, and the numbers that follow
-/// are the same whatever the number of threads.
+/// numbers: as easy as 1, 2, 3"). It is a value: pass it `inout`, save it in a checkpoint. The numbers it yields
+/// do not depend on the number of threads.
 public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   private let key: UInt64
   private let stream: UInt64
@@ -19,7 +19,7 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
     self.stream = stream
   }
 
-  /// Draws nothing: tensors made from it have a shape and no memory behind it. For the parameters of a model about to be
+  /// Draws nothing: tensors made from it have a shape but no memory. For the parameters of a model about to be
   /// loaded, all of which are replaced before anything reads them.
   package static let unset = RandomSource(key: 0, stream: .max)
   private var isUnset: Bool { stream == .max }
@@ -70,17 +70,17 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
     return mean == 0 && standardDeviation == 1 || isUnset ? unit : unit.scaledShifted(standardDeviation, mean)
   }
 
-  /// One index a row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
+  /// One index per row, drawn with probabilities softmax(logits). logits: [..., n] → int32 [...].
   ///
-  /// Inverts the distribution function in float64: Gumbel noise made of float32 numbers would, about once in 2²⁴
-  /// elements, be so large that it picks an element of any probability whatever.
+  /// Inverts the cumulative distribution function in float64: Gumbel noise made of float32 numbers would, about once in
+  /// 2²⁴ elements, be so large that it picks an element however improbable.
   public mutating func categorical(logits: Tensor) -> Tensor {
     let weights = logits.stopGradient().softmax()
     let n = logits.shape.last!
     let picks = (0..<logits.shape.dropLast().reduce(1, *)).map { row -> Int32 in
       let row = UnsafeBufferPointer(start: weights.floats + row * n, count: n)
       let total = row.reduce(0.0) { $0 + Double($1) }
-      precondition(total > 0, "categorical: the logits of a row are all -infinity, or there is a NaN")
+      precondition(total > 0, "categorical: the logits of a row are all -infinity, or one is NaN")
       let target = uniform() * total
       var sum = 0.0
       for (i, weight) in row.enumerated() {
@@ -102,14 +102,14 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   /// The numbers 0..<count in random order (Fisher and Yates).
   public mutating func permutation(_ count: Int) -> [Int] { Array(0..<count).shuffled(using: &self) }
 
-  /// Draws for dropout: its elements' numbers can be made again from the result.
+  /// Draws for dropout: its random numbers can be regenerated from the result.
   package mutating func dropoutState(_ elements: Int) -> (key: UInt64, stream: UInt64, counter: UInt64) {
     (key, stream, advance(elements))
   }
 }
 
-/// The first 64 of the 128 random bits that Philox4x32-10 makes of a key, a counter and a stream: a pure function, for
-/// draws that must not depend on those before them.
+/// The first 64 of the 128 random bits of Philox4x32-10 for a key, a counter and a stream: a pure function,
+/// for draws that must not depend on earlier ones.
 package func philox(key: UInt64, counter: UInt64, stream: UInt64) -> UInt64 {
   var words: (UInt32, UInt32) = (0, 0)
   withUnsafeMutableBytes(of: &words) {

@@ -1,7 +1,7 @@
-// Elements as C sees them. A pointer taken out of a tensor is good only while something keeps the tensor: these lend it
-// to a closure, and keep the tensor until the closure returns.
+// Access to elements for C. A pointer into a tensor is valid only while the tensor is alive: these methods pass it to
+// a closure, and keep the tensor alive until the closure returns.
 extension Tensor {
-  /// Lends the elements of a float32 tensor, in row-major order. The pointer must not be used after `body` returns.
+  /// Passes the elements of a float32 tensor, in row-major order. The pointer must not be used after `body` returns.
   ///
   /// ```swift
   /// let largest = x.withFloats { $0.max() }
@@ -13,7 +13,7 @@ extension Tensor {
     return try body(UnsafeBufferPointer(start: floats, count: count))
   }
 
-  /// The same of an int32 tensor.
+  /// The same for an int32 tensor.
   public func withIntegers<Result, Failure: Error>(
     _ body: (UnsafeBufferPointer<Int32>) throws(Failure) -> Result
   ) throws(Failure) -> Result {

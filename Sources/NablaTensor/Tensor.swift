@@ -1,7 +1,7 @@
-/// A dense array of numbers, row-major and contiguous, that remembers how it was made while gradients are recorded.
+/// A dense array of numbers, row-major and contiguous, that keeps its computation graph while gradients are recorded.
 ///
-/// A tensor is a value: no operation changes one that exists. Reshapes and leading slices share memory; everything else
-/// makes new memory. Sizes that do not fit an operation are programming errors and stop the program with a message
+/// A tensor is a value: no operation changes an existing one. Reshapes and leading slices share memory; everything else
+/// allocates new memory. Shapes that do not fit an operation are programming errors and stop the program with a message
 /// that names the operation and the shapes.
 ///
 /// ```swift
@@ -11,11 +11,11 @@
 /// ```
 public struct Tensor: Sendable {
   package var storage: Storage
-  /// Where the first element stands in the storage, in elements.
+  /// The offset of the first element in the storage, in elements.
   package let offset: Int
   public let shape: Shape
   public let dtype: DType
-  /// The record of the operation that made this tensor; nil for constants.
+  /// The graph node of the operation that made this tensor; nil for constants.
   package var node: Node?
 
   package init(storage: Storage, offset: Int = 0, shape: Shape, dtype: DType) {
@@ -25,13 +25,13 @@ public struct Tensor: Sendable {
     self.dtype = dtype
   }
 
-  /// New memory whose contents are undefined: for operations about to fill it.
+  /// New memory with undefined contents, for operations that fill it.
   package init(uninitialized shape: Shape, dtype: DType = .float32) {
     self.init(
       storage: Storage(bytes: Swift.max(dtype.byteCount(of: shape.elementCount), 1)), shape: shape, dtype: dtype)
   }
 
-  /// Elements that `owner` keeps in memory (a mapped file), read only and not copied. The pointer need not be aligned.
+  /// Elements that `owner` keeps in memory (a mapped file), read-only and not copied. The pointer need not be aligned.
   package init(borrowing pointer: UnsafeRawPointer, shape: Shape, dtype: DType, from owner: AnyObject) {
     let bytes = dtype.byteCount(of: shape.elementCount)
     self.init(storage: Storage(borrowing: pointer, bytes: bytes, from: owner), shape: shape, dtype: dtype)
@@ -44,21 +44,21 @@ public struct Tensor: Sendable {
 
   /// The elements of a float32 tensor.
   package var floats: UnsafeMutablePointer<Float> {
-    precondition(dtype == .float32, "a \(dtype) tensor where float32 is needed: use cast(.float32)")
+    precondition(dtype == .float32, "a \(dtype) tensor where float32 is required: use cast(.float32)")
     return pointer.assumingMemoryBound(to: Float.self)
   }
   /// The elements of an int32 tensor.
   package var integers: UnsafeMutablePointer<Int32> {
-    precondition(dtype == .int32, "a \(dtype) tensor where int32 is needed")
+    precondition(dtype == .int32, "a \(dtype) tensor where int32 is required")
     return pointer.assumingMemoryBound(to: Int32.self)
   }
   /// The bit patterns of a bfloat16 or float16 tensor.
   package var halves: UnsafeMutablePointer<UInt16> {
-    precondition(dtype == .bfloat16 || dtype == .float16, "a \(dtype) tensor where 16-bit floats are needed")
+    precondition(dtype == .bfloat16 || dtype == .float16, "a \(dtype) tensor where 16-bit floats are required")
     return pointer.assumingMemoryBound(to: UInt16.self)
   }
 
-  /// The same elements without their history: no gradient flows through.
+  /// The same elements detached from the graph: no gradient flows through.
   public func stopGradient() -> Tensor {
     var copy = self
     copy.node = nil

@@ -2,9 +2,9 @@ import CNablaKernels
 
 /// How many threads operations use: those of oneDNN's pool, which our own kernels share.
 public enum Threads {
-  /// The number of threads for one operation, whichever thread runs it; at first that of the cores.
+  /// The number of threads for one operation, whichever thread runs it; by default the number of cores.
   ///
-  /// Inside ``with(_:_:)`` it is the number given there. Setting it sets that of the process.
+  /// Inside ``with(_:_:)`` it is the number given there. Setting it changes it for the whole process.
   public static var count: Int {
     get { Int(nabla_thread_count()) }
     set {
@@ -23,10 +23,10 @@ public enum Threads {
 }
 
 extension Threads {
-  /// Runs `body` while all other threads wait for its operations, which then begin sooner: for many short ones in a
-  /// row.
+  /// Runs `body` while all other threads wait for its operations, which then start sooner: for many short ones
+  /// in a row.
   ///
-  /// - Precondition: none of the operations is a matrix product or a convolution of oneDNN's.
+  /// - Precondition: none of the operations is a matrix multiplication or a convolution in oneDNN.
   package static func whileHeld<R>(_ body: () -> R) -> R {
     var result: R?
     // Safe: nabla_hold_threads returns only when the closure has, which ran on this thread.

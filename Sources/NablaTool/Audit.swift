@@ -4,24 +4,26 @@ import Nabla
 
 struct Audit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a model will learn from a data set, and refuse what would train wrong.",
+    abstract: "Show what a model will learn from a dataset, and reject data that would train it wrong.",
     usage: "nabla audit <data> ... --model <model> [options]",
     discussion: """
-      Data are JSONL files (.gz or not) with one example a line, in one of these shapes: text; messages; prompt and \
-      completion; prompt, chosen and rejected, or chosen and rejected alone; prompt alone; question and answer (GSM8K).
+      Datasets are JSONL files, optionally gzip-compressed, with one example per line, in one of these shapes: text; \
+      messages; prompt and completion; prompt, chosen and rejected; chosen and rejected; prompt only; question and \
+      answer (GSM8K).
 
-      Prints one example as the model sees it, with the learned parts marked, and what is odd in the others. Exits with \
-      1 when training would go wrong: nothing to learn, an end that is never learned, a doubled beginning, a message \
-      that the template leaves out.
+      Prints one example as the model sees it, with the learned tokens marked, and findings about the others. Exits \
+      with 1 if training would go wrong: nothing to learn, an end token that is never learned, a doubled \
+      beginning-of-text token, a message that the template drops.
       """)
 
-  @Argument(help: ArgumentHelp("JSONL files.", valueName: "data"), completion: .file()) var data: [String]
+  @Argument(help: ArgumentHelp("Dataset: JSONL files.", valueName: "data"), completion: .file()) var data: [String]
   @Option(
-    help: ArgumentHelp("A GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder.", valueName: "model"),
+    help: ArgumentHelp(
+      "Model: a GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder.", valueName: "model"),
     completion: .file())
   var model: String
   @OptionGroup var encoding: EncodingOptions
-  @Flag(help: "Print one JSON object.") var json = false
+  @Flag(help: "Output as one JSON object.") var json = false
 
   func run() throws {
     let pretrained = try PretrainedTokenizer.load(model)
@@ -29,15 +31,15 @@ struct Audit: ParsableCommand {
     let audit = DatasetAudit(try Dataset.read(data), encoder)
     try show(json ? audit.json.serialized() + "\n" : audit.text(colored: isatty(STDOUT_FILENO) == 1))
     if !audit.isSound {
-      if json { note("Error: training on this data would go wrong; see the findings") }
+      if json { note("Error: this data would train the model wrong; see the findings") }
       throw ExitCode.failure
     }
   }
 }
 
-/// How examples become tokens, for every command that reads a data set.
+/// How examples are encoded, for every command that reads a dataset.
 struct EncodingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Longer examples are truncated to this many tokens.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum length of an example in tokens; longer ones are truncated.", valueName: "n"))
   var maxLength: Int?
   @OptionGroup var template: TemplateOptions
 
@@ -53,16 +55,16 @@ struct EncodingOptions: ParsableArguments {
   }
 }
 
-/// How conversations are written, and what of a long example is kept.
+/// The chat template, and the truncation of long examples.
 struct TemplateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What of a longer example is kept: keep-start or keep-end. Examples with nothing left to learn are left out.",
+      "Truncation: keep-start or keep-end. Examples with nothing left to learn are dropped.",
       valueName: "side"))
   var truncation: Truncation = .keepStart
   @Option(
     help: ArgumentHelp(
-      "A Jinja file instead of the model's chat template, or 'transcript' for \"Human: … Assistant: …\".",
+      "Chat template instead of the model's: a Jinja file, or 'transcript' for \"Human: … Assistant: …\".",
       valueName: "file"),
     completion: .file())
   var chatTemplate: String?

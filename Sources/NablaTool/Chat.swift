@@ -4,26 +4,26 @@ import Nabla
 
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Talk with a model.",
+    abstract: "Chat with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, by the model's own chat template. Ctrl-C stops an answer, Ctrl-D or another \
-      Ctrl-C ends the program; /help lists what else can be typed. With --prompt it answers one message and ends.
+      Answers each line that is typed, with the model's own chat template. Ctrl-C stops an answer, Ctrl-D \
+      or another Ctrl-C ends the program; /help lists commands. With --prompt it answers one message and exits.
 
-      Lines may also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
+      Lines can also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("A message to answer; '-' reads it from standard input.", valueName: "text"))
+    help: ArgumentHelp("Single message to answer; '-' reads it from standard input.", valueName: "text"))
   var prompt: String?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
+    parsing: .unconditional, help: ArgumentHelp("System prompt.", valueName: "text"))
   var system: String?
-  @Option(help: ArgumentHelp("Most tokens of an answer.", valueName: "n")) var maxTokens = 1024
+  @Option(help: ArgumentHelp("Maximum new tokens per answer.", valueName: "n")) var maxTokens = 1024
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
-  @Flag(help: "Say how long reading and answering took.") var verbose = false
+  @Flag(help: "Timing of prefill and decoding after each answer.") var verbose = false
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
@@ -41,7 +41,7 @@ struct Chat: ParsableCommand {
     if let message { return try answer(message, &session, isTerminal) }
     var lines = LineReader()
     var unanswered = 0
-    if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends. /help lists more.") }
+    if isTerminal { note("Ctrl-C stops an answer, Ctrl-D ends the chat, /help lists commands.") }
     while true {
       if isTerminal { try show("> ") }
       guard let bytes = try lines.next() else { break }
@@ -50,22 +50,24 @@ struct Chat: ParsableCommand {
         unanswered += 1
         continue
       }
-      switch line.trimmingSpaces {
+      // A leading space also turns a command into a message.
+      switch line.hasPrefix("/") ? line.trimmingSpaces : line.isBlank ? "" : "message" {
       case "": continue
       case "/quit", "/exit": return
       case "/reset":
         session.reset()
-        note("The conversation begins anew.")
+        note("The conversation is reset.")
       case "/help":
-        note("/reset begins the conversation anew, /quit ends, anything else is a message to the model.")
-      case let command where command.hasPrefix("/"):
-        note("there is no \(command); /help lists what there is")
+        note(
+          "/reset starts a new conversation, /quit exits, anything else is a message to the model. To send "
+            + "a line that starts with a slash, double it, as in //quit.")
       default:
+        let line = line.hasPrefix("//") ? String(line.dropFirst()) : line
         do {
           try answer(line, &session, isTerminal)
         } catch let error as GenerationError {
-          // The conversation is as it was; a shorter message or /reset may go on.
-          note("\(error)\n/reset begins anew.")
+          // The conversation is unchanged; a shorter message or /reset can continue it.
+          note("\(error)\n/reset resets the conversation.")
           unanswered += 1
         } catch let error as ChatTemplateError {
           note("\(error)")
@@ -100,8 +102,8 @@ struct Chat: ParsableCommand {
     let (reading, writing) = (seconds(first - start), seconds(clock.now - first))
     let read = completion.promptCount - completion.cachedCount
     note(
-      "read \(read) tokens in \(rounded(reading)) s (\(rounded(Double(read) / reading)) a second), wrote \(tokens): "
-        + "\(rounded(Double(tokens - 1) / max(writing, 1e-9))) a second; the cache holds "
+      "prefill: \(read) tokens in \(rounded(reading)) s (\(rounded(Double(read) / reading)) tokens/s); "
+        + "decode: \(tokens) tokens (\(rounded(Double(tokens - 1) / max(writing, 1e-9))) tokens/s); cache: "
         + "\(grouped(session.generator.engine.statistics.cacheBytes)) bytes")
   }
 
@@ -110,7 +112,7 @@ struct Chat: ParsableCommand {
   }
 }
 
-/// Standard input, a line at a time.
+/// Standard input, line by line.
 private struct LineReader {
   private var buffer: [UInt8] = []
   private var isAtEnd = false
@@ -120,7 +122,8 @@ private struct LineReader {
     while true {
       if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
         defer { buffer.removeFirst(end + 1) }
-        return Array(buffer[..<end])
+        // Windows line endings.
+        return Array(end > 0 && buffer[end - 1] == UInt8(ascii: "\r") ? buffer[..<(end - 1)] : buffer[..<end])
       }
       if isAtEnd {
         defer { buffer = [] }
@@ -136,6 +139,8 @@ private struct LineReader {
 }
 
 extension String {
+  fileprivate var isBlank: Bool { allSatisfy(\.isWhitespace) }
+
   fileprivate var trimmingSpaces: String {
     let isSpace: (Character) -> Bool = { $0.isWhitespace }
     return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())

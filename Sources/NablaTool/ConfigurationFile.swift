@@ -17,9 +17,9 @@ enum ConfigurationFile {
   private struct Command {
     let words: [String]
     let options: any ParsableArguments.Type
-    /// The key that may hold several values; empty for none.
+    /// The key that may have several values; empty for none.
     let list: String
-    /// What has to stand beside a flag, so that it can be tried on its own.
+    /// The arguments needed with a flag, so that it can be parsed on its own.
     let context: (_ flag: String) -> [String]
   }
 
@@ -38,7 +38,7 @@ enum ConfigurationFile {
     ]
   }
 
-  /// Replaces `--config FILE` by what the file says, before the user's own arguments, which therefore win.
+  /// Replaces `--config FILE` with the file's flags, before the user's own arguments, which therefore override them.
   ///
   /// - Throws: `ValidationError` that names the file, and the line that cannot be used.
   static func expanded(_ arguments: [String]) throws -> [String] {
@@ -50,7 +50,7 @@ enum ConfigurationFile {
     var rest = arguments
     let path: String
     if rest[place] == "--config" {
-      guard place + 1 < end else { throw ValidationError("--config needs the path of a YAML file") }
+      guard place + 1 < end else { throw ValidationError("--config requires the path of a YAML file") }
       path = rest[place + 1]
       rest.removeSubrange(place...place + 1)
     } else {
@@ -59,9 +59,9 @@ enum ConfigurationFile {
     }
     let (flags, list) = try contents(of: path, command)
     let own = Array(rest.dropFirst(command.words.count))
-    // Several values that the user gives replace the file's.
+    // Several values given by the user replace the file's.
     if command.list == "files" {
-      // Text, or a run to go on with. What is no flag's value is text.
+      // Text, or a run to resume. Arguments that are not a flag's value are text.
       let named = (try? PretrainFiles.parse(own))?.files ?? []
       return command.words + flags + own + (named.isEmpty ? list : [])
     }
@@ -88,7 +88,7 @@ enum ConfigurationFile {
     }
     guard let root else { return ([], []) }
     guard case .mapping(let mapping) = root else {
-      throw ValidationError("--config \(path): the file should hold 'flag: value' lines")
+      throw ValidationError("--config \(path): the file must have 'flag: value' lines")
     }
     var flags: [String] = []
     var values: [String] = []
@@ -104,23 +104,23 @@ enum ConfigurationFile {
     return (flags, values)
   }
 
-  /// The arguments that one line stands for, tried on their own so that an error names the line.
+  /// The arguments of one line, parsed on their own so that an error names the line.
   private static func flag(
     _ name: String, _ value: Yams.Node, _ place: String, _ command: Command
   ) throws -> [String] {
-    if name == "config" { throw ValidationError("\(place): a configuration file cannot name another") }
+    if name == "config" { throw ValidationError("\(place): a configuration file cannot include another") }
     let scalar: String
     switch value {
     case .scalar(let one) where value.null == nil || !one.string.isEmpty: scalar = one.string
-    // A list, such as the widths of layers, is what the flag has with commas.
+    // A list, such as the sizes of layers, is joined with commas for the flag.
     case .sequence(let items) where items.allSatisfy({ $0.scalar != nil }):
       scalar = items.map { $0.scalar!.string }.joined(separator: ",")
-    default: throw ValidationError("\(place): '\(name)' should have one value")
+    default: throw ValidationError("\(place): '\(name)' must have one value")
     }
     let candidates: [[String]] =
       switch value.bool {
       case true?: [["--\(name)"]]
-      // A flag without a --no- form is off when it is not given.
+      // A flag without a --no- form is off by default.
       case false?: [["--no-\(name)"], ["--\(name)"]]
       case nil: [["--\(name)=\(scalar)"]]
       }
@@ -139,16 +139,18 @@ enum ConfigurationFile {
   private static func list(_ name: String, _ value: Yams.Node, _ place: String) throws -> [String] {
     if let text = value.scalar?.string { return [text] }
     guard case .sequence(let items) = value else {
-      throw ValidationError("\(place): '\(name)' should be a value or a list of them")
+      throw ValidationError("\(place): '\(name)' must be a value or a list of values")
     }
     return try items.map { item in
-      guard let text = item.scalar?.string else { throw ValidationError("\(place): '\(name)' holds something else") }
+      guard let text = item.scalar?.string else {
+        throw ValidationError("\(place): '\(name)' has an item that is not a value")
+      }
       return text
     }
   }
 }
 
-/// The arguments of `nabla pretrain`, for telling files from the values of flags.
+/// The arguments of `nabla pretrain`, for distinguishing files from the values of flags.
 private struct PretrainFiles: ParsableArguments {
   @Argument var files: [String] = []
   @OptionGroup var options: PretrainOptions

@@ -4,26 +4,29 @@ import Nabla
 
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Convert a model between GGUF and Hugging Face form, and quantize or dequantize it.",
+    abstract: "Convert a model between GGUF and Hugging Face format, and quantize or dequantize it.",
     usage: "nabla convert <input> <output> [--type <type>]",
     discussion: """
-      An output that ends in .gguf is a GGUF file, for llama.cpp and Nabla; any other is a Hugging Face folder, for \
-      transformers. Tensors pass one at a time: a model larger than memory can be converted.
+      An output that ends in .gguf is a GGUF file, for llama.cpp and Nabla; any other is a Hugging Face folder, \
+      for transformers. Tensors are converted one at a time, so a model can be larger than memory.
 
       Types of weights: f32, f16, bf16; in GGUF files also q8_0, q6_K, q5_1, q5_0, q4_K, q4_1, q4_0 (fewer bits, less \
-      exact). As in llama.cpp, norms and biases stay f32, the output layer takes q6_K, and rows that a type does not \
-      divide take the next larger type that does.
+      exact). As in llama.cpp, norms and biases stay f32, the output layer uses q6_K, and rows that are not whole \
+      blocks of a type fall back to the next larger type.
 
         nabla convert Qwen2.5-0.5B model.gguf --type q4_K
         nabla convert model.gguf folder --type bf16
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder of 'nabla pretrain'.", completion: .file())
+  @Argument(
+    help: "Input: a GGUF file, a Hugging Face folder, or a run folder of 'nabla pretrain'.", completion: .file())
   var input: String
-  @Argument(help: "A path that does not exist yet.", completion: .file()) var output: String
+  @Argument(
+    help: "Output: a path that does not exist yet; a GGUF file if it ends in .gguf, otherwise a folder.",
+    completion: .file()) var output: String
   @Option(
     help: ArgumentHelp(
-      "Type of the weights (default: as they are in a GGUF file, f32 in a folder).", valueName: "type"))
+      "Type of the weights (default: unchanged in a GGUF file, f32 in a folder).", valueName: "type"))
   var type: String?
 
   private static var types: [GGMLType] { ModelConversion.types }

@@ -3,7 +3,7 @@ import Nabla
 
 struct Diffusion: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "diffusion", abstract: "Train and sample generative models of images, points and tables.",
+    commandName: "diffusion", abstract: "Train and sample diffusion models of images, points and tables.",
     discussion: """
       Try it:
         nabla diffusion train moons --objective flow --output runs/moons
@@ -12,18 +12,19 @@ struct Diffusion: ParsableCommand {
     subcommands: [DiffusionTrain.self, DiffusionSample.self, DiffusionEvaluate.self])
 }
 
-/// How samples are made: flags of every command that makes some.
+/// Sampling options of every command that generates samples.
 struct SamplerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Sampler (values: \(SamplerKind.allCases.map(\.rawValue).joined(separator: ", ")); default: one that suits the "
-        + "objective).", valueName: "kind"), completion: .list(SamplerKind.allCases.map(\.rawValue)))
+      "Sampler (values: \(SamplerKind.allCases.map(\.rawValue).joined(separator: ", ")); default: "
+        + "the recommended one for the objective).", valueName: "kind"),
+    completion: .list(SamplerKind.allCases.map(\.rawValue)))
   var sampler: String?
-  @Option(help: ArgumentHelp("Steps of the sampler (default: as many as suit it).", valueName: "n")) var steps: Int?
+  @Option(help: ArgumentHelp("Sampling steps (default: recommended for the sampler).", valueName: "n")) var steps: Int?
   @Option(
-    help: ArgumentHelp("Guidance by the class or caption: 1 for none, 0 to ignore them.", valueName: "x"))
+    help: ArgumentHelp("Classifier-free guidance scale: 1 for none, 0 for unconditional.", valueName: "x"))
   var guidance = 1.0
-  @Option(help: ArgumentHelp("Seed of the noise: the same seed gives the same samples.", valueName: "n"))
+  @Option(help: ArgumentHelp("Random seed of the noise.", valueName: "n"))
   var seed: UInt64 = 1
 
   func validate() throws {

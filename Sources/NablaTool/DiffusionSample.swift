@@ -3,27 +3,27 @@ import Nabla
 
 struct DiffusionSample: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sample", abstract: "Make images or points with a trained model.",
+    commandName: "sample", abstract: "Generate images or points with a trained model.",
     usage: "nabla diffusion sample <run> --output <file> [options]",
     discussion: """
-      Images become a grid in one PNG file. Points become a .csv file, or a picture in a .png file.
+      Images become a grid in one PNG file. Points become a .csv file, or a scatter plot in a .png file.
 
       Try it:
         nabla diffusion sample runs/icons --prompt "page add" --guidance 3 --output pages.png
       """)
 
   @Argument(
-    help: ArgumentHelp("A run folder of 'nabla diffusion train', or its model folder.", valueName: "run"),
+    help: ArgumentHelp("Run folder of 'nabla diffusion train', or its model folder.", valueName: "run"),
     completion: .directory)
   var runFolder: String
-  @Option(help: ArgumentHelp("How many.", valueName: "n")) var count = 64
+  @Option(help: ArgumentHelp("Number of samples.", valueName: "n")) var count = 64
   @OptionGroup var sampling: SamplerOptions
-  @Option(name: .customLong("class"), help: ArgumentHelp("Class of all samples, by name or number.", valueName: "name"))
+  @Option(name: .customLong("class"), help: ArgumentHelp("Class of the samples, by name or number.", valueName: "name"))
   var className: String?
-  @Option(help: ArgumentHelp("Caption of all samples, in words of the training data.", valueName: "text"))
+  @Option(help: ArgumentHelp("Caption of the samples, in words of the training data.", valueName: "text"))
   var prompt: String?
   @Option(
-    help: ArgumentHelp("A .png file, or for points a .csv file.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Output: a .png file, or for points a .csv file.", valueName: "file"), completion: .file())
   var output: String
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
@@ -31,7 +31,7 @@ struct DiffusionSample: ParsableCommand {
     if !(1...100_000).contains(count) { throw ValidationError("--count must be between 1 and 100000, not \(count)") }
     if className != nil, prompt != nil { throw ValidationError("give --class or --prompt, not both") }
     if !output.hasSuffix(".png"), !output.hasSuffix(".csv") {
-      throw ValidationError("--output should be a .png or .csv file, not '\(output)'")
+      throw ValidationError("--output must be a .png or .csv file, not '\(output)'")
     }
   }
 
@@ -39,11 +39,11 @@ struct DiffusionSample: ParsableCommand {
     compute.apply()
     let model = try DiffusionModel.load(runFolder, warn: { note("warning: \($0)") })
     if model.form.isImages, output.hasSuffix(".csv") {
-      throw ValidationError("--output: this model makes images: give a .png file")
+      throw ValidationError("--output: this model generates images: give a .png file")
     }
     let conditions = try model.conditions(count: count, class: className, caption: prompt)
     if sampling.guidance != 1, conditions == .none {
-      throw ValidationError("--guidance needs a --class or a --prompt to guide by")
+      throw ValidationError("--guidance requires --class or --prompt")
     }
     let samples = try model.sample(count, sampling.options, conditions: conditions, seed: sampling.seed)
     if output.hasSuffix(".csv") {

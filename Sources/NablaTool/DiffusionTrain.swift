@@ -3,30 +3,30 @@ import Nabla
 
 struct DiffusionTrain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "train", abstract: "Train a generative model of images, points or tables.",
+    commandName: "train", abstract: "Train a diffusion model of images, points or tables.",
     usage: "nabla diffusion train <data> [options]\nnabla diffusion train --resume <run>",
     discussion: """
-      The data are a 2-D set by its name (\(PointSet.allCases.map(\.rawValue).joined(separator: ", "))), a .csv file of \
-      numbers, an IDX file of images (compressed or not, its labels beside it), or a folder of PNG images: their \
-      subfolders are classes, their names or captions.jsonl captions.
+      The data are a 2-D set by name (\(PointSet.allCases.map(\.rawValue).joined(separator: ", "))), a .csv file of \
+      numbers, an IDX file of images (optionally gzip-compressed, with its labels next to it), or a folder of PNG \
+      images: subfolders are classes; file names or captions.jsonl are captions.
 
-      The run folder gets the configuration, metrics, checkpoints, samples as pictures, a report to open in a browser, \
-      and at the end the model. A UNet trained with ddpm is written for diffusers too.
+      The run folder contains the configuration, metrics, checkpoints, samples as images, a report to open in a \
+      browser, and at the end the model. A UNet trained with ddpm is also saved in diffusers' format.
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once. \
-      Defaults below are those for points, and for images where they differ.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately. Defaults below are for points, and for images if they differ.
       """)
 
-  @Argument(help: "A 2-D set, a CSV or IDX file, or a folder of PNG images.", completion: .file())
+  @Argument(help: "Data: a 2-D set such as moons, a CSV or IDX file, or a folder of PNG images.", completion: .file())
   var data: String?
   @OptionGroup var options: DiffusionOptions
 
   func validate() throws {
     guard options.run.resume == nil else { return }
     guard let data else {
-      throw ValidationError("say what to train on: a 2-D set such as moons, a file, or a folder of images")
+      throw ValidationError("give the training data: a 2-D set such as moons, a file, or a folder of images")
     }
-    // Data that are not there fail, with no usage to read, when the command runs.
+    // Missing data is reported, without the usage, when the command runs.
     if let source = try? DiffusionSource(data) { _ = try options.configuration(for: source) }
   }
 
@@ -70,12 +70,12 @@ struct DiffusionOptions: ParsableArguments {
 
   func validate() throws { try run.refuse(settings.first) }
 
-  /// What a new run is to be.
+  /// The setup of a new run.
   func configuration(for source: DiffusionSource) throws -> DiffusionConfiguration {
     try namingFlags { () throws(ConfigurationError) in
       var configuration: DiffusionConfiguration = source.isImages ? .images : .points
       for (name, text) in settings.given.sorted(by: { $0.key < $1.key }) { try configuration.set(name, to: text) }
-      // A short run is warmed up in a tenth of its steps, unless told otherwise.
+      // A short run has a warmup of a tenth of its steps, unless it is given.
       if settings.given["warmup"] == nil { configuration.warmup = min(configuration.warmup, configuration.steps / 10) }
       try configuration.validate()
       return configuration

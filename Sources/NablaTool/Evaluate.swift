@@ -3,40 +3,40 @@ import Nabla
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure how well a model predicts a text, or chooses answers.",
+    abstract: "Measure a model's perplexity on text, or its accuracy on multiple choice.",
     usage: "nabla evaluate <model> --data <file> ... [options]\nnabla evaluate <model> --choices <file> [options]",
     discussion: """
-      --data: every token but the first is predicted once, from those before it in its window of --context tokens; a \
-      new window begins every --stride tokens. The first is the model's beginning of a text, where it has such a token. \
-      Bits per byte compare models whatever their tokenizers.
+      --data: every token but the first is predicted once, from those before it in its window of --context \
+      tokens; a new window begins every --stride tokens. The first is the model's beginning-of-text token, if it has \
+      one. Bits per byte compare models with different tokenizers.
 
       --choices: a JSONL file of {"question", "choices", "answer"} (an index from 0, a letter, or the text). The model \
-      takes the choice that is likeliest after the question: raw by its whole log-probability, normalized by that \
-      divided by its length in bytes.
+      picks the most likely choice after the question: by log-probability, and \
+      normalized by its length in bytes.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Files and folders of text to predict.", valueName: "file"),
+    parsing: .upToNextOption, help: ArgumentHelp("Text to evaluate on: files and folders.", valueName: "file"),
     completion: .file())
   var data: [String] = []
-  @Option(help: ArgumentHelp("A JSONL file of questions with choices.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("JSONL file of multiple-choice questions.", valueName: "file"), completion: .file())
   var choices: String?
-  @Option(help: ArgumentHelp("Tokens in a window (default: the model's context).", valueName: "n")) var context: Int?
+  @Option(help: ArgumentHelp("Window size in tokens (default: the model's context).", valueName: "n")) var context: Int?
   @Option(
     help: ArgumentHelp(
-      "Tokens from one window to the next (default: --context, no overlap). Less gives every prediction more to go by, "
+      "Tokens from one window to the next (default: --context, no overlap). A smaller stride gives more context, "
         + "and takes longer.", valueName: "n"))
   var stride: Int?
   @Option(
-    help: ArgumentHelp("Windows computed at a time (default: what holds 8,192 tokens, at most 8).", valueName: "n"))
+    help: ArgumentHelp("Windows per batch (default: as many as hold 8,192 tokens, at most 8).", valueName: "n"))
   var batchSize: Int?
-  @Flag(help: "Print one JSON object: loss, perplexity, bits_per_byte, tokens, bytes; or questions, accuracy, …")
+  @Flag(help: "Output as one JSON object: loss, perplexity, bits_per_byte, tokens, bytes; or questions, accuracy, …")
   var json = false
 
   func validate() throws {
     if data.isEmpty == (choices == nil) {
-      throw ValidationError("give either the text to predict with --data FILE, or questions with --choices FILE")
+      throw ValidationError("give either text with --data FILE, or questions with --choices FILE")
     }
     if let batchSize, !(1...65536).contains(batchSize) {
       throw ValidationError("--batch-size must be between 1 and 65536, not \(batchSize)")
@@ -58,11 +58,12 @@ struct Evaluate: ParsableCommand {
     }
     let stride = stride ?? context
     if stride > context {
-      throw ValidationError("--stride \(stride) is more than the \(context) tokens of a window: some would be left out")
+      throw ValidationError(
+        "--stride \(stride) is more than the \(context) tokens of a window: some tokens would be skipped")
     }
     let corpus = try TextCorpus.read(data)
     if let skipped = corpus.skippedSummary { note(skipped) }
-    // The token that a text begins with, where the model was trained with one, is given and not predicted.
+    // The beginning-of-text token, if the model was trained with one, is given and not predicted.
     let tokens = trained.tokenizer.template.prefix + (try corpus.encode(with: trained.tokenizer))
     let result = try network.evaluate(
       TokenDataset(tokens, vocabularySize: trained.tokenizer.vocabularySize), tokenizer: trained.tokenizer,

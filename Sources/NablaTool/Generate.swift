@@ -6,44 +6,44 @@ struct Generate: ParsableCommand {
     abstract: "Generate text from a prompt with a trained model.",
     usage: "nabla generate <model> [--prompt <text>] [options]",
     discussion: """
-      Prints the prompt and what follows, as it is made; with --count above 1 the continuations are made together and \
-      printed one after the other, each when it has ended. A continuation ends at --max-tokens, at the end of the \
-      model's context, at a stop text, or where the model ends the text. With --chat the prompt is a user's message, \
-      and the answer is printed alone.
+      Prints the prompt and the completion as it is generated; with --count above 1 the completions are generated \
+      together and printed one after the other, each when it has ended. A completion ends at --max-tokens, at \
+      the end of the model's context, at a stop string, or at an end-of-text token. With --chat the prompt is a user \
+      message, and only the answer is printed.
       """)
 
   @OptionGroup(title: "Model") var inference: InferenceOptions
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Prompt; '-' reads it from standard input (default: none, a text from its beginning).",
+      "Prompt; '-' reads it from standard input (default: empty, for a new text).",
       valueName: "text"))
   var prompt: String?
-  @Flag(help: "Put the prompt into the model's chat template, as a user's message.") var chat = false
-  @Option(help: ArgumentHelp("Most tokens to make.", valueName: "n")) var maxTokens = 256
-  @Option(help: ArgumentHelp("Continuations to make.", valueName: "n")) var count = 1
+  @Flag(help: "Format the prompt with the model's chat template, as a user message.") var chat = false
+  @Option(help: ArgumentHelp("Maximum new tokens.", valueName: "n")) var maxTokens = 256
+  @Option(help: ArgumentHelp("Number of completions.", valueName: "n")) var count = 1
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(
     help: """
-      Print one JSON object a continuation, without the prompt: text, tokens, reason (length, end_of_text, \
-      stop_string; cancelled by Ctrl-C).
+      Output as one JSON object per completion, without the prompt: text, tokens, reason (length, \
+      end_of_text, stop_string; cancelled by Ctrl-C).
       """)
   var json = false
   @Option(
     help: ArgumentHelp(
-      "With --json: the log-probability of each token, and those of the k likeliest in its place.", valueName: "k"))
+      "With --json: log-probabilities of each token and of the k most likely alternatives.", valueName: "k"))
   var logProbabilities: Int?
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
     if !(1...1024).contains(count) { throw ValidationError("--count must be between 1 and 1024, not \(count)") }
     if let logProbabilities {
-      if !json { throw ValidationError("--log-probabilities are printed with --json") }
+      if !json { throw ValidationError("--log-probabilities requires --json") }
       if !(0...1000).contains(logProbabilities) {
         throw ValidationError("--log-probabilities must be between 0 and 1000, not \(logProbabilities)")
       }
     }
-    if chat, prompt == nil { throw ValidationError("--chat needs a message: give it with --prompt") }
+    if chat, prompt == nil { throw ValidationError("--chat requires a message: give it with --prompt") }
   }
 
   func run() throws {
@@ -60,7 +60,7 @@ struct Generate: ParsableCommand {
     }
     let beginning = chat ? "" : text
     if count == 1, !json { return try showAsItComes(streams[0], after: beginning) }
-    // Each is shown when it and those before it have ended; after Ctrl-C, as far as it came.
+    // Each is shown when it and those before it have ended; after Ctrl-C, as far as it was generated.
     StopSignal.install()
     for (index, stream) in streams.enumerated() {
       let completion = try inference.naming {
@@ -77,7 +77,7 @@ struct Generate: ParsableCommand {
     if let signal = StopSignal.received { throw ExitCode(128 + signal) }
   }
 
-  /// The prompt is shown with the first of the text, so that one the model cannot take prints nothing.
+  /// The prompt is shown with the first text, so that an invalid prompt prints nothing.
   private func showAsItComes(_ stream: GenerationStream, after beginning: String) throws {
     var unshown = beginning
     while let piece = try inference.naming({ try stream.next() }) {
@@ -111,7 +111,7 @@ struct Generate: ParsableCommand {
 }
 
 extension Completion.Reason {
-  /// As machine-readable output has names.
+  /// The name in machine-readable output.
   fileprivate var name: String {
     switch self {
     case .length: "length"

@@ -3,7 +3,7 @@ import Nabla
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what model files hold: sizes, types, metadata, tensors, and the memory a model takes.",
+    abstract: "Show the contents of model files: sizes, types, metadata, tensors, and the memory a model takes.",
     usage: """
       nabla inspect <model> [--context <n>] [--tensors] [--json]
       nabla inspect <adapter> [--json]
@@ -11,24 +11,25 @@ struct Inspect: ParsableCommand {
       nabla inspect --machine [--json]
       """,
     discussion: """
-      Reads the headers only, so that files of any size answer at once. A damaged file is an error that says what is \
-      wrong with it. With --machine: the instructions and threads that computing uses here, instead of a model.
+      Reads only the headers, so it is fast for files of any size. A corrupt file is an error that says \
+      what is wrong with it. With --machine: the instruction sets and threads in use, instead of a model.
 
-      Of an adapter, or of a model and what fine-tuning made of it, shows the singular values of each change of a weight \
-      and the rank that holds 90 and 99 % of its energy.
+      For an adapter, or a base model and its fine-tuned version, shows the singular values of each weight update \
+      and the rank that retains 90 and 99 % of its energy.
       """)
 
   @Argument(
-    help: "A GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder of 'nabla pretrain'.",
+    help: "Model: a GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder of 'nabla pretrain'.",
     completion: .file())
   var model: String?
-  @Argument(help: "The fine-tuned model to compare with the first.", completion: .file())
+  @Argument(help: "Fine-tuned model to compare with the first.", completion: .file())
   var tuned: String?
-  @Option(help: ArgumentHelp("Tokens to size the key-value cache for (default: the model's context).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Context of the key-value cache in tokens (default: the model's context).", valueName: "n"))
   var context: Int?
-  @Flag(help: "List every tensor.") var tensors = false
-  @Flag(help: "Show the instruction sets and threads in use.") var machine = false
-  @Flag(help: "Print one JSON object, tensors included.") var json = false
+  @Flag(help: "List of every tensor.") var tensors = false
+  @Flag(help: "Instruction sets and threads in use, instead of a model.") var machine = false
+  @Flag(help: "Output as one JSON object, tensors included.") var json = false
 
   func validate() throws {
     if machine, model != nil || context != nil || tensors {
@@ -65,7 +66,7 @@ struct Inspect: ParsableCommand {
       lines.append(
         padded("", 16) + padded(part.type, 10) + padded("\(part.tensors) tensors", 14) + byteSize(part.byteCount))
     }
-    if let problem = i.problem { lines.append(padded("not for use", 16) + printable(problem)) }
+    if let problem = i.problem { lines.append(padded("unsupported", 16) + printable(problem)) }
     if let c = i.configuration { lines += modelLines(c, weights: i.byteCount) }
     if !i.metadata.isEmpty {
       lines += ["", "Metadata"]
@@ -87,8 +88,8 @@ struct Inspect: ParsableCommand {
     let context = context ?? c.context
     let own = KeyValueCacheSize(c)
     var lines = [
-      ("layers", "\(c.layerCount)"), ("width", "\(c.width), feed-forward \(c.feedForwardWidth)"),
-      ("heads", "\(c.headCount) of size \(c.headSize), \(c.keyValueHeadCount) for keys and values"),
+      ("layers", "\(c.layerCount)"), ("hidden size", "\(c.width), feed-forward \(c.feedForwardWidth)"),
+      ("heads", "\(c.headCount) of size \(c.headSize), \(c.keyValueHeadCount) key/value heads"),
       ("vocabulary", grouped(c.vocabularySize)), ("context", grouped(c.context)),
       (
         "memory",
@@ -96,7 +97,7 @@ struct Inspect: ParsableCommand {
       ),
     ].map { padded($0.0, 16) + $0.1 }
     lines += [
-      "", "Key-value cache   " + padded("heads", 8) + padded("bytes a token", 16) + "at \(grouped(context)) tokens",
+      "", "Key-value cache   " + padded("heads", 8) + padded("bytes/token", 16) + "at \(grouped(context)) tokens",
     ]
     for row in cacheRows(c) {
       lines.append(
@@ -106,7 +107,7 @@ struct Inspect: ParsableCommand {
     return lines
   }
 
-  /// The model's own cache in bfloat16, and what the other ways to share heads would take.
+  /// The model's own cache in bfloat16, and those of other numbers of key/value heads.
   private func cacheRows(_ c: TransformerConfiguration) -> [(name: String, size: KeyValueCacheSize, note: String)] {
     var counts: [Int] = []
     for count in [c.headCount, c.keyValueHeadCount, 1] where !counts.contains(count) { counts.append(count) }

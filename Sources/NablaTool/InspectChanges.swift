@@ -1,8 +1,9 @@
 import Nabla
 
-// What fine-tuning changed, by the singular values of ΔW: an adapter's, or the difference of two models.
+// The singular values of a fine-tuning update ΔW: an adapter's, or the difference of two models.
 
-/// A line a matrix: the least ranks that hold 90 and 99 % of the energy, the norm, and the first singular values.
+/// One line per matrix: the smallest ranks that retain 90 and 99 % of the energy, the norm, and the first singular
+/// values.
 func changesText(_ changes: [WeightChange]) -> String {
   let width = (changes.map(\.name.count).max() ?? 0) + 2
   func cell(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(width - text.count, 1)) }
@@ -31,12 +32,12 @@ func changesJSON(_ changes: [WeightChange]) -> JSONValue {
     })
 }
 
-/// An adapter's folder: what it is, and its changes.
+/// An adapter's folder: its configuration and updates.
 func adapterText(_ i: AdapterInspection) -> String {
   let layers = Set(i.changes.map { String($0.name.split(separator: ".").last ?? "") }).sorted()
   return """
     format          PEFT adapter: \(i.kind), r \(i.rank), α \(significant(i.alpha))
-    base            \(printable(i.base ?? "unknown"))
+    base model      \(printable(i.base ?? "unknown"))
     layers          \(i.changes.count): \(printable(layers.joined(separator: ", ")))
     parameters      \(grouped(i.parameterCount))
 

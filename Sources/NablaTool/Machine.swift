@@ -1,9 +1,9 @@
 import Nabla
 
-/// What `nabla inspect --machine` shows: the instructions that the CPU has, may use and uses, and the threads.
+/// The output of `nabla inspect --machine`: the CPU's instruction set, the cap, the one in use, and the threads.
 enum Machine {
   static var text: String {
-    // Unknown values have ended the program before.
+    // Unknown values have already ended the program.
     let cap = (try? InstructionSet.requested()).map { cap in
       "NABLA_ISA=\(cap.rawValue)" + (cap > .ofCPU ? ", more than the CPU has" : "")
     }

@@ -11,7 +11,7 @@ struct NablaCommand: ParsableCommand {
         nabla pretrain README.md --preset tiny --output runs/first
         nabla generate runs/first --prompt "Nabla is"
 
-      Exit codes: 0 done, 1 failed, 64 wrong usage.
+      Exit codes: 0 success, 1 failure, 64 usage error.
       """,
     version: "0.1.0",
     groupedSubcommands: [
@@ -19,11 +19,15 @@ struct NablaCommand: ParsableCommand {
         name: "Language models:",
         subcommands: [Pretrain.self, Chat.self, Generate.self, Evaluate.self, Tokenize.self, Convert.self]),
       CommandGroup(
-        name: "Alignment:", subcommands: [Audit.self, SFTCommand.self, DPOCommand.self, GRPOCommand.self, Merge.self]),
+        name: "Alignment:",
+        subcommands: [
+          Audit.self, SFTCommand.self, RewardCommand.self, DPOCommand.self, RLHFCommand.self, GRPOCommand.self,
+          Compare.self, Merge.self,
+        ]),
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),
-      CommandGroup(name: "See:", subcommands: [Inspect.self, ReportCommand.self, StudioCommand.self]),
+      CommandGroup(name: "Inspection:", subcommands: [Inspect.self, ReportCommand.self, StudioCommand.self]),
     ])
 
   static func main() {
@@ -35,7 +39,7 @@ struct NablaCommand: ParsableCommand {
       do {
         try command.run()
       } catch let error as ValidationError {
-        // What flags may be can depend on the model: then it is not the parser that finds them wrong.
+        // Valid flags can depend on the model: then the parser alone cannot reject them.
         let name = commandName(arguments)
         note("Error: \(error.message)\nUsage: \(type(of: command).configuration.usage ?? "\(name) [options]")")
         note("  See '\(name) --help' for more information.")
@@ -59,12 +63,13 @@ struct NablaCommand: ParsableCommand {
     }
   }
 
-  /// Ends the program when NABLA_ISA names no level, and says so when it names more than the CPU has.
+  /// Ends the program when NABLA_ISA is invalid, and prints a note when it is above the CPU's level.
   private static func checkInstructionSet() {
     do {
       guard let requested = try InstructionSet.requested(), requested > .ofCPU else { return }
       note(
-        "note: NABLA_ISA is \(requested.rawValue), but this CPU has \(InstructionSet.ofCPU.rawValue) at most: using that"
+        "note: NABLA_ISA is \(requested.rawValue), but this CPU supports at most \(InstructionSet.ofCPU.rawValue), "
+          + "which is used instead"
       )
     } catch {
       note("Error: \(error)")
@@ -84,7 +89,7 @@ struct NablaCommand: ParsableCommand {
     return words.joined(separator: " ")
   }
 
-  /// Writes `--steps -5` as `--steps=-5`: the parser would take -5 for a flag, and say that the value is missing.
+  /// Writes `--steps -5` as `--steps=-5`: the parser would take -5 for a flag, and report a missing value.
   private static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
     var result: [String] = []
     for argument in arguments {
@@ -100,9 +105,9 @@ struct NablaCommand: ParsableCommand {
   }
 }
 
-/// Options of every command that computes.
+/// Compute options.
 struct ComputeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads to use (default: one a core).", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of threads (default: one per core).", valueName: "n"))
   var threads: Int?
 
   func validate() throws {

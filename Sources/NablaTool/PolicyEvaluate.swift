@@ -3,15 +3,15 @@ import Nabla
 
 struct PolicyEvaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Measure how a trained policy does in new episodes.",
+    commandName: "evaluate", abstract: "Measure the return of a trained policy in new episodes.",
     usage: "nabla rl evaluate <run> [options]")
 
-  @Argument(help: ArgumentHelp("A run folder of 'nabla rl train'.", valueName: "run"), completion: .directory)
+  @Argument(help: ArgumentHelp("Run folder of 'nabla rl train'.", valueName: "run"), completion: .directory)
   var runFolder: String
-  @Option(help: ArgumentHelp("Whole episodes, run side by side.", valueName: "n")) var episodes = 100
-  @Option(help: ArgumentHelp("Seed of the episodes.", valueName: "n")) var seed: UInt64 = 1_000_000
-  @Flag(help: "Draw actions from the policy instead of taking the likeliest.") var sample = false
-  @Flag(help: "Print one JSON object: mean_return, standard_deviation, mean_length, returns.") var json = false
+  @Option(help: ArgumentHelp("Number of episodes, run in parallel.", valueName: "n")) var episodes = 100
+  @Option(help: ArgumentHelp("Random seed of the episodes.", valueName: "n")) var seed: UInt64 = 1_000_000
+  @Flag(help: "Sample actions instead of taking the most likely ones.") var sample = false
+  @Flag(help: "Output as one JSON object: mean_return, standard_deviation, mean_length, returns.") var json = false
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
   func validate() throws {
@@ -24,7 +24,7 @@ struct PolicyEvaluate: ParsableCommand {
     compute.apply()
     if PolicyStudy.isStudy(runFolder) {
       let member = try PolicyStudy.members(of: runFolder)[0]
-      throw ValidationError("\(runFolder) holds several runs: name one of them, such as \(runFolder)/\(member)")
+      throw ValidationError("\(runFolder) contains several runs: choose one of them, such as \(runFolder)/\(member)")
     }
     let (agent, setup) = try PolicyTrainer.agent(of: runFolder, warn: { note("warning: \($0)") })
     let result = try agent.evaluate(.named(setup.environment), episodes: episodes, seed: seed, greedily: !sample)
@@ -39,7 +39,7 @@ struct PolicyEvaluate: ParsableCommand {
     try show(
       """
       return          \(rounded(result.meanReturn)) ± \(rounded(result.standardDeviation))
-      least, most     \(rounded(result.returns.min()!)), \(rounded(result.returns.max()!))
+      min, max        \(rounded(result.returns.min()!)), \(rounded(result.returns.max()!))
       length          \(rounded(result.meanLength)) steps
       episodes        \(episodes) of \(setup.environment)
 

@@ -3,19 +3,19 @@ import Nabla
 
 /// Every flag of `nabla rl train`.
 struct PolicyOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Environment; 'nabla rl list' names them.", valueName: "name"))
+  @Option(help: ArgumentHelp("Environment; 'nabla rl list' lists them.", valueName: "name"))
   var environment: String?
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("Algorithm, or several to compare (default: ppo).", valueName: "name"))
   var algorithm: [String] = []
-  @Option(help: ArgumentHelp("Seeds to train with, from --seed on, one after the other.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of seeds, counting up from --seed, one run each.", valueName: "n"))
   var seeds = 1
-  @Option(help: "Settings to start from: nabla's, or those of rl-baselines3-zoo.")
+  @Option(help: "Preset of settings: nabla's, or those of rl-baselines3-zoo.")
   var preset = Preset.nabla
   @OptionGroup var run: RunOptions
   @Option(
-    help: ArgumentHelp("Environment steps between checkpoints; 0 for the last only (default: 100000).", valueName: "n"))
+    help: ArgumentHelp("Environment steps between checkpoints; 0 for only the last (default: 100000).", valueName: "n"))
   var checkpointEvery: Int?
 
   @OptionGroup(title: "Settings (defaults are the preset's)") var settings: SettingFlags<AlgorithmSettings>
@@ -23,7 +23,7 @@ struct PolicyOptions: ParsableArguments {
 
   enum Preset: String, CaseIterable, ExpressibleByArgument { case nabla, zoo }
 
-  /// The settings of all algorithms; those that not every one has say whose they are.
+  /// The settings of all algorithms; those that not every algorithm has name theirs.
   struct AlgorithmSettings: SettingTable {
     static let flags: [SettingFlag] = {
       func table<C: LearnerConfiguration>(_ configuration: C) -> [SettingFlag] {
@@ -46,7 +46,7 @@ struct PolicyOptions: ParsableArguments {
       settings.first ?? (algorithm.isEmpty ? nil : "--algorithm") ?? (seeds == 1 ? nil : "--seeds")
         ?? (checkpointEvery == nil ? nil : "--checkpoint-every"))
     if run.resume == nil, environment == nil {
-      throw ValidationError("say where to train with --environment NAME; 'nabla rl list' names them")
+      throw ValidationError("give the environment with --environment NAME; 'nabla rl list' lists them")
     }
   }
 
@@ -56,7 +56,7 @@ struct PolicyOptions: ParsableArguments {
       return try (algorithm.isEmpty ? ["ppo"] : algorithm).map { name in
         var setup = try PolicySetup(environment: environment ?? "", algorithm: name)
         if preset == .zoo {
-          guard name == "ppo" else { throw ValidationError("--preset zoo has settings for ppo only") }
+          guard name == "ppo" else { throw ValidationError("--preset zoo is only for ppo") }
           setup.settings = Presets.zoo(for: setup.environment)
         }
         try setup.change(settings.given)

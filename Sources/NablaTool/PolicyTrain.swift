@@ -6,11 +6,13 @@ struct PolicyTrain: ParsableCommand {
     commandName: "train", abstract: "Train a policy by reinforcement learning.",
     usage: "nabla rl train --environment <name> [options]\nnabla rl train --resume <run>",
     discussion: """
-      Settings start from a preset for the environment and the algorithm; 'nabla rl list' names both. The run folder \
-      gets the configuration, metrics by the names of CleanRL and Stable-Baselines3, checkpoints, and a report to open \
-      in a browser. With --seeds, or several algorithms, each gets a run of its own and the report compares them.
+      Settings default to a preset for the environment and the algorithm; 'nabla rl list' lists both. The run \
+      folder contains the configuration, metrics under the names of CleanRL and Stable-Baselines3, checkpoints, and a \
+      report to open in a browser. With --seeds, or several algorithms, each has its own run, and the report compares \
+      them.
 
-      Ctrl-C (or SIGTERM) finishes the update, saves, says how to continue, and exits 0; a second one exits at once.
+      Ctrl-C (or SIGTERM) finishes the update, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately.
       """)
 
   @OptionGroup var options: PolicyOptions
@@ -28,7 +30,7 @@ struct PolicyTrain: ParsableCommand {
       return try train(run, display)
     }
     let setups = try options.setups()
-    // Seeds count up from the one that is given.
+    // Seeds count up from the given one.
     let first = setups[0].settings.seed
     let seeds = (0..<UInt64(options.seeds)).map { first &+ $0 }
     if setups.count > 1 || seeds.count > 1 {
@@ -39,14 +41,14 @@ struct PolicyTrain: ParsableCommand {
     }
   }
 
-  /// Refuses an `--environment` that is not the run's own.
+  /// Rejects an `--environment` that is not the run's own.
   private func checkEnvironment(of path: String) throws {
     guard let asked = options.environment else { return }
     struct Named: Decodable { var environment: String }
     let own = try RunFolder.open(path).configuration(as: Named.self).environment
     if own != asked {
       throw TrainingFailure(
-        description: "\(path) was trained in \(own), not in \(asked): leave out --environment, or start anew in "
+        description: "\(path) was trained in \(own), not in \(asked): leave out --environment, or start a new run in "
           + "another folder")
     }
   }
@@ -87,7 +89,7 @@ struct PolicyTrain: ParsableCommand {
         " (95 % interval \(rounded($0.lowerBound)) to \(rounded($0.upperBound)))"
       }
       messages.message(
-        "\(algorithm): mean return \(rounded(returns.mean))\(interval ?? ""), middle half "
+        "\(algorithm): mean return \(rounded(returns.mean))\(interval ?? ""), interquartile range "
           + "\(rounded(quartiles.lowerBound)) to \(rounded(quartiles.upperBound)), worst \(rounded(returns.values[0])), "
           + "\(returns.values.count) \(returns.values.count == 1 ? "seed" : "seeds")")
     }

@@ -3,22 +3,22 @@ import Nabla
 
 struct Pretrain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a language model from text.",
+    abstract: "Train a language model on text from scratch.",
     usage: "nabla pretrain <file-or-folder> ... [options]\nnabla pretrain --resume <run>",
     discussion: """
-      Reads UTF-8 files, and folders of them, and trains a transformer to predict their next tokens. The run folder \
-      gets the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the model \
-      as a Hugging Face folder.
+      Reads UTF-8 files and folders, and trains a transformer to predict the next token. The run folder \
+      contains the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the \
+      model as a Hugging Face folder.
 
       Presets:
       \(Preset.all.map { "  " + $0.name + String(repeating: " ", count: max(1, 18 - $0.name.count)) + $0.summary }
         .joined(separator: "\n"))
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once. \
-      Defaults below are those of the preset tiny, and of the others where they differ.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately. Defaults below are those of the preset tiny, and of the others if they differ.
       """)
 
-  @Argument(help: "Files and folders of text.", completion: .file())
+  @Argument(help: "Training text: files and folders.", completion: .file())
   var files: [String] = []
   @OptionGroup var options: PretrainOptions
 
@@ -53,8 +53,13 @@ struct Pretrain: ParsableCommand {
       """
       model:  \(path)/model
       report: \(path)/report.html (open it in a browser)
-      next:   \(toolName) generate \(shellQuoted(path)) --prompt "The "
+      next:   \(toolName) generate \(shellQuoted(path))\(prompt(for: run.trainer.tokenizer))
       """)
+  }
+
+  /// A prompt that the tokenizer can express; none where it lacks one of the characters.
+  private func prompt(for tokenizer: any Tokenizer) -> String {
+    (try? tokenizer.encode("The ")) == nil ? "" : " --prompt \(shellQuoted("The "))"
   }
 
   private func describe(_ run: TrainingRun<Pretraining>, _ display: RunDisplay) {

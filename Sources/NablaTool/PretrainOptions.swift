@@ -3,10 +3,10 @@ import Nabla
 
 /// Every flag of `nabla pretrain`: what `--config` may set.
 struct PretrainOptions: ParsableArguments {
-  @Option(name: .customLong("preset"), help: "Settings to start from (default: \(Preset.all[0].name)).")
+  @Option(name: .customLong("preset"), help: "Preset of model and settings (default: \(Preset.all[0].name)).")
   var presetName: String?
   @OptionGroup var run: RunOptions
-  @Flag(help: "With --resume: continue although the text has changed.")
+  @Flag(help: "With --resume: continue even if the text has changed.")
   var allowOtherData = false
 
   @OptionGroup(title: "Model") var model: SettingFlags<ModelSettings>
@@ -29,7 +29,7 @@ struct PretrainOptions: ParsableArguments {
     }
   }
 
-  /// What a new run is to be.
+  /// The setup of a new run.
   func preset() throws -> Preset {
     try namingFlags { () throws(ConfigurationError) in
       try Preset.named(presetName ?? Preset.all[0].name)

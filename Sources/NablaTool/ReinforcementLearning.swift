@@ -3,7 +3,7 @@ import Nabla
 
 struct ReinforcementLearning: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rl", abstract: "Train policies in small worlds: CartPole and others.",
+    commandName: "rl", abstract: "Train policies in environments such as CartPole.",
     discussion: """
       Try it:
         nabla rl train --environment CartPole-v1 --output runs/pole
@@ -16,7 +16,7 @@ struct PolicyList: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the environments and the algorithms.")
 
-  @Flag(help: "Print one JSON object.") var json = false
+  @Flag(help: "Output as one JSON object.") var json = false
 
   func run() throws {
     if json {
@@ -52,7 +52,7 @@ struct PolicyList: ParsableCommand {
 }
 
 private let summaries = [
-  "ppo": "proximal policy optimization: several epochs on each rollout, held near the policy that acted by clipping",
-  "a2c": "advantage actor-critic: one step on each short rollout",
-  "reinforce": "the policy gradient of whole episodes, with a baseline or --no-baseline",
+  "ppo": "proximal policy optimization: several epochs on each rollout, with a clipped objective",
+  "a2c": "advantage actor-critic: one gradient step per short rollout",
+  "reinforce": "policy gradient of whole episodes, with a baseline or --no-baseline",
 ]

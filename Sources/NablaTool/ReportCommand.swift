@@ -3,16 +3,21 @@ import Nabla
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Build a run's report.html again from its files.",
-    usage: "nabla report <run>", discussion: "Prints the path of the page: open it in a browser. It needs no network.")
+    commandName: "report", abstract: "Rebuild the report.html of a run from its files.",
+    usage: "nabla report <run>",
+    discussion: """
+      Takes any run: of pretrain, of sft, dpo and grpo, of rl train (one run, or a study over seeds or algorithms), and \
+      of diffusion train. Prints the path of the page: open it in a browser. It needs no network.
+      """)
 
   @Argument(
-    help: ArgumentHelp("A run folder of 'nabla pretrain'.", valueName: "run"), completion: .directory)
+    help: ArgumentHelp("A run folder: what --output named, or a folder in runs/.", valueName: "run"),
+    completion: .directory)
   var runFolder: String
 
   func run() throws {
     let folder = try RunFolder.open(runFolder)
-    try Report.write(for: folder)
+    try ReportPage.page(of: folder).write(to: folder)
     try show(folder.reportPath + "\n")
   }
 }

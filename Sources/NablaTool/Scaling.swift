@@ -3,7 +3,7 @@ import Nabla
 
 struct Scaling: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scaling", abstract: "Fit scaling laws, plan trainings by them, show them.",
+    commandName: "scaling", abstract: "Fit, test and plot scaling laws, and plan training runs with them.",
     discussion: """
       Try it:
         nabla scaling plan --compute 1e21
@@ -11,8 +11,9 @@ struct Scaling: ParsableCommand {
         nabla scaling fit Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output law.json
         nabla scaling plan --law law.json --compute 1e23
         nabla scaling show Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output scaling.html
+        nabla scaling sweep Documentation Sources --budget 8m
       """,
-    subcommands: [ScalingFit.self, ScalingPlan.self, ScalingShow.self])
+    subcommands: [ScalingFit.self, ScalingPlan.self, ScalingSweep.self, ScalingShow.self])
 }
 
 /// A number with an optional suffix: 70B, 1.4T, 350M, 1e21.
@@ -32,13 +33,13 @@ struct Quantity: ExpressibleByArgument {
 /// Which runs of a table are used.
 struct PointOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Leave out so many runs of the highest loss (Besiroglu et al. leave out 5).", valueName: "n"))
+    help: ArgumentHelp("Number of runs with the highest loss to exclude (Besiroglu et al. exclude 5).", valueName: "n"))
   var dropHighest = 0
-  @Option(help: ArgumentHelp("Refits of resampled runs, for intervals.", valueName: "n")) var bootstrap = 4_000
-  @Option(help: ArgumentHelp("Seed of the resampling.", valueName: "n")) var seed: UInt64 = 1
+  @Option(help: ArgumentHelp("Bootstrap samples, for confidence intervals.", valueName: "n")) var bootstrap = 4_000
+  @Option(help: ArgumentHelp("Random seed of the bootstrap.", valueName: "n")) var seed: UInt64 = 1
 
   func validate() throws {
-    if dropHighest < 0 { throw ValidationError("--drop-highest must not be negative") }
+    if dropHighest < 0 { throw ValidationError("--drop-highest must be 0 or more") }
     if !(20...100_000).contains(bootstrap) {
       throw ValidationError("--bootstrap must be between 20 and 100000, not \(bootstrap)")
     }
@@ -53,7 +54,7 @@ struct PointOptions: ParsableArguments {
   }
 }
 
-/// The law of a name or of a file that `nabla scaling fit --output` wrote.
+/// The law with a name, or from a file written by `nabla scaling fit --output`.
 func scalingLaw(_ text: String) throws -> NamedLaw {
   if let law = NamedLaw.published(text) { return law }
   if !text.contains("/"), !text.contains(".") {
@@ -88,7 +89,7 @@ func ranged(_ range: ClosedRange<Double>?, _ text: (Double) -> String) -> String
   range.map { "\(text($0.lowerBound)) to \(text($0.upperBound))" } ?? ""
 }
 
-/// Rows in columns: the first to the left, the others to the right.
+/// Rows in columns: the first left-aligned, the others right-aligned.
 func columns(_ rows: [[String]], indent: String = "  ") -> String {
   let count = rows.map(\.count).max() ?? 0
   let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }

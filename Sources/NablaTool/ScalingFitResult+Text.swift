@@ -15,7 +15,7 @@ extension ScalingFitResult {
 
       Parametric law L(N, D) = E + A/N^alpha + B/D^beta; N grows as C^a, D as C^b
       \(fit.starts.count) starts, \(fit.startsAtBest) at the best objective \(compact(fit.objective, digits: 5)); \
-      \(bootstrap.laws.count) refits of resampled runs
+      \(bootstrap.laws.count) bootstrap refits
 
       """
     text += columns(
@@ -27,11 +27,11 @@ extension ScalingFitResult {
           ]
             + [Chinchilla.hoffmann, .besiroglu].map { significant(value($0), digits: 4) }
         })
-    text += "\nWhere the starts end\n" + columns(ends)
-    text += "\nBest split of a budget\n"
+    text += "\nLocal minima found\n" + columns(ends)
+    text += "\nOptimal split of a budget\n"
     let largest = computes.max()!
     text += columns(
-      [["FLOP", "parameters", "tokens", "tokens a parameter", "loss"]]
+      [["FLOPs", "parameters", "tokens", "tokens/parameter", "loss"]]
         + [1.0, 10, 100, 1_000].map { factor in
           let compute = largest * factor
           let best = fit.law.optimalAllocation(compute: compute)
@@ -45,11 +45,11 @@ extension ScalingFitResult {
             interval({ $0.optimalLoss(compute: compute) }) { significant($0, digits: 4) },
           ]
         })
-    text += "  The last row is 1,000 times the largest run: an extrapolation that no run has checked.\n"
+    text += "  The last row is 1,000 times the largest run: an unverified extrapolation.\n"
     return text + approaches + comparisons + heldOut
   }
 
-  /// The lowest objectives that starts ended at, with how many did.
+  /// The lowest objectives among the starts, with their counts.
   private var ends: [[String]] {
     var groups: [(objective: Double, law: Chinchilla, count: Int)] = []
     for start in fit.starts.sorted(by: { $0.objective < $1.objective }) {
@@ -89,8 +89,8 @@ extension ScalingFitResult {
     switch kaplan {
     case .success(let fit):
       text += """
-          Kaplan's power laws of the unbeaten runs (no irreducible loss): L(N) as N^\(line(fit.parameters)), L(D) as \
-        D^\(line(fit.tokens)), L(C) as C^\(line(fit.compute))
+          Kaplan's power laws on the frontier of runs (no irreducible loss): L(N) as N^\(line(fit.parameters)), L(D) \
+        as D^\(line(fit.tokens)), L(C) as C^\(line(fit.compute))
 
         """
     case .failure(let error): text += "  Kaplan's power laws: \(error)\n"
@@ -102,17 +102,17 @@ extension ScalingFitResult {
         ("R_N*", fit.law.parameterDecay, fit.interval(\.parameterDecay)),
       ]
       text +=
-        "  repeated text: "
+        "  repeated data: "
         + decays.map { "\($0.0) \(compact($0.1)) (\(ranged($0.2) { compact($0) }))" }.joined(separator: ", ")
         + "; Muennighoff et al. 15.4 and 5.31\n"
-    case .failure(let error): text += "  repeated text: \(error)\n"
+    case .failure(let error): text += "  repeated data: \(error)\n"
     case nil: break
     }
     return text
   }
 
   private var comparisons: String {
-    var text = "\nCould the runs come from published constants? (likelihood ratio, 5 degrees of freedom)\n"
+    var text = "\nAre the runs consistent with published constants? (likelihood-ratio test, 5 degrees of freedom)\n"
     text += columns(
       NamedLaw.published.compactMap { law in
         law.chinchilla.map { constants in
@@ -122,7 +122,7 @@ extension ScalingFitResult {
             law.title, "chi² \(significant(result.statistic, digits: 4))",
             "p = 10^\(significant(result.log10PValue, digits: 3))",
             "mean deviation \(significant(100 * result.meanDeviation, digits: 3)) %",
-            below > 0 ? "\(below) runs below its E: another text or tokenizer" : "",
+            below > 0 ? "\(below) runs below its E: different data or tokenizer" : "",
           ]
         }
       })
@@ -137,10 +137,10 @@ extension ScalingFitResult {
       return """
 
         The \(result.predictions.count) largest runs, predicted from the others (up to \(compact(result.largestCompute)) FLOP)
-          mean deviation \(significant(100 * result.meanAbsoluteError, digits: 3)) %; \(inside) of \
+          mean error \(significant(100 * result.meanAbsoluteError, digits: 3)) %; \(inside) of \
         \(result.predictions.count) within their 95 % intervals
           the largest: predicted \(significant(last.predicted, digits: 4)) (\(ranged(last.interval) { significant($0, digits: 4) })), \
-        reached \(significant(last.point.loss, digits: 4))
+        measured \(significant(last.point.loss, digits: 4))
 
         """
     case .failure(let error): return "\nThe largest runs cannot be predicted from the others: \(error)\n"

@@ -7,15 +7,15 @@ extension TrainingPlan {
       ["law", request.law.title],
       [
         "training compute",
-        "\(compact(allocation.compute)) FLOP (\(compact(Compute.petaflopDays(flop: allocation.compute))) PF-days)",
+        "\(compact(allocation.compute)) FLOPs (\(compact(Compute.petaflopDays(flop: allocation.compute))) PF-days)",
       ],
       ["parameters N", counted(allocation.parameters) + interval(parametersInterval, counted)],
       ["tokens D", counted(allocation.tokens) + interval(tokensInterval, counted)],
-      ["tokens a parameter", significant(allocation.tokensPerParameter, digits: 3)],
+      ["tokens per parameter", significant(allocation.tokensPerParameter, digits: 3)],
       [
         "loss",
         significant(loss, digits: 4) + interval(lossInterval) { significant($0, digits: 4) }
-          + " nats a token of the law's own text",
+          + " nats per token of the law's own data",
       ],
     ]
     if let seconds, let hardware = request.hardware {
@@ -27,14 +27,14 @@ extension TrainingPlan {
     }
     if let cost { rows.append(["cost", significant(cost, digits: 4) + " in the currency of --price"]) }
     var text = lines(rows)
-    text += "\nA transformer of that size\n"
+    text += "\nTransformer of that size\n"
     text += lines([
-      ["layers", "\(s.layerCount)"], ["width", "\(s.width), feed-forward \(s.feedForwardWidth) (SwiGLU)"],
-      ["heads", "\(s.headCount) of size \(s.headSize), \(s.keyValueHeadCount) for keys and values"],
+      ["layers", "\(s.layerCount)"], ["hidden size", "\(s.width), feed-forward \(s.feedForwardWidth) (SwiGLU)"],
+      ["heads", "\(s.headCount) of size \(s.headSize), \(s.keyValueHeadCount) key/value heads"],
       ["vocabulary", "\(grouped(s.vocabularySize)), embeddings \(s.tieEmbeddings ? "tied" : "not tied")"],
       ["parameters", "\(grouped(s.parameterCount)), \(grouped(s.nonEmbeddingCount)) without embeddings"],
     ])
-    text += "\nLearning rate (AdamW, peak) and batch: rules disagree; try around them\n"
+    text += "\nPeak learning rate (AdamW) and batch size: rules disagree; try values around them\n"
     text += columns(
       rules.map { rule in
         [
@@ -42,11 +42,11 @@ extension TrainingPlan {
           rule.batchTokens.map { counted($0) + " tokens" } ?? "",
         ]
       })
-    text += "\nTraining FLOP\n"
+    text += "\nTraining FLOPs\n"
     text += lines([
       ["6ND", compact(flops.sixND)],
       ["PaLM", "\(compact(flops.palm)), with attention over \(grouped(s.context)) tokens"],
-      ["Chinchilla", "\(compact(flops.chinchilla)), every product"],
+      ["Chinchilla", "\(compact(flops.chinchilla)), every matrix multiplication"],
     ])
     text += memoryText
     text += overTrainingText
@@ -55,7 +55,7 @@ extension TrainingPlan {
       let total = { (a: Allocation) in 6 * a.parameters * a.tokens + 2 * a.parameters * served }
       text += """
 
-        To train and to serve \(counted(served)) tokens at this loss, least compute (Sardana et al. 2024)
+        Least compute to train to this loss and serve \(counted(served)) tokens (Sardana et al. 2024)
           \(counted(serving.parameters)) parameters on \(counted(serving.tokens)) tokens: \(compact(total(serving))) FLOP, \
         against \(compact(total(allocation)))
 
@@ -64,9 +64,10 @@ extension TrainingPlan {
     if let limited = dataLimited {
       text += """
 
-        With \(counted(request.uniqueTokens ?? 0)) different tokens (decay constants of Muennighoff et al. 2023)
+        With \(counted(request.uniqueTokens ?? 0)) unique tokens (decay constants of Muennighoff et al. 2023)
           \(counted(limited.allocation.parameters)) parameters, \(significant(limited.epochs, digits: 3)) epochs: loss \
-        \(significant(limited.loss, digits: 4)), against \(significant(limited.unlimitedLoss, digits: 4)) with ample text
+        \(significant(limited.loss, digits: 4)), against \(significant(limited.unlimitedLoss, digits: 4)) with \
+        unlimited data
 
         """
     }
@@ -75,7 +76,7 @@ extension TrainingPlan {
       others.map { other in
         [
           other.law.title, counted(other.allocation.parameters), counted(other.allocation.tokens),
-          "\(significant(other.allocation.tokensPerParameter, digits: 3)) tokens a parameter",
+          "\(significant(other.allocation.tokensPerParameter, digits: 3)) tokens per parameter",
         ]
       })
     return text
@@ -86,13 +87,13 @@ extension TrainingPlan {
     let s = shape
     var rows = [
       ["weights, gradients, optimizer", "\(bytes(m.weights)) + \(bytes(m.gradients)) + \(bytes(m.optimizer))"],
-      ["activations, all kept", bytes(m.activations)],
-      ["activations, attention again", bytes(m.activationsSelective)],
-      ["activations, layers again", bytes(m.activationsFull)],
+      ["activations, all stored", bytes(m.activations)],
+      ["activations, attention recomputed", bytes(m.activationsSelective)],
+      ["activations, full recomputation", bytes(m.activationsFull)],
     ]
     var heads: [Int] = []
     for count in [s.headCount, 8, 1] where s.headCount % count == 0 && !heads.contains(count) { heads.append(count) }
-    rows += heads.map { ["cache, \($0) key/value heads", "\(bytes(s.cacheBytes(keyValueHeads: $0))) a sequence"] }
+    rows += heads.map { ["cache, \($0) key/value heads", "\(bytes(s.cacheBytes(keyValueHeads: $0))) per sequence"] }
     var text =
       "\nMemory, 16-bit training with AdamW, \(request.microBatch) sequence(s) of \(grouped(s.context)) tokens\n"
       + lines(rows)
@@ -101,7 +102,7 @@ extension TrainingPlan {
       let verdict = needed <= each ? "fits" : "does not fit"
       text += """
           sharded over \(hardware.count): \(bytes(needed)) each, \(verdict) in \(bytes(each)) (ZeRO-3, attention \
-        computed again; buffers come on top)
+        recomputed; buffers are extra)
 
         """
     }
@@ -112,13 +113,13 @@ extension TrainingPlan {
     if overTraining.isEmpty { return "" }
     return "\nSmaller or larger at the same compute\n"
       + columns(
-        [["size", "parameters", "tokens", "tokens a parameter", "loss", "compute for the best loss"]]
+        [["size", "parameters", "tokens", "tokens/parameter", "loss", "compute for the optimal loss"]]
           + overTraining.map { row in
             [
               "\(significant(row.share, digits: 2))×", counted(row.allocation.parameters),
               counted(row.allocation.tokens), significant(row.allocation.tokensPerParameter, digits: 3),
               significant(row.loss, digits: 4),
-              row.computeForSameLoss.map { "\(significant($0, digits: 3))×" } ?? "cannot reach it",
+              row.computeForSameLoss.map { "\(significant($0, digits: 3))×" } ?? "unreachable",
             ]
           })
   }

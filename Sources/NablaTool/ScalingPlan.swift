@@ -3,7 +3,7 @@ import Nabla
 
 struct ScalingPlan: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plan", abstract: "Find the model and the text for a budget.",
+    commandName: "plan", abstract: "Find the compute-optimal model and training tokens for a budget.",
     usage: """
       nabla scaling plan --compute <FLOP> [options]
       nabla scaling plan --hardware <name> --days <n> [options]
@@ -12,34 +12,36 @@ struct ScalingPlan: ParsableCommand {
       """,
     discussion: """
       Counts may have a suffix: 70B, 1.4T, 350M.
-      Hardware: \(Hardware.known.map(\.name).joined(separator: ", ")), with a count before it (8xH100), or 'this', \
-      which measures this computer.
-      Laws: \(NamedLaw.published.map(\.name).joined(separator: ", ")), or a file that 'nabla scaling fit' wrote, which \
-      gives intervals.
+      Hardware: \(Hardware.known.map(\.name).joined(separator: ", ")), optionally with a count (8xH100), or \
+      'this', which measures this computer.
+      Laws: \(NamedLaw.published.map(\.name).joined(separator: ", ")), or a file from 'nabla scaling fit', which gives \
+      confidence intervals.
       """)
 
-  @Option(help: ArgumentHelp("The law.", valueName: "name or file")) var law = "besiroglu"
-  @Option(help: ArgumentHelp("Training compute 6ND.", valueName: "FLOP")) var compute: Quantity?
-  @Option(help: ArgumentHelp("What trains: a name, 8xNAME, or 'this'.", valueName: "name")) var hardware: String?
-  @Option(help: ArgumentHelp("Days that it trains.", valueName: "n")) var days: Quantity?
-  @Option(help: ArgumentHelp("Hours that it trains.", valueName: "n")) var hours: Quantity?
-  @Option(help: ArgumentHelp("What may be spent, in the currency of --price.", valueName: "amount")) var cost: Quantity?
-  @Option(help: ArgumentHelp("Of one accelerator for an hour.", valueName: "amount")) var price: Quantity?
-  @Option(help: ArgumentHelp("Parameters of the model.", valueName: "n")) var parameters: Quantity?
-  @Option(help: ArgumentHelp("Training tokens.", valueName: "n")) var tokens: Quantity?
+  @Option(help: ArgumentHelp("Scaling law.", valueName: "name or file")) var law = "besiroglu"
+  @Option(help: ArgumentHelp("Training compute, 6ND.", valueName: "FLOP")) var compute: Quantity?
+  @Option(help: ArgumentHelp("Training hardware: a name, 8xNAME, or 'this'.", valueName: "name")) var hardware: String?
+  @Option(help: ArgumentHelp("Training time in days.", valueName: "n")) var days: Quantity?
+  @Option(help: ArgumentHelp("Training time in hours.", valueName: "n")) var hours: Quantity?
+  @Option(help: ArgumentHelp("Budget in the currency of --price.", valueName: "amount")) var cost: Quantity?
+  @Option(help: ArgumentHelp("Price of one accelerator per hour.", valueName: "amount")) var price: Quantity?
+  @Option(help: ArgumentHelp("Number of parameters.", valueName: "n")) var parameters: Quantity?
+  @Option(help: ArgumentHelp("Number of training tokens.", valueName: "n")) var tokens: Quantity?
   @Option(
     help: ArgumentHelp(
-      "Share of the hardware's rate that a training gets (Llama 3 reports 0.38 to 0.43).", valueName: "share"))
+      "Model FLOPs utilization (Llama 3 reports 0.38 to 0.43).", valueName: "fraction"))
   var utilization = 0.4
-  @Option(help: ArgumentHelp("Tokens of the vocabulary.", valueName: "n")) var vocabulary = 50_304
-  @Option(help: ArgumentHelp("Tokens of a sequence.", valueName: "n")) var context = 2_048
-  @Option(help: ArgumentHelp("Sequences at a time on one accelerator, for the memory.", valueName: "n"))
+  @Option(help: ArgumentHelp("Vocabulary size.", valueName: "n")) var vocabulary = 50_304
+  @Option(help: ArgumentHelp("Sequence length in tokens.", valueName: "n")) var context = 2_048
+  @Option(help: ArgumentHelp("Micro-batch size in sequences per accelerator, for the memory estimate.", valueName: "n"))
   var microBatch = 1
-  @Option(help: ArgumentHelp("Different tokens there are: plans their repetition.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of unique tokens available, to plan for their repetition.", valueName: "n"))
   var uniqueTokens: Quantity?
-  @Option(help: ArgumentHelp("Tokens to serve in the model's life: plans for the sum of both.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Tokens to serve over the model's lifetime, to plan for training and inference compute.", valueName: "n"))
   var serveTokens: Quantity?
-  @Flag(help: "Print one JSON object.") var json = false
+  @Flag(help: "Output as one JSON object.") var json = false
 
   func validate() throws {
     if !(utilization > 0 && utilization <= 1) {
@@ -56,8 +58,8 @@ struct ScalingPlan: ParsableCommand {
       throw ValidationError(
         "give one budget: --compute, --hardware with --days, --hours or --cost, or --parameters and --tokens")
     }
-    if times > 0, hardware == nil { throw ValidationError("--days, --hours and --cost need --hardware") }
-    if cost != nil, price == nil { throw ValidationError("--cost needs --price, that of one accelerator for an hour") }
+    if times > 0, hardware == nil { throw ValidationError("--days, --hours and --cost require --hardware") }
+    if cost != nil, price == nil { throw ValidationError("--cost requires --price, that of one accelerator per hour") }
   }
 
   func run() throws {
@@ -78,7 +80,7 @@ struct ScalingPlan: ParsableCommand {
     request.servedTokens = serveTokens?.value
     let plan = try TrainingPlan(request)
     if (uniqueTokens != nil || serveTokens != nil), named.chinchilla == nil {
-      note("note: --unique-tokens and --serve-tokens need a law with an irreducible loss; Kaplan's has none")
+      note("note: --unique-tokens and --serve-tokens require a law with an irreducible loss; Kaplan's has none")
     }
     try show(json ? plan.json.serialized() + "\n" : plan.text)
     if let factor = plan.extrapolation, factor > 100 {
@@ -87,7 +89,7 @@ struct ScalingPlan: ParsableCommand {
       note(
         "warning: this is \(counted(factor.rounded())) times beyond the \(isSmall ? "smallest" : "largest") run behind the "
           + "law\(interval.map { "; the 95 % interval of the loss is \($0)" } ?? ""); "
-          + "such an extrapolation has not been checked")
+          + "such an extrapolation is unverified")
     }
   }
 

@@ -3,15 +3,15 @@ import Nabla
 
 struct ScalingShow: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Write a page of a law, the runs behind it, and published models.",
+    commandName: "show", abstract: "Write a page with a scaling law, its runs, and published models.",
     usage: "nabla scaling show <table> [options]\nnabla scaling show --law <name or file> [options]",
     discussion: "One HTML file that needs no network. Prints its path: open it in a browser.")
 
-  @Argument(help: "A CSV file of training runs, as for 'nabla scaling fit'.", completion: .file()) var table: String?
-  @Option(help: ArgumentHelp("A published law, or a file that 'nabla scaling fit' wrote.", valueName: "name or file"))
+  @Argument(help: "CSV file of training runs, as for 'nabla scaling fit'.", completion: .file()) var table: String?
+  @Option(help: ArgumentHelp("Published law, or a file from 'nabla scaling fit'.", valueName: "name or file"))
   var law: String?
   @OptionGroup var options: PointOptions
-  @Option(help: ArgumentHelp("The page to write.", valueName: "file"), completion: .file()) var output = "scaling.html"
+  @Option(help: ArgumentHelp("Output page.", valueName: "file"), completion: .file()) var output = "scaling.html"
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {

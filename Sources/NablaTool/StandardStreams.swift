@@ -1,7 +1,7 @@
 import Glibc
 import Nabla
 
-/// Everything that standard input gives, to its end.
+/// All of standard input.
 func readStandardInput() throws(FileError) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 65536)
@@ -13,10 +13,10 @@ func readStandardInput() throws(FileError) -> [UInt8] {
   }
 }
 
-/// Writes to standard output at once. A reader that went away ends the program quietly.
+/// Writes to standard output immediately. A closed pipe ends the program quietly.
 func show(_ text: String) throws(FileError) { try write(text, to: STDOUT_FILENO, called: "standard output") }
 
-/// Says something beside the results, on standard error.
+/// Prints a message on standard error.
 func note(_ text: String) { try? write(text + "\n", to: STDERR_FILENO, called: "standard error") }
 
 private func write(_ text: String, to descriptor: Int32, called name: String) throws(FileError) {
@@ -25,7 +25,7 @@ private func write(_ text: String, to descriptor: Int32, called name: String) th
     let count = bytes.withUnsafeBytes { pointer in
       retryingInterrupts { Glibc.write(descriptor, pointer.baseAddress, pointer.count) }
     }
-    // Where SIGPIPE is blocked or ignored, end with the status it would have given.
+    // If SIGPIPE is blocked or ignored, exit with the status it would have given.
     if count < 0, errno == EPIPE { _exit(128 + SIGPIPE) }
     if count < 0 { throw FileError(path: name, operation: "write to", code: errno) }
     bytes = bytes.dropFirst(count)

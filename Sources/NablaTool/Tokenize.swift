@@ -6,29 +6,30 @@ struct Tokenize: ParsableCommand {
     abstract: "Show the tokens of a text or a chat.",
     usage: "nabla tokenize <model> [--text <text> | --file <file> | --chat <file>] [options]",
     discussion: """
-      Prints the id and the piece of each token, one a line. The text comes from --text, --file, or standard input. \
-      --chat reads messages ([{"role": "user", "content": "..."}, ...]), writes them with the model's chat template, \
+      Prints the id and the piece of each token, one per line. The text comes from --text, --file, or standard input. \
+      --chat reads messages ([{"role": "user", "content": "..."}, ...]), formats them with the model's chat template, \
       and shows the tokens of the result.
       """)
 
   @Argument(
-    help: "A GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder of 'nabla pretrain'.",
+    help: "Model: a GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder of 'nabla pretrain'.",
     completion: .file())
   var model: String
-  @Option(parsing: .unconditional, help: ArgumentHelp("The text.", valueName: "text")) var text: String?
-  @Option(help: ArgumentHelp("A file with the text.", valueName: "file"), completion: .file()) var file: String?
-  @Option(help: ArgumentHelp("A JSON file with messages.", valueName: "file"), completion: .file(extensions: ["json"]))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Text to tokenize.", valueName: "text")) var text: String?
+  @Option(help: ArgumentHelp("File with the text.", valueName: "file"), completion: .file()) var file: String?
+  @Option(
+    help: ArgumentHelp("JSON file with chat messages.", valueName: "file"), completion: .file(extensions: ["json"]))
   var chat: String?
   @Option(
-    help: ArgumentHelp("A JSON file with the descriptions of tools, for --chat.", valueName: "file"),
+    help: ArgumentHelp("JSON file with tool descriptions, for --chat.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var tools: String?
-  @Flag(inversion: .prefixedNo, help: "End a chat with the beginning of an answer.") var generationPrompt = true
-  @Flag(inversion: .prefixedNo, help: "Add the tokens that the model wants around a text, such as <s>.")
+  @Flag(inversion: .prefixedNo, help: "End of a chat with the generation prompt.") var generationPrompt = true
+  @Flag(inversion: .prefixedNo, help: "Special tokens that the model expects around a text, such as <s>.")
   var specialTokens = true
-  @Flag(help: "Take control tokens that are spelled in the text for ordinary characters.") var plain = false
-  @Flag(help: "Print the number of tokens only.") var count = false
-  @Flag(help: "Print one JSON object: tokens, pieces, and for a chat its text.") var json = false
+  @Flag(help: "Control tokens in the text treated as ordinary characters.") var plain = false
+  @Flag(help: "Output of only the number of tokens.") var count = false
+  @Flag(help: "Output as one JSON object: tokens, pieces, and for a chat its text.") var json = false
 
   func validate() throws {
     if [text, file, chat].compactMap({ $0 }).count > 1 {
@@ -36,7 +37,7 @@ struct Tokenize: ParsableCommand {
     }
     if chat == nil, tools != nil { throw ValidationError("--tools is for --chat") }
     if chat == nil, !generationPrompt { throw ValidationError("--no-generation-prompt is for --chat") }
-    if chat != nil, plain { throw ValidationError("--plain is for text; a chat is written with control tokens") }
+    if chat != nil, plain { throw ValidationError("--plain is for text; a chat requires control tokens") }
     if count, json { throw ValidationError("give one of --count and --json") }
   }
 
@@ -44,7 +45,7 @@ struct Tokenize: ParsableCommand {
     let pretrained = try PretrainedTokenizer.load(model)
     let tokenizer = pretrained.tokenizer
     let text = try content(pretrained)
-    // A template writes the tokens at the beginning of a text itself.
+    // A template writes the beginning-of-text token itself.
     let ids = try tokenizer.encode(
       text, recognizingSpecialTokens: !plain, addingSpecialTokens: specialTokens && chat == nil)
     if count { return try show("\(ids.count)\n") }

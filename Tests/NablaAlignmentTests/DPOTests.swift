@@ -1,5 +1,6 @@
 import Foundation
 import NablaAlignment
+import NablaFormats
 import NablaLanguage
 import NablaNN
 import NablaTensor
@@ -54,6 +55,7 @@ import Testing
         $0.tuning.steps = 4
         $0.tuning.gradientAccumulation = 2
         $0.tuning.loraDropout = kind == .none ? 0 : 0.2
+        $0.betaLearningRate = kind == .dora ? nil : 0.02
       }
       let whole = try TrainingRun(DPO(model, data: data, c), at: "\(folder)/whole")
       let expected = try losses(whole)
@@ -61,6 +63,67 @@ import Testing
       let second = try DPO.resume("\(folder)/parts")
       #expect(start + (try losses(second)) == expected)
       #expect(trainedBits(second.trainer.tuned.model) == trainedBits(whole.trainer.tuned.model))
+    }
+  }
+
+  /// [pair]: ln π_ref of the chosen completion, nil where the pair was not met yet.
+  private func reference(_ run: TrainingRun<DPO>) throws -> [Double?] {
+    let newest = try #require(try CheckpointStore.newestValid(in: run.folder.checkpointsPath).checkpoint)
+    let json = try JSONValue(contentsOfFile: newest.file("reference.json"))
+    return try #require(json["chosen"]?.array).map(\.double)
+  }
+
+  @Test(
+    "the reference is evaluated at the first use of a pair, and stays the initial model",
+    arguments: AdapterKind.allCases)
+  func referenceIsLazy(_ kind: AdapterKind) throws {
+    try withTemporaryFolder { folder in
+      let (model, data) = (try writeModel(in: folder), try writeRows(pairs, in: folder))
+      func run(_ name: String, rate: Float) throws -> TrainingRun<DPO> {
+        let c = configuration {
+          $0.tuning.adapter = kind
+          $0.tuning.learningRate = rate
+          $0.tuning.heldOutFraction = 0.25
+          $0.tuning.evaluationRows = 6
+        }
+        return try TrainingRun(DPO(model, data: data, c), at: "\(folder)/\(name)")
+      }
+      let moving = try run("moving", rate: 2e-2)
+      _ = try moving.train(until: .at(1))
+      // 24 pairs to train on, of which 4 were met, then 6 held out.
+      let early = try reference(moving)
+      #expect(early.count == 30 && early.count { $0 != nil } == 10 && early.suffix(6).allSatisfy { $0 != nil })
+      _ = try moving.train()
+      let still = try run("still", rate: 1e-12)
+      _ = try still.train()
+      let (numbers, expected) = (try reference(moving), try reference(still))
+      #expect(!numbers.contains(nil) && numbers == expected)
+      #expect(zip(early, numbers).allSatisfy { $0 == nil || $0 == $1 })
+    }
+  }
+
+  /// Of one pair, dL/d ln β = -σ(-z)·z where z is its margin: Adam's steps by hand.
+  @Test func learnsBeta() throws {
+    try withTemporaryFolder { folder in
+      let data = try writeRows(pairs, in: folder)
+      let c = configuration {
+        $0.betaLearningRate = 0.05
+        $0.beta = 0.3
+        ($0.tuning.batchSize, $0.tuning.steps, $0.tuning.heldOutFraction) = (1, 12, 0)
+      }
+      let dpo = try DPO(writeModel(in: folder), data: data, c)
+      var (logarithm, m, v) = (log(0.3), 0.0, 0.0)
+      for step in 1...12 {
+        let report = try dpo.step()
+        #expect(abs(report["beta"]! - exp(logarithm)) < 1e-5 * exp(logarithm), "step \(step)")
+        let z = report["rewards/margins"]!
+        #expect(abs(report["loss"]! - log(1 + exp(-z))) < 1e-5)
+        let gradient = -z / (1 + exp(z))
+        (m, v) = (0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient * gradient)
+        let (a, b) = (m / (1 - pow(0.9, Double(step))), v / (1 - pow(0.999, Double(step))))
+        logarithm -= 0.05 * a / (b.squareRoot() + 1e-8)
+      }
+      #expect(abs(logarithm - log(0.3)) > 0.1)
     }
   }
 

@@ -154,4 +154,32 @@ import Testing
       #expect(tuned.reference(output) == start && difference(output(tuned.model), start) > 0.01)
     }
   }
+
+  /// The adapter was trained on the numbers that the base's blocks represent: merged onto those it computes the same, and
+  /// merged onto the numbers before quantization it does not.
+  @Test("merging goes onto the base as it was trained on", arguments: [BaseQuantization.nf4, .q8_0])
+  func mergesOntoTheQuantizedBase(_ quantization: BaseQuantization) throws {
+    try withTemporaryFolder { folder in
+      let (model, data) = (try writeModel(in: folder, width: 64), try writeRows(repetitions, in: folder))
+      let run = "\(folder)/run"
+      let c = configuration { ($0.tuning.quantization, $0.tuning.steps) = (quantization, 5) }
+      _ = try TrainingRun(SFT(model, data: data, c), at: run).train()
+      let tokens = Tensor("7b:bb".utf8.map { Int32($0) }, [1, 5])
+      func logits(_ path: String) throws -> [Float] {
+        let model = try TrainedModel(path, precision: .float32).model
+        return withoutGradient { model.logits(model(tokens)).array() }
+      }
+      func merged(_ quantization: BaseQuantization, _ name: String) throws -> [Float] {
+        let base = try TrainedModel(model, precision: .float32)
+        try base.model.quantizeLayers(quantization)
+        _ = try base.merge(run, to: "\(folder)/\(name)")
+        return try logits("\(folder)/\(name)")
+      }
+      func difference(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).map { abs($0 - $1) }.max()! }
+      let used = try logits(run)
+      #expect(try AdapterRun(run)?.quantization == quantization)
+      #expect(difference(try merged(quantization, "right"), used) < 1e-4)
+      #expect(difference(try merged(.none, "wrong"), used) > 1e-3)
+    }
+  }
 }

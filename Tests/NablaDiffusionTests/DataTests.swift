@@ -107,13 +107,13 @@ import Testing
       #expect(set.classNames == ["cat", "dog"] && set.labels == [0, 1])
       try PNG.write(image(3, size: 6), to: "\(folder)/dog/b.png")
       #expect { try ImageDataset(folder: folder) } throws: {
-        "\($0)".contains("dog/b.png: 6 × 6 pixels where") && "\($0)".contains("set a size")
+        "\($0)".contains("dog/b.png: 6 × 6 pixels, but") && "\($0)".contains("set a size")
       }
       let resized = try ImageDataset(
         folder: folder, options: ImageFolderOptions(channels: .gray, size: (width: 2, height: 2)))
       #expect(resized.images.shape == [3, 1, 2, 2] && resized.labels == [0, 1, 1])
       try PNG.write(image(3), to: "\(folder)/loose.png")
-      #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("beside folders of classes") }
+      #expect { try ImageDataset(folder: folder) } throws: { "\($0)".contains("next to class folders") }
       try AtomicFile.write([1, 2, 3], to: "\(folder)/cat/z.png")
       #expect { try ImageDataset(folder: folder) } throws: {
         "\($0)".contains("cat/z.png: not a PNG") || "\($0)".contains("loose")

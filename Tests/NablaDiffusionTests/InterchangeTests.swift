@@ -89,7 +89,7 @@ import Testing
       try expect(
         "scheduler/scheduler_config.json", "_class_name", "PNDMScheduler", "scheduler_config.json: \"_class_name\"")
       try expect(
-        "scheduler/scheduler_config.json", "prediction_type", "flow", "known are epsilon, sample, v_prediction")
+        "scheduler/scheduler_config.json", "prediction_type", "flow", "supported: epsilon, sample, v_prediction")
       try expect("scheduler/scheduler_config.json", "trained_betas", [0.1, 0.2], "has 2 numbers, not 1000")
       try expect("scheduler/scheduler_config.json", "num_train_timesteps", 1e9, "a number from 0 to 65536")
     }

@@ -122,8 +122,8 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
     }
   }
 
-  /// The average of the weights forgets its random beginning: after ten updates it is near the weights, where one of fixed
-  /// decay 0.999 would still be at the beginning.
+  /// The average of the weights forgets its random beginning: after ten updates it is near the weights, where one of
+  /// fixed decay 0.999 would still be at the beginning.
   @Test func theAverageWarmsUp() {
     var random = RandomSource(seed: 5)
     let model = Linear(1, 1, bias: false, random: &random)
@@ -183,7 +183,7 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
       let cases: [(data: String, settings: [String: String], says: String)] = [
         (folder, ["batch-size": "10"], "has 9 examples to train on, fewer than a batch"),
         (folder, ["network": "mlp"], "mlp is for points"), ("moons", ["network": "dit"], "dit is for images"),
-        (folder, ["network": "unet", "condition": "caption"], "cannot read captions"),
+        (folder, ["network": "unet", "condition": "caption"], "does not support captions"),
         (folder, ["condition": "class"], "has no classes"), ("mons", [:], "did you mean 'moons'"),
         ("moons", ["zero-terminal-snr": "true"], "prediction to v or data"),
       ]

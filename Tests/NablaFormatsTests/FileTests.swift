@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import NablaFormats
 import Testing
@@ -18,6 +19,31 @@ import Testing
       #expect(try readText(path) == "new")
       #expect(try folderEntries(folder) == ["file"])
     }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func aPipeThatNobodyWritesToIsEmpty() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/config.json"
+      #expect(mkfifo(path, 0o600) == 0)
+      let file = try MappedFile(path: path)
+      #expect(file.count == 0)
+    }
+  }
+
+  @Test func aPipeIsReadToItsEnd() throws {
+    var pair: [Int32] = [0, 0]
+    #expect(pipe(&pair) == 0)
+    let ends = pair
+    defer { close(ends[0]) }
+    let writer = Thread {
+      for part in ["a slow", " writer"] {
+        usleep(20_000)
+        _ = part.withCString { write(ends[1], $0, strlen($0)) }
+      }
+      close(ends[1])
+    }
+    writer.start()
+    #expect(try readText("/dev/fd/\(ends[0])") == "a slow writer")
   }
 
   @Test func namesTheFileInErrors() throws {

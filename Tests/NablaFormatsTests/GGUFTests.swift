@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import NablaTensor
 import Testing
@@ -54,11 +55,11 @@ import Testing
       message { _ = try metadata.integer("llama.block_count") } == "\(file): key \"llama.block_count\": is missing")
     #expect(
       message { _ = try metadata.integer("test.string") }
-        == "\(file): key \"test.string\": should be a whole number that is not negative, not the string \"naïve 名前 ∇\"")
+        == "\(file): key \"test.string\": should be a non-negative integer, not the string \"naïve 名前 ∇\"")
     #expect(message { _ = try metadata.integer("test.int8") }.hasSuffix("not the int8 -128"))
     #expect(message { _ = try metadata.integer("test.uint64") }.hasSuffix("not the uint64 18446744073709551615"))
     #expect(message { _ = try metadata.strings("test.integers") }.contains("an array of strings"))
-    #expect(message { _ = try metadata.integers("test.strings") }.contains("an array of whole numbers"))
+    #expect(message { _ = try metadata.integers("test.strings") }.contains("an array of integers"))
     #expect(message { _ = try metadata.bool("test.uint8") }.contains("true or false"))
     #expect(
       message { _ = try GGUFFile(path: file).entry("output.weight") }.hasSuffix("\"output.weight\": no such tensor"))
@@ -158,6 +159,20 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
 
 /// Files that a bad disk or a malicious writer makes.
 @Suite struct HostileGGUFTests {
+  /// A sparse file costs nothing on disk, so its length is no reason to copy an array out of it.
+  @Test func refusesArraysLargerThanAnyVocabulary() throws {
+    try withTemporaryFolder { folder in
+      var file = Crafted(keys: 1)
+      file.key("tokenizer.ggml.charsmap", 9)
+      file.add(UInt32(0))
+      file.add(UInt64(300 << 20))
+      try AtomicFile.write(file.bytes, to: "\(folder)/a.gguf")
+      #expect(truncate("\(folder)/a.gguf", 301 << 20) == 0)
+      let error = #expect(throws: GGUFError.self) { try GGUFFile(path: "\(folder)/a.gguf") }
+      #expect(error.map { "\($0)" }?.contains("arrays take more than 256 MiB") == true)
+    }
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let says: [String]
@@ -205,7 +220,7 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
   static let cases = [
     Case("empty", "not a GGUF file") { [] },
     Case("another format", "not a GGUF file") { Array("GGML and more of it".utf8) },
-    Case("only the magic", "cut short") { Array("GGUF".utf8) },
+    Case("only the magic", "truncated") { Array("GGUF".utf8) },
     Case("version 1", "version 1 is not") { Crafted(version: 1).bytes },
     Case("version 4", "version 4 is not") { Crafted(version: 4).bytes },
     Case("version 0", "version 0 is not") { Crafted(version: 0).bytes },
@@ -229,8 +244,8 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
     Case("array of arrays", "\"k\"", "arrays of arrays") { key(9, bytes(UInt32(9)) + bytes(UInt64(1))) },
     Case("array of an unknown type", "\"k\"", "unknown type 13") { key(9, bytes(UInt32(13)) + bytes(UInt64(1))) },
     Case("unknown type", "\"k\"", "unknown type 77") { key(77, []) },
-    Case("boolean", "\"k\"", "neither 0 nor 1") { key(7, [2]) },
-    Case("boolean in an array", "\"k\"", "neither 0 nor 1") {
+    Case("boolean", "\"k\"", "not 0 or 1") { key(7, [2]) },
+    Case("boolean in an array", "\"k\"", "not 0 or 1") {
       key(9, bytes(UInt32(7)) + bytes(UInt64(2)) + [1, 255])
     },
     Case("string that is not UTF-8", "\"k\"", "UTF-8") { key(8, bytes(UInt64(2)) + [0xC3, 0x28]) },
@@ -244,7 +259,7 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
       file.key("", 0)
       return file.bytes + [0, 0, 0]
     },
-    Case("value beyond the end", "\"key\"", "cut short") {
+    Case("value beyond the end", "\"key\"", "truncated") {
       var file = Crafted(keys: 1)
       file.key("key", 12)
       return file.bytes + [0, 0]
@@ -282,20 +297,20 @@ private func header(_ bytes: [UInt8], _ file: String = "test.gguf") throws -> GG
     Case("scalar of blocks", "\"w\"", "blocks of 256") { tensor(sizes: [], type: 12) },
     Case("withdrawn type", "\"w\"", "unknown type 4") { tensor(type: 4) },
     Case("unknown type of tensor", "\"w\"", "unknown type 4294967295") { tensor(type: .max) },
-    Case("beyond the end", "\"w\"", "cut short") { tensor(data: 15) },
-    Case("no data", "\"w\"", "cut short") {
+    Case("beyond the end", "\"w\"", "truncated") { tensor(data: 15) },
+    Case("no data", "\"w\"", "truncated") {
       var file = Crafted(tensors: 1)
       file.tensor("w")
       return file.bytes
     },
-    Case("size just below the wrap of padding", "\"w\"", "cut short") { tensor(sizes: [UInt64(Int.max)], type: 24) },
+    Case("size just below the wrap of padding", "\"w\"", "truncated") { tensor(sizes: [UInt64(Int.max)], type: 24) },
     Case("misaligned", "\"w\"", "multiple of the alignment 32") { tensor(offset: 4, data: 64) },
     Case("offset wraps", "\"w\"", "multiple of the alignment") { tensor(offset: .max, data: 64) },
     Case("offset wraps, aligned", "\"w\"", "belong to no tensor") { tensor(offset: .max - 31, data: 64) },
     Case("hole", "\"w\"", "belong to no tensor") { tensor(offset: 32, data: 64) },
     Case("overlap", "overlaps") { tensors([("v", 0), ("w", 0)], data: 64) },
     Case("overlap in another order", "overlaps") { tensors([("v", 32), ("u", 0), ("w", 32)], data: 128) },
-    Case("second beyond the end", "\"w\"", "cut short") { tensors([("v", 0), ("w", 32)], data: 47) },
+    Case("second beyond the end", "\"w\"", "truncated") { tensors([("v", 0), ("w", 32)], data: 47) },
     Case("second in missing padding", "\"w\"") { tensors([("v", 0), ("w", 32)], data: 16) },
   ]
 

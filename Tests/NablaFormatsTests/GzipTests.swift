@@ -67,7 +67,7 @@ import Testing
       let path = folder + "/cut.gz"
       try AtomicFile.write(Array(try readBytes(fixture("mark.txt.gz")).prefix(20)), to: path)
       let error = #expect(throws: GzipError.self) { try Gzip.readPossiblyCompressed(path) }
-      #expect(error?.description.hasPrefix("\(path): the gzip data ends in the middle, at byte 20") == true)
+      #expect(error?.description.hasPrefix("\(path): the gzip data ends prematurely at byte 20") == true)
     }
   }
 }

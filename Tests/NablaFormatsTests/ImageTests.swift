@@ -86,7 +86,7 @@ import Testing
     }
     var flipped = good
     flipped[good.count - 25] ^= 0x55
-    #expect { try read(flipped) } throws: { "\($0)".contains("test.png: damaged PNG") }
+    #expect { try read(flipped) } throws: { "\($0)".contains("test.png: corrupt PNG") }
     #expect { try read(Array("GIF89a".utf8)) } throws: { "\($0)".contains("not a PNG file") }
     // A header that claims more than memory.
     for (width, height) in [(0x7FFF_FFFF, 0x7FFF_FFFF), (1 << 20, 1 << 10), (0, 5)] {
@@ -94,7 +94,7 @@ import Testing
       #expect { try read(bomb) } throws: { "\($0)".contains("pixels; at most") }
     }
     let deep = Self.png(width: 1, height: 1, depth: 16, color: 0, rows: [[1, 2]])
-    #expect { try read(deep) } throws: { "\($0)".contains("16 bits a channel") }
+    #expect { try read(deep) } throws: { "\($0)".contains("16 bits per channel") }
   }
 
   /// Flipped bytes at every place: an image or an error, never a trap.
@@ -138,7 +138,7 @@ import Testing
     let images = try read(good)
     #expect(images.shape == [2, 1, 3] && images.array(of: UInt8.self) == [1, 2, 3, 4, 5, 6])
     for count in 0..<good.count { #expect(throws: ImageError.self) { try read(Array(good[..<count])) } }
-    #expect { try read(good + [7]) } throws: { "\($0)".contains("t: 7 bytes of elements where [2, 1, 3] needs 6") }
+    #expect { try read(good + [7]) } throws: { "\($0)".contains("t: 7 bytes of elements, but [2, 1, 3] requires 6") }
     #expect(throws: ImageError.self) { try read([0, 0, 13, 1, 0, 0, 0, 0]) }
     #expect(throws: ImageError.self) { try read([0, 0, 8, 4] + Array(repeating: 0xFF, count: 16)) }
     #expect(throws: ImageError.self) { try read([0, 0, 8, 0]) }

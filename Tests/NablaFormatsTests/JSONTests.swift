@@ -97,6 +97,19 @@ import Testing
   }
 
   /// "é" in one scalar and in two are one `String` to Swift, but two keys in a file.
+  @Test func boundsTheNumberOfValues() throws {
+    let text = Array(("[" + String(repeating: "0,", count: 99) + "0]").utf8)
+    func read(_ maximum: Int) throws -> JSONValue {
+      try text.withUnsafeBufferPointer { bytes in
+        var reader = JSONReader(bytes, maximumValues: maximum)
+        return try reader.readText { (reader) throws(JSONError) in try reader.readValue() }
+      }
+    }
+    #expect(try read(101).array?.count == 100)
+    let error = #expect(throws: JSONError.self) { try read(100) }
+    #expect(error?.problem == "there are too many values")
+  }
+
   @Test func keysCompareByBytes() throws {
     let value = try JSONValue(parsing: "{\"\u{E9}\": 1, \"e\u{301}\": 2}")
     #expect(value["\u{E9}"] == 1 && value["e\u{301}"] == 2)

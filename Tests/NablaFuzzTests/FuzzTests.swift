@@ -111,6 +111,68 @@ import Testing
     if count > 2000 { print("\(target.name): \(count) inputs, \(accepted) accepted") }
   }
 
+  /// Templates and tokenizers from a grammar reach deeper than damaged ones: what they ask for is well said, and too much.
+  static let grammars: [(name: String, parse: @Sendable (_ number: Int) throws -> Void)] = [
+    (
+      "templates",
+      { number in
+        var grammar = TemplateGrammar(number: number)
+        let template = try ChatTemplate(grammar.template())
+        _ = try template.render([ChatMessage(role: "user", content: "é∇ a")])
+      }
+    ),
+    (
+      "tokenizers",
+      { number in
+        var grammar = TokenizerGrammar(number: number)
+        try loadTokenizer(Array(grammar.tokenizer().serialized().utf8))
+      }
+    ),
+  ]
+
+  /// Every input ends soon, by the time that its thread computes, and takes little memory, which is measured where
+  /// nothing else runs in the process.
+  @Test(arguments: grammars.indices) func staysWithinBudgets(_ index: Int) throws {
+    let environment = ProcessInfo.processInfo.environment
+    let isAlone = environment["NABLA_FUZZ_INPUTS"] != nil
+    let count = environment["NABLA_FUZZ_INPUTS"].flatMap { Int($0) } ?? 300
+    let first = environment["NABLA_FUZZ_FIRST"].flatMap { Int($0) } ?? 0
+    let (name, parse) = Self.grammars[index]
+    var (accepted, slowest) = (0, (seconds: 0.0, input: first))
+    CrashReport.install()
+    let before = peakMemory()
+    for number in first..<first + count {
+      CrashReport.begin(name, number)
+      let start = threadSeconds()
+      do {
+        try parse(number)
+        accepted += 1
+      } catch { _ = String(describing: error) }
+      let seconds = threadSeconds() - start
+      if seconds > slowest.seconds { slowest = (seconds, number) }
+    }
+    CrashReport.end()
+    #expect(accepted > count / 20 && accepted < count, "\(accepted) of \(count) \(name) accepted")
+    #expect(slowest.seconds < 20, "\(name): input \(slowest.input) takes \(slowest.seconds) s")
+    if isAlone {
+      let growth = (peakMemory() - before) >> 20
+      #expect(growth < 1024, "\(name) took \(growth) MiB")
+      print("\(name): \(count) inputs, \(accepted) accepted, the slowest \(slowest), \(growth) MiB")
+    }
+  }
+
+  private func threadSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  private func peakMemory() -> Int {
+    var usage = rusage()
+    getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss << 10
+  }
+
   @Sendable private static func parseGGUF(_ bytes: [UInt8]) throws {
     let header = try bytes.withUnsafeBytes { try GGUFHeader($0, file: "fuzz") }
     for entry in header.entries {

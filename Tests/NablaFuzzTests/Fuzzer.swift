@@ -97,7 +97,7 @@ struct SplitMix: RandomNumberGenerator {
 }
 
 /// Says which input was being parsed when the process is ended by a signal.
-private enum CrashReport {
+enum CrashReport {
   /// The message to write; the handler may do nothing but write it.
   private nonisolated(unsafe) static let message = UnsafeMutablePointer<CChar>.allocate(capacity: 256)
   private nonisolated(unsafe) static var length = 0

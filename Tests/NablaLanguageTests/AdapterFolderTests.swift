@@ -174,14 +174,14 @@ import Testing
         .contains("the model has no linear layer model.layers.7.mlp.up_proj"))
     #expect(
       try problem { state, _ in state["base_model.model.score.weight"] = .zeros([1, 32]) }
-        .contains("tensor base_model.model.score.weight is no part of a LoRA adapter"))
-    #expect(try problem { state, _ in state = [:] }.contains("it holds no adapter"))
+        .contains("tensor base_model.model.score.weight does not belong to a LoRA adapter"))
+    #expect(try problem { state, _ in state = [:] }.contains("it contains no adapter"))
     #expect(try problem { _, config in config["use_dora"] = true }.contains("lora_magnitude_vector is missing"))
     for (field, value, message) in [
       ("peft_type", "IA3", "adapters of type \"IA3\" are not supported"),
       ("peft_type", .null, "no field \"peft_type\""),
-      ("r", "4", "\"r\" should be a whole number"), ("lora_alpha", .null, "no field \"lora_alpha\""),
-      ("lora_alpha", 0, "\"lora_alpha\": 0.0 is no positive number"),
+      ("r", "4", "\"r\" should be a non-negative integer"), ("lora_alpha", .null, "no field \"lora_alpha\""),
+      ("lora_alpha", 0, "\"lora_alpha\": 0.0 is not a positive number"),
       ("bias", "all", "\"bias\": \"all\" is not supported"),
       ("fan_in_fan_out", true, "\"fan_in_fan_out\": true is not supported"),
       ("modules_to_save", ["lm_head"], "\"modules_to_save\" is not supported"),

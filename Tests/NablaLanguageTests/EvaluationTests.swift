@@ -81,7 +81,7 @@ import Testing
     let fault = try error(#"{"question": "\#(long)", "choices": ["a", "b"], "answer": 0}"#)
     #expect(fault.hasPrefix("q.jsonl, line 3: the prompt"))
     for parameter in model.parameters() { parameter.value.floats[0] = .nan }
-    #expect(try error(#"{"question": "a", "choices": ["a", "b"], "answer": 0}"#).contains("no numbers"))
+    #expect(try error(#"{"question": "a", "choices": ["a", "b"], "answer": 0}"#).contains("non-finite"))
     #expect(throws: GenerationError.self) { try model.checkFinite(.nan) }
   }
 
@@ -102,7 +102,7 @@ import Testing
         (#"{"question": "q", "choices": ["a", 2], "answer": 0}"#, "two texts"),
         (#"{"question": "q", "choices": ["a", "b"], "answer": 2}"#, "\"answer\""),
         (#"{"question": "q", "choices": ["a", "b"], "answer": "é"}"#, "\"answer\""),
-        (#"{"question": "q", "choices": ["a", "b"]}"#, "\"answer\""), ("\n", "holds no questions"),
+        (#"{"question": "q", "choices": ["a", "b"]}"#, "\"answer\""), ("\n", "contains no questions"),
       ]
       for (text, problem) in bad {
         try AtomicFile.write(text, to: path)

@@ -142,23 +142,26 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     .key("split.count", .uint16(3), "3 files", "merge"),
     .key("llama.block_count", nil, "llama.block_count", "missing"),
     .key("llama.block_count", .uint32(3), "blk.2.attn_norm.weight", "no such tensor"),
-    .key("llama.block_count", .uint32(1), "blk.1.", "no part of a llama model"),
+    .key("llama.block_count", .uint32(1), "blk.1.", "does not belong to a supported llama model"),
     .key("llama.block_count", .uint32(.max), "layers must be at most"),
     .key("llama.block_count", .uint32(1 << 24), "16777216 layers", "21 tensors"),
     .key("llama.block_count", .int32(-1), "llama.block_count", "not negative"),
     .key("llama.embedding_length", .uint32(64), "token_embd.weight", "[64, 32]", "[64, 64]"),
-    .key("llama.embedding_length", .string("x"), "llama.embedding_length", "whole number"),
+    .key("llama.embedding_length", .string("x"), "llama.embedding_length", "non-negative integer"),
     .key("llama.attention.head_count", .uint32(0), "heads must be at least 1"),
-    .key("llama.attention.head_count", .array(GGUFArray([Int32(4), 4])), "llama.attention.head_count", "whole number"),
-    .key("llama.attention.head_count_kv", .uint32(3), "3 key-value heads"),
+    .key(
+      "llama.attention.head_count", .array(GGUFArray([Int32(4), 4])), "llama.attention.head_count",
+      "non-negative integer"),
+    .key("llama.attention.head_count_kv", .uint32(3), "3 key/value heads"),
     .key("llama.attention.key_length", .uint32(16), "llama.attention.value_length"),
     .key("llama.attention.key_length", .uint64(.max), "llama.attention.key_length", "18446744073709551615"),
     .key("llama.attention.layer_norm_rms_epsilon", .float32(.nan), "layer_norm_rms_epsilon", "finite"),
-    .key("llama.rope.dimension_count", .uint32(4), "llama.rope.dimension_count", "8, which alone"),
+    .key("llama.rope.dimension_count", .uint32(4), "llama.rope.dimension_count", "8, the only supported"),
     .key("llama.rope.freq_base", .float32(0), "rotary"),
-    .key("llama.expert_count", .uint32(8), "llama.expert_count", "0, which alone"),
+    .key("llama.expert_count", .uint32(8), "llama.expert_count", "0, the only supported"),
     .key("llama.context_length", .uint64(1 << 40), "context must be at most"),
-    Damage("an unknown tensor", "\"blk.0.ffn_gate_inp.weight\"", "no part of a llama model") { _, tensors in
+    Damage("an unknown tensor", "\"blk.0.ffn_gate_inp.weight\"", "does not belong to a supported llama model") {
+      _, tensors in
       tensors.append(zeros("blk.0.ffn_gate_inp.weight", [2, 2]))
     },
     Damage("a missing tensor", "\"output_norm.weight\"", "no such tensor") { _, tensors in
@@ -243,7 +246,7 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
   @Test func tellsOfAWindow() throws {
     try withModel("mistral") { folder, work in
       let notes = try ModelConversion(from: folder, to: work + "/m.gguf").run()
-      #expect(notes.count == 1 && notes[0].contains("looks back 5 tokens"), "\(notes)")
+      #expect(notes.count == 1 && notes[0].contains("sliding window of 5 tokens"), "\(notes)")
     }
   }
 
@@ -330,14 +333,14 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
           return "no error"
         } catch { return "\(error)" }
       }
-      #expect(message(folder).contains("is there already"))
+      #expect(message(folder).contains("already exists"))
       #expect(message(work + "/out", .q4_0).contains("f32, f16 or bf16, not Q4_0"))
       #expect(message(work + "/m.gguf", from: work + "/none").contains("/none"))
       let rest = #""merges":[]},"decoder":{"type":"ByteLevel"},"pre_tokenizer":{"type":"#
       try AtomicFile.write(#"{"model":{"type":"Mystery","vocab":{}}}"#, to: folder + "/tokenizer.json")
       #expect(message(work + "/m.gguf").contains("model.type is Mystery"))
       try AtomicFile.write(#"{"model":{"vocab":{"a":64},"# + rest + #""ByteLevel"}}"#, to: folder + "/tokenizer.json")
-      #expect(message(work + "/m.gguf").contains("the tokenizer has 65 tokens, the model 64"))
+      #expect(message(work + "/m.gguf").contains("the tokenizer has 65 tokens, but the model has 64"))
       try AtomicFile.write(#"{"model":{"vocab":{"a":1},"# + rest + #""Whitespace"}}"#, to: folder + "/tokenizer.json")
       #expect(message(work + "/m.gguf").contains("pre_tokenizer is without ByteLevel"))
       // Nabla reads this one, and GGUF has no name for it.
@@ -349,6 +352,17 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
       #expect(message(work + "/m.gguf").contains("no tokenizer.json here"))
       #expect(!FileManager.default.fileExists(atPath: work + "/m.gguf"))
     }
+  }
+}
+
+@Suite struct KeyValueCacheSizeTests {
+  /// The sizes of a configuration come from a file.
+  @Test func saturates() {
+    let size = 1 << 24
+    let c = TransformerConfiguration(
+      vocabularySize: size, context: size, width: size, layerCount: size, headCount: size, headSize: 256)
+    #expect(KeyValueCacheSize(c).bytesPerToken == 1 << 58)
+    #expect(KeyValueCacheSize(c).bytes(at: 1 << 19) == .max)
   }
 }
 

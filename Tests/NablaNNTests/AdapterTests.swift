@@ -242,7 +242,7 @@ import Testing
       } catch { return "\(error)" }
     }
     #expect(problem(.init(rank: 0)) == "rank: 0 is less than 1")
-    #expect(problem(.init(alpha: .nan)) == "alpha: nan is no positive number")
+    #expect(problem(.init(alpha: .nan)) == "alpha: nan is not a positive number")
     #expect(problem(.init(dropout: 1)) == "dropout: 1.0 is not in 0..<1")
     #expect(problem(.init(rank: 49)) == "rank: 49 is more than the layer layer of shape [48, 64] has")
     #expect(

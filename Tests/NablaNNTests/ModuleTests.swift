@@ -97,7 +97,7 @@ private final class Tree: Base {
       problem = "unknown tensor what.weight"
     default:
       state["plain.bias"] = .zeros([4])
-      problem = "plain.bias has shape [4], the model needs [3]"
+      problem = "plain.bias has shape [4], the model expects [3]"
     }
     let before = tree.parameters().map { $0.value.array() }
     let error = #expect(throws: StateError.self) { try tree.load(state) }

@@ -1,3 +1,4 @@
+import CNablaKernels
 import Foundation
 import NablaTensor
 import Testing
@@ -56,16 +57,46 @@ import NablaScaling
     }
   }
 
-  @Test func vectorFunctionsAgainstTheLibrary() {
-    for i in -2_000...2_000 {
-      let x = Double(i) * 0.3437
-      let (found, expected) = (exponential(Vector(x, x + 0.1, -x, 0)), Vector(exp(x), exp(x + 0.1), exp(-x), 1))
-      if abs(x) < 690 { #expect((0..<4).allSatisfy { abs(found[$0] / expected[$0] - 1) < 5e-16 }) }
-      let y = exp(Double(i) * 0.01)
-      let logarithms = logarithm(Vector(y, 1, 1 / y, 2))
-      #expect(abs(logarithms[0] - log(y)) <= 4e-16 * max(1, abs(log(y))))
-      #expect(logarithms[1] == 0 && abs(logarithms[3] - log(2.0)) < 2e-16)
+  /// Both ways to sum the exponentials, where both may be used, and any number of points: the last vector is not full.
+  @Test(arguments: [1, 2, 7, 8, 9, 63])
+  func kernelSumsBothWays(count: Int) {
+    let points = Array(syntheticPoints(.besiroglu, noise: 0.01).prefix(count))
+    let u = points.map { log($0.parameters) - 19 }
+    let v = points.map { log($0.tokens) - 22 }
+    let l = points.map { log($0.loss) }
+    let w = points.indices.map { Double($0 % 3) }
+    let x = [-0.6, 0.3, -0.4, 0.25, 0.6]
+    let found = [0, 1].map { stable -> [Double] in
+      var gradient = [Double](repeating: 0, count: 5)
+      var input = nabla_law_points(count: Int64(count), sizes: u, lengths: v, losses: l, weights: w)
+      return [nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)] + gradient
     }
+    var expected = [Double](repeating: 0, count: 6)
+    for i in 0..<count {
+      let (p, q, e) = (exp(x[0] - x[1] * u[i]), exp(x[2] - x[3] * v[i]), exp(x[4]))
+      let r = log(p + q + e) - l[i]
+      let clipped = min(max(r, -1e-3), 1e-3)
+      let share = w[i] * clipped / (p + q + e)
+      let terms = [
+        w[i] * clipped * (r - clipped / 2), share * p, -share * p * u[i], share * q, -share * q * v[i], share * e,
+      ]
+      for k in 0..<6 { expected[k] += terms[k] }
+    }
+    for k in 0..<6 {
+      #expect(abs(found[0][k] - expected[k]) < 1e-14 && abs(found[1][k] - expected[k]) < 1e-14, "\(k)")
+    }
+  }
+
+  @Test func kernelFunctionsAgainstTheLibrary() {
+    let x = (-2_000...2_000).map { Double($0) * 0.3437 }
+    var (exponentials, logarithms) = (x, x)
+    nabla_exp_double(x, Int64(x.count), &exponentials)
+    for (x, found) in zip(x, exponentials) where abs(x) < 690 { #expect(abs(found / exp(x) - 1) < 7e-16) }
+    let y = (-2_000...2_000).map { exp(Double($0) * 0.01) } + [1, 2]
+    logarithms = y
+    nabla_log_double(y, Int64(y.count), &logarithms)
+    for (y, found) in zip(y, logarithms) { #expect(abs(found - log(y)) <= 4e-16 * max(1, abs(log(y)))) }
+    #expect(logarithms[y.count - 2] == 0)
   }
 
   @Test func noiselessPointsGiveTheLawBack() throws {

@@ -3,6 +3,7 @@ import NablaTensor
 import Testing
 
 import NablaScaling
+import NablaTraining
 
 @Suite struct SweepTests {
   private let rule = LearningRateRule(learningRate: 2e-3, width: 128)
@@ -26,7 +27,13 @@ import NablaScaling
     #expect(plan.runs.allSatisfy { $0.shape.nonEmbeddingCount < $0.shape.parameterCount })
   }
 
-  @Test func tooLittleCompute() { #expect(throws: PlanError.self) { try plan(1e6) } }
+  /// Where the optimum is smaller than any transformer, the sizes begin with the smallest there is.
+  @Test func littleComputeTrainsTheSmallestModels() throws {
+    let plan = try plan(1e9)
+    let sizes = plan.runs[0..<5].map(\.shape.parameterCount)
+    #expect(plan.runs[0].shape.width == 16 && plan.runs[0].shape.layerCount == 1)
+    #expect(zip(sizes, sizes.dropFirst()).allSatisfy(<) && abs(plan.compute / 1e9 - 1) < 1e-9)
+  }
 
   /// The rate falls as the width grows: the same change of a layer's output, shown by a product that Adam's first step
   /// (each weight by ± the rate) moves by the same amount in every width.
@@ -53,11 +60,128 @@ import NablaScaling
     var inside = 0
     for _ in 0..<20 {
       let fit = try ChinchillaFit(plan.runs.map(point), from: StartGrid(law))
-      let outcome = SweepOutcome(fit, fit.bootstrap(samples: 200), run: point(plan.test))
-      #expect(abs(outcome.leap - 6) < 1e-6 && abs(outcome.error) < 0.05)
+      let test = point(plan.test)
+      let prediction = SweepPrediction(
+        fit, fit.bootstrap(samples: 200), parameters: test.parameters, tokens: test.tokens)
+      let outcome = SweepOutcome(prediction, loss: test.loss)
+      #expect(abs(prediction.leap - 6) < 1e-6 && abs(outcome.error) < 0.05)
       #expect(outcome.isInside == (outcome.miss == 0))
       if outcome.isInside { inside += 1 }
     }
     #expect(inside >= 15, "\(inside) of 20")
+  }
+
+  // MARK: Budgets
+
+  /// Straight in logarithms between measurements, level below, in proportion above.
+  @Test func speedBetweenMeasurements() {
+    let speed = TrainingSpeed([
+      .init(parameters: 4e4, secondsPerToken: 4e-6), .init(parameters: 1e4, secondsPerToken: 2e-6),
+    ])
+    #expect(abs(speed.secondsPerToken(parameters: 2e4) / (2e-6 * 2.0.squareRoot()) - 1) < 1e-12)
+    #expect(
+      speed.secondsPerToken(parameters: 1e3) == 2e-6 && abs(speed.secondsPerToken(parameters: 8e4) - 8e-6) < 1e-18)
+  }
+
+  @Test func givenShapesAreTrainedWithEachBudget() throws {
+    let shapes = [32, 48, 64, 96].map {
+      TransformerShape(
+        vocabularySize: 256, context: 128, width: $0, layerCount: 2, headCount: $0 / 16, tieEmbeddings: true)
+    }
+    let plan = try SweepPlan(
+      compute: 1e13, law: Chinchilla.besiroglu, rule: rule, vocabularySize: 256, context: 128, shapes: shapes)
+    #expect(plan.runs.count == 16 && plan.runs.map(\.shape) == shapes + shapes + shapes + shapes)
+    #expect(abs(plan.compute / 1e13 - 1) < 1e-9)
+  }
+
+  // MARK: Sweeps
+
+  private func text() throws -> String {
+    let path = NSTemporaryDirectory() + "sweep-\(UUID().uuidString).txt"
+    var random = RandomSource(seed: 3)
+    // Words in a random order: a model learns the words.
+    let words = ["sigma", "gradient", "of", "the", "law", "tensor", "falls", "with"]
+    let text = (0..<8_000).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }.joined(separator: " ")
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  private var quick: SweepSettings {
+    var settings = SweepSettings()
+    (settings.budgets, settings.sizes, settings.context, settings.batchSize) = (3, 4, 16, 4)
+    (settings.factor, settings.leap) = (1.5, 5)
+    return settings
+  }
+  private let small = [(layers: 1, width: 16), (1, 32), (2, 32), (2, 48)]
+
+  /// Stopped after some runs and in the middle of one, a sweep comes to the same bits as one that was not; what is
+  /// complete is not trained again.
+  @Test func stoppedSweepsContinue() throws {
+    let (text, base) = (try text(), NSTemporaryDirectory() + "sweep-\(UUID().uuidString)")
+    defer { for path in [text, base] { try? FileManager.default.removeItem(atPath: path) } }
+    try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+    // The plan depends on the speed of the machine: both sweeps must have the same.
+    let first = "\(base)/first"
+    var steps = 0
+    do {
+      let sweep = try Sweep(paths: [text], budget: 1, quick, shapes: small, at: first)
+      let stop = StopRequest()
+      let result = try sweep.train(until: .when { stop.isRequested }) { event in
+        if case .run(.step) = event { steps += 1 }
+        // In the middle of the second run.
+        if case .begins(_, 2, _, _) = event { steps = 0 }
+        if case .begins(_, 1, _, _) = event { steps = -1_000_000 }
+        if steps == 3 { stop.stop() }
+      }
+      #expect(result == nil)
+    }
+    let whole = "\(base)/whole"
+    try FileManager.default.createDirectory(atPath: whole, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: "\(first)/config.json", toPath: "\(whole)/config.json")
+
+    var begun: [String] = []
+    let continued = try #require(
+      try Sweep(resuming: first).train { event in
+        if case .run(.step) = event, begun.last == "runs/01" { Issue.record("run 1 is trained again") }
+        if case .begins(let name, _, _, _) = event { begun.append(name) }
+        if case .begins("test", _, _, _) = event {
+          #expect(FileManager.default.fileExists(atPath: "\(first)/prediction.json"))
+        }
+      })
+    #expect(begun.count == 13 && begun.last == "test")
+    // Half a folder of a run, as a kill can leave it.
+    try FileManager.default.createDirectory(atPath: "\(whole)/runs/01/checkpoints", withIntermediateDirectories: true)
+    let uninterrupted = try #require(try Sweep(resuming: whole).train())
+    #expect(continued.runs.map(\.point) == uninterrupted.runs.map(\.point))
+    #expect(continued.outcome == uninterrupted.outcome && continued.outcome != nil)
+    #expect(continued.fit.law == uninterrupted.fit.law && continued.prediction == uninterrupted.prediction)
+
+    // Done twice, nothing is trained.
+    let again = try Sweep(resuming: whole).train { if case .run(.step) = $0 { Issue.record("trained again") } }
+    #expect(again?.outcome == uninterrupted.outcome)
+    // What it wrote: a table that the fit reads, a law, a page with the verdict.
+    let table = try PointTable(contentsOfFile: "\(whole)/points.csv")
+    #expect(table.points.count == 13 && table.points.last?.loss == uninterrupted.test?.point.loss)
+    #expect(try NamedLaw(contentsOfFile: "\(whole)/law.json").chinchilla == uninterrupted.fit.law)
+    let page = try String(contentsOfFile: "\(whole)/report.html", encoding: .utf8)
+    #expect(page.contains("Before the last run was trained") && page.contains("inversely proportional"))
+
+    try "other text".write(toFile: text, atomically: true, encoding: .utf8)
+    #expect(throws: SweepError.otherText(paths: [text])) { _ = try Sweep(resuming: whole) }
+  }
+
+  @Test func impossibleSweeps() throws {
+    let text = try text()
+    defer { try? FileManager.default.removeItem(atPath: text) }
+    let path = NSTemporaryDirectory() + "sweep-\(UUID().uuidString)"
+    #expect(throws: SweepError.budgetTooSmall(seconds: 1e-5)) {
+      _ = try Sweep(paths: [text], budget: 1e-5, quick, shapes: small, at: path)
+    }
+    var settings = quick
+    settings.leap = 20
+    #expect(throws: ConfigurationError.self) {
+      _ = try Sweep(paths: [text], budget: 1, settings, shapes: small, at: path)
+    }
+    #expect(!FileManager.default.fileExists(atPath: path))
   }
 }

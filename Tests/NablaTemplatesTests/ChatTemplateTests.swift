@@ -109,6 +109,13 @@ import Testing
     #expect("\(error)".contains("line \(line)"))
   }
 
+  /// An operation on a text of ten million bytes, a hundred thousand times.
+  private static func costly(_ expression: String) -> String {
+    "{% set s = 'a' * 10000000 %}{% set d = {s: 1} %}{% set d2 = {s: 1} %}"
+      + "{% for i in range(100000) %}{% set x = \(expression) %}{% endfor %}"
+  }
+  private static let name = String(repeating: "n", count: 500_000)
+
   static let hostile: [(name: String, source: String)] = [
     ("loops", "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"),
     ("range", "{{ range(10 ** 9) | list }}"),
@@ -153,6 +160,32 @@ import Testing
     ("joining", "{% set x = 'a' * 100000 %}{{ range(99999) | join(x) }}"),
     ("indenting", "{% set x = '\\n' * 100000 %}{{ x | indent(1000, true, true) }}"),
     ("formatting", "{{ ('{0}' * 10000).format('x' * 100000) }}"),
+    ("repeating a list", "{{ [1] * 9223372036854775807 }}"),
+    ("repeating a tuple", "{{ (1, 2) * 9223372036854775807 }}"),
+    ("repeating text", "{{ 'ab' * 9223372036854775807 }}"),
+    ("splitting by", costly("'x'.split(s)")),
+    ("replacing by filter", costly("'x' | replace(s, 'y')")),
+    ("stripping", costly("'x'.strip(s)")),
+    ("starting with", costly("'x'.startswith(s)")),
+    ("joining nothing", costly("[] | join(s)")),
+    ("keys", costly("{s: 1}")),
+    ("looking up", costly("d[s]")),
+    ("looking for", costly("s in d")),
+    ("attributes", costly("d | attr(s)")),
+    ("getting", costly("d.get(s)")),
+    ("tests", costly("s is upper")),
+    ("lengths", costly("s | length")),
+    ("picking", costly("[1] | map(attribute=s) | list")),
+    ("namespaces", costly("namespace(d2)")),
+    (
+      "long names",
+      "{% set \(name) = 1 %}{% for i in range(99999) %}{% for j in range(99) %}{% set x = \(name) %}{% endfor %}{% endfor %}"
+    ),
+    ("concatenating", "{% set s = 'a' * 10000000 %}{{ s" + String(repeating: " ~ s", count: 500) + " }}"),
+    ("separators", "{% set s = 'a' * 1000000 %}{{ range(99999) | list | tojson(separators=(s, s)) }}"),
+    ("lines", "{% set s = '\\n' * 50000000 %}{{ s.splitlines() | length }}"),
+    ("cuts", "{% set s = 'a' * 50000000 %}{{ s.split('a') | length }}"),
+    ("words", "{% set s = 'a ' * 25000000 %}{{ s.split() | length }}"),
     ("dates", "{% for i in range(99999) %}{{ strftime_now('%A' * 9999) }}{% endfor %}"),
   ]
 

@@ -99,6 +99,16 @@ import Testing
   /// Each edit of a good file, and the field that its error must name.
   static let damage: [(edit: @Sendable (inout [String: Any]) -> Void, field: String)] = [
     ({ $0["normalizer"] = ["type": "Nmt"] }, "normalizer is Nmt"),
+    (
+      {
+        $0["normalizer"] = [
+          "type": "Sequence",
+          "normalizers": (0..<9).map { _ in
+            ["type": "Replace", "pattern": ["String": "a"], "content": String(repeating: "a", count: 10)]
+          },
+        ]
+      }, "normalizer: it can make a text 1.00 billion times longer"
+    ),
     ({ $0["post_processor"] = ["type": "Mystery"] }, "post_processor is Mystery"),
     ({ $0["post_processor"] = ["type": "BertProcessing"] }, "post_processor.cls"),
     (

@@ -126,7 +126,7 @@ import Testing
     #expect(try PretrainedTokenizer(metadata).endTokens == [2, 10, 11])
     var full = GGUFMetadata()
     let many = PretrainedTokenizer(tokenizer, roles: roles, endTokens: [2, 10, 11, 12, 13])
-    #expect(try many.write(to: &full) == [12, 13], "what finds no room is told")
+    #expect(try many.write(to: &full).contains { $0.hasSuffix("omitted: 12, 13") }, "what does not fit is reported")
     let unknown = try #require(tokenizer.specialTokens.id(of: "<unk>"))
     #expect(try metadata.integers("tokenizer.ggml.token_type")[Int(unknown)] == 2)
     var words = GGUFMetadata()
@@ -268,7 +268,7 @@ import Testing
       for path in [folder, folder + "/", folder + "/tokenizer.json"] {
         let read = try PretrainedTokenizer.load(path)
         #expect(read.roles == ["bos_token": "<s>", "eos_token": "<|im_end|>", "unk_token": "<|endoftext|>"])
-        #expect(read.endTokens == [2, 4])
+        #expect(read.endTokens == [0, 2, 4], "named ones, and those known by their spelling")
         #expect(try read.render([]) == "D<s>")
         #expect(try read.render([], tools: []) == "T")
         #expect(throws: ChatTemplateError.self) { try read.render([], templateNamed: "rag") }

@@ -30,7 +30,7 @@ extension ToolTests {
       .usage("pretrain @/text.txt --laers 2 --output @/run", "--laers", "--layers"),
       .usage("pretrain @/text.txt --tokenizer word --output @/run", "--tokenizer", "byte", "char", "bpe"),
       .usage("pretrain @/text.txt --width 100 --heads 3 --output @/run", "3 heads", "width 100", "--heads"),
-      .usage("pretrain @/text.txt --heads 4 --kv-heads 3 --output @/run", "3 key-value heads", "4 heads"),
+      .usage("pretrain @/text.txt --heads 4 --kv-heads 3 --output @/run", "3 key/value heads", "4 heads"),
       .usage("pretrain @/text.txt --heads 0 --output @/run", "--heads must be between 1 and 16777216, not 0"),
       .usage(
         "pretrain @/text.txt --width 1000000000000 --output @/run", "--width must be between 1 and 16777216",
@@ -171,7 +171,7 @@ extension ToolTests {
 
     @Test(arguments: [
       ("laers: 2", ["line 1", "--laers", "--layers"]), ("width: 16\nsteps: soon", ["line 2", "--steps", "soon"]),
-      ("steps: [1, 2]", ["line 1", "--steps", "whole number"]), ("- steps", ["'flag: value'"]),
+      ("steps: [1, 2]", ["line 1", "--steps", "an integer"]), ("- steps", ["'flag: value'"]),
       ("steps: {", ["not YAML"]), ("threads: 0", ["line 1", "--threads", "not 0"]),
     ])
     func configurationNamesFileAndLine(_ yaml: String, _ says: [String]) throws {
@@ -187,7 +187,7 @@ extension ToolTests {
 
     @Test(arguments: [
       ("epocs: 2", ["line 1", "--epocs", "--epochs"]), ("seed: 1\nepochs: many", ["line 2", "--epochs", "many"]),
-      ("epochs: [1, 2]", ["line 1", "--epochs", "whole number"]), ("seeds: 0", ["line 1", "--seeds", "not 0"]),
+      ("epochs: [1, 2]", ["line 1", "--epochs", "an integer"]), ("seeds: 0", ["line 1", "--seeds", "not 0"]),
       ("algorithm: {a: b}", ["line 1", "'algorithm'"]), ("files: [text.txt]", ["line 1", "--files"]),
       ("- epochs", ["'flag: value'"]),
     ])

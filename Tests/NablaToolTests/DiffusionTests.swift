@@ -61,8 +61,8 @@ extension ToolTests {
         #expect(try PNG.read(path: folder + "/a.png").width == 2 * 48 + 2)
         for (flags, problem) in [
           (["--prompt", "disk unicorn"], "unknown word \"unicorn\""), (["--class", "1"], "trained without classes"),
-          (["--guidance", "2"], "--guidance needs a --class or a --prompt"),
-          (["--sampler", "ancestral"], "--sampler ancestral cannot sample a model of flow: take one of heun"),
+          (["--guidance", "2"], "--guidance requires --class or --prompt"),
+          (["--sampler", "ancestral"], "--sampler ancestral cannot sample a model of flow: use one of heun"),
         ] {
           let result = try sample(flags)
           #expect(result.status != 0 && result.errors.contains(problem), "\(flags): \(result.summary)")
@@ -87,7 +87,7 @@ extension ToolTests {
         try write(Array("1,2\n3,4\n5,7\n".utf8), to: folder + "/few.csv")
         try write(Array("no image".utf8), to: folder + "/images-idx3-ubyte")
         let cases: [([String], Int32, String)] = [
-          ([], 64, "say what to train on"),
+          ([], 64, "give the training data"),
           (["mons"], 1, "did you mean 'moons'"),
           (["\(folder)/nan.csv"], 1, "nan.csv:2: \"nan\" is not a finite number"),
           (["\(folder)/few.csv"], 1, "--batch-size must be at most 3"),

@@ -37,7 +37,7 @@ extension ToolTests {
         ]
         for name in names { #expect(lines.contains("\"\(name)\":"), "\(name)") }
         #expect(try readText(parts + "/samples/step-00000004.txt").contains("-- reward "))
-        #expect(try readText(parts + "/report.html").contains("completions/mean_length"))
+        #expect(try readText(parts + "/report.html").contains("Completion length"))
       }
     }
 
@@ -48,13 +48,13 @@ extension ToolTests {
           #expect(result.status == status && result.errors.contains(message), "\(result.summary)")
           #expect(!FileManager.default.fileExists(atPath: folder + "/run/checkpoints/step-00000001"))
         }
-        try refused([], 64, "name a reward function with --reward")
+        try refused([], 64, "give a reward function with --reward")
         try refused(["--reward", "numerics"], 64, "the nearest is \"numeric\"")
-        try refused(["--reward", "regex:("], 64, "is no regular expression")
+        try refused(["--reward", "regex:("], 64, "is not a regular expression")
         try refused(["--reward", "json", "--reward-weight", "1", "2"], 64, "2 weights for 1 reward functions")
         try refused(["--reward", "json", "--group-size", "1"], 64, "--group-size must be between 2")
         try refused(["--reward", "numeric:sum"], 1, "the row has no text in \"sum\"")
-        try refused(["--reward", "command:echo nan"], 1, "is no finite number")
+        try refused(["--reward", "command:echo nan"], 1, "is not a finite number")
         try refused(["--reward", "command:exit 3"], 1, "exit status 3")
         try refused(["--reward", "json", "--max-new-tokens", "14"], 1, "the prompt has 5 tokens")
       }

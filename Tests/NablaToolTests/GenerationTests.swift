@@ -42,8 +42,8 @@ extension ToolTests {
     @Test func talks() throws {
       try withModel { _, model in
         let flags = ["--max-tokens", "5", "--temperature", "0", "--precision", "float32"]
-        let both = try Tool.run(["chat", model] + flags, input: Array("Line\n/unknown\n\nfox\n/reset\nLine\n".utf8))
-        #expect(both.status == 0 && both.errors.contains("there is no /unknown"), "\(both.summary)")
+        let both = try Tool.run(["chat", model] + flags, input: Array("Line\n\nfox\n/reset\nLine\n".utf8))
+        #expect(both.status == 0, "\(both.summary)")
         let one = try Tool.run(["chat", model, "--prompt", "Line"] + flags)
         let first = String(one.output.dropLast())
         let two = try Tool.run(
@@ -142,13 +142,13 @@ extension ToolTests {
           #expect(result.errors.contains(says), "\(arguments) \(result.summary)")
         }
         let long = String(repeating: "zq", count: 100)
-        try expect(["generate", model, "--prompt", long], says: "the model reads at most 64")
+        try expect(["generate", model, "--prompt", long], says: "the context is 64")
         try expect(["generate", model, "--prompt", "-"], input: [0x61, 0xFF], says: "not UTF-8")
         try FileManager.default.createDirectory(atPath: folder + "/odd", withIntermediateDirectories: false)
         try write(Array("{}".utf8), to: folder + "/odd/config.json")
         try expect(["generate", "@/odd", "--prompt", "x"], says: "@/odd/config.json: has no \"model_type\"")
-        try expect(["generate", "@/odd/config.json", "--prompt", "x"], says: "name the folder")
-        try expect(["generate", "@/none", "--prompt", "x"], says: "@/none: there is no file or folder of this name")
+        try expect(["generate", "@/odd/config.json", "--prompt", "x"], says: "give the folder")
+        try expect(["generate", "@/none", "--prompt", "x"], says: "@/none: there is no file or folder with this name")
         try write(Array("{\"question\": \"a\"}\n".utf8), to: folder + "/bad.jsonl")
         try expect(["evaluate", model, "--choices", "@/bad.jsonl"], says: "@/bad.jsonl, line 1")
         try write(

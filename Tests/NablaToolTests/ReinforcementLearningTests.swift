@@ -112,6 +112,13 @@ extension ToolTests {
         #expect(result.errors.contains("ppo: mean return") && result.errors.contains("3 seeds"), "\(result.summary)")
         let page = try readText(run + "/report.html")
         #expect(page.contains("id=\"chart-seeds\"") && page.contains("95 % interval"))
+        // With links to its members, its settings, and the panels of the seed that is chosen.
+        for part in [
+          "<a href=\"./ppo-seed-6/report.html\">", "<caption>ppo</caption>", "id=\"objective\"", "id=\"policy\"",
+          "<option value=\"2\">ppo, seed 7: return",
+        ] {
+          #expect(page.contains(part), "\(part)")
+        }
         // Each is the run it would have been alone.
         let alone = try Tool.run(Self.small + ["--output", folder + "/alone", "--seed", "6"])
         #expect(alone.status == 0)
@@ -140,7 +147,7 @@ extension ToolTests {
       (["--environment", "CartPole-v1", "--learning-rate", "nan"], "--learning-rate"),
       (["--environment", "CartPole-v1", "--clip-range", "-1"], "--clip-range must be"),
       (["--environment", "CartPole-v1", "--minibatch-size", "0"], "--minibatch-size must be"),
-      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be whole numbers"),
+      (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be integers"),
       (["--environment", "CartPole-v1", "--activation", "tahn"], "--activation"),
       (["--environment", "CartPole-v1", "--seeds", "0"], "--seeds must be"),
       ([], "--environment NAME"),
@@ -185,7 +192,7 @@ extension ToolTests {
           "--minibatch-size", "64", "--output", run,
         ])
         #expect(result.status == 0, "\(result.summary)")
-        #expect(try readText(run + "/report.html").contains("id=\"policy-map\""))
+        #expect(try readText(run + "/report.html").contains("class=\"policy-map\""))
       }
     }
 

@@ -58,7 +58,7 @@ extension ToolTests {
       let few = try Tool.run(["scaling", "fit", path])
       #expect(few.status == 1 && few.errors.contains("1 points are too few"), "\(few.summary)")
       for (arguments, words) in [
-        (["--compute", "1e21", "--days", "3"], "one budget"), (["--days", "3"], "need --hardware"),
+        (["--compute", "1e21", "--days", "3"], "one budget"), (["--days", "3"], "require --hardware"),
         (["--hardware", "H100", "--cost", "5"], "--price"), (["--hardware", "H99", "--days", "1"], "unknown hardware"),
         (["--compute", "-1"], "--compute"), (["--compute", "1e21", "--law", "x"], "neither a file nor"),
         (["--compute", "1e21", "--utilization", "2"], "--utilization"),
@@ -66,6 +66,55 @@ extension ToolTests {
         let result = try Tool.run(["scaling", "plan"] + arguments)
         #expect(result.status == 64 && result.errors.contains(words), "\(arguments) \(result.summary)")
       }
+    }
+
+    /// A sweep of a second, killed in the middle and continued.
+    @Test func sweepIsContinuedAfterAKill() throws {
+      let base = NSTemporaryDirectory() + "sweep-" + UUID().uuidString
+      try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(atPath: base) }
+      let (text, folder) = (base + "/text.txt", base + "/sweep")
+      try (0..<4_000).map { "the law of \($0 * 7919 % 101) falls\n" }.joined()
+        .write(toFile: text, atomically: true, encoding: .utf8)
+      let arguments = [
+        "scaling", "sweep", text, "--budget", "2s", "--shapes", "1x16,1x32,2x32,2x48", "--budgets", "3", "--factor",
+        "1.5", "--leap", "5", "--context", "16", "--batch-size", "4", "--output", folder,
+      ]
+      let child = try Tool.Child([Tool.path] + arguments, environment: [:], input: nil)
+      try child.wait { $0.errors.contains("runs/03:") }
+      child.signal(SIGKILL)
+      _ = try child.finish()
+      #expect(!FileManager.default.fileExists(atPath: folder + "/prediction.json"))
+      let done = try JSONValue(contentsOfFile: folder + "/config.json")
+      #expect(done["command"]?.string == "sweep")
+
+      let result = try Tool.run(["scaling", "sweep", "--resume", folder, "--json"])
+      #expect(result.status == 0, "\(result.summary)")
+      let object = try JSONValue(parsing: result.output)
+      #expect(object["runs"]?.integer == 12 && object["loss"]?.double ?? 0 > 0)
+      #expect(result.errors.contains("predicted for") && result.errors.contains("test: "))
+      // What it wrote can be read by the other commands.
+      let fit = try Tool.run(["scaling", "fit", folder + "/points.csv", "--bootstrap", "100", "--hold-out", "1"])
+      #expect(fit.status == 0 && fit.output.contains("13 runs"), "\(fit.summary)")
+      let plan = try Tool.run(["scaling", "plan", "--law", folder + "/law.json", "--compute", "1e12"])
+      #expect(plan.output.contains("(95 %:"), "\(plan.summary)")
+
+      for (arguments, status, words) in [
+        (["--resume", folder, "--budget", "1m"], 64, "leave out --budget"),
+        (["--resume", base], 1, "not a training run"),
+        ([text], 64, "give a --budget"), (["--budget", "1m"], 64, "give files or folders"),
+        ([text, "--budget", "soon"], 64, "--budget"), ([text, "--budget", "1m", "--leap", "50"], 64, "--leap"),
+        ([text, "--budget", "1m", "--shapes", "1x16,2x17"], 64, "--shapes"),
+        ([text, "--budget", "0.001s"], 1, "give a larger --budget"),
+        ([base + "/none.txt", "--budget", "1m"], 1, "no such file"),
+      ] {
+        let result = try Tool.run(["scaling", "sweep"] + arguments)
+        #expect(result.status == status && result.errors.contains(words), "\(arguments) \(result.summary)")
+      }
+      try "other".write(toFile: text, atomically: true, encoding: .utf8)
+      let other = try Tool.run(["scaling", "sweep", "--resume", folder])
+      #expect(
+        other.status == 1 && other.errors.contains("not the text that this sweep started with"), "\(other.summary)")
     }
   }
 }

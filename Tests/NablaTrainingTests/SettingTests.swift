@@ -39,12 +39,12 @@ private struct Example: Configurable, Equatable {
 
   @Test(arguments: [
     ("steps", "0", "‹steps› must be between 1 and 1000, not 0"),
-    ("steps", "1.5", "‹steps› should be a whole number, not '1.5'"),
-    ("steps", "1e-1", "‹steps› should be a whole number, not '1e-1'"),
-    ("steps", "1e30", "‹steps› should be a whole number, not '1e30'"),
+    ("steps", "1.5", "‹steps› should be an integer, not '1.5'"),
+    ("steps", "1e-1", "‹steps› should be an integer, not '1e-1'"),
+    ("steps", "1e30", "‹steps› should be an integer, not '1e30'"),
     ("rate", "nan", "‹rate› must be positive, not nan"), ("rate", "inf", "‹rate› must be positive, not inf"),
     ("kind", "fency", "‹kind› should be one of plain, fancy, not 'fency'"),
-    ("widths", "64,,2", "‹widths› should be whole numbers with commas between them, such as 64,64, not '64,,2'"),
+    ("widths", "64,,2", "‹widths› should be integers separated by commas, such as 64,64, not '64,,2'"),
     ("limit", "6", "‹limit› must be between 1 and 5, not 6"),
     ("ties", "yes", "‹ties› should be true or false, not 'yes'"),
     ("stesp", "1", "there is no setting 'stesp': did you mean '‹steps›'?"),

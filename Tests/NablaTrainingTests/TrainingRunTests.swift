@@ -25,6 +25,10 @@ final class LineTrainer: Trainer {
   let setup: Setup
   let line = Line()
   var beforeStep: (Int) -> Void = { _ in }
+  /// Why steps say that they were skipped.
+  var skipReason: String?
+  /// What happens in place of the page.
+  var reportError: (any Error)?
   var cadence = RunCadence(evaluateEvery: 4, sampleEvery: 6, checkpointEvery: 2)
   private var optimization = OptimizationStep(AdamW(learningRate: constant(0.1)), clip: 1)
   private var state: State
@@ -42,13 +46,20 @@ final class LineTrainer: Trainer {
     let outcome = try optimization.take(
       on: line, [MicroBatch(weight: 16) { $0.error(x) }])
     state.done += 1
-    return StepReport([Metric("loss", outcome.loss)], figures: [Figure("loss", outcome.loss)])
+    return StepReport(
+      [Metric("loss", outcome.loss)], figures: [Figure("loss", outcome.loss)], skipped: skipReason)
   }
 
   func evaluate(isFinal: Bool) throws -> [Metric] {
     [Metric("validation_loss", Double(line.error(Tensor([-1, 0, 1])).item())), Metric("final", isFinal ? 1 : 0)]
   }
   func sample() throws -> RunSample? { RunSample(text: "slope \(line.slope.item())") }
+
+  var summary: RunSummary { RunSummary(model: "a line", data: "points", parameterCount: 2) }
+  func writeReport(in run: RunFolder) throws {
+    if let reportError { throw reportError }
+    try AtomicFile.write("<p>slope \(line.slope.item())</p>", to: run.reportPath)
+  }
 
   func save(to folder: String) throws {
     if line.firstNonFinite != nil { throw Diverged(reason: "the weights are not finite") }
@@ -72,6 +83,38 @@ extension LineTrainer.Line {
 }
 
 @Suite struct TrainingRunTests {
+  /// The metrics say why a step was skipped; the summary is there, and a run of an earlier version has none.
+  @Test func writesReasonsAndASummary() throws {
+    try withTemporaryFolder { folder in
+      let trainer = LineTrainer(.init(steps: 2))
+      trainer.skipReason = "a \"spike\""
+      let run = try TrainingRun(trainer, at: "\(folder)/run")
+      #expect(RunSummary(of: run.folder) == nil)
+      _ = try run.train()
+      let lines = try readText(run.folder.metricsPath).split(separator: "\n")
+      #expect(lines.count { $0.contains(#""skip_reason":"a \"spike\"""#) } == 2)
+      #expect(RunSummary(of: run.folder) == RunSummary(model: "a line", data: "points", parameterCount: 2))
+      try overwrite("\(folder)/run/summary.json", Array("{\"parameterCount\": \"many\"}".utf8))
+      #expect(RunSummary(of: run.folder) == nil)
+    }
+  }
+
+  /// The model is saved by then.
+  @Test func aReportThatCannotBeMadeIsAWarning() throws {
+    try withTemporaryFolder { folder in
+      let trainer = LineTrainer(.init(steps: 2))
+      trainer.reportError = FileError(path: "page", operation: "write", code: ENOSPC)
+      var warnings: [String] = []
+      let outcome = try TrainingRun(trainer, at: "\(folder)/run").train {
+        if case .warning(let text) = $0 { warnings.append(text) }
+      }
+      #expect(
+        outcome == .finished && warnings.count == 1 && warnings[0].hasPrefix("no report was written: cannot write page")
+      )
+      #expect(try CheckpointStore.newestValid(in: "\(folder)/run/checkpoints").checkpoint?.step == 2)
+    }
+  }
+
   private func curve(_ path: String) throws -> [String] {
     try MetricsRecord.readAll(folder: path).map { record in
       "\(record.step) \(record.values.filter { !["seconds", "memory_bytes"].contains($0.name) })"

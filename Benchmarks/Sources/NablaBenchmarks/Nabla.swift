@@ -10,7 +10,7 @@ func secondsPerCall(_ count: Int, _ body: () -> Void) -> [Double] {
   }
 }
 
-/// The most memory this process has held so far, in MiB, as the system counts it.
+/// The peak resident memory of this process, in MiB, as reported by the system.
 func peakResidentMiB() -> Double {
   var usage = rusage()
   getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -5,22 +5,22 @@ import Foundation
 @main
 struct NablaBenchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare Nabla with the Python stack on the same work, alternately in one run.",
+    abstract: "Compare Nabla with the Python stack on the same workloads, alternately in one run.",
     discussion: "Rows: " + Row.all.map(\.name).joined(separator: ", "))
 
-  @Option(help: "Run only the rows whose name starts with this; may be given several times.")
+  @Option(help: "Prefix of the names of the rows to run; may be repeated.")
   var only: [String] = []
 
-  @Option(help: "Rounds of each side; the table shows the median.")
+  @Option(help: "Number of rounds per side; the table shows the median.")
   var rounds = 5
 
-  @Option(help: "Threads for both sides.")
+  @Option(help: "Number of threads, for both sides.")
   var threads = 2
 
-  @Option(help: "The Python that has torch.")
+  @Option(help: "Python interpreter that has torch.")
   var python = ".venv/bin/python"
 
-  @Option(help: "The folder of the peer scripts.")
+  @Option(help: "Folder of the peer scripts.")
   var peers = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../peers").standardized.path
 
   @Option(help: ArgumentHelp("Serve rounds of one row on standard input and output.", visibility: .hidden))
@@ -41,7 +41,7 @@ struct NablaBenchmarks: ParsableCommand {
       }
       return try serveRounds(of: row)
     }
-    // A child that ends early makes the next write to it fail, which is reported, instead of ending the driver.
+    // If a child exits early, the next write to it fails and is reported, instead of ending the driver.
     signal(SIGPIPE, SIG_IGN)
     var measurements: [Measurement] = []
     for row in Row.all where only.isEmpty || only.contains(where: { row.name.hasPrefix($0) }) {

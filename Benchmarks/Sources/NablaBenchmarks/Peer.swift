@@ -1,10 +1,10 @@
 import Foundation
 
-/// A child process that runs one round of work each time it is told to.
+/// A child process that runs one round of a workload on request.
 ///
 /// The protocol is the same for Python peers and for Nabla's own side: a line `go` on standard input runs a round, and
 /// the child answers with one line of JSON whose numbers are the figures of that round. End of input ends the child.
-/// While one child works the others wait for input, so two can be measured alternately without fighting for cores.
+/// While one child works, the others wait for input, so two can be measured alternately without competing for cores.
 final class Peer {
   private let process = Process()
   private let input = Pipe()
@@ -65,7 +65,7 @@ struct PeerError: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Serves rounds of `row` in this process by the protocol of `Peer`: what the driver runs for Nabla's side.
+/// Serves rounds of `row` in this process with the protocol of `Peer`: what the driver runs for Nabla's side.
 func serveRounds(of row: Row) throws {
   guard let nabla = row.nabla else { throw PeerError(description: "\(row.name): has no Nabla side") }
   let round = try nabla()

@@ -1,15 +1,15 @@
-/// One piece of work that Nabla and a peer both do, and how it is measured.
+/// A workload that Nabla and a peer both run, and how it is measured.
 ///
-/// A row lives in its own file in `Rows/`: the peer's script and arguments, and the same work in Nabla.
+/// Each row has its own file in `Rows/`: the peer's script and arguments, and the same workload in Nabla.
 struct Row: Sendable {
-  /// What `--only` selects by, unique among the rows.
+  /// The name that `--only` selects by, unique among the rows.
   let name: String
-  /// What the table says the work is.
+  /// The description of the workload in the table.
   let work: String
-  /// The script in `Benchmarks/peers` that does the work, and its arguments.
+  /// The script in `Benchmarks/peers` that runs the workload, and its arguments.
   let peer: Peer
-  /// Sets the work up in Nabla and returns a closure that runs one round of it. Runs in a process of its own, so that
-  /// the peak memory it reports is its own. A row without it prints the peer's figures only.
+  /// Sets up the workload in Nabla and returns a closure that runs one round of it. Runs in its own process, so
+  /// that the peak memory it reports is its own. A row without it prints only the peer's figures.
   let nabla: (@Sendable () throws -> Round)?
   /// The figures compared, one table line each.
   let metrics: [Metric]
@@ -20,7 +20,7 @@ struct Row: Sendable {
   }
 }
 
-/// Runs the work once (long enough to measure, after its own warm-up) and returns its figures by metric key.
+/// Runs the workload once (long enough to measure, after its own warmup) and returns its figures by metric key.
 typealias Round = () throws -> [String: Double]
 
 /// A figure that both sides report under the same key.
@@ -43,5 +43,5 @@ extension Row {
   /// Every row, in the order of the table.
   static let all: [Row] =
     TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row, TrainPPO.row] + StepCartPole.rows
-    + RunModels.rows + LoadTokenizers.rows + [FitScalingLaw.row]
+    + RunModels.rows + LoadTokenizers.rows + TrainDiffusion.rows + [FitScalingLaw.row]
 }

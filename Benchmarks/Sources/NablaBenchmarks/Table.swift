@@ -21,7 +21,7 @@ struct Measurement {
   static let header = "| work | figure | peer | Nabla | Nabla is better by |\n|---|---|---:|---:|---:|"
 }
 
-/// The middle value, or the mean of the two middle ones; nil of nothing.
+/// The middle value, or the mean of the two middle ones; nil if empty.
 func median(_ values: [Double]) -> Double? {
   let sorted = values.sorted()
   guard !sorted.isEmpty else { return nil }

@@ -1,5 +1,5 @@
-// The kernels Nabla calls, one header a family. Every kernel works on one range of elements or rows and on one thread;
-// Swift splits the work (see NablaTensor/Threads.swift). Families that split it themselves say so.
+// The kernels Nabla calls, one header per family. Every kernel works on one range of elements or rows and on one
+// thread; Swift splits the work (see NablaTensor/Threads.swift). Families that split it themselves say so.
 #pragma once
 #include "attention.h"
 #include "conversion.h"
@@ -23,6 +23,7 @@
 #include "reduction.h"
 #include "rotary.h"
 #include "sampling.h"
+#include "scaling.h"
 #include "sharing.h"
 #include "softmax.h"
 #include "stored_linear.h"

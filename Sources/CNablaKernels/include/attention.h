@@ -1,4 +1,4 @@
-// Fused attention: softmax(scale · Q Kᵀ + bias, masked) V, without ever holding the T × T weights.
+// Fused attention: softmax(scale · Q Kᵀ + bias, masked) V, without materializing the T × T weights.
 //
 // Forward and backward walk over tiles of queries and keys and keep a running maximum and sum per query row: Dao,
 // "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning" (2023), algorithms 1 and 2.
@@ -10,7 +10,7 @@
 /// The storage type of q, k, v, out and their gradients. Sums are float32 either way.
 enum nabla_attention_dtype { NABLA_ATTENTION_FLOAT32 = 0, NABLA_ATTENTION_BFLOAT16 = 1 };
 
-/// The instruction sets with kernels of their own, best last. Another set gives other last bits.
+/// The instruction sets with kernels of their own, best last. Another set gives different last bits.
 enum nabla_attention_isa {
   NABLA_ATTENTION_BEST = 0,  // the best that nabla_isa_in_use allows
   NABLA_ATTENTION_BASELINE = 1,
@@ -21,10 +21,10 @@ enum nabla_attention_isa {
 /// The largest head size D.
 enum { NABLA_ATTENTION_MAX_HEAD_SIZE = 256 };
 
-/// What is computed. B batch, H query heads, G key-value heads, Tq queries, Tk keys, D head size.
+/// The problem. B batch size, H query heads, G key/value heads, Tq queries, Tk keys, D head size.
 ///
 /// Query head h reads key-value head h / (H / G): G = H is multi-head, 1 < G < H grouped-query, G = 1 multi-query
-/// attention. Query i stands at key position i + Tk - Tq: masks are aligned to the end, as with a key-value cache.
+/// attention. Query i is at key position i + Tk - Tq: masks are aligned to the end, as with a key-value cache.
 struct nabla_attention {
   enum nabla_attention_dtype dtype;
   int32_t batch;              // B ≥ 0
@@ -37,8 +37,8 @@ struct nabla_attention {
   bool causal;                // query i sees keys j ≤ i + Tk - Tq
   int32_t window;             // query i sees keys j > i + Tk - Tq - window; 0 for no window
   const int32_t *keyLengths;  // [B]: batch b sees keys j < keyLengths[b], which are all that is read; NULL for Tk
-  // [B, Tq]: query i of batch b sees keys segmentStarts ≤ j < segmentEnds, its own example in a row that several share.
-  // Neither may fall from one query to the next. Both NULL for all keys.
+  // [B, Tq]: query i of batch b sees keys segmentStarts ≤ j < segmentEnds, its own example in a packed row. Neither
+  // may decrease from one query to the next. Both NULL for all keys.
   const int32_t *segmentStarts, *segmentEnds;
   const float *bias;          // added to the scaled scores, keys contiguous; NULL for none. It gets no gradient
   int64_t biasBatchStride;    // strides in elements; 0 repeats the bias over batches, heads or queries
@@ -74,8 +74,8 @@ void nabla_attention_backward(
     struct nabla_attention_output dq, struct nabla_attention_output dk, struct nabla_attention_output dv,
     int32_t threadCount);
 
-/// The naive forward in float64, written to be read: what the tiled kernels are tested against, and the way to look at
-/// the weights. Time and (if weights are wanted) memory are Tq · Tk.
+/// The naive forward in float64, written to be read: the reference that the tiled kernels are tested against, and the
+/// way to inspect the weights. Time and (if weights are wanted) memory are Tq · Tk.
 ///
 /// - out: [B, Tq, H, D] contiguous; weights: [B, H, Tq, Tk] or NULL; lse: [B, H, Tq] or NULL.
 void nabla_attention_reference(

@@ -1,34 +1,34 @@
 // Attention of single queries over a paged key-value cache, and the pages themselves.
 //
-// A page holds the keys and values of NABLA_CACHE_PAGE consecutive positions of one sequence, all layers, all key-value
-// heads: sequences of any lengths share one pool of pages (Kwon et al. 2023, "PagedAttention").
+// A page holds the keys and values of NABLA_CACHE_PAGE consecutive positions of one sequence, all layers, all key/value
+// heads: sequences of any length share one pool of pages (Kwon et al. 2023, "PagedAttention").
 #pragma once
 #include "attention.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-/// How the cache stores numbers. Int8 has one scale for each position and head: the largest magnitude / 127.
+/// The storage types of the cache. Int8 has one scale for each position and head: the largest magnitude / 127.
 enum nabla_cache_type { NABLA_CACHE_FLOAT32 = 0, NABLA_CACHE_BFLOAT16 = 1, NABLA_CACHE_INT8 = 2 };
 
 /// Positions of a page.
 enum { NABLA_CACHE_PAGE = 64 };
 
-/// Bytes that one key-value head of one layer takes in a page; a layer's heads lie side by side.
+/// Bytes of one key/value head of one layer in a page; a layer's heads are contiguous.
 int64_t nabla_cache_head_bytes(enum nabla_cache_type type, int32_t headSize);
 
 /// Stores the keys and values of `rows` consecutive positions in one page, from `slot` on: slot + rows ≤ 64.
 /// keys, values: [rows][heads · headSize], rows `rowStride` elements apart, float32 or bfloat16. page: where the layer
-/// begins in it.
+/// begins in the page.
 void nabla_cache_write(
     enum nabla_cache_type type, int32_t heads, int32_t headSize, bool bfloat16, int64_t rows, const void *keys,
     const void *values, int64_t rowStride, void *page, int32_t slot);
 
-/// The opposite: the first `rows` positions of a page.
+/// The inverse: reads the first `rows` positions of a page.
 void nabla_cache_read(
     enum nabla_cache_type type, int32_t heads, int32_t headSize, bool bfloat16, int64_t rows, const void *page,
     void *keys, void *values, int64_t rowStride);
 
-/// One query a row; each sees the first `lengths[row]` positions of a sequence's pages.
+/// One query per row; each sees the first `lengths[row]` positions of a sequence's pages.
 struct nabla_decode {
   enum nabla_cache_type type;
   int64_t rows;
@@ -49,5 +49,5 @@ struct nabla_decode {
   enum nabla_attention_isa isa;
 };
 
-/// out = softmax(scale · q kᵀ) v for each row. The same bits for any number of threads and whatever the other rows.
+/// out = softmax(scale · q kᵀ) v for each row. The same bits for any number of threads and whatever the other rows are.
 void nabla_decode_attention(const struct nabla_decode *problem, int32_t threadCount);

@@ -1,6 +1,6 @@
-// Policies over few actions: sampling, log-probabilities, and the losses of policy-gradient methods with their gradients.
-// One thread, one pass over the rows: a batch of reinforcement learning is small, and operations one by one would cost
-// more than the arithmetic.
+// Policies over few actions: sampling, log-probabilities, and the losses of policy-gradient methods with their
+// gradients. One thread, one pass over the rows: a batch in reinforcement learning is small, and separate operations
+// would cost more than the arithmetic.
 #pragma once
 #include <stdint.h>
 
@@ -17,8 +17,8 @@ struct nabla_policy {
 /// Scratch floats that these functions need.
 int64_t nabla_policy_scratch(int64_t n);
 
-/// Draws an action a row. `noise`: [rows] uniform in [0, 1) if discrete, [rows, A] normal if continuous. The action goes
-/// to `discrete` [rows] or `numbers` [rows, A] (not clipped), ln π(action) to `log_probabilities` [rows].
+/// Draws an action per row. `noise`: [rows] uniform in [0, 1) if discrete, [rows, A] normal if continuous. The action
+/// goes to `discrete` [rows] or `numbers` [rows, A] (not clipped), ln π(action) to `log_probabilities` [rows].
 void nabla_policy_sample(const struct nabla_policy *policy, int64_t rows, const float *noise, int32_t *discrete,
                          float *numbers, float *log_probabilities, float *scratch);
 
@@ -55,8 +55,8 @@ struct nabla_policy_statistics {
 ///     or, without old probabilities, mean -Â·ln π(a)
 ///     value  = mean (V - R)², or the larger of that and the same of V clipped to V_old ± value_clip_range
 ///
-/// approximate_kl = mean (r - 1) - ln r (Schulman 2020). Gradients go to `parameters_gradient` (rows as far apart as the
-/// parameters), `deviations_gradient` [A] (continuous only) and `values_gradient` (value_stride apart).
+/// approximate_kl = mean (r - 1) - ln r (Schulman 2020). Gradients go to `parameters_gradient` (rows as far apart as
+/// the parameters), `deviations_gradient` [A] (continuous only) and `values_gradient` (value_stride apart).
 double nabla_policy_gradient(const struct nabla_policy *policy, const struct nabla_policy_batch *batch,
                              const struct nabla_policy_loss *loss, float *parameters_gradient,
                              float *deviations_gradient, float *values_gradient,

@@ -6,12 +6,12 @@ struct nabla_window {
   int64_t input[2], kernel[2], output[2], stride[2], padding[2];
 };
 
-/// The largest element of each window (NaN wins) and its place in the plane; padding is never the largest.
+/// The largest element of each window (NaN wins) and its index in the plane; padding is never the largest.
 void nabla_max_pool(const struct nabla_window *window, int64_t planes, const float *x, float *y, int32_t *places);
 /// dx[places[i]] += dy[i] in each plane. dx must be zero.
 void nabla_max_pool_backward(const struct nabla_window *window, int64_t planes, const float *dy, const int32_t *places,
                              float *dx);
-/// The sum of each window divided by its size; by what of it lies inside the plane if `excludesPadding`.
+/// The sum of each window divided by its size, or by the size of its part inside the plane if `excludesPadding`.
 void nabla_average_pool(const struct nabla_window *window, int32_t excludesPadding, int64_t planes, const float *x,
                         float *y);
 /// dx must be zero.

@@ -1,7 +1,7 @@
-// Linear layers that run from block-quantized weights, with integer products: y = x·Wᵀ + b.
+// Linear layers on block-quantized weights, with integer dot products: y = x·Wᵀ + b.
 //
 // The rows of x are rounded to 8 bits, in blocks of 32 with a scale each; the products of a group of weights that share
-// a scale are summed as integers, which is exact, and then scaled and added up in float32.
+// a scale are summed as integers, which is exact, and then scaled and accumulated in float32.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +24,7 @@ struct nabla_quantized_rows {
   float *sums32;          // [rows, columns/32]: minus the sum of 32 elements
 };
 
-/// The bytes that the arrays of `nabla_quantized_rows` need together, and the same struct with its arrays in them.
+/// The total bytes of the arrays of `nabla_quantized_rows`, and the struct with its arrays placed in that memory.
 int64_t nabla_quantized_rows_bytes(int64_t rows, int64_t columns);
 struct nabla_quantized_rows nabla_quantized_rows_in(void *memory, int64_t rows, int64_t columns);
 
@@ -41,11 +41,11 @@ struct nabla_quantized_weight {
   int64_t column;     // of y, where this weight's outputs begin
 };
 
-/// y[:, column + j] = x·Wⱼ + bⱼ for each weight, plus the addend where there is one: it lies as y does, and may be y. Rows
+/// y[:, column + j] = x·Wⱼ + bⱼ for each weight, plus the addend if there is one: it has y's layout, and may be y. Rows
 /// of both are `stride` apart. Splits the work among threads; the bits do not depend on how many.
 void nabla_quantized_linear(struct nabla_quantized_rows x, const struct nabla_quantized_weight *weights, int64_t count,
                             float *y, const float *addend, int64_t stride, enum nabla_quantized_isa isa,
                             int32_t threadCount);
 
-/// The best instruction set that this CPU and these kernels have in common.
+/// The best instruction set that both this CPU and these kernels support.
 enum nabla_quantized_isa nabla_quantized_best_isa(void);

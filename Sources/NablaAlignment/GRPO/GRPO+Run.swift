@@ -5,23 +5,23 @@ import NablaTensor
 import NablaTraining
 
 extension GRPO {
-  /// What a rollout gave, for as many steps as learn from it.
+  /// The results of a rollout, for all steps on it.
   package struct Batch: Codable {
     var rollouts: [Rollout]
     /// By function: [function][rollout].
     var rewards: [[Double]]
-    /// ln π_old and ln π_ref of each token; nil where the step computes it itself, or none is needed.
+    /// ln π_old and ln π_ref of each token; nil if the step computes it itself, or it is not needed.
     var old: [Float]?
     var reference: [Float]?
   }
 
-  /// What the next step depends on beside the weights and the state of the loop.
+  /// What the next step depends on besides the weights and the state of the loop.
   package struct State: Codable {
     /// Prompts sampled so far.
     var cursor = 0
-    /// Steps taken on the present batch.
+    /// Steps taken on the current batch.
     package var iteration = 0
-    /// Nil where the next step samples one.
+    /// Nil if the next step samples one.
     package var batch: Batch?
   }
 
@@ -37,7 +37,7 @@ extension GRPO {
   ) -> StepReport {
     let c = setup.training
     let statistics = RolloutStatistics(
-      batch.rollouts, rewards: batch.rewards, names: rewards.rewards.map(\.name), groupSize: c.groupSize)
+      batch.rollouts, rewards: batch.rewards, names: judge.names, groupSize: c.groupSize)
     let rate = Double(batch.rollouts.count) / seconds
     return StepReport(
       metrics + [Metric("samples_per_second", rate)] + statistics.metrics + tally.metrics(c),
@@ -48,9 +48,9 @@ extension GRPO {
       skipped: outcome.skipped)
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// The likeliest completions of held-out prompts, and their rewards.
+  /// Greedy completions of held-out prompts, and their rewards.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     let count = min(heldOut.count, setup.training.tuning.evaluationRows)
     if count == 0 { return [] }
@@ -59,18 +59,19 @@ extension GRPO {
     var random = RandomSource(seed: setup.training.tuning.seed)
     var rollouts = try greedy.sample(
       (0..<count).map { ($0, heldOut[$0].tokens) }, count: 1, from: tuned.model, random: &random)
-    let byFunction = try heldOut.reward(&rollouts, by: rewards)
-    return RolloutStatistics(rollouts, rewards: byFunction, names: rewards.rewards.map(\.name), groupSize: 1).metrics
+    let byFunction = try judge.judge(
+      &rollouts, of: heldOut, beside: tuned, batchSize: setup.training.tuning.batchSize)
+    return RolloutStatistics(rollouts, rewards: byFunction, names: judge.names, groupSize: 1).metrics
       .map { Metric("eval_\($0.name)", $0.value) }
   }
 
-  /// Completions of a few prompts, always the same, drawn from the same streams.
+  /// Completions of a few fixed prompts, sampled from the same random streams each time.
   public func sample() throws -> RunSample? {
     let source = heldOut.count > 0 ? heldOut : prompts
     var random = RandomSource(seed: setup.training.tuning.seed)
     var rollouts = try sampler.sample(
       (0..<min(3, source.count)).map { ($0, source[$0].tokens) }, count: 2, from: tuned.model, random: &random)
-    _ = try source.reward(&rollouts, by: rewards)
+    _ = try judge.judge(&rollouts, of: source, beside: tuned, batchSize: setup.training.tuning.batchSize)
     return rolloutSample(rollouts, source)
   }
 

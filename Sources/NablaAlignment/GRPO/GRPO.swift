@@ -4,8 +4,8 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Group relative policy optimization (Shao et al. 2024): of G completions of a prompt, those that reward functions like
-/// better than the others of their group become likelier. No value network.
+/// Group relative policy optimization (Shao et al. 2024): of G completions of a prompt, those with higher rewards
+/// than the rest of their group become more likely. No value network.
 ///
 /// Documentation/grpo.md explains each line here.
 public final class GRPO: Trainer {
@@ -13,15 +13,15 @@ public final class GRPO: Trainer {
 
   // MARK: The objective
 
-  /// What tokens of completions are compared with: [n] each, tokens of all completions one after the other.
+  /// The inputs of the objective for completion tokens: [n] each, tokens of all completions concatenated.
   package struct Terms {
     /// ln π_old, with logits divided by the temperature as in the policy's.
     package var old: Tensor
     /// ln π_ref, likewise; nil where β is 0.
     package var reference: Tensor?
-    /// Â of the completion that the token is of.
+    /// Â of the token's completion.
     package var advantages: Tensor
-    /// w = min(π_old/π_sampler, C): 1 where the sampler computes as training does. Nil leaves it out.
+    /// w = min(π_old/π_sampler, C): 1 if the sampler computes exactly as training does. Nil for no correction.
     package var importance: Tensor?
     /// Of each completion.
     package var lengths: [Int]
@@ -34,7 +34,7 @@ public final class GRPO: Trainer {
     }
   }
 
-  /// What a token adds to the loss, times its share (``weights(_:_:)``):
+  /// A token's loss, to be multiplied by its weight (``weights(_:_:)``):
   ///
   ///     ℓ = -w·min(r·Â, clip(r, 1 - ε_low, 1 + ε_high)·Â) + β·(π_ref/π - 1 - ln π_ref/π),   r = π/π_old
   ///
@@ -48,8 +48,8 @@ public final class GRPO: Trainer {
     return Tensor(c.beta) * KLEstimator.k3(logProbabilities, reference: reference) - surrogate
   }
 
-  /// Each token's share of the loss: [n] for the whole batch. Tokens of a masked completion have none, and are not in
-  /// what the others are divided by.
+  /// Each token's weight in the loss: [n] for the whole batch. Tokens of a masked completion have weight 0, and
+  /// are excluded from the denominator.
   package static func weights(_ rollouts: [Rollout], _ c: Configuration) -> Tensor {
     let counted = rollouts.flatMap { rollout in
       [Float](repeating: c.masksTruncated && rollout.isTruncated ? 0 : 1, count: rollout.tokens.count)
@@ -61,9 +61,9 @@ public final class GRPO: Trainer {
 
   public let setup: Setup
   public let tuned: TunedModel
-  /// Rows that the model learns from, and rows kept for evaluation.
+  /// Training rows and held-out rows.
   public let prompts, heldOut: PromptSet
-  let rewards: WeightedRewards
+  let judge: RolloutJudge
   let sampler: RolloutSampler
   var loop: TuningLoop
   package internal(set) var state = State()
@@ -71,10 +71,10 @@ public final class GRPO: Trainer {
   init(_ setup: Setup, _ rewards: WeightedRewards? = nil) throws {
     let c = setup.training
     try c.validate()
-    self.rewards = try rewards ?? setup.weightedRewards()
     var (setup, random) = (setup, RandomSource(seed: c.tuning.seed))
     tuned = try TunedModel(setup.source, c.tuning, keepsReference: c.beta > 0, random: &random)
-    (prompts, heldOut) = try setup.readPrompts(for: tuned)
+    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned)
+    judge = try RolloutJudge(setup.judge, rewards, beside: tuned)
     self.setup = setup
     sampler = RolloutSampler(
       tokenizer: tuned.tokenizer, endTokens: tuned.trained.endTokens, maximumTokens: c.maximumTokens,
@@ -100,7 +100,7 @@ public final class GRPO: Trainer {
         let rollouts = batch.rollouts[part.rollouts]
         let tokens = RolloutBatch(rollouts)
         let (logProbabilities, entropies) = tokens.logProbabilities(model, temperature: temperature)
-        // One step on each rollout: the old policy is the present one.
+        // One step on each rollout: the old policy is the current one.
         let old = batch.old.map { Tensor(Array($0[part.tokens])) } ?? logProbabilities.stopGradient()
         let sampled = Tensor(rollouts.flatMap(\.samplerLogProbabilities))
         let terms = Terms(
@@ -122,8 +122,8 @@ public final class GRPO: Trainer {
     return report(metrics, outcome, batch, tally, seconds: monotonicSeconds() - start)
   }
 
-  /// Samples completions of the next prompts with the weights as they are, and looks at them with the old policy, which
-  /// that is, and the reference.
+  /// Samples completions of the next prompts with the current weights, and computes their log-probabilities under the
+  /// old policy, which is the current one, and the reference.
   private func collect() throws -> Batch {
     let c = setup.training
     let order = ShuffledOrder(count: prompts.count, seed: setup.training.tuning.seed)
@@ -131,7 +131,7 @@ public final class GRPO: Trainer {
     state.cursor += c.prompts
     var rollouts = try sampler.sample(
       numbers.map { ($0, prompts[$0].tokens) }, count: c.groupSize, from: tuned.model, random: &loop.random)
-    let byFunction = try prompts.reward(&rollouts, by: rewards)
+    let byFunction = try judge.judge(&rollouts, of: prompts, beside: tuned, batchSize: c.tuning.batchSize)
     var batch = Batch(rollouts: rollouts, rewards: byFunction)
     // In the micro-batches of training, and like all passes here without dropout: the first ratio is exactly 1.
     func logProbabilities(_ model: TransformerLM) -> [Float] {
@@ -147,14 +147,7 @@ public final class GRPO: Trainer {
     return batch
   }
 
-  /// Rollouts that go through the model together: completions by number, and their tokens among those of all.
-  private func parts(of rollouts: [Rollout]) -> [(rollouts: Range<Int>, tokens: Range<Int>)] {
-    var token = 0
-    return stride(from: 0, to: rollouts.count, by: setup.training.tuning.batchSize).map { start in
-      let range = start..<min(start + setup.training.tuning.batchSize, rollouts.count)
-      let count = rollouts[range].reduce(0) { $0 + $1.tokens.count }
-      defer { token += count }
-      return (range, token..<token + count)
-    }
+  private func parts(of rollouts: [Rollout]) -> [RolloutPart] {
+    RolloutPart.split(rollouts, size: setup.training.tuning.batchSize)
   }
 }

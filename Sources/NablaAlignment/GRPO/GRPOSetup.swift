@@ -2,73 +2,51 @@ import NablaLanguage
 import NablaText
 import NablaTraining
 
-/// A reward function by name, and its weight in the sum.
-public struct RewardDescription: Codable, Sendable, Hashable {
-  /// As `Reward.init(parsing:)` reads it.
-  public var function: String
-  public var weight: Double
-
-  public init(_ function: String, weight: Double = 1) { (self.function, self.weight) = (function, weight) }
-}
-
 extension GRPO {
-  /// All it takes to make the trainer again: what `config.json` holds.
+  /// All that is needed to recreate the trainer: the contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var source: TunedModel.Source
     public var data: TuningData.Description
     public var training: Configuration
-    /// Empty where the program gives functions of its own.
-    public var rewards: [RewardDescription]
+    public var judge: JudgeDescription
 
-    func weightedRewards() throws -> WeightedRewards {
-      try require(!rewards.isEmpty, "\(setting: "reward") is missing: name at least one reward function")
-      return WeightedRewards(try rewards.map { try Reward(parsing: $0.function) }, weights: rewards.map(\.weight))
-    }
-
-    /// The prompts to learn from and those held out; takes the data's hash into the setup.
-    mutating func readPrompts(for policy: TunedModel) throws -> (training: PromptSet, heldOut: PromptSet) {
-      let dataset = try Dataset.read(data.files)
-      let hash = dataset.contentHash()
-      if let known = data.hash, known != hash { throw AlignmentError.otherData(files: data.files) }
-      data.hash = hash
-      let encoder = try ExampleEncoder(policy.text, template: data.template, date: data.date)
-      let (rows, heldOut) = dataset.split(
-        heldOutFraction: training.tuning.heldOutFraction, seed: training.tuning.seed)
-      func prompts(_ rows: Dataset) throws -> PromptSet {
-        try PromptSet(
-          rows, encoder, context: policy.model.configuration.context, maximumTokens: training.maximumTokens)
-      }
-      return (try prompts(rows), try prompts(heldOut))
+    /// The same for a run that may have moved.
+    func located(of run: String) throws -> Setup {
+      try Setup(
+        source: source.located(of: run), data: data.located(of: run), training: training,
+        judge: judge.located(of: run))
     }
   }
 
-  /// A training from its beginning.
+  /// A new run.
   ///
   /// - Parameters:
   ///   - model: a file or folder that `TrainedModel` takes; of a run that trained an adapter, that is trained on.
-  ///   - rewards: reward functions by name, with weights.
+  ///   - judge: reward functions by name, with weights, a reward model, or both.
   /// - Throws: `ConfigurationError`, `RewardError`, ``AlignmentError``, and what reading the model and the data throws.
   public convenience init(
-    _ model: String, data: TuningData.Description, rewards: [RewardDescription], _ configuration: Configuration
+    _ model: String, data: TuningData.Description, judge: JudgeDescription, _ configuration: Configuration
   ) throws {
     let source = try TunedModel.Source(model, quantization: configuration.tuning.quantization)
-    try self.init(Setup(source: source, data: data, training: configuration, rewards: rewards))
+    try self.init(Setup(source: source, data: data, training: configuration, judge: judge))
   }
 
-  /// With reward functions of the program's own.
+  /// With custom reward functions.
   public convenience init(
     _ model: String, data: TuningData.Description, rewards: WeightedRewards, _ configuration: Configuration
   ) throws {
     let source = try TunedModel.Source(model, quantization: configuration.tuning.quantization)
-    try self.init(Setup(source: source, data: data, training: configuration, rewards: []), rewards)
+    try self.init(Setup(source: source, data: data, training: configuration, judge: JudgeDescription()), rewards)
   }
 
-  /// A run that continues.
+  /// A resumed run.
   ///
-  /// - Parameter rewards: the functions of a run that was begun with the program's own.
+  /// - Parameter rewards: the functions of a run that was started with custom ones.
   public static func resume(
     _ path: String, rewards: WeightedRewards? = nil, observe: TrainingRun<GRPO>.Observer = { _ in }
   ) throws -> TrainingRun<GRPO> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try GRPO(setup, rewards) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in
+      try GRPO(setup.located(of: path), rewards)
+    }
   }
 }

@@ -1,13 +1,13 @@
 import NablaText
 import NablaTraining
 
-/// Why a model cannot be fine-tuned on some data.
+/// Why a model cannot be fine-tuned on a dataset.
 public enum AlignmentError: SettingError, Equatable {
-  /// The audit found what would train wrong; its findings in words.
+  /// The audit found errors in the data; its findings in words.
   case unsound(findings: [String])
-  /// The rows have another shape than the trainer needs.
+  /// The rows do not have the shape that the trainer requires.
   case shape(place: DatasetPlace, found: DatasetShape, needed: String)
-  /// All rows were left out, or held out.
+  /// All rows were dropped or held out.
   case noRows(files: [String], reason: String)
   case otherData(files: [String])
   case otherAdapter(path: String)
@@ -21,14 +21,14 @@ public enum AlignmentError: SettingError, Equatable {
       \(findings.map { "  " + $0 }.joined(separator: "\n"))
       """
     case .shape(let place, let found, let needed):
-      "\(place): the row is \(found.rawValue); this training needs \(needed)"
+      "\(place): the row is \(found.rawValue); this trainer requires \(needed)"
     case .noRows(let files, let reason): "\(files.joined(separator: ", ")): no rows are left to train on: \(reason)"
     case .otherData(let files):
-      "\(files.joined(separator: ", ")): the data has changed since the run began: put back what it was trained on"
+      "\(files.joined(separator: ", ")): the data has changed since the run started: restore the original data"
     case .otherAdapter(let path):
-      "\(path): the adapter that the run started from has changed: its reference would be another"
+      "\(path): the adapter that the run started from has changed, and with it the reference"
     case .maximumLength(let asked, let context):
-      "\(setting: "max-length") is \(asked), and the model's context \(context): give \(context) or less"
+      "\(setting: "max-length") is \(asked), but the model's context is \(context): use \(context) or less"
     }
   }
 }

@@ -2,19 +2,19 @@ import NablaLanguage
 import NablaTensor
 import NablaText
 
-/// Preference pairs as a model takes them: both completions of every pair in rows that hold as many as fit, each reading
+/// Preference pairs as input to a model: both completions of every pair packed into rows, each attending only to
 /// its own prompt and itself.
 struct PairBatch: Sendable {
   let batch: SequenceBatch
   let pairs: [EncodedPair]
-  /// The numbers of the sequences as they lie in the batch: chosen 0..<P, rejected P..<2P.
+  /// The indices of the sequences in batch order: chosen 0..<P, rejected P..<2P.
   private let order: [Int]
 
-  init(_ pairs: [EncodedPair], keepsLastToken: Bool = false) {
+  init(_ pairs: [EncodedPair]) {
     let sequences = pairs.map(\.chosen) + pairs.map(\.rejected)
-    let lengths = sequences.map { max($0.tokens.count - (keepsLastToken ? 0 : 1), 1) }
+    let lengths = sequences.map { max($0.tokens.count - 1, 1) }
     let rows = packed(lengths, into: lengths.max()!, order: Array(sequences.indices))
-    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } }, keepsLastToken: keepsLastToken)
+    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } })
     order = rows.flatMap { $0 }
     self.pairs = pairs
   }
@@ -23,9 +23,9 @@ struct PairBatch: Sendable {
   var rejectedLengths: [Int] { pairs.map(\.rejected.trainedCount) }
   var segments: Segments { Segments(ids: batch.segments) }
 
-  /// Sums over each sequence of a number at each place. values: [rows, width] → chosen [P] and rejected [P].
+  /// Sums over each sequence of a number at each position. values: [rows, width] → chosen [P] and rejected [P].
   ///
-  /// A product with a matrix of ones and zeros, [2P, rows · width], through which gradients go.
+  /// A multiplication with a matrix of ones and zeros, [2P, rows · width], through which gradients flow.
   func sums(_ values: Tensor) -> (chosen: Tensor, rejected: Tensor) {
     let (count, places) = (pairs.count, values.count)
     var belongs = [Float](repeating: 0, count: 2 * count * places)
@@ -35,15 +35,6 @@ struct PairBatch: Sendable {
     }
     let sums = Tensor(belongs, [2 * count, places]).matmul(values.reshaped([places, 1])).reshaped([2 * count])
     return (sums[0..<count], sums[count..<2 * count])
-  }
-
-  /// The flat place of each sequence's last token, chosen first: by length, whatever the token is.
-  var lastPlaces: [Int32] {
-    var places = [Int32](repeating: 0, count: order.count)
-    for (span, sequence) in zip(batch.spans, order) {
-      places[sequence] = Int32(span.row * batch.width + span.columns.upperBound - 1)
-    }
-    return places
   }
 }
 

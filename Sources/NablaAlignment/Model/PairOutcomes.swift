@@ -1,9 +1,10 @@
 import Glibc
 import NablaNN
+import NablaTensor
 import NablaText
 import NablaTraining
 
-/// What a preference model says of pairs, and what that amounts to.
+/// A preference model's rewards of pairs, and the metrics from them.
 struct PairOutcomes: Sendable {
   /// Rewards, implicit (β·ln π/π_ref) or a reward model's.
   var chosen: [Float] = []
@@ -12,6 +13,16 @@ struct PairOutcomes: Sendable {
   var rejectedLogProbabilities: [Float] = []
 
   var count: Int { chosen.count }
+
+  init() {}
+
+  /// Of a policy and its reference.
+  init(_ values: PreferenceLogProbabilities, beta: Tensor) {
+    let rewards = values.implicitRewards(beta: beta)
+    (chosen, rejected) = (rewards.chosen.array(), rewards.rejected.array())
+    chosenLogProbabilities = values.chosen.stopGradient().array()
+    rejectedLogProbabilities = values.rejected.stopGradient().array()
+  }
 
   mutating func append(_ other: PairOutcomes) {
     chosen += other.chosen
@@ -24,12 +35,12 @@ struct PairOutcomes: Sendable {
     values.reduce(0) { $0 + Double($1) } / Double(max(values.count, 1))
   }
 
-  /// The share of pairs whose chosen completion has the larger reward; equal ones are not right.
+  /// The fraction of pairs whose chosen completion has the larger reward; equal ones count as wrong.
   var accuracy: Double { Double(zip(chosen, rejected).count { $0 > $1 }) / Double(max(count, 1)) }
   var margin: Double { mean(zip(chosen, rejected).map { $0 - $1 }) }
 
-  /// σ of the margin as the probability that people choose so. Each pair is also counted the other way round: which of
-  /// two comes first means nothing.
+  /// The calibration of σ(margin) as the probability of the choice. Each pair is counted in both orders,
+  /// since the order is arbitrary.
   var calibration: Calibration {
     let p = zip(chosen, rejected).map { 1 / (1 + exp(-Double($0 - $1))) }
     return Calibration(
@@ -37,7 +48,7 @@ struct PairOutcomes: Sendable {
       outcomes: Array(repeating: true, count: count) + Array(repeating: false, count: count))
   }
 
-  /// By TRL's names.
+  /// Under TRL's names.
   func metrics(prefix: String = "") -> [Metric] {
     var metrics = [
       Metric("\(prefix)rewards/chosen", mean(chosen)), Metric("\(prefix)rewards/rejected", mean(rejected)),
@@ -56,7 +67,7 @@ struct PairOutcomes: Sendable {
 extension TuningData {
   /// The pairs that fit the maximum length, for training and held out.
   ///
-  /// - Throws: ``AlignmentError`` where the rows are no pairs, or none is left.
+  /// - Throws: ``AlignmentError`` if the rows are not pairs, or none is left.
   func pairs(_ c: TuningConfiguration) throws -> (training: [EncodedPair], heldOut: [EncodedPair]) {
     if let first = training.first, first.shape != .preference {
       throw AlignmentError.shape(
@@ -65,7 +76,7 @@ extension TuningData {
     let pairs = try encoder.encodePairs(training).elements
     guard !pairs.isEmpty else {
       throw AlignmentError.noRows(
-        files: description.files, reason: "what is left after holding some out is too long")
+        files: description.files, reason: "the rows left after holding some out are too long")
     }
     return (pairs, try Array(encoder.encodePairs(heldOut).elements.prefix(c.evaluationRows)))
   }

@@ -6,16 +6,16 @@ import NablaText
 public struct TokenScores: Sendable, Equatable {
   /// Mean -ln π, in nats.
   public var loss: Double
-  /// The share of tokens that are the likeliest in their place.
+  /// The fraction of tokens that are the model's most likely token.
   public var accuracy: Double
-  /// The mean entropy of π in their places, in nats.
+  /// The mean entropy of π at their positions, in nats.
   public var entropy: Double
   public var tokens: Int
 }
 
 extension TransformerLM {
   /// - Parameters:
-  ///   - rowLength: examples are packed into rows of this length, and read apart from each other.
+  ///   - rowLength: examples are packed into rows of this length, and processed separately.
   ///   - batchSize: rows at a time.
   public func scores(of examples: [EncodedExample], rowLength: Int, batchSize: Int) -> TokenScores {
     var sums = (loss: 0.0, hits: 0, entropy: 0.0, tokens: 0)
@@ -27,7 +27,7 @@ extension TransformerLM {
         let targets = batch.targets.array(of: Int32.self)
         let places = targets.indices.filter { targets[$0] != TokenBatch.ignoredTarget }
         let flat = hidden.reshaped([targets.count, hidden.shape[2]])
-        // The logits of some places at a time: [256, V].
+        // The logits of some positions at a time: [256, V].
         for first in stride(from: 0, to: places.count, by: 256) {
           let part = places[first..<min(first + 256, places.count)]
           let wanted = part.map { targets[$0] }

@@ -1,4 +1,3 @@
-import Glibc
 import NablaFormats
 import NablaLanguage
 import NablaNN
@@ -9,7 +8,7 @@ extension TunedModel {
   /// Writes what is trained: a PEFT folder `adapter`, or the whole model as a Hugging Face folder.
   public func save(to folder: String) throws {
     if let name = model.firstNonFinite {
-      throw Diverged(reason: "the weights are not finite; the first parameter that is not finite is \(name)")
+      throw Diverged(reason: "the weights are non-finite; the first non-finite parameter is \(name)")
     }
     if kind == .none {
       try trained.save(to: folder)
@@ -19,7 +18,7 @@ extension TunedModel {
     }
   }
 
-  /// Goes back to what ``save(to:)`` wrote, bit for bit.
+  /// Restores what ``save(to:)`` wrote, bit for bit.
   public func restore(from folder: String) throws {
     if kind == .none {
       let saved = try ModelFolder.load(folder)
@@ -27,22 +26,8 @@ extension TunedModel {
       for parameter in model.parameters() { if let value = values[parameter.name] { parameter.value = value } }
       return
     }
-    let file = "\(folder)/\(AdapterRun.folderName)/\(AdapterFolder.weightsName)"
-    let tensors = try SafetensorsFile(path: file).tensors()
-    for (path, adapter) in model.adapter(Self.policyName) {
-      for parameter in adapter.parameters() {
-        let name = "base_model.model.\(path).\(Self.fileNames[parameter.name]!)"
-        guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
-          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has another shape")
-        }
-        parameter.value = tensor
-      }
-    }
+    try model.restoreAdapter(Self.policyName, from: "\(folder)/\(AdapterRun.folderName)")
   }
-
-  private static let fileNames = [
-    "down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector",
-  ]
 
   /// Writes what a finished run leaves: `adapter` or `model` in the run's folder.
   public func finish(in run: RunFolder) throws {
@@ -56,9 +41,20 @@ extension TunedModel {
   }
 }
 
-/// The folder that paths are relative to.
-func currentFolder() -> String? {
-  guard let name = getcwd(nil, 0) else { return nil }
-  defer { free(name) }
-  return String(cString: name)
+extension Module {
+  /// Gives an adapter of the model the values that a PEFT folder has, bit for bit.
+  func restoreAdapter(_ name: String, from folder: String) throws {
+    let names = ["down": "lora_A.weight", "up": "lora_B.weight", "magnitude": "lora_magnitude_vector"]
+    let file = "\(folder)/\(AdapterFolder.weightsName)"
+    let tensors = try SafetensorsFile(path: file).tensors()
+    for (path, adapter) in adapter(name) {
+      for parameter in adapter.parameters() {
+        let name = "base_model.model.\(path).\(names[parameter.name]!)"
+        guard let tensor = tensors[name], tensor.shape == parameter.value.shape else {
+          throw ModelFolderError(file: file, problem: "tensor \(name) is missing or has another shape")
+        }
+        parameter.value = tensor
+      }
+    }
+  }
 }

@@ -5,7 +5,7 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// A base model and what of it is trained: adapters beside its frozen layers, or all of it.
+/// A base model and its trained part: adapters on its frozen layers, or all of it.
 ///
 /// ```swift
 /// let tuned = try TunedModel(.init("model.gguf"), configuration, keepsReference: true, random: &random)
@@ -13,12 +13,13 @@ import NablaTraining
 /// let reference = tuned.reference { $0.logProbabilities(tokens, targets: targets) }
 /// ```
 ///
-/// The reference of a preference loss or a KL penalty is the model as training found it. With adapters no second model is
-/// in memory: it is the base with the adapter off, or, where training starts from an adapter, a frozen copy of that.
+/// The reference of a preference loss or a KL penalty is the model before training. With adapters there is no second
+/// model in memory: it is the base with the adapter disabled, or, if training starts from an adapter, a frozen copy of
+/// that.
 public final class TunedModel {
   /// What the run starts from.
   public struct Source: Codable, Sendable, Hashable {
-    /// The file or folder of the base.
+    /// The file or folder of the base model.
     public var base: String
     public var quantization: BaseQuantization
     /// The adapter that training starts from, a PEFT folder; nil for a new one.
@@ -27,25 +28,33 @@ public final class TunedModel {
     public var adapterHash: String?
 
     /// - Parameters:
-    ///   - path: what `TrainedModel` takes: a run that trained an adapter is its base and that adapter.
-    ///   - quantization: of the base's layers; where it is none and the run had one, that.
+    ///   - path: what `TrainedModel` accepts: a run that trained an adapter stands for its base and that adapter.
+    ///   - quantization: of the base's layers; if none, that of the run, if it had one.
     public init(_ path: String, quantization: BaseQuantization = .none) throws {
-      (base, self.quantization) = (absolute(path), quantization)
+      (base, self.quantization) = (absolutePath(path), quantization)
       guard let run = try AdapterRun(path) else { return }
-      (base, adapter) = (run.base, absolute(run.adapter))
+      (base, adapter) = (try RunFolder.locate(run.base, of: path), absolutePath(run.adapter))
       if quantization == .none { self.quantization = run.quantization }
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
     }
+
+    /// The base model of a resumed run, even if it has moved along with the run.
+    func located(of run: String) throws -> Source {
+      var copy = self
+      copy.base = try RunFolder.locate(base, of: run)
+      copy.adapter = try adapter.map { try RunFolder.locate($0, of: run) }
+      return copy
+    }
   }
 
-  /// The names of the adapter that is trained and of the one that training started from.
+  /// The names of the trained adapter and of the one that training started from.
   public static let policyName = "policy"
   static let startName = "start"
 
   public let source: Source
   public let trained: TrainedModel
   public let kind: AdapterKind
-  /// Of full fine-tuning, where a reference is kept.
+  /// The reference of full fine-tuning, if it is kept.
   private let frozen: TransformerLM?
 
   public var model: TransformerLM { trained.model }
@@ -54,12 +63,14 @@ public final class TunedModel {
 
   /// - Parameters:
   ///   - keepsReference: whether ``reference(_:)`` will be asked for; full fine-tuning then keeps the base's weights.
+  ///   - allowsScores: whether the source may be a reward model, or its adapter: who asks for it reads the head.
   ///   - random: draws new adapters.
   public init(
-    _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, random: inout RandomSource
+    _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, allowsScores: Bool = false,
+    random: inout RandomSource
   ) throws {
     (self.source, kind) = (source, configuration.adapter)
-    trained = try TrainedModel(source.base, precision: configuration.precision)
+    trained = try TrainedModel(source.base, precision: configuration.precision, allowingScores: allowsScores)
     let model = trained.model
     model.computeType = configuration.precision.computeType
     model.checkpointsActivations = configuration.activationCheckpointing
@@ -67,7 +78,8 @@ public final class TunedModel {
     if let adapter = source.adapter {
       let hash = try SHA256.hexadecimal(ofFile: "\(adapter)/\(AdapterFolder.weightsName)")
       if hash != source.adapterHash { throw AlignmentError.otherAdapter(path: adapter) }
-      try AdapterFolder.load(adapter, into: model, as: Self.policyName, isTrainable: true)
+      try AdapterFolder.load(
+        adapter, into: model, as: Self.policyName, isTrainable: true, allowsScore: allowsScores)
     }
     if let lora = configuration.lora {
       if source.adapter != nil {
@@ -87,14 +99,15 @@ public final class TunedModel {
     }
   }
 
-  /// How many numbers are trained.
+  /// The number of trained parameters.
   public var trainedCount: Int { model.trainableParameters().reduce(0) { $0 + $1.value.count } }
 
-  /// Where the dropout of adapters comes from in the passes that follow; nil, as in evaluation and sampling, is none.
+  /// Sets the random source for the dropout of adapters in the following passes; nil, as in evaluation and sampling,
+  /// for none.
   public func setDropout(_ random: RandomSource?) { model.setDropout(of: Self.policyName, random: random) }
 
-  /// Runs `body` with the model as training found it, without gradients and dropout. The policy is in use again
-  /// afterwards.
+  /// Runs `body` with the reference model, without gradients and dropout. The policy is active
+  /// again afterward.
   public func reference<Result>(_ body: (TransformerLM) throws -> Result) rethrows -> Result {
     setDropout(nil)
     return try withoutGradient {
@@ -108,6 +121,14 @@ public final class TunedModel {
     }
   }
 
+  /// Runs `body` with another adapter of the base in use, without gradients; nil leaves the policy's. The policy is in use
+  /// again afterwards.
+  func using<Result>(_ adapter: String?, _ body: () throws -> Result) rethrows -> Result {
+    if let adapter { model.useAdapter(adapter) }
+    defer { if adapter != nil { model.useAdapter(Self.policyName) } }
+    return try withoutGradient(body)
+  }
+
   /// What the reference's numbers depend on, as 64 hexadecimal digits: keys what is cached of them.
   public func referenceHash() throws -> String {
     let files =
@@ -119,10 +140,4 @@ public final class TunedModel {
       + [source.quantization.rawValue, source.adapterHash ?? "none", "\(model.computeType)"]
     return SHA256.hexadecimal(of: Array(parts.joined(separator: " ").utf8))
   }
-}
-
-/// A path that means the same from every folder.
-func absolute(_ path: String) -> String {
-  guard !path.hasPrefix("/"), let folder = currentFolder() else { return path }
-  return "\(folder)/\(path)"
 }

@@ -2,7 +2,7 @@ import NablaLanguage
 import NablaNN
 import NablaTraining
 
-/// What of a model is trained.
+/// Which part of a model is trained.
 public enum AdapterKind: String, Codable, SettingValue, CaseIterable {
   case lora, dora
   /// Every parameter: full fine-tuning.
@@ -14,9 +14,9 @@ public enum ScheduleKind: String, Codable, SettingValue, CaseIterable {
   case constant, linear, cosine
 }
 
-/// What all trainers of this module have in common. ``settings`` says what each field means.
+/// The common settings of all trainers of this module. ``settings`` describes each field.
 public struct TuningConfiguration: Hashable {
-  /// Nil for as many as the epochs take.
+  /// Nil to derive them from the epochs.
   public var steps: Int?
   public var epochs = 1
   public var batchSize = 8
@@ -49,7 +49,7 @@ public struct TuningConfiguration: Hashable {
 
   public init() {}
 
-  /// How adapters are made; nil for full fine-tuning.
+  /// The configuration of adapters; nil for full fine-tuning.
   public var lora: LoRAConfiguration? {
     guard adapter != .none else { return nil }
     return LoRAConfiguration(
@@ -57,8 +57,8 @@ public struct TuningConfiguration: Hashable {
       usesRankStabilization: usesRankStabilization, usesMagnitude: adapter == .dora)
   }
 
-  /// The learning rate at each of so many steps: up to its peak in a straight line, then level, down to 0 in a straight
-  /// line, or down along half a cosine.
+  /// The learning-rate schedule over the given steps: linear warmup to the peak, then constant,
+  /// linear decay to 0, or cosine decay.
   func rates(total: Int) -> Schedule {
     let (peak, warmup, kind) = (learningRate, min(warmup, total), schedule)
     if kind == .cosine { return cosine(peak: peak, warmup: warmup, total: total) }
@@ -77,38 +77,40 @@ extension TuningConfiguration: Configurable {
     Setting("batch-size", \.batchSize, in: .range(1...1 << 16), "Rows in a micro-batch"),
     Setting(
       "gradient-accumulation", \.gradientAccumulation, in: .range(1...1 << 16),
-      "Micro-batches a step: a larger batch in the same memory"),
+      "Micro-batches per step, for a larger batch in the same memory"),
     Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
-    Setting("schedule", \.schedule, "How the learning rate falls after the warmup"),
+    Setting("schedule", \.schedule, "Learning-rate schedule after the warmup"),
     Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
     Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices"),
     Setting("beta1", \.beta1, in: .fraction, "AdamW's β₁"),
     Setting("beta2", \.beta2, in: .fraction, "AdamW's β₂"),
     Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
     Setting(
-      "max-length", \.maximumLength, in: .range(2...1 << 24), "Longer examples are truncated to this many tokens"),
+      "max-length", \.maximumLength, in: .range(2...1 << 24),
+      "Maximum length of an example in tokens; longer ones are truncated"),
     Setting(
-      "held-out-fraction", \.heldOutFraction, in: .fraction, "Share of the rows kept for evaluation; 0 for none",
+      "held-out-fraction", \.heldOutFraction, in: .fraction, "Fraction of the rows held out for evaluation; 0 for none",
       valueName: "x"),
-    Setting("evaluation-rows", \.evaluationRows, in: .range(1...1 << 30), "Held-out rows in an evaluation, at most"),
-    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between evaluations; 0 for the ends only"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
-    Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
-    Setting("adapter", \.adapter, "What is trained: adapters of low rank, or with none every parameter"),
-    Setting("lora-rank", \.loraRank, in: .range(1...1 << 16), "Rank r of each adapter"),
-    Setting("lora-alpha", \.loraAlpha, in: .positive, "α: an adapter's change is scaled by α/r"),
-    Setting("lora-dropout", \.loraDropout, in: .fraction, "Probability of dropping an element of an adapter's input"),
+    Setting("evaluation-rows", \.evaluationRows, in: .range(1...1 << 30), "Maximum held-out rows per evaluation"),
     Setting(
-      "lora-targets", \.loraTargets, "Layers with an adapter, by the ends of their names; all-linear is all of them"),
-    Setting("rslora", \.usesRankStabilization, "Scale by α/√r instead (rank-stabilized LoRA)"),
-    Setting("quantize", \.quantization, "Type of the frozen base's layers; none leaves them as the model has them"),
+      "evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between evaluations; 0 for only the first and last"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for only the last"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for only the first and last"),
+    Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
+    Setting("adapter", \.adapter, "Kind of low-rank adapter; none for full fine-tuning"),
+    Setting("lora-rank", \.loraRank, in: .range(1...1 << 16), "Rank r of each adapter"),
+    Setting("lora-alpha", \.loraAlpha, in: .positive, "α: adapter updates are scaled by α/r"),
+    Setting("lora-dropout", \.loraDropout, in: .fraction, "Dropout probability on adapter inputs"),
+    Setting(
+      "lora-targets", \.loraTargets, "Layers with an adapter, by suffixes of their names; all-linear is all of them"),
+    Setting("rslora", \.usesRankStabilization, "Scaling by α/√r instead of α/r (rank-stabilized LoRA)"),
+    Setting("quantize", \.quantization, "Quantization of the frozen base model; none keeps the types of its files"),
     Setting(
       "activation-checkpointing", \.activationCheckpointing,
-      "Recompute activations in the backward pass: less memory, a third more time"),
+      "Recomputation of activations in the backward pass: less memory, a third more time"),
     Setting(
       "precision", \.precision,
-      "Type of matrix multiplications; auto is bfloat16 where the CPU computes in it, else float32"),
+      "Precision of matrix multiplications; auto is bfloat16 if the CPU supports it, otherwise float32"),
     Setting("seed", \.seed, in: .seed, "Seed of adapters, batches and samples: the same seed gives the same run"),
   ]
 
@@ -118,6 +120,6 @@ extension TuningConfiguration: Configurable {
     }
     try require(
       adapter != .none || quantization == .none,
-      "\(setting: "quantize") is for adapters: with \(setting: "adapter") none the base itself is trained")
+      "\(setting: "quantize") is for adapters: with \(setting: "adapter") none the base model itself is trained")
   }
 }

@@ -4,12 +4,12 @@ import NablaLanguage
 import NablaText
 import NablaTraining
 
-/// The rows that a model is fine-tuned on, audited, and how they become tokens.
+/// The rows that a model is fine-tuned on, audited, and their encoding.
 public struct TuningData: Sendable {
-  /// What `config.json` keeps of it.
+  /// Its description in `config.json`.
   public struct Description: Codable, Sendable, Hashable {
     public var files: [String]
-    /// Instead of the model's own chat template.
+    /// Replaces the model's own chat template.
     public var template: String?
     public var truncation: Truncation
     /// Seconds since 1970 that a template's date shows.
@@ -18,9 +18,16 @@ public struct TuningData: Sendable {
     public var hash: String?
 
     public init(files: [String], template: String? = nil, truncation: Truncation = .keepStart) {
-      self.files = files.map(absolute)
+      self.files = files.map(absolutePath)
       (self.template, self.truncation) = (template, truncation)
       date = time(nil)
+    }
+
+    /// The rows of a resumed run, even if they have moved along with the run.
+    func located(of run: String) throws -> Description {
+      var copy = self
+      copy.files = try files.map { try RunFolder.locate($0, of: run) }
+      return copy
     }
   }
 
@@ -28,10 +35,10 @@ public struct TuningData: Sendable {
   public let encoder: ExampleEncoder
   public let training: Dataset
   public let heldOut: Dataset
-  /// What the audit found and training may do with.
+  /// The audit's warnings, with which training may proceed.
   public let warnings: [String]
 
-  /// - Throws: ``AlignmentError``, also when the rows are not those of the hash; `DatasetError` that names file and line.
+  /// - Throws: ``AlignmentError``, also when the rows do not match the hash; `DatasetError` that names file and line.
   public init(_ description: Description, _ c: TuningConfiguration, for trained: TrainedModel) throws {
     let context = trained.model.configuration.context
     if c.maximumLength > context { throw AlignmentError.maximumLength(asked: c.maximumLength, context: context) }
@@ -56,7 +63,7 @@ public struct TuningData: Sendable {
     var warnings = findings.map(\.1)
     if audit.truncatedCount + audit.droppedCount > 0 {
       warnings.append(
-        "\(audit.truncatedCount) rows are truncated and \(audit.droppedCount) left out: they are too long")
+        "\(audit.truncatedCount) rows are truncated and \(audit.droppedCount) dropped: they are too long")
     }
     self.warnings = warnings
     (training, heldOut) = dataset.split(heldOutFraction: c.heldOutFraction, seed: c.seed)

@@ -3,31 +3,31 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// What a trainer of this module has beside its objective: the optimizer with its schedule, and the state that a
-/// checkpoint keeps of both.
+/// What a trainer of this module has besides its objective: the optimizer with its schedule, and
+/// their state for checkpoints.
 public struct TuningLoop {
-  /// Everything beside weights and moments that the next step depends on.
+  /// Everything except weights and moments that the next step depends on.
   private struct State: Codable {
     var step = 0
     var optimizerStep = 0
     /// Tokens trained on.
     var tokens = 0
     var random: RandomSource
-    /// Nil where every step with finite numbers is taken.
+    /// Nil if every step with finite numbers is taken.
     var spikeGuard: SpikeGuard?
   }
 
   public let totalSteps: Int
-  /// Of the data, as far as steps go through it in epochs.
+  /// Of the data, if steps go through it in epochs.
   private let stepsPerEpoch: Double
   private let schedule: Schedule
   private var optimization: OptimizationStep
   private var state: State
 
   /// - Parameters:
-  ///   - microBatchesPerEpoch: decides how many steps the epochs take, where no number of steps is given.
-  ///   - random: the run's, as it is after the model was made.
-  ///   - guardsSpikes: whether steps are skipped whose loss jumps; that of a policy gradient says nothing.
+  ///   - microBatchesPerEpoch: determines the number of steps of the epochs, if no number of steps is given.
+  ///   - random: the run's, after the model was made.
+  ///   - guardsSpikes: whether steps with a loss spike are skipped; the loss of a policy gradient is not meaningful.
   public init(
     _ c: TuningConfiguration, microBatchesPerEpoch: Int, random: RandomSource, guardsSpikes: Bool = true
   ) {
@@ -45,7 +45,7 @@ public struct TuningLoop {
   /// Passes over the data.
   public var epoch: Double { Double(state.step) / stepsPerEpoch }
   public var progress: RunProgress { RunProgress(done: state.step, of: totalSteps) }
-  /// Draws what a step needs; part of the state.
+  /// The random source of the steps; part of the state.
   public var random: RandomSource {
     get { state.random }
     set { state.random = newValue }
@@ -53,7 +53,7 @@ public struct TuningLoop {
 
   /// Takes a step on the mean of the micro-batches, each by its weight.
   ///
-  /// - Parameter tokens: how many the micro-batches hold.
+  /// - Parameter tokens: the number of tokens in the micro-batches.
   /// - Returns: `loss`, `learning_rate`, `gradient_norm`, `skipped`, `num_tokens`, `tokens_per_second`.
   public mutating func take<Model: Module>(
     on model: Model, _ microBatches: [MicroBatch<Model>], tokens: Int
@@ -79,7 +79,7 @@ public struct TuningLoop {
     try writeJSON(state, to: "\(folder)/state.json")
   }
 
-  /// Goes back to what ``save(to:)`` wrote.
+  /// Restores what ``save(to:)`` wrote.
   public mutating func restore(from checkpoint: Checkpoint, for model: Module) throws {
     state = try readJSON(checkpoint.file("state.json"), as: State.self)
     try optimization.optimizer.restore(

@@ -4,12 +4,12 @@ import NablaText
 import NablaTraining
 
 extension TunedModel {
-  /// What the model answers, greedily, to the first rows of a data set: to be compared along the training.
+  /// Greedy completions of the first rows of a dataset, to compare during training.
   ///
   /// - Parameters:
-  ///   - length: tokens of an answer, at most.
+  ///   - length: maximum new tokens of a completion.
   ///   - count: rows.
-  /// - Returns: nil where no row has a prompt, or all are too long.
+  /// - Returns: nil if no row has a prompt, or all are too long.
   func sample(_ rows: Dataset, _ encoder: ExampleEncoder, length: Int, count: Int = 2) throws -> RunSample? {
     if length == 0 { return nil }
     setDropout(nil)
@@ -26,7 +26,7 @@ extension TunedModel {
       do {
         answer = try core.complete([GenerationRequest(request)], tokenizer: tokenizer)[0]
       } catch GenerationError.notFinite {
-        throw Diverged(reason: "the weights give logits that are not finite")
+        throw Diverged(reason: "the weights give non-finite logits")
       }
       var bytes: [UInt8] = []
       for (place, token) in prompt.enumerated() { tokenizer.appendText(of: token, isFirst: place == 0, to: &bytes) }

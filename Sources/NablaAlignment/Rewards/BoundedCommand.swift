@@ -1,6 +1,6 @@
 import Glibc
 
-/// A shell command that cannot hang whoever runs it: it has a time limit and an output limit, and whatever it leaves
+/// A shell command that cannot hang its caller: it has a time limit and an output limit, and anything left
 /// running in its process group is killed.
 struct BoundedCommand: Sendable {
   let command: String
@@ -61,7 +61,7 @@ private final class Child {
     func failure(_ what: String, _ code: Int32) -> Result<Child, StartError> {
       .failure(StartError(problem: "\(what): \(String(cString: strerror(code)))"))
     }
-    // The input is a file without a name: nobody has to be there to write it while the child reads.
+    // The input is an unnamed file: nothing has to write it while the child reads.
     guard let temporary = tmpfile() else { return failure("input", errno) }
     defer { fclose(temporary) }
     let file = fileno(temporary)
@@ -82,7 +82,7 @@ private final class Child {
       return failure("pipe", code)
     }
     (out + err).forEach(closeOnExecution)
-    // The child's ends block, as programs expect; ours do not.
+    // The child's ends of the pipes block, as programs expect; ours do not.
     for end in [out[0], err[0]] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
 
     var actions = posix_spawn_file_actions_t()
@@ -118,14 +118,14 @@ private final class Child {
     return .success(Child(pid: pid, deadline: now() + timeLimit, output: out[0], errors: err[0]))
   }
 
-  /// Sleeps until one of the children has written, or for 5 ms: a child's end shows in no descriptor.
+  /// Sleeps until one of the children has written, or for 5 ms: a child's exit is not visible in a descriptor.
   static func wait(_ children: [Child]) {
     var polled = children.flatMap { [$0.output, $0.errors] }.filter { !$0.isAtEnd }
       .map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
     poll(&polled, nfds_t(polled.count), polled.isEmpty ? 1 : 5)
   }
 
-  /// What became of it, or nil while it runs; then its pipes are closed and its group is killed.
+  /// Its outcome, or nil while it runs; then its pipes are closed and its group is killed.
   func outcome(outputLimit: Int) -> BoundedCommand.Outcome? {
     output.read(keeping: outputLimit + 1)
     errors.read(keeping: 4096)
@@ -134,11 +134,11 @@ private final class Child {
       waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == SIGCHLD
     let isFlooded = output.bytes.count > outputLimit
     guard hasEnded || isFlooded || now() >= deadline else { return nil }
-    // Before the process is reaped: until then nobody else can have its number.
+    // Before the process is reaped: until then its number cannot be reused.
     kill(-pid, SIGKILL)
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-    // What it wrote between the last look and its end.
+    // What it wrote between the last poll and its exit.
     output.read(keeping: outputLimit + 1)
     errors.read(keeping: 4096)
     output.close()
@@ -151,7 +151,7 @@ private final class Child {
       : .finished(output: output.bytes, errors: errors.bytes, status: (status >> 8) & 0xff)
   }
 
-  /// Seconds on a clock that nobody sets.
+  /// Seconds on a monotonic clock.
   private static func now() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
@@ -160,7 +160,7 @@ private final class Child {
   private func now() -> Double { Child.now() }
 }
 
-/// Keeps a descriptor from children but those it is handed to.
+/// Keeps a descriptor from being inherited by other children.
 private func closeOnExecution(_ descriptor: Int32) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 
 /// The reading end of a pipe that does not block.
@@ -171,7 +171,7 @@ private struct Pipe {
 
   init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// Takes what is there; bytes beyond the limit are dropped.
+  /// Reads what is available; bytes beyond the limit are dropped.
   mutating func read(keeping limit: Int) {
     var buffer = [UInt8](repeating: 0, count: 8192)
     // Bounded: a writer faster than this reader must not keep it here.

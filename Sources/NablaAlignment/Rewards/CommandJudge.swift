@@ -1,14 +1,15 @@
 import NablaFormats
 
 extension Reward {
-  /// A shell command as judge: it is run once a completion, reads a JSON object from its standard input (`prompt`,
+  /// A shell command as judge: it is run once per completion, reads a JSON object from its standard input (`prompt`,
   /// `completion` and the row's fields) and prints one number.
   ///
   /// - Parameters:
   ///   - command: run by /bin/sh.
   ///   - timeLimit: seconds; a judge that takes longer is killed with everything it started.
   ///   - concurrency: how many run at once.
-  /// - Throws on use: `RewardError` if the command fails, takes too long, prints more than `outputLimit` bytes or no number.
+  /// - Throws on use: `RewardError` if the command fails, times out, prints more than `outputLimit` bytes, or prints no
+  ///   number.
   public static func command(
     _ command: String, timeLimit: Double = 30, outputLimit: Int = 65_536, concurrency: Int = 4
   ) -> Reward {

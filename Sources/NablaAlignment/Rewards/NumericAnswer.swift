@@ -1,7 +1,7 @@
 extension Reward {
-  /// 1 if a completion's final number is that of the row's reference answer, else 0.
+  /// 1 if a completion's final number equals that of the row's reference answer, otherwise 0.
   ///
-  /// The final number is the one after the last `####`, as GSM8K (Cobbe et al. 2021) writes its answers; without a mark,
+  /// The final number is the one after the last `####`, as in the answers of GSM8K (Cobbe et al. 2021); without a mark,
   /// the last of the text unless the mark is required. `1,000`, `$5.00` and `-3` are numbers.
   public static func numericAnswer(field: String = "answer", requiringMark: Bool = false) -> Reward {
     Reward("numeric") { sample in

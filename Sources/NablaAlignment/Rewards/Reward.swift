@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// What a reward is given for: a completion of a prompt, and the row of data that the prompt came from.
+/// The input of a reward function: a completion of a prompt, and the row of data that the prompt came from.
 public struct RewardSample: Sendable {
   public var prompt: String
   public var completion: String
@@ -14,15 +14,15 @@ public struct RewardSample: Sendable {
   }
 }
 
-/// A reward function: a number a completion, more for better ones.
+/// A reward function: one number per completion, higher for better ones.
 ///
 /// ```swift
 /// let short = Reward("short") { sample in sample.tokenCount <= 40 ? 1 : 0 }
 /// ```
 public struct Reward: Sendable {
-  /// What metrics and messages call it.
+  /// Its name in metrics and messages.
   public let name: String
-  /// The rewards of a batch of completions, in their order.
+  /// The rewards of a batch of completions, in order.
   public let evaluate: @Sendable ([RewardSample]) throws -> [Double]
 
   public init(_ name: String, _ each: @escaping @Sendable (RewardSample) throws -> Double) {
@@ -30,7 +30,7 @@ public struct Reward: Sendable {
     evaluate = { try $0.map(each) }
   }
 
-  /// A function that judges all completions of a batch together.
+  /// A function that scores all completions of a batch together.
   public init(batch name: String, _ evaluate: @escaping @Sendable ([RewardSample]) throws -> [Double]) {
     self.name = name
     self.evaluate = evaluate
@@ -42,7 +42,7 @@ public struct WeightedRewards: Sendable {
   public let rewards: [Reward]
   public let weights: [Double]
 
-  /// - Parameter weights: one a reward; nil for 1 each.
+  /// - Parameter weights: one per reward; nil for 1 each.
   public init(_ rewards: [Reward], weights: [Double]? = nil) {
     precondition(
       weights.map { $0.count == rewards.count } ?? true, "\(weights!.count) weights for \(rewards.count) rewards")
@@ -51,8 +51,8 @@ public struct WeightedRewards: Sendable {
   }
 
   /// - Returns: the weighted sum of each completion, and the rewards by function: [function][completion].
-  /// - Throws: what a function throws; `RewardError` if one gives another number of rewards than completions, or one that
-  ///   is not finite, which would make every weight of the model NaN.
+  /// - Throws: what a function throws; `RewardError` if one returns a wrong number of rewards, or a
+  ///   non-finite one, which would make every weight of the model NaN.
   public func evaluate(_ samples: [RewardSample]) throws -> (totals: [Double], byFunction: [[Double]]) {
     var totals = [Double](repeating: 0, count: samples.count)
     var byFunction: [[Double]] = []
@@ -86,13 +86,13 @@ public enum RewardError: Error, Equatable, CustomStringConvertible {
     case .count(let reward, let got, let expected):
       "reward \(reward): \(got) rewards for \(expected) completions"
     case .notFinite(let reward, let value, let completion):
-      "reward \(reward): \(value) is no finite number (completion \(RewardError.quoted(completion)))"
+      "reward \(reward): \(value) is not a finite number (completion \(RewardError.quoted(completion)))"
     case .missingField(let reward, let field, let fields):
       "reward \(reward): the row has no text in \"\(field)\" (its fields: \(fields.joined(separator: ", ")))"
     case .unreadableAnswer(let reward, let answer):
       "reward \(reward): no number in the reference answer \(RewardError.quoted(answer))"
     case .pattern(let pattern, let problem):
-      "reward regex: \"\(pattern)\" is no regular expression: \(problem)"
+      "reward regex: \"\(pattern)\" is not a regular expression: \(problem)"
     case .command(let command, let problem):
       "reward command \"\(command)\": \(problem)"
     case .unknown(let name, let nearest):

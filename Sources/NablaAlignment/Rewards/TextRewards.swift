@@ -1,8 +1,8 @@
 import NablaFormats
 
 extension Reward {
-  /// 1 if a completion is the given elements in their order and nothing else but white space, each once:
-  /// `<think>…</think> <answer>…</answer>`. Else 0.
+  /// 1 if a completion consists of the given elements in order, each once, and otherwise only whitespace:
+  /// `<think>…</think> <answer>…</answer>`. Otherwise 0.
   public static func format(tags: [String] = ["think", "answer"]) -> Reward {
     Reward("format") { sample in
       var rest = sample.completion[...]
@@ -19,7 +19,7 @@ extension Reward {
     }
   }
 
-  /// 1 for completions whose number of tokens is in the range; beyond it the reward falls in a straight line to 0 at
+  /// 1 for completions whose number of tokens is in the range; beyond it the reward falls linearly to 0 at
   /// `tolerance` tokens outside.
   public static func length(_ range: ClosedRange<Int>, tolerance: Int = 0) -> Reward {
     Reward("length") { sample in
@@ -29,7 +29,7 @@ extension Reward {
     }
   }
 
-  /// 1 if the regular expression (Swift's syntax) matches somewhere in the completion, else 0.
+  /// 1 if the regular expression (Swift's syntax) matches somewhere in the completion, otherwise 0.
   public static func regularExpression(_ pattern: String) throws(RewardError) -> Reward {
     do {
       _ = try Regex(pattern)
@@ -42,7 +42,7 @@ extension Reward {
     }
   }
 
-  /// 1 if the completion is one JSON value, an object or array, and nothing else; else 0.
+  /// 1 if the completion is one JSON value, an object or array, and nothing else; otherwise 0.
   public static func validJSON() -> Reward {
     Reward("json") { sample in
       switch try? JSONValue(parsing: sample.completion) {
@@ -53,7 +53,7 @@ extension Reward {
   }
 }
 
-/// The first place of a text in another, compared by Unicode scalars.
+/// The first occurrence of a text in another, compared by Unicode scalars.
 private func firstRange(of needle: String, in text: Substring) -> Range<Substring.Index>? {
   let (wanted, scalars) = (Array(needle.unicodeScalars), text.unicodeScalars)
   var start = scalars.startIndex

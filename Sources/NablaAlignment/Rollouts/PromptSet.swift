@@ -1,12 +1,13 @@
 import NablaFormats
 import NablaLanguage
 import NablaText
+import NablaTraining
 
-/// The prompts of a data set as tokens, and what reward functions are told of them.
+/// The prompts of a dataset as tokens, and their inputs to reward functions.
 public struct PromptSet: Sendable {
   public struct Prompt: Sendable {
     public var tokens: [Int32]
-    /// The prompt as the model reads it.
+    /// The prompt as input to the model.
     public var text: String
     /// The row's columns, such as a reference answer.
     public var row: JSONObject
@@ -17,10 +18,10 @@ public struct PromptSet: Sendable {
   public init(_ prompts: [Prompt]) { self.prompts = prompts }
 
   /// - Parameters:
-  ///   - context: the most tokens of a prompt and its completion.
-  ///   - maximumTokens: the most tokens of a completion.
-  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no room
-  ///   for a completion.
+  ///   - context: the maximum length of a prompt with its completion, in tokens.
+  ///   - maximumTokens: the maximum length of a completion, in tokens.
+  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no
+  ///   room for a completion.
   public init(_ dataset: Dataset, _ encoder: ExampleEncoder, context: Int, maximumTokens: Int) throws {
     prompts = try dataset.map { example in
       let tokens = try encoder.encodePrompt(example)
@@ -28,17 +29,37 @@ public struct PromptSet: Sendable {
       guard tokens.count + maximumTokens <= context else {
         throw DatasetError(
           example.place,
-          problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it is longer than the "
+          problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it exceeds the "
             + "model's context of \(context)")
       }
       return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns)
     }
   }
 
+  /// The prompts to learn from and those held out.
+  ///
+  /// - Parameter data: takes the hash of the rows.
+  /// - Throws: ``AlignmentError/otherData(files:)`` where `data` has the hash of others, and `DatasetError`.
+  static func read(
+    _ data: inout TuningData.Description, _ c: TuningConfiguration, maximumTokens: Int, for policy: TunedModel
+  ) throws -> (training: PromptSet, heldOut: PromptSet) {
+    let dataset = try Dataset.read(data.files)
+    let hash = dataset.contentHash()
+    if let known = data.hash, known != hash { throw AlignmentError.otherData(files: data.files) }
+    data.hash = hash
+    let encoder = try ExampleEncoder(policy.text, template: data.template, date: data.date)
+    let (rows, heldOut) = dataset.split(heldOutFraction: c.heldOutFraction, seed: c.seed)
+    let context = policy.model.configuration.context
+    return (
+      try PromptSet(rows, encoder, context: context, maximumTokens: maximumTokens),
+      try PromptSet(heldOut, encoder, context: context, maximumTokens: maximumTokens)
+    )
+  }
+
   public var count: Int { prompts.count }
   public subscript(number: Int) -> Prompt { prompts[number] }
 
-  /// Gives rollouts of these prompts their rewards.
+  /// Computes the rewards of rollouts of these prompts.
   ///
   /// - Returns: the rewards by function: [function][rollout].
   /// - Throws: what a reward function throws, or `RewardError`.

@@ -1,13 +1,13 @@
-/// A completion that a model sampled of a prompt, as training learns from it.
+/// A completion that a model sampled for a prompt.
 public struct Rollout: Codable, Sendable, Equatable {
-  /// The number of the prompt in its data.
+  /// The index of the prompt in its data.
   public var prompt: Int
   public var promptTokens: [Int32]
-  /// The tokens that were sampled; the last is the token that ended the completion, unless it was truncated.
+  /// The sampled tokens; the last is the end token, unless the completion was truncated.
   public var tokens: [Int32]
   /// ln of the probability that each token was drawn with, at the sampling temperature.
   public var samplerLogProbabilities: [Float]
-  /// Whether the completion was cut off at its greatest length.
+  /// Whether the completion was cut off at its maximum length.
   public var isTruncated: Bool
   /// The completion without its end token.
   public var text: String

@@ -1,15 +1,15 @@
 import NablaLanguage
 import NablaTensor
 
-/// Rollouts one after the other in a single row, without padding: each is read as if it were alone. n: the tokens of
-/// all completions.
+/// Rollouts packed into a single row, without padding: each is processed as if it were alone. n: the tokens
+/// of all completions.
 package struct RolloutBatch {
   /// Tokens of each completion.
   package let lengths: [Int]
   /// [1, T] int32.
   private let tokens: Tensor
   private let segments: Segments
-  /// [n] int32: the places that predict the completions' tokens, and those tokens.
+  /// [n] int32: the positions that predict the completions' tokens, and those tokens.
   private let places, targets: Tensor
 
   package init(_ rollouts: some Collection<Rollout>) {
@@ -29,16 +29,16 @@ package struct RolloutBatch {
   }
 
   /// The backbone's hidden states at the places that predict the completions' tokens: [n, C]. No dropout.
-  func hidden(_ model: TransformerLM) -> Tensor {
-    let hidden = model(tokens, segments: segments)
-    return hidden.reshaped([tokens.count, model.configuration.width]).gather(places)
+  package func hidden(_ backbone: Transformer) -> Tensor {
+    let hidden = backbone(tokens, segments: segments)
+    return hidden.reshaped([tokens.count, backbone.configuration.width]).gather(places)
   }
 
-  /// ln π of each token of the completions with logits divided by the temperature, and the entropy of π there: [n] each.
-  /// No dropout: passes before and after a step differ by the step alone.
+  /// ln π of each token of the completions with logits divided by the temperature, and the entropy of π there: [n]
+  /// each. No dropout: passes before and after a step differ only by the step.
   package func logProbabilities(
     _ model: TransformerLM, temperature: Float
   ) -> (logProbabilities: Tensor, entropies: Tensor) {
-    model.logProbabilities(hidden: hidden(model), targets: targets, temperature: temperature)
+    model.logProbabilities(hidden: hidden(model.backbone), targets: targets, temperature: temperature)
   }
 }

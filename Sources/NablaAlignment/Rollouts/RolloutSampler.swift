@@ -2,15 +2,15 @@ import NablaLanguage
 import NablaTensor
 import NablaText
 
-/// Samples completions with the weights that are trained, and as far as can be with the arithmetic of training.
+/// Samples completions with the trained weights, and as far as possible with the arithmetic of training.
 public struct RolloutSampler: Sendable {
   public let tokenizer: any Tokenizer
   /// Tokens that end a completion.
   public let endTokens: Set<Int32>
-  /// The most tokens of a completion, its end included.
+  /// The maximum length of a completion in tokens, end token included.
   public var maximumTokens: Int
-  /// What logits are divided by. No other change is made to the distribution, so that its logarithms are those that
-  /// training computes.
+  /// The divisor of the logits. The distribution is not changed otherwise, so that its log-probabilities
+  /// are those of training.
   public var temperature: Float
 
   public init(tokenizer: any Tokenizer, endTokens: Set<Int32>, maximumTokens: Int, temperature: Float) {
@@ -19,7 +19,7 @@ public struct RolloutSampler: Sendable {
     (self.maximumTokens, self.temperature) = (maximumTokens, temperature)
   }
 
-  /// `count` completions of each prompt, prompt after prompt, without rewards. Each draws from a stream of its own.
+  /// `count` completions of each prompt, prompt after prompt, without rewards. Each has its own random stream.
   ///
   /// - Throws: `GenerationError` for a prompt that the model cannot read.
   public func sample(
@@ -35,7 +35,7 @@ public struct RolloutSampler: Sendable {
               stopTokens: endTokens, random: random.split())))
       }
     }
-    // A core of its own: what another kept of prompts was computed with the weights of before.
+    // A new core: another's prefix cache would come from the earlier weights.
     let core = InferenceCore(model, cacheType: model.computeType == .float32 ? .float32 : .bfloat16)
     let completions = try core.complete(requests, tokenizer: tokenizer)
     return completions.enumerated().map { i, completion in

@@ -1,7 +1,7 @@
 import NablaNN
 import NablaTraining
 
-/// Numbers about rollouts and their rewards, by TRL's names.
+/// Statistics of rollouts and their rewards, under TRL's names.
 struct RolloutStatistics {
   let metrics: [Metric]
   let meanReward: Double
@@ -10,7 +10,7 @@ struct RolloutStatistics {
   /// - Parameters:
   ///   - rewards: by function, [function][rollout].
   ///   - names: of the functions.
-  ///   - groupSize: rollouts a prompt; 1 leaves out what groups have.
+  ///   - groupSize: rollouts per prompt; 1 omits group statistics.
   init(_ rollouts: [Rollout], rewards: [[Double]], names: [String], groupSize: Int) {
     let totals = rollouts.map(\.reward)
     let lengths = rollouts.map { Double($0.tokens.count) }
@@ -26,7 +26,7 @@ struct RolloutStatistics {
       ]
     }
     for (i, (name, values)) in zip(names, rewards).enumerated() {
-      // Two functions may have one name: metrics may not.
+      // Two functions may have the same name, but metrics may not.
       let count = names[..<i].filter { $0 == name }.count
       let label = count == 0 ? name : "\(name)-\(count + 1)"
       metrics += [Metric("rewards/\(label)/mean", mean(values)), Metric("rewards/\(label)/std", deviation(values))]
@@ -43,7 +43,7 @@ struct RolloutStatistics {
 
 private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
 
-/// The standard deviation of a sample.
+/// The sample standard deviation.
 private func deviation(_ values: [Double]) -> Double {
   let center = mean(values)
   return (values.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(max(values.count - 1, 1))).squareRoot()

@@ -2,7 +2,7 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// What the passes of a step tell of its tokens, summed over micro-batches.
+/// Token statistics of a step, summed over micro-batches.
 struct RolloutTally {
   private var tokens = 0.0
   private var (entropy, kl, low, high, difference, importance) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -38,10 +38,10 @@ struct RolloutTally {
   /// Mean |Δ ln π| between sampler and trainer, in nats.
   var meanDifference: Double { difference / max(tokens, 1) }
   var meanEntropy: Double { entropy / max(tokens, 1) }
-  /// Nil without reference.
+  /// Nil without a reference.
   var meanKL: Double? { hasReference ? kl / max(tokens, 1) : nil }
 
-  /// Means over tokens, by TRL's names.
+  /// Means over tokens, under TRL's names.
   func metrics(_ c: GRPO.Configuration) -> [Metric] {
     let n = max(tokens, 1)
     var metrics = [

@@ -1,9 +1,9 @@
 /// The words of a set of captions. A word is a run of letters and digits, in lowercase.
 public struct CaptionVocabulary: Sendable, Hashable, Codable {
-  /// The number that means "no caption": what guidance compares with.
+  /// The number that means "no caption", for guidance.
   public static let none: Int32 = 0
 
-  /// Word 1, word 2, …, by their bytes.
+  /// Word 1, word 2, …, in byte order.
   public let words: [String]
   private let numbers: [String: Int32]
 
@@ -19,7 +19,7 @@ public struct CaptionVocabulary: Sendable, Hashable, Codable {
 
   /// The words of a caption, by number; a caption without words is "no caption".
   ///
-  /// - Throws: ``DiffusionError`` naming the words that no caption of the training data has.
+  /// - Throws: ``DiffusionError`` naming the words that are in no training caption.
   public func encode(_ caption: String) throws(DiffusionError) -> [Int32] {
     let parts = Self.split(caption)
     let unknown = parts.filter { numbers[$0] == nil }
@@ -27,7 +27,7 @@ public struct CaptionVocabulary: Sendable, Hashable, Codable {
       throw .invalid(
         field: "caption",
         "unknown word\(unknown.count == 1 ? "" : "s") \(unknown.map { "\"\($0)\"" }.joined(separator: ", "))"
-          + "; the model knows \(words.count) words, among them \(words.prefix(8).joined(separator: ", "))")
+          + "; the model knows \(words.count) words, including \(words.prefix(8).joined(separator: ", "))")
     }
     return parts.isEmpty ? [Self.none] : parts.map { numbers[$0]! }
   }

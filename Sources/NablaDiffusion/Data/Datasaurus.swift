@@ -1,5 +1,5 @@
-/// The Datasaurus (Cairo 2016): 142 points that look like a dinosaur and whose mean, variances and correlation say
-/// nothing of it (mean 54.26, 47.83; deviations 16.77, 26.94; correlation -0.06). x and y of each point in turn.
+/// The Datasaurus (Cairo 2016): 142 points that look like a dinosaur, which their mean, variances and correlation do
+/// not reveal (mean 54.26, 47.83; standard deviations 16.77, 26.94; correlation -0.06). x and y of each point in turn.
 let datasaurusCoordinates: [Float] = [
   55.3846, 97.1795, 51.5385, 96.0256, 46.1538, 94.4872, 42.8205, 91.4103, 40.7692, 88.3333, 38.7179, 84.8718,
   35.641, 79.8718, 33.0769, 77.5641, 28.9744, 74.4872, 26.1538, 71.4103, 23.0769, 66.4103, 22.3077, 61.7949,

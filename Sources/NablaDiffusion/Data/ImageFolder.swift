@@ -1,13 +1,13 @@
 import NablaFormats
 import NablaTensor
 
-/// How the images of a folder are read.
+/// Options for reading the images of a folder.
 public struct ImageFolderOptions: Sendable, Hashable {
   /// All images are converted to these channels.
   public var channels: Image.Channels
-  /// Width and height that images are resized to; nil to refuse images of another size than the first.
+  /// Width and height that images are resized to; nil to reject images whose size differs from the first.
   public var size: (width: Int, height: Int)?
-  /// What shows through transparent places.
+  /// The background of transparent areas.
   public var background: UInt8
 
   public init(channels: Image.Channels = .rgb, size: (width: Int, height: Int)? = nil, background: UInt8 = 255) {
@@ -30,9 +30,9 @@ public struct ImageFolderOptions: Sendable, Hashable {
 extension ImageDataset {
   /// The PNG images of a folder, in the order of their names.
   ///
-  /// Captions come from `captions.jsonl` in the folder, if there is one (objects with `file` or `file_name`, and `text` or
-  /// `caption`; images it does not name are left out), else from the file names: "page_add.png" is "page add". Where the
-  /// images lie in subfolders, each subfolder is a class.
+  /// Captions come from `captions.jsonl` in the folder, if there is one (objects with `file` or `file_name`, and `text`
+  /// or `caption`; images it does not name are skipped), otherwise from the file names: "page_add.png" is "page add".
+  /// If the images are in subfolders, each subfolder is a class.
   ///
   /// - Throws: ``FileError``, ``ImageError``, ``JSONError`` or ``DataError`` naming the file.
   public init(folder: String, options: ImageFolderOptions = ImageFolderOptions()) throws {
@@ -52,7 +52,7 @@ extension ImageDataset {
     guard let first = files.first else { throw DataError(file: folder, problem: "no PNG images") }
     let labels = files.compactMap(\.label)
     guard labels.isEmpty || labels.count == files.count else {
-      throw DataError(file: first.path, problem: "an image beside folders of classes; move it into one of them")
+      throw DataError(file: first.path, problem: "an image next to class folders; move it into one of them")
     }
     self.init(
       images: try Self.read(files.map(\.path), options), labels: labels.isEmpty ? nil : labels,
@@ -69,8 +69,8 @@ extension ImageDataset {
       guard image.width == width, image.height == height else {
         throw DataError(
           file: path,
-          problem: "\(image.width) × \(image.height) pixels where \(paths[0]) has \(width) × \(height); "
-            + "set a size to resize all images to it")
+          problem: "\(image.width) × \(image.height) pixels, but \(paths[0]) has \(width) × \(height); "
+            + "set a size to resize all images")
       }
       bytes += image.bytes
     }
@@ -96,7 +96,7 @@ extension ImageDataset {
       guard !name.hasPrefix("/"), !name.split(separator: "/").contains(".."), isPNG(name) else {
         throw failure("\"\(name)\" is not a PNG file of this folder")
       }
-      guard seen.insert(name).inserted else { throw failure("\"\(name)\" a second time") }
+      guard seen.insert(name).inserted else { throw failure("\"\(name)\" occurs twice") }
       result.append(("\(folder)/\(name)", nil, caption))
     }
     return result

@@ -2,15 +2,15 @@ import Glibc
 import NablaFormats
 import NablaTensor
 
-/// Numbers from a CSV file: points, or any table of numbers. A first line of names is left out.
+/// Numbers from a CSV file: points, or any table of numbers. A header line of names is skipped.
 public struct PointFile: Sendable {
-  /// The names of the columns, if the first line has them.
+  /// The names of the columns, if there is a header line.
   public let names: [String]?
   /// [rows, columns].
   public let points: Tensor
 
-  /// - Throws: ``FileError`` or ``DataError`` naming file and line: a field that is no finite number, rows of different
-  ///   lengths, no rows.
+  /// - Throws: ``FileError`` or ``DataError`` naming file and line: a field that is not a finite number, rows of
+  ///   different lengths, no rows.
   public init(path: String) throws {
     let text = try MappedFile(path: path).withBytes { bytes -> String in
       guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -34,7 +34,7 @@ public struct PointFile: Sendable {
       }
       if columns == 0 { columns = fields.count }
       guard fields.count == columns else {
-        throw DataError(file: file, line: i + 1, problem: "\(fields.count) fields where other lines have \(columns)")
+        throw DataError(file: file, line: i + 1, problem: "\(fields.count) fields, but other lines have \(columns)")
       }
       for (field, value) in zip(fields, values) {
         guard let value, value.isFinite else {
@@ -57,7 +57,7 @@ private func trimmed(_ field: Substring) -> Substring {
   return field
 }
 
-/// Data that cannot be used. The description names the file and, where there is one, the line.
+/// Data that cannot be used. The description names the file and, if there is one, the line.
 public struct DataError: Error, Equatable, CustomStringConvertible {
   public var file: String
   public var line: Int?

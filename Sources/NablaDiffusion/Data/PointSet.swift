@@ -1,9 +1,9 @@
 import Glibc
 import NablaTensor
 
-/// Points of the plane drawn from well-known shapes: the smallest data on which a generative model can go wrong.
+/// Points in the plane drawn from well-known shapes: the simplest data that can reveal errors of a generative model.
 public enum PointSet: String, Sendable, Codable, CaseIterable {
-  /// Two half circles that reach into each other, with noise of 0.2 on a radius of 1; scaled by 3.
+  /// Two interleaving half circles, with noise of 0.2 on a radius of 1; scaled by 3.
   case moons
   /// Eight normal distributions of variance 0.1 on a circle of radius 5.
   case eightGaussians = "eight-gaussians"
@@ -13,7 +13,7 @@ public enum PointSet: String, Sendable, Codable, CaseIterable {
   case checkerboard
   /// Three circles around each other.
   case rings
-  /// The 142 points of the Datasaurus, drawn with noise so that there is a density; scaled to deviation 2.
+  /// The 142 points of the Datasaurus, drawn with noise so that there is a density; scaled to standard deviation 2.
   case datasaurus
 
   /// Points from the distribution: [count, 2].

@@ -4,7 +4,8 @@ import NablaTensor
 ///
 ///     ‖μ₁ - μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁^½ Σ₂ Σ₁^½)^½)
 ///
-/// With the features of Inception it is known as FID; with others it is another measure, and should bear another name.
+/// With the features of Inception it is known as FID; with others it is a different measure, and should have a
+/// different name.
 public func frechetDistance(_ a: Tensor, _ b: Tensor) -> Double {
   precondition(
     a.rank == 2 && b.rank == 2 && a.shape[1] == b.shape[1] && a.shape[0] > 1 && b.shape[0] > 1,

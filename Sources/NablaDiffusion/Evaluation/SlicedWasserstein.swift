@@ -9,7 +9,8 @@ public func slicedWassersteinDistance(
   _ a: Tensor, _ b: Tensor, projections: Int = 256, random: inout RandomSource
 ) -> Double {
   precondition(
-    a.rank == 2 && a.shape == b.shape, "slicedWassersteinDistance: \(a.shape) and \(b.shape); two equal sets are needed"
+    a.rank == 2 && a.shape == b.shape,
+    "slicedWassersteinDistance: \(a.shape) and \(b.shape); two sets of equal size are required"
   )
   let directions = random.normal([a.shape[1], projections])
   let unit = directions / directions.square().sum(axis: 0, keepingDimension: true).squareRoot()

@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// The fields of one of diffusers' configuration files, read with the file's name at hand.
+/// The fields of one of diffusers' configuration files, with the file's name for errors.
 struct ConfigurationFields {
   let file: String
   let object: JSONObject
@@ -8,12 +8,12 @@ struct ConfigurationFields {
   init(path: String) throws {
     file = path
     guard let object = try JSONValue(contentsOfFile: path).object else {
-      throw DataError(file: path, problem: "a JSON object is needed")
+      throw DataError(file: path, problem: "not a JSON object")
     }
     self.object = object
   }
 
-  /// nil where the field is absent or null.
+  /// nil if the field is absent or null.
   private func value(_ name: String) -> JSONValue? {
     guard let value = object[name], value != .null else { return nil }
     return value
@@ -34,7 +34,7 @@ struct ConfigurationFields {
   func bool(_ name: String) throws(DataError) -> Bool? { try read(name, "true or false") { $0.bool } }
   func number(_ name: String) throws(DataError) -> Double? { try read(name, "a number") { $0.double } }
 
-  /// A whole number that sizes are made of.
+  /// An integer for a size.
   func size(_ name: String) throws(DataError) -> Int? {
     try read(name, "a number from 0 to 65536") { $0.integer.flatMap { 0...65536 ~= $0 ? $0 : nil } }
   }
@@ -63,7 +63,7 @@ struct ConfigurationFields {
     }
   }
 
-  /// Refuses a field that has another value than the only one supported. Absent is that value.
+  /// Rejects a field with a value other than the only supported one, which is also that of an absent field.
   func demand(_ name: String, _ expected: JSONValue) throws(DataError) {
     if let found = value(name), found != expected {
       throw failure(name, "is \(found.serialized()); only \(expected.serialized()) is supported")

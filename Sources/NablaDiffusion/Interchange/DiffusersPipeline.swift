@@ -11,7 +11,8 @@ public struct DiffusersPipeline {
 
   public init(unet: UNet, scheduler: SchedulerConfiguration) { (self.unet, self.scheduler) = (unet, scheduler) }
 
-  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``DataError`` or ``DiffusionError``, naming the file.
+  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``DataError`` or ``DiffusionError``, naming the
+  ///   file.
   public init(folder: String) throws {
     let configuration = try UNetConfiguration(diffusers: "\(folder)/unet/config.json")
     var random = RandomSource.unset  // every parameter is read
@@ -25,7 +26,7 @@ public struct DiffusersPipeline {
     scheduler = try SchedulerConfiguration(path: "\(folder)/scheduler/scheduler_config.json")
   }
 
-  /// What the folder's makers would sample with. labels: [B] int32, for networks with classes.
+  /// The recommended sampler of the folder. labels: [B] int32, for networks with classes.
   public func denoiser(labels: Tensor? = nil) -> Denoiser {
     Denoiser(predicting: scheduler.prediction) { [unet] x, step in
       unet(x, Tensor.full([x.shape[0]], Float(step.time)), labels: labels)

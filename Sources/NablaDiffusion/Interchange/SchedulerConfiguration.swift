@@ -1,7 +1,7 @@
 import NablaFormats
 
-/// diffusers' `scheduler/scheduler_config.json` of a DDPMScheduler or DDIMScheduler: the process that a model was trained
-/// on, and how it is meant to be sampled.
+/// diffusers' `scheduler/scheduler_config.json` of a DDPMScheduler or DDIMScheduler: the process that a model was
+/// trained on, and how it is meant to be sampled.
 public struct SchedulerConfiguration: Sendable {
   public var process: DiscreteProcess
   public var prediction: Prediction
@@ -41,18 +41,18 @@ extension SchedulerConfiguration {
     guard kind == "DDPMScheduler" || kind == "DDIMScheduler" else {
       throw fields.failure("_class_name", "is \"\(kind)\"; \"DDPMScheduler\" and \"DDIMScheduler\" are supported")
     }
-    /// One of the names that are known.
+    /// One of the known names.
     func choice<Value>(_ name: String, _ values: [String: Value], default standard: String) throws(DataError) -> Value {
       let word = try fields.string(name) ?? standard
       guard let value = values[word] else {
-        throw fields.failure(name, "is \"\(word)\"; known are \(values.keys.sorted().joined(separator: ", "))")
+        throw fields.failure(name, "is \"\(word)\"; supported: \(values.keys.sorted().joined(separator: ", "))")
       }
       return value
     }
     let count = try fields.size("num_train_timesteps") ?? 1000
-    guard count >= 2 else { throw fields.failure("num_train_timesteps", "is \(count); 2 or more are needed") }
+    guard count >= 2 else { throw fields.failure("num_train_timesteps", "is \(count); at least 2 are required") }
     let range = (try fields.number("beta_start") ?? 1e-4, try fields.number("beta_end") ?? 0.02)
-    // diffusers takes the range as it is, whatever the number of steps.
+    // diffusers uses the range as is, whatever the number of steps.
     let schedule = try choice("beta_schedule", Self.schedules, default: "linear")
     let betas = try fields.numbers("trained_betas") ?? schedule.betas(count, range: range)
     guard betas.count == count else {
@@ -75,7 +75,7 @@ extension SchedulerConfiguration {
     }
   }
 
-  /// The table is written out, so that no reader has to know how it was made.
+  /// The betas are written out, so that readers need not know how they were made.
   func diffusersJSON(_ kind: String) -> JSONValue {
     func word<Value: Equatable>(_ values: [String: Value], _ value: Value) -> JSONValue {
       values.first { $0.value == value }.map { .string($0.key) } ?? .null

@@ -1,7 +1,7 @@
 import NablaTensor
 
-/// Labels of which some are replaced by "no label", so that one network learns to do with and without: what
-/// classifier-free guidance needs (Ho & Salimans 2022, algorithm 1).
+/// Labels of which some are replaced by "no label", so that one network learns the conditional and the unconditional
+/// model, as classifier-free guidance requires (Ho & Salimans 2022, algorithm 1).
 ///
 /// - Parameters:
 ///   - labels: [B] int32.

@@ -1,7 +1,7 @@
 import NablaNN
 import NablaTensor
 
-/// A multilayer perceptron for points and tables: each hidden layer sees the layer before it and the time.
+/// A multilayer perceptron for points and tables: each hidden layer gets the layer before it and the time.
 ///
 ///     h₀ = W_in·x + e(t)        h ← h + W₂·silu(W₁·silu(h) + V·e(t))        output = W_out·silu(h)
 public final class DenoisingMLP: Module {
@@ -32,9 +32,9 @@ public final class DenoisingMLP: Module {
   }
 
   /// - Parameters:
-  ///   - dimensions: the numbers of a data point.
-  ///   - timeScale: brings the objective's times to about 0 … 1: 1/T for a discrete process of T steps, else 1.
-  ///   - labels: how many classes the data have; 0 for none.
+  ///   - dimensions: the dimensions of a data point.
+  ///   - timeScale: scales the objective's times to about 0 … 1: 1/T for a discrete process of T steps, otherwise 1.
+  ///   - labels: the number of classes of the data; 0 for none.
   public init(
     dimensions: Int, width: Int = 128, depth: Int = 3, timeScale: Double = 1, labels: Int = 0,
     random: inout RandomSource
@@ -61,7 +61,7 @@ public final class DenoisingMLP: Module {
       let unknown = Tensor(Array(repeating: Int32(labelCount), count: x.shape[0]))
       embedding = embedding + table(labels ?? unknown)
     } else {
-      precondition(labels == nil, "DenoisingMLP: labels for a network without any")
+      precondition(labels == nil, "DenoisingMLP: labels for a network without classes")
     }
     var h = input(x) + embedding
     for block in blocks { h = block(h, embedding) }

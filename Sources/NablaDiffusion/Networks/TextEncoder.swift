@@ -1,17 +1,17 @@
 import NablaNN
 import NablaTensor
 
-/// Texts as a network sees them.
+/// Encoded texts.
 public struct TextContext: Sendable {
   /// [B, words, width].
   public var states: Tensor
-  /// [B] int32: how many of the words are there.
+  /// [B] int32: the number of words of each.
   public var lengths: Tensor
 
   public init(states: Tensor, lengths: Tensor) { (self.states, self.lengths) = (states, lengths) }
 }
 
-/// A small transformer over the words of captions, trained together with the network that reads it.
+/// A small transformer over the words of captions, trained jointly with the network that uses it.
 public final class TextEncoder: Module {
   @Named("word_embedding") var words: Embedding
   @Named("position_embedding") var positions: Embedding
@@ -42,7 +42,7 @@ public final class TextEncoder: Module {
     norm = Norm(width, kind: .layer)
   }
 
-  /// Word numbers of each text, at least one each; those beyond `maximumLength` are left out.
+  /// Word numbers of each text, at least one each; those beyond `maximumLength` are dropped.
   public func callAsFunction(_ texts: [[Int32]]) -> TextContext {
     let texts = texts.map { Array($0.prefix(maximumLength)) }
     precondition(!texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "TextEncoder: a text without words")

@@ -2,8 +2,8 @@ import Glibc
 import NablaNN
 import NablaTensor
 
-/// Times as waves: sin and cos of 2π·f·t at random frequencies f ~ N(0, scale²), chosen once (Tancik et al. 2020, "Fourier
-/// features"). [B] → [B, 2·count].
+/// Time embedding: sin and cos of 2π·f·t at random frequencies f ~ N(0, scale²), chosen once (Tancik et al. 2020,
+/// "Fourier features"). [B] → [B, 2·count].
 public final class FourierTimeFeatures: Module {
   /// [count]; not trained.
   @Parameter public var frequencies: Tensor
@@ -20,7 +20,7 @@ public final class FourierTimeFeatures: Module {
   }
 }
 
-/// Times as waves of fixed frequencies, as positions in a transformer (Vaswani et al. 2017; Ho et al. 2020):
+/// Sinusoidal time embedding, like positions in a transformer (Vaswani et al. 2017; Ho et al. 2020):
 /// f_i = 10000^(-i/(half - shift)), i < half = width/2. times: [B] → [B, width].
 ///
 /// - Parameters:

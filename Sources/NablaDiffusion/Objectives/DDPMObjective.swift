@@ -9,7 +9,7 @@ public struct DDPMObjective: DenoisingObjective {
   public let prediction: Prediction
   public let weighting: LossWeighting
 
-  /// - Throws: ``DiffusionError`` for predictions that say nothing where the process leaves no signal.
+  /// - Throws: ``DiffusionError`` for predictions that carry no information where the process leaves no signal.
   public init(
     _ process: DiscreteProcess, predicting prediction: Prediction = .noise, weighting: LossWeighting = .simple
   ) throws(DiffusionError) {
@@ -17,7 +17,7 @@ public struct DDPMObjective: DenoisingObjective {
       throw .invalid(
         field: "prediction",
         "with zero terminal SNR the last step is pure noise, and predicting \(prediction == .noise ? "ε" : "the score") "
-          + "there says nothing of the data: predict v or the data")
+          + "there carries no information about the data: predict v or the data")
     }
     (self.process, self.prediction, self.weighting) = (process, prediction, weighting)
   }
@@ -26,7 +26,7 @@ public struct DDPMObjective: DenoisingObjective {
     example(data, steps: process.randomSteps(data.shape[0], random: &random), noise: random.normal(data.shape))
   }
 
-  /// The same with steps and noise given.
+  /// The same with given steps and noise.
   public func example(_ data: Tensor, steps: [Int], noise: Tensor) -> DenoisingExample {
     let levels = steps.map { process.level(at: $0) }
     return DenoisingExample(

@@ -1,13 +1,13 @@
 import NablaTensor
 
-/// A network that is told a noisy sample and its time. x: [B, ...], times: [B] → [B, ...].
+/// A network of a noisy sample and its time. x: [B, ...], times: [B] → [B, ...].
 public typealias DenoisingNetwork = (_ x: Tensor, _ times: Tensor) -> Tensor
 
-/// A batch to learn from: what the network sees, what it should say, and how much each row counts.
+/// A training batch: the network's input, its target, and the weight of each row.
 public struct DenoisingExample: Sendable {
   /// [B, ...].
   public var input: Tensor
-  /// [B], as the network is told them.
+  /// [B], as input to the network.
   public var times: Tensor
   /// [B, ...].
   public var target: Tensor
@@ -22,20 +22,20 @@ public struct DenoisingExample: Sendable {
   }
 }
 
-/// A way to make a regression problem of data, and a denoiser of the network that has solved it.
+/// A training objective: it defines a regression problem on data, and a denoiser from the trained network.
 ///
 /// The loss of all of them is the same weighted squared error, ``denoisingLoss``: they differ in the noise levels they
-/// draw, in what is predicted, and in what stands around the network.
+/// draw, in what is predicted, and in the preconditioning of the network.
 public protocol DenoisingObjective: Sendable {
-  /// Noise on data [B, ...], at levels drawn for each row.
+  /// Adds noise to data [B, ...], at levels drawn for each row.
   func example(_ data: Tensor, random: inout RandomSource) -> DenoisingExample
-  /// The network as samplers use it.
+  /// The network in the form that samplers use.
   func denoiser(_ network: @escaping DenoisingNetwork) -> Denoiser
 }
 
-/// E[w·(prediction - target)²], the mean over all numbers: a regression, whatever the theory behind it.
+/// E[w·(prediction - target)²], the mean over all numbers: a regression, whatever the objective.
 ///
-/// - Parameter weights: [B], one of each row.
+/// - Parameter weights: [B], one per row.
 public func denoisingLoss(_ prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor {
   let perRow = (prediction - target).square().reshaped([prediction.shape[0], -1]).mean(axis: 1)
   return (perRow * weights).mean()

@@ -5,8 +5,8 @@ import NablaTensor
 ///     x_t = t·x₁ + (1 - t)·x₀        loss = ‖network(x_t, t) - (x₁ - x₀)‖²        x₀ noise, x₁ data
 public struct FlowObjective: DenoisingObjective {
   public let times: FlowTimes
-  /// Moves the times drawn towards noise; 1 leaves them. A sampler's ``TimeSpacing/shifted(_:)`` is another shift, of its
-  /// own steps: neither knows of the other, and neither is applied twice.
+  /// Moves the drawn times toward noise; 1 for none. A sampler's ``TimeSpacing/shifted(_:)`` is a separate shift, of
+  /// its own steps: the two are independent, and neither is applied twice.
   public let shift: Double
   /// Whether noise is assigned to data by optimal transport within the batch.
   public let coupling: Bool
@@ -18,11 +18,11 @@ public struct FlowObjective: DenoisingObjective {
   public func example(_ data: Tensor, random: inout RandomSource) -> DenoisingExample {
     let drawn = times.draw(data.shape[0], random: &random).map { shiftedFlowTime($0, by: shift) }
     let noise = random.normal(data.shape)
-    // The noise is put in order, not the data: their labels and captions stay with them.
+    // The noise is reordered, not the data: labels and captions stay with the data.
     return example(data, times: drawn, noise: coupling ? OptimalTransport.coupled(noise, to: data) : noise)
   }
 
-  /// The same with times and noise given.
+  /// The same with given times and noise.
   public func example(_ data: Tensor, times: [Double], noise: Tensor) -> DenoisingExample {
     DenoisingExample(
       input: LinearFlow().noised(data, noise: noise, at: times), times: times, target: data - noise,

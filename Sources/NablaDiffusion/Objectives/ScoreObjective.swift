@@ -1,15 +1,15 @@
 import Glibc
 import NablaTensor
 
-/// Denoising score matching (Vincent 2011; Song et al. 2021, equation 7): the score of noisy data is, on average, that of
-/// the noise that was added,
+/// Denoising score matching (Vincent 2011; Song et al. 2021, equation 7): the score of noisy data is, on average,
+/// that of the added noise,
 ///
 ///     ∇ₓ ln p(x_t | x₀) = -(x_t - α·x₀)/σ² = -ε/σ
 ///
 ///     loss = σ²·‖s(x_t, t) - (-ε/σ)‖² = ‖σ·s(x_t, t) + ε‖²
 ///
-/// so that every level counts alike. The network F gives the score as s(x, t) = F(c·x, time)/σ, c = 1/√(α²·σ_data² + σ²)
-/// keeping its input at variance 1.
+/// so that every level has equal weight. The network F gives the score as s(x, t) = F(c·x, time)/σ, c = 1/√(α²·σ_data²
+/// + σ²) keeping its input at variance 1.
 public struct ScoreObjective: DenoisingObjective {
   public let process: any GaussianProcess
   /// The standard deviation of the data.
@@ -25,7 +25,7 @@ public struct ScoreObjective: DenoisingObjective {
     return example(data, times: times, noise: random.normal(data.shape))
   }
 
-  /// The same with times and noise given.
+  /// The same with given times and noise.
   public func example(_ data: Tensor, times: [Double], noise: Tensor) -> DenoisingExample {
     let levels = times.map { process.level(at: $0) }
     let x = noised(data, noise: noise, levels: levels)
@@ -46,6 +46,6 @@ public struct ScoreObjective: DenoisingObjective {
     return 1 / (signal * signal + level.sigma * level.sigma).squareRoot()
   }
 
-  /// ln(σ/α)/4, of moderate size whatever the process.
+  /// ln(σ/α)/4, of moderate magnitude for any process.
   private func networkTime(_ level: NoiseLevel) -> Double { log(level.noiseRatio) / 4 }
 }

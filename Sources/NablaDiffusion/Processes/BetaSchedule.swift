@@ -2,13 +2,13 @@ import Glibc
 
 /// How the variance of the noise added at each step, β, grows over the steps of a discrete process.
 ///
-/// The ends of the first two and of `sigmoid` are those for T = 1000 steps. With another T they are scaled by 1000/T, so
-/// that the data are as far gone at the end: the table for 1000 steps, used as it is with T = 100, would leave
-/// ᾱ_T = 0.36, and sampling would begin from noise that training never saw.
+/// The ends of the first two and of `sigmoid` are those for T = 1000 steps. With another T they are scaled by 1000/T,
+/// so that equally little of the data remains at the end: the schedule for 1000 steps, used unchanged with T = 100,
+/// would leave ᾱ_T = 0.36, and sampling would start from noise that training never saw.
 public enum BetaSchedule: String, Sendable, Codable, CaseIterable {
-  /// β from 10⁻⁴ to 0.02 in a straight line (Ho et al. 2020, "Denoising diffusion probabilistic models").
+  /// β linear from 10⁻⁴ to 0.02 (Ho et al. 2020, "Denoising diffusion probabilistic models").
   case linear
-  /// √β in a straight line, from 0.00085 to 0.012 (Rombach et al. 2022, "Latent diffusion models").
+  /// √β linear, with β from 0.00085 to 0.012 (Rombach et al. 2022, "Latent diffusion models").
   case scaledLinear = "scaled_linear"
   /// ᾱ = cos²(π/2 · (t + 0.008)/1.008), β at most 0.999 (Nichol & Dhariwal 2021, "Improved DDPM").
   case cosine
@@ -57,8 +57,8 @@ func cumulativeAlphas(_ betas: [Double]) -> [Double] {
   }
 }
 
-/// √ᾱ shifted and scaled so that the last is 0 and the first stays (Lin et al. 2024, "Common diffusion noise schedules
-/// and sample steps are flawed", algorithm 1): the last step then really is pure noise.
+/// √ᾱ shifted and scaled so that the last is 0 and the first is unchanged (Lin et al. 2024, "Common diffusion noise
+/// schedules and sample steps are flawed", algorithm 1): the last step is then pure noise.
 func zeroTerminalSignal(_ alphaBars: [Double]) -> [Double] {
   let roots = alphaBars.map { $0.squareRoot() }
   let (first, last) = (roots.first!, roots.last!)

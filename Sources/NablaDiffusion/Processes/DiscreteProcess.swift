@@ -5,17 +5,20 @@ public struct DiscreteProcess: Sendable, Hashable {
   /// ᾱ_t, falling.
   public let alphaBars: [Double]
 
-  /// - Parameter zeroTerminalSNR: whether ᾱ is rescaled so that nothing of the data remains at the last step.
-  /// - Throws: ``DiffusionError`` if T is too small for the schedule (a β of 1 or more), or if data remain at the end.
+  /// - Parameter zeroTerminalSNR: whether ᾱ is rescaled so that no signal remains at the last step.
+  /// - Throws: ``DiffusionError`` if T is too small for the schedule (a β of 1 or more), or if signal remains at the
+  ///   end.
   public init(_ schedule: BetaSchedule, count: Int = 1000, zeroTerminalSNR: Bool = false) throws(DiffusionError) {
-    guard count >= 2 else { throw .invalid(field: "steps", "\(count) is too few: a discrete process needs 2 or more") }
+    guard count >= 2 else {
+      throw .invalid(field: "steps", "\(count) is too few: a discrete process requires at least 2")
+    }
     try self.init(betas: schedule.betas(count), zeroTerminalSNR: zeroTerminalSNR)
   }
 
-  /// A process of any table of β, used as it is.
+  /// A process with any β schedule, used as is.
   public init(betas: [Double], zeroTerminalSNR: Bool = false) throws(DiffusionError) {
     guard betas.count >= 2 else {
-      throw .invalid(field: "betas", "\(betas.count) numbers; a discrete process needs 2 steps or more")
+      throw .invalid(field: "betas", "\(betas.count) numbers; a discrete process requires at least 2 steps")
     }
     // A last β of 1 leaves no signal at all: zero terminal SNR, written out.
     let wrong = betas.indices.first { !(betas[$0] > 0 && (betas[$0] < 1 || betas[$0] == 1 && $0 == betas.count - 1)) }
@@ -23,7 +26,7 @@ public struct DiscreteProcess: Sendable, Hashable {
       throw .invalid(
         field: "betas",
         "β is \(betas[wrong]) at step \(wrong) of \(betas.count); it must be between 0 and 1 "
-          + "(take more steps, or the cosine schedule)")
+          + "(use more steps, or the cosine schedule)")
     }
     let cumulative = cumulativeAlphas(betas)
     alphaBars = zeroTerminalSNR ? zeroTerminalSignal(cumulative) : cumulative
@@ -31,25 +34,25 @@ public struct DiscreteProcess: Sendable, Hashable {
       throw .invalid(
         field: "betas",
         "ᾱ is still \(Float(alphaBars.last!)) after \(betas.count) steps, so sampling from pure noise "
-          + "would begin where training never was: scale β by 1000/\(betas.count) if the table is for 1000 steps")
+          + "would start where training never was: scale β by 1000/\(betas.count) if the schedule is for 1000 steps")
     }
   }
 
   /// T.
   public var count: Int { alphaBars.count }
 
-  /// Whether nothing of the data remains at the last step. What to predict then cannot be the noise.
+  /// Whether no signal remains at the last step. The prediction then cannot be the noise.
   public var hasZeroTerminalSNR: Bool { alphaBars.last == 0 }
 
   public func level(at step: Int) -> NoiseLevel { NoiseLevel(alphaBar: alphaBars[step]) }
 
-  /// A step of each row, every one of 0 … T - 1 as likely as another.
+  /// A step per row, uniform on 0 … T - 1.
   public func randomSteps(_ rows: Int, random: inout some RandomNumberGenerator) -> [Int] {
     (0..<rows).map { _ in Int.random(in: 0..<count, using: &random) }
   }
 }
 
-/// A setting that cannot work. The description names the field and what to do.
+/// An invalid setting. The description names the field and what to do.
 public enum DiffusionError: Error, Equatable, CustomStringConvertible {
   case invalid(field: String, String)
 

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The process of Karras et al. 2022, "Elucidating the design space of diffusion-based generative models": the data stay,
-/// the noise level is the time itself. α = 1, σ(t) = t.
+/// The process of Karras et al. 2022, "Elucidating the design space of diffusion-based generative models": the data are
+/// not scaled, and the time is the noise level. α = 1, σ(t) = t.
 public struct EDM: GaussianProcess, Hashable {
   public var sigmaMin: Double
   public var sigmaMax: Double
@@ -27,7 +27,7 @@ public struct EDM: GaussianProcess, Hashable {
   public func rate(at t: Double) -> NoiseLevel { NoiseLevel(alpha: 0, sigma: 1) }
   public func time(noiseRatio: Double) -> Double { noiseRatio }
 
-  /// How a network F becomes a denoiser of noise level σ (table 1):
+  /// The preconditioning of a network F as a denoiser at noise level σ (table 1):
   ///
   ///     D(x; σ) = c_skip·x + c_out·F(c_in·x; c_noise)
   ///

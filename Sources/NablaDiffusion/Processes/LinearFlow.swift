@@ -6,7 +6,7 @@ import NablaTensor
 ///
 ///     x_t = t·x₁ + (1 - t)·x₀        dx/dt = x₁ - x₀        x₀ noise, x₁ data
 ///
-/// **Time runs from noise at 0 to data at 1.** Diffusers and others count the other way: their time is 1 - t (or
+/// **Time runs from noise at 0 to data at 1.** Diffusers and others use the opposite direction: their time is 1 - t (or
 /// 1000·(1 - t)) and their velocity is noise - data, the negative of ours.
 public struct LinearFlow: GaussianProcess, Hashable {
   public init() {}
@@ -18,11 +18,11 @@ public struct LinearFlow: GaussianProcess, Hashable {
   public func time(noiseRatio: Double) -> Double { 1 / (1 + noiseRatio) }
 }
 
-/// Which times flow matching trains at.
+/// The distribution of training times in flow matching.
 public enum FlowTimes: Sendable, Hashable, Codable {
-  /// All equally often.
+  /// Uniform.
   case uniform
-  /// t = σ(u), u ~ N(mean, deviation²): the middle, where the direction is hardest to tell, more often than the ends
+  /// t = σ(u), u ~ N(mean, deviation²): the middle, where the direction is hardest to predict, more often than the ends
   /// (Esser et al. 2024, "Scaling rectified flow transformers").
   case logitNormal(mean: Double = 0, deviation: Double = 1)
 
@@ -35,7 +35,7 @@ public enum FlowTimes: Sendable, Hashable, Codable {
   }
 }
 
-/// Moves times towards noise: (1 - t) → s(1 - t)/(1 + (s - 1)(1 - t)), s > 1 for large images, whose noise hides less
+/// Moves times toward noise: (1 - t) → s(1 - t)/(1 + (s - 1)(1 - t)), s > 1 for large images, in which noise hides less
 /// (Esser et al. 2024, equation 23). Once: `shift(shift(t, s), s)` is a shift by s².
 public func shiftedFlowTime(_ t: Double, by s: Double) -> Double {
   precondition(s > 0, "a shift of \(s); it must be positive")

@@ -1,4 +1,4 @@
-/// How much the squared error at each noise level counts.
+/// The weight of the squared error at each noise level.
 public enum LossWeighting: Sendable, Hashable, Codable {
   /// 1, whatever is predicted: "L simple" (Ho et al. 2020, equation 14) where that is the noise.
   case simple

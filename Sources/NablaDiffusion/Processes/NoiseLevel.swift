@@ -1,4 +1,4 @@
-/// How much of the data and how much noise a noisy sample holds: x = α·x₀ + σ·ε, with x₀ from the data and ε ~ N(0, 1).
+/// The signal and noise levels of a noisy sample: x = α·x₀ + σ·ε, with x₀ from the data and ε ~ N(0, 1).
 ///
 /// Every process here, discrete or continuous, is a path of these pairs from (1, 0) to (almost) (0, σ_max).
 public struct NoiseLevel: Sendable, Hashable {
@@ -18,16 +18,16 @@ public struct NoiseLevel: Sendable, Hashable {
     self.init(alpha: alpha, sigma: noiseRatio * alpha)
   }
 
-  /// No noise at all.
+  /// No noise.
   public static let clean = NoiseLevel(alpha: 1, sigma: 0)
 
-  /// σ/α, the standard deviation of the noise in x/α. Infinite where nothing of the data remains.
+  /// σ/α, the standard deviation of the noise in x/α. Infinite if no signal remains.
   public var noiseRatio: Double { sigma / alpha }
   /// α²/σ².
   public var signalToNoise: Double { alpha * alpha / (sigma * sigma) }
 }
 
-/// A place on the way from noise to data: the noise level, and the time by which the network knows it.
+/// A step on the path from noise to data: the noise level, and the time as input to the network.
 public struct NoiseStep: Sendable, Hashable {
   public var time: Double
   public var level: NoiseLevel

@@ -1,15 +1,15 @@
 import NablaTensor
 
-/// Which noise goes with which data within a batch: the assignment of least total squared distance (Tong et al. 2024,
-/// "Improving and generalizing flow-based generative models with minibatch optimal transport"). Paths then hardly cross,
-/// the flow is straighter, and fewer steps sample it.
+/// The assignment of noise to data within a batch with the least total squared distance (Tong et al. 2024,
+/// "Improving and generalizing flow-based generative models with minibatch optimal transport"). Paths then hardly
+/// cross, the flow is straighter, and fewer steps sample it.
 public enum OptimalTransport {
-  /// Noise in the order of the data it belongs with. data, noise: [B, ...]. The data keep their order, and with it their
-  /// labels.
+  /// Noise in the order of the data it is assigned to. data, noise: [B, ...]. The data keep their order, and with it
+  /// their labels.
   public static func coupled(_ noise: Tensor, to data: Tensor) -> Tensor {
     let rows = data.shape[0]
     let (x, z) = (data.reshaped([rows, -1]), noise.reshaped([rows, -1]))
-    // |x - z|² less what does not depend on the assignment.
+    // |x - z|² without the terms that do not depend on the assignment.
     let cost = (x.matmul(z, transposingOther: true) * -2).array(of: Double.self)
     return noise.gather(Tensor(assignment(cost, rows).map(Int32.init)))
   }

@@ -1,6 +1,7 @@
 import NablaTensor
 
-/// What a network says about a noisy sample x = α·x₀ + σ·ε. Each follows exactly from each other, given x and the level.
+/// What a network predicts for a noisy sample x = α·x₀ + σ·ε. Each follows exactly from each other, given x and the
+/// level.
 public enum Prediction: String, Sendable, Codable, CaseIterable {
   /// ε, the noise (Ho et al. 2020).
   case noise
@@ -15,7 +16,7 @@ public enum Prediction: String, Sendable, Codable, CaseIterable {
 }
 
 extension Prediction {
-  /// What the network should have said, from data and noise. All tensors [B, ...]; levels: one of each row.
+  /// The target of the prediction, from data and noise. All tensors [B, ...]; levels: one of each row.
   public func target(data: Tensor, noise: Tensor, levels: [NoiseLevel]) -> Tensor {
     let alpha = perRow(levels.map(\.alpha), like: data)
     let sigma = perRow(levels.map(\.sigma), like: data)
@@ -33,7 +34,8 @@ extension Prediction {
     let (a, s) = (level.alpha, level.sigma)
     switch self {
     case .noise:
-      precondition(a > 0, "the noise says nothing of the data where the signal is 0 (zero terminal SNR): predict v")
+      precondition(
+        a > 0, "the noise carries no information about the data where the signal is 0 (zero terminal SNR): predict v")
       return Estimate(data: (1 / a) * x - (s / a) * output, noise: output)
     case .data:
       precondition(s > 0, "there is no noise to estimate at σ = 0")
@@ -45,12 +47,13 @@ extension Prediction {
       let n = a + s  // 1 on the straight line
       return Estimate(data: (1 / n) * x + (s / n) * output, noise: (1 / n) * x - (a / n) * output)
     case .score:
-      precondition(a > 0, "the score says nothing of the data where the signal is 0 (zero terminal SNR): predict v")
+      precondition(
+        a > 0, "the score carries no information about the data where the signal is 0 (zero terminal SNR): predict v")
       return Estimate(data: (1 / a) * x + (s * s / a) * output, noise: -s * output)
     }
   }
 
-  /// (d x̂₀ / d prediction)²: how a squared error of the prediction counts as one of the data.
+  /// (d x̂₀ / d prediction)²: converts a squared error of the prediction to one of the data.
   public func squaredDataScale(at level: NoiseLevel) -> Double {
     let (a, s) = (level.alpha, level.sigma)
     func square(_ x: Double) -> Double { x * x }
@@ -64,11 +67,11 @@ extension Prediction {
   }
 }
 
-/// What a noisy sample seems to be made of: x = α·data + σ·noise.
+/// The estimated components of a noisy sample: x = α·data + σ·noise.
 public struct Estimate: Sendable {
   public var data: Tensor
   public var noise: Tensor
-  /// Where between the smallest and the largest variance a learned one lies, in -1 … 1; see ``ReverseVariance``.
+  /// A learned variance's interpolation between the smallest and the largest, in -1 … 1; see ``ReverseVariance``.
   public var varianceFraction: Tensor?
 
   public init(data: Tensor, noise: Tensor) { (self.data, self.noise) = (data, noise) }

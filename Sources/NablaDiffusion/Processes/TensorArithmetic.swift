@@ -1,9 +1,9 @@
 import NablaTensor
 
-/// A number times a tensor, without a tensor for the number.
+/// A scalar times a tensor, without a tensor for the scalar.
 func * (factor: Double, x: Tensor) -> Tensor { x.scaledShifted(Float(factor), 0) }
 
-/// One number for each row of x [B, ...], in a shape that broadcasts: [B, 1, ...].
+/// One number per row of x [B, ...], in a broadcastable shape: [B, 1, ...].
 func perRow(_ values: [Double], like x: Tensor) -> Tensor {
   precondition(values.count == x.shape[0], "\(values.count) noise levels for \(x.shape[0]) rows of shape \(x.shape)")
   return Tensor(values.map(Float.init), Shape([values.count] + Array(repeating: 1, count: x.rank - 1)))

@@ -1,12 +1,12 @@
 import Glibc
 
 /// The variance-exploding process, score matching with Langevin dynamics made continuous (Song et al. 2021,
-/// equation 9): the data stay as they are, the noise on them grows geometrically.
+/// equation 9): the data are not scaled, and the noise grows geometrically.
 ///
 ///     α = 1        σ(t) = σ_min · (σ_max/σ_min)ᵗ        g² = 2σ² ln(σ_max/σ_min)
 public struct VarianceExploding: GaussianProcess, Hashable {
   public var sigmaMin: Double
-  /// As large as the largest distance between data, so that all of them are forgotten.
+  /// As large as the largest distance between data points, so that the data are indistinguishable.
   public var sigmaMax: Double
 
   public init(sigmaMin: Double = 0.01, sigmaMax: Double = 50) {

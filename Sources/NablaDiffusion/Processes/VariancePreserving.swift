@@ -1,13 +1,13 @@
 import Glibc
 
-/// The variance-preserving process, DDPM with steps made infinitely small (Song et al. 2021, equation 11):
+/// The variance-preserving process, the continuous-time limit of DDPM (Song et al. 2021, equation 11):
 ///
 ///     dx = -½β(t)x dt + √β(t) dw        β(t) = β_min + t·(β_max - β_min)
 ///     α(t) = exp(-½∫β) = exp(-¼t²(β_max - β_min) - ½t·β_min)        σ² = 1 - α²
 public struct VariancePreserving: GaussianProcess, Hashable {
   public var betaMin: Double
   public var betaMax: Double
-  /// Scores grow without bound as t goes to 0; this is as near as training and sampling go.
+  /// Scores are unbounded as t goes to 0; training and sampling stop at this time.
   public var cleanTime: Double
 
   public init(betaMin: Double = 0.1, betaMax: Double = 20, cleanTime: Double = 1e-3) {

@@ -3,16 +3,17 @@ import NablaTensor
 
 /// The variance of the reverse steps of DDPM.
 public enum ReverseVariance: String, Sendable, Codable, CaseIterable {
-  /// That of the posterior q(x_s | x_t, x₀): right if the data were a single point. "fixed_small".
+  /// That of the posterior q(x_s | x_t, x₀): optimal if the data were a single point. "fixed_small".
   case fixedSmall
-  /// That of the forward step q(x_t | x_s): right if the data were white noise. "fixed_large".
+  /// That of the forward step q(x_t | x_s): optimal if the data were white noise. "fixed_large".
   case fixedLarge
-  /// Between the two, its logarithm at a fraction the network says (Nichol & Dhariwal 2021, equation 15).
+  /// Between the two, its logarithm interpolated by a fraction that the network predicts (Nichol & Dhariwal 2021,
+  /// equation 15).
   case learnedRange
 }
 
-/// Ancestral sampling (Ho et al. 2020, algorithm 2): each step draws from the posterior, with the estimated data in the
-/// place of the true ones.
+/// Ancestral sampling (Ho et al. 2020, algorithm 2): each step samples from the posterior, with the estimated data
+/// in place of the true data.
 ///
 ///     x_s = (α_ts σ_s²/σ_t²)·x_t + (α_s σ_ts²/σ_t²)·x̂₀ + √variance·z        α_ts = α_t/α_s, σ_ts² = σ_t² - α_ts²σ_s²
 ///
@@ -50,7 +51,7 @@ public struct AncestralDDPM: Sampler {
     case .fixedLarge: return mean + forward.squareRoot() * noise
     case .learnedRange:
       guard let fraction = estimate.varianceFraction else {
-        preconditionFailure("AncestralDDPM: a learned variance needs a network with twice the channels")
+        preconditionFailure("AncestralDDPM: a learned variance requires a network with twice the channels")
       }
       let (small, large) = (log(max(posterior, 1e-20)), log(forward))
       let logVariance = ((large - small) / 2) * (fraction + 1) + Tensor(Float(small))

@@ -1,11 +1,11 @@
 import NablaTensor
 
-/// Denoising diffusion implicit models (Song et al. 2021, equation 12): go to the level s that the same data and the same
-/// noise would have there, with a share of the noise drawn anew.
+/// Denoising diffusion implicit models (Song et al. 2021, equation 12): go to level s with the same estimated
+/// data and noise, with a part of the noise resampled.
 ///
 ///     x_s = α_s·x̂₀ + √(σ_s² - η²v)·ε̂ + η√v·z        v the posterior variance of ``AncestralDDPM``
 ///
-/// η = 0 is deterministic; η = 1 is ancestral sampling where the noise has been estimated from the same data.
+/// η = 0 is deterministic; η = 1 is ancestral sampling if the noise is estimated from the same data.
 /// The next level is that of the next step of the list, whatever the spacing.
 public struct DDIM: Sampler {
   public var eta: Double
@@ -31,7 +31,7 @@ public struct DDIM: Sampler {
     let ratio = t.alpha / s.alpha
     let posterior = (t.sigma * t.sigma - ratio * ratio * s.sigma * s.sigma) * s.sigma * s.sigma / (t.sigma * t.sigma)
     let fresh = eta * eta * posterior
-    precondition(fresh <= s.sigma * s.sigma * (1 + 1e-9), "DDIM: η = \(eta) asks for more noise than the level has")
+    precondition(fresh <= s.sigma * s.sigma * (1 + 1e-9), "DDIM: η = \(eta) requires more noise than the level has")
     return s.alpha * estimate.data + max(s.sigma * s.sigma - fresh, 0).squareRoot() * estimate.noise
       + fresh.squareRoot() * noise
   }

@@ -1,14 +1,14 @@
 import Glibc
 import NablaTensor
 
-/// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): second order with one evaluation a step, from this estimate of the data
-/// and the one before. In λ = ln(α/σ), with h = λ_s - λ_t and r the ratio of the last h to this:
+/// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): second order with one evaluation per step, from this estimate of the
+/// data and the one before. In λ = ln(α/σ), with h = λ_s - λ_t and r the ratio of the last h to this:
 ///
 ///     D = x̂₀ + (x̂₀ - x̂₀')/(2r)        x_s = (σ_s/σ_t)·x_t - α_s(e⁻ʰ - 1)·D
 ///
 /// The first step and the one to σ = 0, where λ is infinite, are of first order (DDIM's).
 public struct DPMSolverPlusPlus: Sampler {
-  /// Takes the last step at first order too, even where it ends in some noise: steadier with few steps.
+  /// Takes the last step at first order too, even if it ends at some noise: more stable with few steps.
   public var lowerOrderFinal: Bool
 
   public init(lowerOrderFinal: Bool = false) { self.lowerOrderFinal = lowerOrderFinal }

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// A network, or any function, that tells the data and the noise of noisy samples apart, with what it predicts.
+/// A network, or any function, that separates the data and the noise of noisy samples, with its kind of prediction.
 ///
 /// ```swift
 /// let denoiser = Denoiser(predicting: .noise) { x, step in model(x, Tensor.full([x.shape[0]], Float(step.time))) }
@@ -11,7 +11,7 @@ public struct Denoiser {
   public typealias Network = (_ x: Tensor, _ step: NoiseStep) -> Tensor
 
   public let prediction: Prediction
-  /// What is done to the estimated data; for images, whose range is known. Nothing by default.
+  /// Thresholding of the estimated data; for images, whose range is known. None by default.
   public var threshold: Threshold = .none
   private let network: Network
 
@@ -20,10 +20,10 @@ public struct Denoiser {
     self.network = network
   }
 
-  /// What x seems to be made of. The noise follows from the data after they were kept in range.
+  /// The estimated data and noise of x. The noise follows from the data after thresholding.
   public func callAsFunction(_ x: Tensor, at step: NoiseStep) -> Estimate {
     let output = network(x, step)
-    // A network with a learned variance says twice as much: the prediction, then the fraction, channel by channel.
+    // A network with a learned variance has twice the channels: the prediction, then the fraction.
     guard output.shape == x.shape || (x.rank >= 2 && output.shape[1] == 2 * x.shape[1]) else {
       preconditionFailure("Denoiser: a prediction of shape \(output.shape) for samples of shape \(x.shape)")
     }
@@ -38,7 +38,7 @@ public struct Denoiser {
     return estimate
   }
 
-  /// The network's own words.
+  /// The network's own prediction.
   func output(_ x: Tensor, at step: NoiseStep) -> Tensor { network(x, step) }
 
   /// ∇ₓ ln p(x) = -ε̂/σ.
@@ -46,11 +46,11 @@ public struct Denoiser {
 }
 
 extension Denoiser {
-  /// Classifier-free guidance (Ho & Salimans 2022): u + w·(c - u), where c is what this denoiser says knowing a condition,
-  /// and u what `unconditional` says without.
+  /// Classifier-free guidance (Ho & Salimans 2022): u + w·(c - u), where c is this denoiser's prediction with a
+  /// condition, and u that of `unconditional` without.
   ///
   /// The scale is the one of diffusers and of Stable Diffusion: **1 is off**, the conditional model as it is; 0 is the
-  /// unconditional model; more than 1 exaggerates the condition. (The paper's own scale is w - 1.) At 0 and 1 only one of
+  /// unconditional model; more than 1 amplifies the condition. (The paper's own scale is w - 1.) At 0 and 1 only one of
   /// the two is evaluated.
   public func guided(by scale: Double, against unconditional: Denoiser) -> Denoiser {
     precondition(
@@ -73,7 +73,7 @@ extension Denoiser {
   }
 }
 
-/// Keeps estimated data within the range that data are known to have. Wrong for data without one: points, tables.
+/// Keeps estimated data within the known range of the data. Wrong for data without one: points, tables.
 public enum Threshold: Sendable, Hashable, Codable {
   case none
   /// Each number within ±limit.
@@ -98,7 +98,7 @@ public enum Threshold: Sendable, Hashable, Codable {
   }
 }
 
-/// The quantile with straight lines between the sorted numbers, as NumPy and torch have it.
+/// The quantile with linear interpolation between the sorted numbers, as in NumPy and torch.
 func interpolatedQuantile(_ numbers: [Double], _ quantile: Double) -> Double {
   let sorted = numbers.sorted()
   let place = quantile * Double(sorted.count - 1)

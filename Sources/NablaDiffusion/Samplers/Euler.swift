@@ -1,11 +1,11 @@
 import NablaTensor
 
 /// The probability flow by Euler's method, of first order, in the coordinates in which it is straightest: y = x/α as a
-/// function of r = σ/α, where dy/dr = ε̂ (Karras et al. 2022; one evaluation a step).
+/// function of r = σ/α, where dy/dr = ε̂ (Karras et al. 2022; one evaluation per step).
 ///
 ///     y ← y + (r_s - r_t)·ε̂(x_t)
 ///
-/// For variance-preserving processes this is DDIM with η = 0 in other words.
+/// For variance-preserving processes this equals DDIM with η = 0.
 public struct Euler: Sampler {
   public init() {}
 

@@ -1,11 +1,11 @@
 import NablaTensor
 
-/// The probability flow by Heun's method, of second order, two evaluations a step (Karras et al. 2022, algorithm 1; with
-/// churn algorithm 2). Coordinates as in ``Euler``: y = x/α, r = σ/α, dy/dr = ε̂.
+/// The probability flow by Heun's method, of second order, two evaluations per step (Karras et al. 2022, algorithm 1;
+/// with churn algorithm 2). Coordinates as in ``Euler``: y = x/α, r = σ/α, dy/dr = ε̂.
 public struct Heun: Sampler {
-  /// How much noise is added before each step, to forget the errors of earlier ones; 0 for none.
+  /// The noise added before each step, to correct the errors of earlier ones; 0 for none.
   public var churn: Double
-  /// Where: levels r in this range only.
+  /// Only at levels r in this range.
   public var churnRange: ClosedRange<Double>
   /// The standard deviation of that noise; a little above 1 makes up for detail lost.
   public var churnNoise: Double
@@ -24,7 +24,7 @@ public struct Heun: Sampler {
       precondition(t.alpha > 0, "Heun: σ/α is infinite at the first level; use DDIM, or the flow's own solver")
       var (from, r) = (interval.from, t.noiseRatio)
       if churn > 0, churnRange.contains(r) {
-        precondition(t.alpha == 1, "Heun: churn needs a process with α = 1, whose times are noise levels")
+        precondition(t.alpha == 1, "Heun: churn requires a process with α = 1, whose times are noise levels")
         let higher = r * (1 + min(churn / Double(intervals.count), 2.squareRoot() - 1))
         y = y + (churnNoise * (higher * higher - r * r).squareRoot()) * random.normal(x.shape)
         r = higher

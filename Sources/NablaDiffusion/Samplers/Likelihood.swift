@@ -1,24 +1,24 @@
 import Glibc
 import NablaTensor
 
-/// How the divergence of the flow's velocity, Σ ∂uᵢ/∂xᵢ, is found.
+/// How the divergence of the flow's velocity, Σ ∂uᵢ/∂xᵢ, is computed.
 public enum Divergence: Sendable, Hashable {
   /// Every term by its own backward pass: exact, d of them.
   case exact
-  /// eᵀ(∂u/∂x)e for one e of random signs, the same all along (Hutchinson 1990; Grathwohl et al. 2019, "FFJORD"): right
-  /// on average, one backward pass.
+  /// eᵀ(∂u/∂x)e for one e of random signs, the same along the whole path (Hutchinson 1990; Grathwohl et al. 2019,
+  /// "FFJORD"): unbiased, one backward pass.
   case hutchinson
 }
 
 extension ProbabilityFlow {
-  /// ln p(x) of each row, in nats: the flow takes x to noise, whose density is known, and the density changes by the
-  /// divergence on the way (Chen et al. 2018, "Neural ODEs"; Song et al. 2021, appendix D.2):
+  /// ln p(x) of each row, in nats: the flow maps x to noise, whose density is known, and the density changes by the
+  /// divergence along the way (Chen et al. 2018, "Neural ODEs"; Song et al. 2021, appendix D.2):
   ///
   ///     ln p(x) = ln N(x_T; 0, σ_T²) + ∫ ∇·u dt        from the clean time to the noisy one
   ///
   /// - Parameters:
   ///   - data: [B, ...].
-  ///   - steps: how many the solver takes, or how often an adaptive one must stop.
+  ///   - steps: the number of steps, or of the points at which an adaptive solver must stop.
   /// - Returns: ln p in nats, and the noise that the data come from.
   public func logLikelihood(
     _ data: Tensor, _ denoiser: Denoiser, steps: Int = 1, divergence: Divergence = .exact, random: inout RandomSource
@@ -65,8 +65,8 @@ extension ProbabilityFlow {
   }
 }
 
-/// Bits a dimension of images whose whole numbers 0 … 255 were scaled to -1 … 1: the usual unit of likelihoods of images.
-/// d numbers an image; the images should have had uniform noise of one level added, so that a density exists.
+/// Bits per dimension of images whose integers 0 … 255 were scaled to -1 … 1: the usual unit of image likelihoods. d
+/// numbers per image; the images should be dequantized with uniform noise of one level, so that a density exists.
 public func bitsPerDimension(logLikelihood: Double, dimensions: Int) -> Double {
   -logLikelihood / (Double(dimensions) * log(2)) + log2(127.5)
 }

@@ -1,13 +1,13 @@
 import Glibc
 import NablaTensor
 
-/// How an ordinary differential equation dy/dt = f(t, y) is followed from one time to another, forwards or backwards.
+/// How an ordinary differential equation dy/dt = f(t, y) is integrated from one time to another, forward or backward.
 public enum ODESolver: Sendable, Hashable {
-  /// First order, one evaluation a step.
+  /// First order, one evaluation per step.
   case euler
   /// Second order, two evaluations.
   case heun
-  /// Fourth order, four evaluations: the classical method of Runge and Kutta.
+  /// Fourth order, four evaluations: the classical Runge-Kutta method.
   case rungeKutta4
   /// Fifth order with an error estimate of fourth (Dormand & Prince 1980), its steps chosen so that the estimate stays
   /// below the tolerances: |error| ≤ absolute + relative·|y| in root mean square.
@@ -18,7 +18,7 @@ extension ODESolver {
   /// y: tensors that change together.
   public typealias Slope = (_ time: Double, _ y: [Tensor]) -> [Tensor]
 
-  /// Follows the equation through these times.
+  /// Integrates the equation through these times.
   ///
   /// - Parameter observe: called at each of the times but the first.
   /// - Returns: y at the last time.
@@ -51,8 +51,8 @@ extension ODESolver {
     return y.adding([(h / 6, k1), (h / 3, k2), (h / 3, k3), (h / 6, k4)])
   }
 
-  /// From one time to another in as many steps as the tolerances need. `step`: the length to begin with, and the one to
-  /// continue with.
+  /// From one time to another in as many steps as the tolerances require. `step`: the initial step size, and then the
+  /// one to continue with.
   private func adaptive(
     _ y: [Tensor], _ from: Double, _ to: Double, _ relative: Double, _ absolute: Double, step: inout Double?,
     _ slope: Slope
@@ -64,13 +64,13 @@ extension ODESolver {
       let length = min(h, abs(to - t))
       let (next, error) = dormandPrince(y, t, direction * length, slope)
       let size = normalizedError(error, y, next, relative, absolute)
-      // At the finest step the rounding of float32, not the method, is what the estimate sees.
+      // At the finest step the estimate is dominated by float32 rounding, not by the method.
       let isFinest = length <= 1e-6 * abs(to - from)
       if size <= 1 || isFinest {
         t += direction * length
         y = next
       }
-      precondition(!size.isNaN || !isFinest, "ODESolver: the solution is not finite at time \(t)")
+      precondition(!size.isNaN || !isFinest, "ODESolver: the solution is non-finite at time \(t)")
       h = length * (size.isNaN ? 0.2 : min(max(0.9 * pow(max(size, 1e-10), -0.2), 0.2), 5))
       h = max(h, 1e-6 * abs(to - from))
     }

@@ -1,12 +1,12 @@
 import NablaTensor
 
-/// Predictor-corrector sampling (Song et al. 2021, algorithm 1): after each step of the reverse equation, some steps of
+/// Predictor-corrector sampling (Song et al. 2021, algorithm 1): after each step of the reverse SDE, some steps of
 /// Langevin dynamics at the new noise level, which bring the samples back to that level's distribution.
 public struct PredictorCorrector: Sampler {
   public let predictor: ReverseSDE
   /// Langevin steps after each predictor step.
   public var corrections: Int
-  /// How large a Langevin step's pull is against its noise; decides the step size.
+  /// The signal-to-noise ratio of a Langevin step; determines the step size.
   public var signalToNoise: Double
 
   public init(_ process: any GaussianProcess, corrections: Int = 1, signalToNoise: Double = 0.16) {
@@ -37,7 +37,7 @@ public struct PredictorCorrector: Sampler {
     let score = denoiser.score(x, at: step)
     let noise = random.normal(x.shape)
     let norm = meanNorm(score)
-    guard norm > 0 else { return x }  // an untrained network, that says nothing
+    guard norm > 0 else { return x }  // an untrained network with output 0
     let ratio = signalToNoise * meanNorm(noise) / norm
     let size = 2 * step.level.alpha * step.level.alpha * ratio * ratio
     return langevinStep(x, score: score, size: size, noise: noise)

@@ -5,8 +5,8 @@ import NablaTensor
 ///
 ///     dx/dt = α′(t)·x̂₀ + σ′(t)·ε̂
 ///
-/// Backwards it makes data of noise, forwards noise of data: each data point has one place in noise, and from the change
-/// of volume on the way follows its likelihood (``logLikelihood``).
+/// Backward it maps noise to data, forward data to noise: each data point corresponds to one noise point, and its
+/// likelihood follows from the change of volume (``logLikelihood``).
 public struct ProbabilityFlow: Sampler {
   public let process: any GaussianProcess
   public var solver: ODESolver
@@ -15,7 +15,7 @@ public struct ProbabilityFlow: Sampler {
     (self.process, self.solver) = (process, solver)
   }
 
-  /// dx/dt at a time. Where the process is a flow and the network predicts its velocity, this is what the network says.
+  /// dx/dt at a time. If the process is a flow and the network predicts its velocity, this is the network's prediction.
   public func velocity(_ x: Tensor, _ denoiser: Denoiser, at time: Double) -> Tensor {
     let step = process.step(at: time)
     let rate = process.rate(at: time)

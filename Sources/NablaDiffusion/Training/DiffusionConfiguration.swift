@@ -20,7 +20,7 @@ public enum NetworkKind: String, Codable, SettingValue, CaseIterable {
   case dit
 }
 
-/// What a network is told of an example beside its noisy numbers.
+/// The condition of a network, besides the noisy data.
 public enum ConditionKind: String, Codable, SettingValue, CaseIterable {
   case none
   case classes = "class"
@@ -42,24 +42,24 @@ public enum DiscretePrediction: String, Codable, SettingValue, CaseIterable {
 
 extension BetaSchedule: SettingValue {}
 
-/// The process that a score is learned of.
+/// The process of a score model.
 public enum ScoreProcess: String, Codable, SettingValue, CaseIterable {
   case variancePreserving = "vp"
   case varianceExploding = "ve"
 }
 
-/// How a generative model is trained. ``settings`` says what each field means.
+/// The settings of training a generative model. ``settings`` describes each field.
 public struct DiffusionConfiguration: Hashable {
   public var objective = ObjectiveKind.ddpm
-  /// Nil for the one that suits the data: `mlp` for points, `dit` for captions, else `unet`.
+  /// Nil for the default of the data: `mlp` for points, `dit` for captions, otherwise `unet`.
   public var network: NetworkKind?
-  /// Nil for classes where the data have them, else captions.
+  /// Nil for classes if the data have them, otherwise captions.
   public var condition: ConditionKind?
   public var conditionDropout = 0.1
   // The objectives' own.
   public var prediction = DiscretePrediction.noise
-  /// The cosine schedule all but ends at σ/α = 20,000, where an error of ε in few steps is ruinous unless the data are
-  /// clipped to a range, as images are.
+  /// The cosine schedule ends at σ/α = 20,000, where with few steps an error in ε is amplified enormously unless the
+  /// data are clipped to a range, as images are.
   public var schedule = BetaSchedule.linear
   /// T.
   public var noiseSteps = 1000
@@ -115,45 +115,46 @@ extension DiffusionConfiguration: Configurable {
     objectiveSettings + networkSettings + dataSettings + trainingSettings
 
   private static let objectiveSettings: [Setting<DiffusionConfiguration>] = [
-    Setting("objective", \.objective, "How generation is made a regression"),
-    Setting("prediction", \.prediction, "What the network of ddpm predicts"),
-    Setting("schedule", \.schedule, "How the noise of ddpm grows over its steps"),
-    Setting("noise-steps", \.noiseSteps, in: .range(2...1 << 16), "Steps of ddpm"),
-    Setting("zero-terminal-snr", \.zeroTerminalSNR, "Rescale the schedule of ddpm so that nothing of the data remains"),
+    Setting("objective", \.objective, "Training objective"),
+    Setting("prediction", \.prediction, "Prediction target of ddpm"),
+    Setting("schedule", \.schedule, "Noise schedule of ddpm"),
+    Setting("noise-steps", \.noiseSteps, in: .range(2...1 << 16), "Diffusion steps of ddpm"),
+    Setting("zero-terminal-snr", \.zeroTerminalSNR, "Rescaling of ddpm's schedule to zero terminal SNR"),
     Setting("min-snr", \.minSNR, in: .nonNegative, "γ of min-SNR weighting of ddpm, such as 5; 0 for none"),
-    Setting("process", \.process, "Process of score: variance-preserving or variance-exploding"),
-    Setting("logit-normal", \.logitNormal, "Draw the times of flow from the middle more often than from the ends"),
-    Setting("flow-shift", \.flowShift, in: .positive, "Moves the times of flow towards noise; 1 for none"),
-    Setting("optimal-transport", \.optimalTransport, "Assign noise to data by optimal transport in each batch of flow"),
+    Setting("process", \.process, "SDE of score: variance-preserving or variance-exploding"),
+    Setting("logit-normal", \.logitNormal, "Logit-normal training times of flow, which favor the middle"),
+    Setting("flow-shift", \.flowShift, in: .positive, "Shift of flow's times toward noise; 1 for none"),
+    Setting(
+      "optimal-transport", \.optimalTransport, "Optimal-transport coupling of noise and data in each batch of flow"),
   ]
 
   private static let networkSettings: [Setting<DiffusionConfiguration>] = [
-    Setting("network", \.network, "Network; by default mlp for points, dit for captions, unet for other images"),
+    Setting("network", \.network, "Network; mlp for points, dit for captions, unet for other images by default"),
     Setting("width", \.width, in: .range(4...1 << 14), "Hidden size of mlp and dit"),
     Setting("depth", \.depth, in: .range(1...1 << 10), "Layers of mlp and dit"),
     Setting("heads", \.heads, in: .range(1...1 << 10), "Attention heads of dit"),
-    Setting("patch-size", \.patchSize, in: .range(1...1 << 10), "Height and width of dit's patches"),
+    Setting("patch-size", \.patchSize, in: .range(1...1 << 10), "Patch height and width of dit"),
     Setting("channels", \.channels, "Channels of unet at each resolution, the finest first"),
     Setting("layers-per-block", \.layersPerBlock, in: .range(1...16), "Residual blocks of unet at each resolution"),
     Setting(
-      "condition", \.condition, "What the network is told; by default class, or else caption, where data have them"),
+      "condition", \.condition, "Condition of the network; by default class, otherwise caption, if the data have them"),
     Setting(
       "condition-dropout", \.conditionDropout, in: .range(0...1),
-      "Share of examples whose condition is withheld, so that guidance has something to compare with"),
+      "Fraction of examples without their condition, for classifier-free guidance"),
   ]
 
   private static let dataSettings: [Setting<DiffusionConfiguration>] = [
     Setting(
       "image-size", \.imageSize, in: .optional(.range(1...1 << 12)), "Height and width that PNG images are resized to"),
-    Setting("grayscale", \.grayscale, "Read PNG images without their colors"),
+    Setting("grayscale", \.grayscale, "Conversion of PNG images to grayscale"),
     Setting(
       "validation-fraction", \.validationFraction, in: .fraction,
-      "Share of the data kept for validation; 2-D sets draw fresh points instead"),
+      "Fraction of the data held out for validation; 2-D sets draw fresh points instead"),
   ]
 
   private static let trainingSettings: [Setting<DiffusionConfiguration>] = [
     Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps"),
-    Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Examples in a step"),
+    Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Examples per step"),
     Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
     Setting(
       "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
@@ -163,11 +164,11 @@ extension DiffusionConfiguration: Configurable {
     Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
     Setting(
       "ema", \.ema, in: .fraction,
-      "Decay of the moving average of the weights that samples are made with; it grows from 0 to this; 0 for none"),
-    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for the last only"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
-    Setting("sample-count", \.sampleCount, in: .range(0...1 << 16), "Points or images in a sample; 0 for no samples"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+      "Decay of the exponential moving average of the weights used for sampling, after its own warmup; 0 for none"),
+    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for only the last"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for only the first and last"),
+    Setting("sample-count", \.sampleCount, in: .range(0...1 << 16), "Points or images per sample; 0 for no samples"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for only the last"),
     Setting("seed", \.seed, in: .seed, "Seed of weights, batches, noise and samples: the same seed gives the same run"),
   ]
 
@@ -179,13 +180,13 @@ extension DiffusionConfiguration: Configurable {
     try require(
       !zeroTerminalSNR || prediction != .noise,
       """
-      with \(setting: "zero-terminal-snr") the last step is pure noise, of which predicting the noise says nothing: set \
-      \(setting: "prediction") to v or data
+      with \(setting: "zero-terminal-snr") the last step is pure noise, and predicting the noise \
+      there carries no information about the data: set \(setting: "prediction") to v or data
       """)
     try require(
       !channels.isEmpty && channels.count <= 8 && channels.allSatisfy { 2...1024 ~= $0 },
       "\(setting: "channels") must be 1 to 8 numbers between 2 and 1024")
-    // About two thousand million parameters of a DiT.
+    // About two billion parameters of a DiT.
     try require(
       depth * width * width <= 1 << 27,
       "\(setting: "width") \(width) and \(setting: "depth") \(depth) are too large together for one computer")

@@ -3,17 +3,17 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// Where data to learn from lie: a 2-D set by its name, or files.
+/// The source of the data: a 2-D set by its name, or files.
 public enum DiffusionSource: Sendable, Hashable {
   case set(PointSet)
   /// A CSV file.
   case table(String)
-  /// An IDX file of images, whose labels lie beside it.
+  /// An IDX file of images, with its labels next to it.
   case idx(String)
   /// PNG images.
   case folder(String)
 
-  /// - Throws: ``DataError`` if it is neither the name of a set nor a file or folder that can be read.
+  /// - Throws: ``DataError`` if it is neither the name of a set nor a readable file or folder.
   public init(_ text: String) throws(DataError) {
     if let set = PointSet(rawValue: text) {
       self = .set(set)
@@ -25,7 +25,7 @@ public enum DiffusionSource: Sendable, Hashable {
       self = .idx(text)
     } else if pathExists(text) {
       throw DataError(
-        file: text, problem: "a .csv file of points, an IDX file of images or a folder of PNG images is needed")
+        file: text, problem: "not a .csv file of points, an IDX file of images or a folder of PNG images")
     } else {
       let sets = PointSet.allCases.map(\.rawValue)
       throw DataError(
@@ -43,35 +43,40 @@ public enum DiffusionSource: Sendable, Hashable {
   }
 }
 
-/// What a model needs to know of its data.
+/// The properties of the data that a model needs.
 public struct DataForm: Sendable, Hashable, Codable {
   /// Of one example: [numbers] or [channels, height, width].
   public var shape: [Int]
-  /// How points are brought to the network's scale; nil for images, which are in -1 … 1.
+  /// The scaling of points for the network; nil for images, which are in -1 … 1.
   public var scale: DataScale?
-  /// The standard deviation of the data as the network sees them.
+  /// The standard deviation of the scaled data.
   public var deviation: Double
-  /// Nil where there are no classes.
+  /// Nil if there are no classes.
   public var classNames: [String]?
-  /// Nil where there are no captions.
+  /// Nil if there are no captions.
   public var vocabulary: CaptionVocabulary?
 
   public var isImages: Bool { shape.count == 3 }
+
+  /// The requested kind, or else the one that suits the data.
+  func network(for c: DiffusionConfiguration) -> NetworkKind {
+    c.network ?? (isImages ? vocabulary != nil ? .dit : .unet : .mlp)
+  }
 }
 
-/// Data to learn from, brought to the network's scale.
+/// Training data, scaled for the network.
 struct DiffusionData {
-  /// What a run remembers of its data, to know them again.
+  /// What a run records of its data, to recognize it.
   struct Description: Codable, Sendable, Hashable {
     /// The name of a set, or a path.
     var source: String
     /// Of the contents.
     var hash: String
-    /// How many examples; nil for sets, which are drawn afresh.
+    /// The number of examples; nil for sets, which are drawn afresh.
     var count: Int?
   }
 
-  /// Examples with what is known of them. data: [B, ...].
+  /// Examples with their conditions. data: [B, ...].
   struct Batch {
     var data: Tensor
     var conditions: Conditions
@@ -134,7 +139,7 @@ struct DiffusionData {
     let heldCount = Int((Double(order.count) * c.validationFraction).rounded(.down))
     (training, held) = (Array(order.dropLast(heldCount)), Array(order.suffix(heldCount)))
     self.captions = captions
-    description = Description(source: source, hash: hash, count: count)
+    description = Description(source: count == nil ? source : absolutePath(source), hash: hash, count: count)
     if count != nil, training.count < c.batchSize {
       throw ConfigurationError(
         """
@@ -155,7 +160,7 @@ struct DiffusionData {
       options: ImageFolderOptions(channels: c.grayscale ? .gray : .rgb, size: c.imageSize.map { ($0, $0) }))
   }
 
-  /// Whether the network is to be told captions.
+  /// Whether the network is conditioned on captions.
   private static func isCaptioned(_ images: ImageDataset, _ c: DiffusionConfiguration, _ source: String) throws -> Bool
   {
     switch c.condition {
@@ -163,10 +168,10 @@ struct DiffusionData {
     case .classes?:
       try require(
         images.labels != nil,
-        "\(setting: "condition") is class, and \(source) has no classes: they are its subfolders, or a file of labels")
+        "\(setting: "condition") is class, but \(source) has no classes: they are its subfolders, or a file of labels")
       return false
     case .captions?:
-      try require(images.captions != nil, "\(setting: "condition") is caption, and \(source) has no captions")
+      try require(images.captions != nil, "\(setting: "condition") is caption, but \(source) has no captions")
       return true
     case nil: return images.labels == nil && images.captions != nil && (c.network ?? .dit) == .dit
     }
@@ -194,7 +199,7 @@ struct DiffusionData {
     return batch((0..<count).map { _ in training[Int.random(in: 0..<training.count, using: &random)] })
   }
 
-  /// Examples that are not trained on; nil where none were held back. The same at every call.
+  /// Held-out examples; nil if there are none. The same at every call.
   func validation(_ count: Int) -> Batch? {
     if case .set(let set) = contents {
       var random = RandomSource(seed: 0x7A11)
@@ -203,7 +208,7 @@ struct DiffusionData {
     return held.isEmpty ? nil : batch(Array(held.prefix(count)))
   }
 
-  /// Conditions for samples: of examples at even distances.
+  /// Conditions for samples: of evenly spaced examples.
   func conditions(_ count: Int) -> (conditions: Conditions, names: [String]) {
     guard let total = description.count, form.classNames != nil || form.vocabulary != nil else { return (.none, []) }
     if let names = form.classNames {
@@ -217,8 +222,8 @@ struct DiffusionData {
   /// Whether examples are drawn afresh, without end.
   var isDrawn: Bool { description.count == nil }
 
-  /// Examples to compare samples with, in the data's own units: [count, ...]. Fresh ones of a set; of files any, also the
-  /// same more than once.
+  /// Examples to compare samples with, in the data's own units: [count, ...]. Fresh ones for a set; drawn with
+  /// replacement for files.
   func examples(_ count: Int, random: inout RandomSource) -> Tensor {
     if case .set(let set) = contents { return set.sample(count, random: &random) }
     let total = description.count ?? 0
@@ -228,8 +233,32 @@ struct DiffusionData {
   /// All that is trained on, in the data's own units.
   var trainingExamples: Tensor { rows(training) }
 
-  /// What is not trained on; nil where nothing was held back.
+  /// Held-out data; nil if there is none.
   func heldOutExamples(_ count: Int) -> Tensor? { held.isEmpty ? nil : rows(Array(held.prefix(count))) }
+
+  /// The classes for a classifier: the data's own, or the first words of captions that a few
+  /// images share. Nil for points and for images without labels.
+  var labeling: ImageLabeling? {
+    guard case .images(let images) = contents else { return nil }
+    if let names = form.classNames {
+      return ImageLabeling(names: names, labels: images.labels!.map { Int($0) }, training: training, held: held)
+    }
+    guard let vocabulary = form.vocabulary else { return nil }
+    var counts: [Int32: Int] = [:]
+    for row in training { counts[captions[row][0], default: 0] += 1 }
+    let shared = counts.filter { $0.key != CaptionVocabulary.none && $0.value >= 5 }.keys.sorted()
+    guard shared.count > 1 else { return nil }
+    let known = Set(training.flatMap { captions[$0] })
+    let labels = captions.map { shared.firstIndex(of: $0[0]) }
+    return ImageLabeling(
+      names: shared.map { vocabulary.words[Int($0) - 1] }, labels: labels,
+      training: training.filter { labels[$0] != nil },
+      // A caption whose words occur in training, but not together.
+      held: held.filter { row in labels[row] != nil && captions[row].allSatisfy(known.contains) })
+  }
+
+  /// Examples by index, with their labels.
+  func batch(of indices: [Int]) -> Batch { batch(indices) }
 
   private func rows(_ indices: [Int]) -> Tensor {
     switch contents {
@@ -250,6 +279,17 @@ struct DiffusionData {
       : form.classNames != nil ? .classes(indices.map { images.labels![$0] }) : .none
     return Batch(data: data, conditions: conditions)
   }
+}
+
+/// Classes of images, for a classifier.
+struct ImageLabeling {
+  var names: [String]
+  /// The class of every image; nil if it has none.
+  var labels: [Int?]
+  /// Training images, by index.
+  var training: [Int]
+  /// Held-out images.
+  var held: [Int]
 }
 
 private func deviation(of data: Tensor) -> Double {

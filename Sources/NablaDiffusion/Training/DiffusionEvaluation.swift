@@ -1,38 +1,33 @@
 import NablaTensor
 import NablaTraining
 
-/// How near samples come to the data, in measures that say what nearness would be perfect.
+/// The distance of samples from the data, in measures with a known noise floor.
 public struct DiffusionEvaluation: Sendable {
   public var count: Int
   /// The sliced Wasserstein distance to data, and that of two sets of data of the same size; nil for images.
   public var slicedWasserstein: (distance: Double, floor: Double)?
   /// Of each sample, the distance to the nearest training example; nil for sets, which have none.
   public var nearest: (median: Double, least: Double)?
-  /// The same of data that were not trained on: far smaller distances of samples mean memorization. Nil without any.
+  /// The same for held-out data: much smaller distances of samples indicate memorization. Nil without any.
   public var nearestOfHeldOut: (median: Double, least: Double)?
 }
 
 extension DiffusionModel {
   /// Measures samples against the data of a run.
   ///
-  /// - Parameter source: Where the data are now, if not where they were.
+  /// - Parameter source: The path of the data, if it has moved.
   /// - Throws: ``DataError`` if the data are not those of the run, and what ``sample(_:_:conditions:seed:)`` throws.
   public static func evaluate(
     _ run: String, data source: String? = nil, count: Int = 1000, options: DiffusionSampling = DiffusionSampling(),
     seed: UInt64 = 1
   ) throws -> DiffusionEvaluation {
-    let model = try load(run)
-    let setup = try TrainingRun<DiffusionTrainer>.setup(of: RunFolder.open(run))
-    let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
-    guard data.description.hash == setup.data.hash else {
-      throw DataError(file: source ?? setup.data.source, problem: "not the data that \(run) was trained on")
-    }
+    let (model, data) = try loadWithData(run, data: source)
     var random = RandomSource(seed: seed)
     let count = min(count, data.description.count ?? count)
     let samples = try model.sample(count, options, conditions: data.conditions(count).conditions, seed: seed)
     var result = DiffusionEvaluation(count: count)
     if !model.form.isImages {
-      // Eight sets of data: one alone would be too noisy a ruler.
+      // Eight sets of data: a single one would be too noisy a reference.
       var (distance, floor) = (0.0, 0.0)
       for _ in 0..<8 {
         let fresh = data.examples(count, random: &random)

@@ -3,7 +3,7 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// A generative model: a network with the objective that it was trained on and the form of its data.
+/// A generative model: a network with its training objective and the form of its data.
 ///
 /// ```swift
 /// let model = try DiffusionModel.load("runs/moons")
@@ -16,28 +16,29 @@ public struct DiffusionModel {
   let objective: any DenoisingObjective
 
   /// With random weights.
-  /// - Throws: ``ConfigurationError`` or ``DiffusionError`` for settings that do not suit the data.
+  /// - Throws: ``ConfigurationError`` or ``DiffusionError`` for settings that do not fit the data.
   public init(_ configuration: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
     (self.configuration, self.form) = (configuration, form)
     objective = try configuration.denoisingObjective(deviation: form.deviation)
     network = try DiffusionNetwork(configuration, form, random: &random)
   }
 
-  /// The network as samplers use it.
+  /// The network in the form that samplers use.
   ///
   /// - Parameter guidance: The scale of classifier-free guidance: 1 for none; see ``Denoiser/guided(by:against:)``.
   public func denoiser(_ conditions: Conditions = .none, guidance: Double = 1) -> Denoiser {
     let denoiser = objective.denoiser { [network] x, times in network(x, times, conditions) }
-    // Images are known to lie in -1 … 1; points may lie anywhere.
+    // Images are known to be in -1 … 1; points may be anywhere.
     let threshold: Threshold = form.isImages ? .clip() : .none
     guard conditions != .none, guidance != 1 else { return denoiser.thresholded(threshold) }
     let unconditional = objective.denoiser { [network] x, times in network(x, times, .none) }
     return denoiser.guided(by: guidance, against: unconditional).thresholded(threshold)
   }
 
-  /// New data: points [count, d] in the data's own units, or images [count, channels, height, width] in -1 … 1.
+  /// Generates samples: points [count, d] in the data's own units, or images [count, channels, height, width] in -1 …
+  /// 1.
   ///
-  /// - Parameter conditions: One of each row, or none.
+  /// - Parameter conditions: One per row, or none.
   /// - Throws: ``ConfigurationError`` for a sampler that the objective cannot use.
   public func sample(
     _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none, seed: UInt64
@@ -53,7 +54,7 @@ public struct DiffusionModel {
 
   /// The condition of every sample from a class or a caption.
   ///
-  /// - Throws: ``ConfigurationError`` where the model knows no such class or was not trained with conditions;
+  /// - Throws: ``ConfigurationError`` if the model has no such class or was not trained with conditions;
   ///   ``DiffusionError`` for words it does not know.
   public func conditions(count: Int, class name: String? = nil, caption: String? = nil) throws -> Conditions {
     if let name {
@@ -77,11 +78,11 @@ public struct DiffusionModel {
   }
 }
 
-/// How new data are made.
+/// Sampling options.
 public struct DiffusionSampling: Sendable, Hashable {
-  /// Nil for the objective's standard one.
+  /// Nil for the objective's default.
   public var sampler: SamplerKind?
-  /// Nil for a number that suits the sampler.
+  /// Nil for the sampler's default.
   public var steps: Int?
   /// 1 for none.
   public var guidance: Double
@@ -112,7 +113,7 @@ extension DiffusionModel {
     var data: DataForm
   }
 
-  /// Writes `config.json` and `model.safetensors` into a folder that exists.
+  /// Writes `config.json` and `model.safetensors` into an existing folder.
   func save(to folder: String) throws {
     try writeJSON(Description(configuration: configuration, data: form), to: "\(folder)/config.json")
     let state = Dictionary(uniqueKeysWithValues: network.parameters().map { ($0.name, $0.value) })

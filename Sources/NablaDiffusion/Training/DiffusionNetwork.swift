@@ -2,7 +2,7 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// What a network is told of each row beside its noisy numbers.
+/// The condition of each row, besides its noisy data.
 public enum Conditions: Sendable, Hashable {
   case none
   /// A class of each row; the number of classes means "no class".
@@ -11,27 +11,28 @@ public enum Conditions: Sendable, Hashable {
   case captions([[Int32]])
 }
 
-/// A network of any kind with what it is told: a class, or a caption that a text encoder trained with it reads.
+/// A network of any kind with its conditioning: a class, or a caption through a jointly trained text encoder.
 public final class DiffusionNetwork: Module {
   let mlp: DenoisingMLP?
   let unet: UNet?
   let dit: DiT?
   let text: TextEncoder?
   private let classCount: Int
-  /// Brings the objective's times to those a UNet knows: 0 … 1000.
+  /// Scales the objective's times to those of a UNet: 0 … 1000.
   private let unetTimeScale: Double
 
-  /// - Throws: ``ConfigurationError`` for a network that cannot have such data, ``DiffusionError`` for sizes that do not
-  ///   fit each other.
+  /// - Throws: ``ConfigurationError`` for a network that does not support such data, ``DiffusionError`` for sizes that
+  ///   do not fit each other.
   public init(_ c: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
-    let kind = c.network ?? (form.isImages ? form.vocabulary != nil ? .dit : .unet : .mlp)
+    let kind = form.network(for: c)
     try require(
       form.isImages == (kind != .mlp),
       "\(setting: "network") \(kind.rawValue) is for \(form.isImages ? "points: these data are images" : "images: these data are points")"
     )
     try require(
       form.vocabulary == nil || kind == .dit,
-      "\(setting: "network") \(kind.rawValue) cannot read captions: take dit, or set \(setting: "condition") to none")
+      "\(setting: "network") \(kind.rawValue) does not support captions: use dit or set \(setting: "condition") to none"
+    )
     classCount = form.classNames?.count ?? 0
     let isDiscrete = c.objective == .ddpm
     unetTimeScale = isDiscrete ? 1 : 1000
@@ -43,7 +44,7 @@ public final class DiffusionNetwork: Module {
     } else {
       let (height, width) = (form.shape[1], form.shape[2])
       try require(
-        height == width, "images of \(width) × \(height): square ones are needed; set \(setting: "image-size")")
+        height == width, "images of \(width) × \(height) are not square; set \(setting: "image-size")")
       switch kind {
       case .unet:
         unet = try UNet(
@@ -82,7 +83,7 @@ public final class DiffusionNetwork: Module {
     return Array(repeating: [CaptionVocabulary.none], count: rows)
   }
 
-  /// Some of the conditions withheld; see ``droppingConditions(_:probability:none:random:)``.
+  /// Drops some of the conditions; see ``droppingConditions(_:probability:none:random:)``.
   func dropping(_ conditions: Conditions, probability: Double, random: inout RandomSource) -> Conditions {
     switch conditions {
     case .none: return .none

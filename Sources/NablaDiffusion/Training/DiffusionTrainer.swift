@@ -3,7 +3,7 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// Trains a generative model: noise on data, and a regression that tells them apart.
+/// Trains a generative model: adds noise to data, and learns to separate them by regression.
 ///
 /// ```swift
 /// let trainer = try DiffusionTrainer(data: "moons", .points)
@@ -12,18 +12,18 @@ import NablaTraining
 public final class DiffusionTrainer: Trainer {
   public static let command = "diffusion"
 
-  /// What `config.json` holds.
+  /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var configuration: DiffusionConfiguration
     var data: DiffusionData.Description
     public var form: DataForm
-    /// Numbers in the network.
+    /// The network's parameter count.
     public var parameterCount: Int
-    /// Where the data lie, or the name of a 2-D set.
+    /// The path of the data, or the name of a 2-D set.
     public var source: String { data.source }
   }
 
-  /// Everything beside weights and moments that the next step depends on.
+  /// Everything except weights and moments that the next step depends on.
   private struct State: Codable {
     var step = 0
     var optimizerStep = 0
@@ -33,7 +33,7 @@ public final class DiffusionTrainer: Trainer {
 
   public let setup: Setup
   public let model: DiffusionModel
-  /// What the data amount to, in words.
+  /// A description of the data, in words.
   public var dataSummary: String { data.summary }
   public var progress: RunProgress { RunProgress(done: state.step, of: setup.configuration.steps) }
   public var cadence: RunCadence {
@@ -46,11 +46,11 @@ public final class DiffusionTrainer: Trainer {
   private let schedule: Schedule
   private var optimization: OptimizationStep
   private var state: State
-  /// How fast the average of the weights settles: its decay grows as 1 - n^(-¾). An average of fixed decay would be made
-  /// of the random weights of the beginning for thousands of steps.
+  /// The warmup of the weight average: its decay grows as 1 - n^(-¾). An average of fixed decay would
+  /// include the random initial weights for thousands of steps.
   static let averageWarmup = 0.75
 
-  /// A training from its beginning.
+  /// A new run.
   ///
   /// - Parameter source: The name of a 2-D set, a CSV file, an IDX file or a folder of PNG images.
   /// - Throws: ``ConfigurationError``, ``DiffusionError``, ``DataError`` and what reading the data throws.
@@ -59,18 +59,20 @@ public final class DiffusionTrainer: Trainer {
     try self.init(DiffusionData(source, configuration), configuration)
   }
 
-  /// A run that continues.
+  /// A resumed run.
   ///
-  /// - Parameter source: Where the data are now, if not where they were.
+  /// - Parameter source: The path of the data, if it has moved.
   public static func resume(
     _ path: String, data source: String? = nil, observe: TrainingRun<DiffusionTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<DiffusionTrainer> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in
-      let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
+      let source = source ?? RunFolder.located(setup.data.source, of: path) ?? setup.data.source
+      let data = try DiffusionData(source, setup.configuration)
       guard data.description.hash == setup.data.hash, data.form == setup.form else {
         throw DataError(
-          file: source ?? setup.data.source,
-          problem: "not the data that \(path) was trained on: resume with those, or start anew in another folder")
+          file: source,
+          problem:
+            "not the data that \(path) was trained on: resume with that data, or start a new run in another folder")
       }
       return try DiffusionTrainer(data, setup.configuration)
     }
@@ -117,19 +119,19 @@ public final class DiffusionTrainer: Trainer {
       figures: [Figure("loss", outcome.loss), Figure("ex/s", perSecond, isRate: true)])
   }
 
-  // MARK: Looking at the model
+  // MARK: Evaluation
 
-  /// The parts of the noise levels that training draws, by which the validation loss is told: fifths.
+  /// The number of bands of noise levels for which the validation loss is reported.
   static let noiseBands = 5
 
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard let held = data.validation(2000) else { return [] }
-    // The same noise at every evaluation, so that losses differ by the model alone.
+    // The same noise at every evaluation, so that losses differ only by the model.
     var random = RandomSource(seed: 0x10)
     let example = model.objective.example(held.data, random: &random)
     let losses = optimization.averaged(model.network) { lossOfEachRow(example, held.conditions) }
     let times = example.times.array(of: Double.self)
-    // Of all but the flow, whose data are at time 1, noise grows with time.
+    // Noise grows with time, except for the flow, whose data are at time 1.
     let order = losses.indices.sorted { times[$0] < times[$1] }
     let byNoise = setup.configuration.objective == .flow ? order.reversed() : order
     func mean(_ rows: ArraySlice<Int>) -> Double { rows.reduce(0) { $0 + losses[$1] } / Double(max(rows.count, 1)) }
@@ -141,7 +143,7 @@ public final class DiffusionTrainer: Trainer {
     return metrics
   }
 
-  /// In batches as large as those of training.
+  /// In batches of the training size.
   private func lossOfEachRow(_ example: DenoisingExample, _ conditions: Conditions) -> [Double] {
     let (count, size) = (example.input.shape[0], setup.configuration.batchSize)
     return stride(from: 0, to: count, by: size).flatMap { start in
@@ -181,8 +183,8 @@ public final class DiffusionTrainer: Trainer {
   }
 
   private func weightsNotFinite() -> Diverged {
-    let name = model.network.firstNonFinite.map { "; the first parameter that is not finite is \($0)" }
-    return Diverged(reason: "the weights are not finite\(name ?? "")")
+    let name = model.network.firstNonFinite.map { "; the first non-finite parameter is \($0)" }
+    return Diverged(reason: "the weights are non-finite\(name ?? "")")
   }
 
   // MARK: Saving

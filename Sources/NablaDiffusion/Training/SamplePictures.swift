@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTensor
 
-/// Images in -1 … 1 side by side, small ones enlarged. images: [N, channels, height, width].
+/// A grid of images in -1 … 1, small ones enlarged. images: [N, channels, height, width].
 public func sampleGrid(_ images: Tensor, columns: Int? = nil) -> Image {
   let count = images.shape[0]
   let columns = columns ?? max(1, Int(Double(count).squareRoot().rounded(.up)))
@@ -10,11 +10,12 @@ public func sampleGrid(_ images: Tensor, columns: Int? = nil) -> Image {
     pictures(images).map { $0.resized(width: factor * $0.width, height: factor * $0.height) }, columns: columns)
 }
 
-/// Points of the plane as a picture: the data gray, the samples blue over them. Of points of more numbers, the first two.
+/// A scatter plot of points: the data in gray, the samples over them in blue. For points of more dimensions, the first
+/// two.
 public func scatterPicture(_ samples: Tensor, beside data: Tensor, side: Int = 400) -> Image {
   var bytes = [UInt8](repeating: 255, count: side * side * 3)
   let (data, samples) = (coordinates(data), coordinates(samples))
-  // The data and a margin; samples outside are not seen, but what is learned is inside.
+  // The range of the data with a margin; samples outside are not shown.
   let (xs, ys) = (data.map(\.x).sorted(), data.map(\.y).sorted())
   guard let left = xs.first, let right = xs.last, let bottom = ys.first, let top = ys.last else {
     return Image(width: side, height: side, channels: .rgb, bytes: bytes)

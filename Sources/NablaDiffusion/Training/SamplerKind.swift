@@ -2,7 +2,7 @@ import Glibc
 import NablaTensor
 import NablaTraining
 
-/// The samplers by their names.
+/// The samplers by name.
 public enum SamplerKind: String, Codable, SettingValue, CaseIterable {
   /// ``AncestralDDPM``.
   case ancestral
@@ -23,10 +23,10 @@ public enum SamplerKind: String, Codable, SettingValue, CaseIterable {
 }
 
 extension DiffusionConfiguration {
-  /// The samplers that suit the objective, the standard one first.
+  /// The samplers that support the objective, the default first.
   public var samplers: [SamplerKind] {
     switch objective {
-    // Where no signal is left, σ/α, by which Euler and Heun go, is infinite.
+    // If no signal is left, σ/α, which Euler and Heun use, is infinite.
     case .ddpm: [.ddim, .ancestral, .dpm] + (zeroTerminalSNR ? [] : [.euler, .heun])
     case .score:
       [.heun, .euler, .ddim, .dpm, .sde, .predictorCorrector, .ode] + (process == .varianceExploding ? [.langevin] : [])
@@ -35,9 +35,9 @@ extension DiffusionConfiguration {
     }
   }
 
-  /// A sampler with the noise levels it visits.
+  /// A sampler with its noise levels.
   ///
-  /// - Parameter kind: Nil for the standard one.
+  /// - Parameter kind: Nil for the default.
   /// - Throws: ``ConfigurationError`` for one that the objective cannot use, ``DiffusionError`` for too many steps.
   package func sampler(
     _ kind: SamplerKind?, steps: Int, deviation: Double
@@ -47,7 +47,7 @@ extension DiffusionConfiguration {
       samplers.contains(kind),
       """
       \(setting: "sampler") \(kind.rawValue) cannot sample a model of \(objective.rawValue)\
-      \(zeroTerminalSNR ? " with zero terminal SNR" : ""): take one of \
+      \(zeroTerminalSNR ? " with zero terminal SNR" : ""): use one of \
       \(samplers.map(\.rawValue).joined(separator: ", "))
       """)
     try require(steps >= 1, "\(setting: "steps") must be at least 1, not \(steps)")
@@ -61,13 +61,13 @@ extension DiffusionConfiguration {
     case (_, .sde): return (ReverseSDE(process), process.steps(steps))
     case (_, .predictorCorrector): return (PredictorCorrector(process), process.steps(steps))
     case (_, .langevin):
-      // ε as a share of the variance at the smallest level: 2·10⁻⁵ for σ_min = 0.01 (Song & Ermon 2019).
+      // ε as a fraction of the variance at the smallest level: 2·10⁻⁵ for σ_min = 0.01 (Song & Ermon 2019).
       return (AnnealedLangevin(stepsPerLevel: 10), process.steps(steps, spacing: .logarithmic, final: .clean))
     default: return (simple(kind), process.steps(steps, spacing: .karras(), final: .clean))
     }
   }
 
-  /// Those that need no process.
+  /// Those that require no process.
   private func simple(_ kind: SamplerKind) -> any Sampler {
     switch kind {
     case .ancestral: AncestralDDPM()
@@ -76,7 +76,7 @@ extension DiffusionConfiguration {
     case .heun: Heun()
     case .dpm: DPMSolverPlusPlus()
     case .sde, .predictorCorrector, .langevin, .ode:
-      preconditionFailure("DiffusionConfiguration: \(kind.rawValue) needs a process")
+      preconditionFailure("DiffusionConfiguration: \(kind.rawValue) requires a process")
     }
   }
 
@@ -96,12 +96,12 @@ extension DiffusionConfiguration {
     try DiscreteProcess(schedule, count: noiseSteps, zeroTerminalSNR: zeroTerminalSNR)
   }
 
-  /// The levels of Karras et al. are for data of deviation ½: others move them in proportion.
+  /// The levels of Karras et al. are for data with standard deviation ½: they are scaled in proportion.
   private func edm(deviation: Double) -> EDM {
     EDM(sigmaMax: 80, dataDeviation: deviation, logSigmaMean: -1.2 + log(2 * deviation))
   }
 
-  /// How training examples are made.
+  /// The training objective.
   ///
   /// - Parameter deviation: The standard deviation of the data.
   func denoisingObjective(deviation: Double) throws -> any DenoisingObjective {

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Writes a file so that its path holds either the old contents or the new ones, whole, even across a power cut.
+/// Writes a file atomically: its path holds either the old contents or the complete new ones, even after a power cut.
 ///
-/// The bytes go to a temporary sibling, which is flushed to the disk and renamed over the path; then the folder is
-/// flushed, so the new name lasts too.
+/// The bytes go to a temporary sibling, which is flushed to disk and renamed over the path; then the folder is flushed,
+/// so that the new name is durable too.
 public enum AtomicFile {
   /// Replaces `path` with what `body` writes. When `body` or the disk fails, `path` is untouched and the temporary is
   /// removed.
@@ -16,7 +16,7 @@ public enum AtomicFile {
       if rename(temporary, path) != 0 { throw FileError("write", path) }
     } catch {
       unlink(temporary)
-      // The user knows the file by its own name.
+      // Report the error under the name that the user knows.
       if let error = error as? FileError, error.path == temporary {
         throw FileError(path: path, operation: error.operation, code: error.code)
       }
@@ -59,6 +59,6 @@ func synchronize(_ path: String, flags: Int32 = 0) throws(FileError) {
   let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | flags) }
   if descriptor < 0 { throw FileError("open", path) }
   defer { close(descriptor) }
-  // Some network file systems cannot flush a folder and say EINVAL; the rename is then as durable as it gets.
+  // Some network file systems cannot flush a folder and return EINVAL; the rename is then as durable as it can be.
   if retryingInterrupts({ fsync(descriptor) }) != 0, errno != EINVAL { throw FileError("write", path) }
 }

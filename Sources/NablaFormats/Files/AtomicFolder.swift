@@ -1,9 +1,9 @@
 import Glibc
 
-/// Writes a folder of files so that its path appears whole or not at all, even across a power cut.
+/// Writes a folder of files atomically: its path appears complete or not at all, even after a power cut.
 public enum AtomicFolder {
   /// Creates the folder `path` with what `body` writes into the temporary folder it is given, replacing a folder
-  /// already there. Every file and folder below is flushed to the disk before the name appears.
+  /// already there. Every file and folder below is flushed to disk before the name appears.
   ///
   /// When `body` or the disk fails, `path` is untouched and the temporary is removed.
   public static func write<Result>(to path: String, _ body: (_ temporary: String) throws -> Result) throws -> Result {
@@ -26,7 +26,7 @@ public enum AtomicFolder {
     return result
   }
 
-  /// Removes a folder so that its path never holds a part of it; what a crash leaves is a leftover.
+  /// Removes a folder so that its path never holds a part of it; a crash leaves only a temporary.
   package static func remove(_ path: String) throws(FileError) {
     let aside = temporarySibling(of: path)
     if rename(path, aside) != 0 { throw FileError("remove", path) }
@@ -64,7 +64,7 @@ public enum AtomicFolder {
   }
 }
 
-/// An advisory lock on a folder that ends with its holder, however that ends.
+/// An advisory lock on a folder, released when its holder exits, however that happens.
 package struct FolderLock: Sendable {
   private let descriptor: Int32
 

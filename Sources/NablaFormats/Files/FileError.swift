@@ -1,9 +1,9 @@
 import Glibc
 
-/// A system call on a file failed. The description names the file, what was being done, and the system's reason.
+/// A system call on a file failed. The description names the file, the operation, and the system's reason.
 public struct FileError: Error, Equatable, CustomStringConvertible {
   public var path: String
-  /// What was being done, as a verb: "open", "write", "rename".
+  /// The operation, as a verb: "open", "write", "rename".
   public var operation: String
   /// The value of `errno` after the call.
   public var code: Int32
@@ -19,7 +19,7 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     self.init(path: path, operation: operation, code: errno)
   }
 
-  /// Whether no room was left: the disk is full, or the user's quota is.
+  /// Whether no space was left: the disk or the user's quota is full.
   public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
 
   public var description: String {

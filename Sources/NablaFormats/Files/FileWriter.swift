@@ -2,24 +2,24 @@ import Glibc
 
 /// A buffered writer of bytes to one file that turns every failed call into a ``FileError``.
 ///
-/// Call ``close(synchronizing:)`` when done: it is what reports the errors of the last bytes. A writer that is dropped
+/// Call ``close(synchronizing:)`` when done: it reports the errors of the last bytes. A writer that is released
 /// without it closes its file and loses what was still in its buffer.
 public final class FileWriter {
   public let path: String
-  /// Bytes handed over so far.
+  /// Bytes accepted so far.
   public private(set) var byteCount = 0
 
   private var descriptor: Int32
   private var buffer: [UInt8] = []
   private static let bufferCapacity = 1 << 16
 
-  /// How to treat what the path already holds.
+  /// What to do with an existing file.
   public enum Mode: Sendable {
-    /// Start empty; drop what was there.
+    /// Start empty; discard the old contents.
     case truncate
-    /// Write after what is there.
+    /// Append to the old contents.
     case append
-    /// Fail with `EEXIST` when the file is there.
+    /// Fail with `EEXIST` if the file exists.
     case createNew
   }
 
@@ -57,7 +57,7 @@ public final class FileWriter {
 
   public func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
 
-  /// Hands the buffered bytes to the system: other programs see them, a power cut may still lose them.
+  /// Passes the buffered bytes to the system: other programs see them, but a power cut may still lose them.
   public func flush() throws(FileError) {
     guard !buffer.isEmpty else { return }
     let pending = buffer

@@ -26,7 +26,7 @@ package func isFolder(_ path: String) -> Bool {
 /// Whether anything is at `path`.
 package func pathExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-/// Creates a folder and those above it; one that is there already is fine.
+/// Creates a folder and its parents; an existing one is fine.
 package func createFolders(_ path: String) throws(FileError) {
   if mkdir(path, 0o755) == 0 { return }
   switch errno {

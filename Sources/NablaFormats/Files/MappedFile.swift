@@ -2,7 +2,7 @@ import Glibc
 
 /// A file mapped read-only into memory: its pages are read when touched and shared between processes.
 ///
-/// The length is taken once. A file that another program shortens while it is mapped ends this program with SIGBUS, so
+/// The length is read once. A file that another program shortens while it is mapped ends this program with SIGBUS, so
 /// files are replaced by rename (``AtomicFile``), never rewritten in place. A pipe is read to its end instead.
 public final class MappedFile: Sendable {
   public let path: String
@@ -21,7 +21,8 @@ public final class MappedFile: Sendable {
   }
 
   public init(path: String) throws(FileError) {
-    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+    // Without waiting: a pipe that nobody writes to would hold the program for ever.
+    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     if descriptor < 0 { throw FileError("open", path) }
     defer { close(descriptor) }
 
@@ -41,7 +42,7 @@ public final class MappedFile: Sendable {
     }
   }
 
-  /// A mapping of a file, or of new memory for the descriptor -1; nil of nothing, which mmap refuses.
+  /// A mapping of a file, or of new memory for the descriptor -1; nil for a length of 0, which mmap rejects.
   private static func map(_ count: Int, _ descriptor: Int32, _ path: String) throws(FileError)
     -> UnsafeMutableRawPointer?
   {
@@ -54,11 +55,17 @@ public final class MappedFile: Sendable {
     return mapping
   }
 
+  /// Reads a pipe until its writers have closed it: at once if there are none.
   private static func readToEnd(_ descriptor: Int32, _ path: String) throws(FileError) -> [UInt8] {
     var bytes: [UInt8] = []
     var part = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let count = retryingInterrupts { read(descriptor, &part, part.count) }
+      if count < 0, errno == EAGAIN {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        _ = poll(&waiting, 1, -1)
+        continue
+      }
       if count < 0 { throw FileError("read", path) }
       if count == 0 { return bytes }
       bytes += part[..<count]

@@ -1,6 +1,6 @@
 import CLibcrypto
 
-/// The SHA-256 digest (FIPS 180-4), computed by OpenSSL, which picks the best instructions of the CPU.
+/// The SHA-256 digest (FIPS 180-4), computed by OpenSSL, which uses the CPU's best instructions.
 ///
 /// ```swift
 /// SHA256.hexadecimal(of: Array("abc".utf8))  // "ba7816bf…f20015ad"

@@ -1,5 +1,5 @@
-/// How a GGUF file stores the elements of a tensor: plain numbers, or blocks of quantized ones that share scales. Raw
-/// values are those in the file (`ggml.h`, `enum ggml_type`); 4, 5 and others that are missing were withdrawn.
+/// How a GGUF file stores the elements of a tensor: plain numbers, or blocks of quantized weights that share scales.
+/// Raw values are those in the file (`ggml.h`, `enum ggml_type`); 4, 5 and others that are missing were withdrawn.
 public enum GGMLType: UInt32, Sendable, CaseIterable {
   case f32 = 0
   case f16 = 1

@@ -1,10 +1,10 @@
-/// An array of a GGUF file, kept as the bytes it has there: a vocabulary of 150,000 strings is two allocations until
-/// someone asks for the strings.
+/// An array of a GGUF file, kept as raw bytes: a vocabulary of 150,000 strings is two allocations until
+/// the strings are requested.
 public struct GGUFArray: Sendable, Equatable {
-  /// The type of every element. Not `.array`: arrays of arrays are refused, as llama.cpp does.
+  /// The type of every element. Not `.array`: arrays of arrays are rejected, as in llama.cpp.
   public let kind: GGUFValue.Kind
   public let count: Int
-  /// The elements as they stand in the file.
+  /// The elements as stored in the file.
   package let bytes: [UInt8]
   /// For strings: where each element's 8 bytes of length begin. Otherwise empty.
   private let starts: [Int]
@@ -67,7 +67,7 @@ public struct GGUFArray: Sendable, Equatable {
     return result
   }
 
-  /// All elements of an array of whole numbers; nil for another type, or beyond `Int`.
+  /// All elements of an array of integers; nil for another type, or beyond `Int`.
   public func integers() -> [Int]? {
     switch kind {
     case .uint8: elements(UInt8.self) { Int($0) }

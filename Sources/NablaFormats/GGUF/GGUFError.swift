@@ -1,4 +1,4 @@
-/// Why a GGUF file cannot be read or written. The description names the file and the key or tensor at fault.
+/// Why a GGUF file cannot be read or written. The description names the file and the key or tensor.
 public struct GGUFError: Error, Equatable, CustomStringConvertible {
   /// What the problem is about.
   public enum Subject: Equatable, Sendable {
@@ -13,9 +13,9 @@ public struct GGUFError: Error, Equatable, CustomStringConvertible {
     case bigEndian
     /// A version other than 2 and 3.
     case unsupportedVersion(UInt32)
-    /// The file ends inside what is named.
+    /// The file ends inside the named part.
     case cutShort(String)
-    /// More items than the bytes that remain could hold.
+    /// More items than the remaining bytes could hold.
     case tooMany(String, count: UInt64)
     case malformed(String)
     case duplicate
@@ -53,8 +53,8 @@ public struct GGUFError: Error, Equatable, CustomStringConvertible {
     case .notGGUF: "not a GGUF file: it does not begin with \"GGUF\""
     case .bigEndian: "a big-endian GGUF file; convert it to little-endian (gguf-convert-endian of the gguf package)"
     case .unsupportedVersion(let version): "GGUF version \(version) is not supported; versions 2 and 3 are"
-    case .cutShort(let place): "the file ends inside \(place); it is cut short or damaged: fetch it again"
-    case .tooMany(let items, let count): "\(count) \(items) are more than the file has room for; it is damaged"
+    case .cutShort(let place): "the file ends inside \(place); it is truncated or corrupt: download it again"
+    case .tooMany(let items, let count): "\(count) \(items) are more than the file can contain; it is corrupt"
     case .malformed(let problem): problem
     case .duplicate: "occurs twice"
     case .unknownType(let number): "has the unknown type \(number)"
@@ -62,7 +62,7 @@ public struct GGUFError: Error, Equatable, CustomStringConvertible {
     case .wrongValue(let expected, let found): "should be \(expected), not \(found)"
     case .missingTensor: "no such tensor"
     case .unsupportedType(let type):
-      "tensors of type \(type.name) cannot be computed with; requantize the file to a type such as Q4_K with llama.cpp"
+      "tensors of type \(type.name) are not supported; requantize the file to a type such as Q4_K with llama.cpp"
     }
   }
 }

@@ -1,7 +1,7 @@
 import NablaTensor
 
-/// One tensor to be written: its description, and a function that delivers its bytes when their turn comes, so a model
-/// need not exist a second time in memory.
+/// One tensor to be written: its description, and a function that delivers its bytes when needed, so that
+/// memory need not hold the model twice.
 public struct GGUFTensor {
   public let name: String
   /// Row-major: [rows, columns].
@@ -26,10 +26,10 @@ extension GGUFFile {
   /// The longest name of a tensor that ggml reads, in bytes of UTF-8.
   static let longestName = 63
 
-  /// Writes a GGUF file of version 3 with tensors in the given order. It appears whole or not at all (``AtomicFile``).
+  /// Writes a GGUF file of version 3 with tensors in the given order. The write is atomic (``AtomicFile``).
   ///
-  /// Names must differ, and each tensor must deliver the bytes its shape and type call for. The alignment is that of
-  /// `general.alignment` if `metadata` has it, else 32.
+  /// Names must differ, and each tensor must deliver the bytes that its shape and type require. The alignment is that
+  /// of `general.alignment` if `metadata` has it, otherwise 32.
   public static func write(_ tensors: [GGUFTensor], metadata: GGUFMetadata, to path: String) throws {
     let alignment = metadata["general.alignment"]?.integer ?? GGUFHeader.defaultAlignment
     precondition(alignment > 0 && alignment % 8 == 0, "GGUFFile.write: general.alignment is \(alignment)")
@@ -54,7 +54,7 @@ extension GGUFFile {
       guard tensor.name.utf8.count <= longestName else {
         throw GGUFError(
           file: path, subject: .tensor(tensor.name),
-          kind: .malformed("its name is longer than the \(longestName) bytes that the format's readers take"))
+          kind: .malformed("its name is longer than the \(longestName) bytes that the format's readers accept"))
       }
       header.append(tensor.name)
       header.append(UInt32(tensor.shape.count))
@@ -72,7 +72,7 @@ extension GGUFFile {
         try tensor.writeBytes(writer)
         precondition(
           writer.byteCount - start == byteCount,
-          "GGUFFile.write: tensor \(tensor.name) of shape \(tensor.shape) takes \(byteCount) bytes, "
+          "GGUFFile.write: tensor \(tensor.name) of shape \(tensor.shape) requires \(byteCount) bytes, but "
             + "\(writer.byteCount - start) were written")
         try writer.write(padding(byteCount))
       }

@@ -2,7 +2,7 @@ import NablaTensor
 
 /// A GGUF file, mapped into memory and checked: metadata, and named tensors with their types and shapes.
 ///
-/// The file is taken to be hostile. Everything it says about itself is checked against its bytes before it is used.
+/// The file is treated as hostile. Every claim in it is checked against its bytes before it is used.
 ///
 /// ```swift
 /// let file = try GGUFFile(path: "model.gguf")
@@ -13,10 +13,10 @@ public struct GGUFFile: Sendable {
   /// One tensor of the file.
   public struct Entry: Sendable, Equatable {
     public let name: String
-    /// Row-major: [rows, columns]. The file itself has the sizes the other way round.
+    /// Row-major: [rows, columns]. The file itself has the sizes in reverse order.
     public let shape: [Int]
     public let type: GGMLType
-    /// Where its bytes lie, from the start of the file.
+    /// The position of its bytes in the file.
     public let byteRange: Range<Int>
   }
 
@@ -43,12 +43,25 @@ public struct GGUFFile: Sendable {
     positions = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
   }
 
-  /// Whether a file begins as GGUF files do.
+  /// Whether a file begins like a GGUF file.
   ///
-  /// - Throws: an error for a file that cannot be read; what is no file is no GGUF file either.
+  /// - Throws: an error for a file that cannot be read; a path that is not a file is not a GGUF file.
   public static func isGGUF(_ path: String) throws(FileError) -> Bool {
     guard FileKind(path, followingLinks: true) == .file else { return false }
     return try MappedFile(path: path).withBytes { $0.starts(with: "GGUF".utf8) }
+  }
+
+  /// The names of GGUF files in a folder, sorted; empty if the folder does not exist.
+  package static func names(in folder: String) throws(FileError) -> [String] {
+    guard FileKind(folder, followingLinks: true) == .folder else { return [] }
+    return try folderEntries(folder).filter { $0.lowercased().hasSuffix(".gguf") }
+  }
+
+  /// The file that a path refers to: for a folder with one GGUF file and no model of another format, that file.
+  package static func path(meantBy path: String) throws(FileError) -> String {
+    if pathExists("\(path)/config.json") { return path }
+    let names = try names(in: path)
+    return names.count == 1 ? "\(path)/\(names[0])" : path
   }
 
   public func contains(_ name: String) -> Bool { positions[name] != nil }
@@ -65,7 +78,8 @@ public struct GGUFFile: Sendable {
     return try mapping.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[entry.byteRange])) }
   }
 
-  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written to.
+  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written
+  /// to.
   public func tensor(_ name: String) throws(GGUFError) -> Tensor {
     let entry = try entry(name)
     guard let dtype = DType(entry.type) else { throw failure(name, .unsupportedType(entry.type)) }

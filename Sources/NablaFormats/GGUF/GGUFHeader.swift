@@ -1,4 +1,4 @@
-/// Everything before the data of a GGUF file, parsed and checked: what is where.
+/// Everything before the data of a GGUF file, parsed and checked.
 ///
 /// Layout: "GGUF", version, number of tensors, number of keys; keys with values; for each tensor name, dimensions
 /// (innermost first), type and offset; padding; the data, in which each tensor begins at a multiple of the alignment.
@@ -6,12 +6,12 @@
 package struct GGUFHeader {
   package let version: UInt32
   package let metadata: GGUFMetadata
-  /// In the order of the file.
+  /// In file order.
   package let entries: [GGUFFile.Entry]
   package let alignment: Int
 
   static let defaultAlignment = 32
-  /// The most dimensions that ggml has.
+  /// The maximum number of dimensions in ggml.
   static let maximumRank = 4
 
   /// - Parameters:
@@ -27,6 +27,11 @@ package struct GGUFHeader {
     // At least: a name's length, rank, type and offset; a key's length, its first byte, its type and a value of a byte.
     let tensorCount = try reader.count(of: "tensors", minimumByteCount: 8 + 4 + 4 + 8)
     let keyCount = try reader.count(of: "keys", minimumByteCount: 8 + 1 + 4 + 1)
+    // Far more than any model has, and few enough that describing them takes little memory.
+    if tensorCount > 1_000_000 {
+      throw reader.failure(.malformed("\(tensorCount) tensors; at most 1,000,000 are read"))
+    }
+    if keyCount > 100_000 { throw reader.failure(.malformed("\(keyCount) keys; at most 100,000 are read")) }
 
     metadata = try Self.metadata(&reader, count: keyCount)
     alignment = try Self.alignment(metadata)
@@ -58,7 +63,7 @@ package struct GGUFHeader {
     return Int(number)
   }
 
-  /// A tensor's description as it stands in the file; `offset` counts from the beginning of the data.
+  /// A tensor's description as stored in the file; `offset` counts from the beginning of the data.
   private struct Description {
     let name: String
     let shape: [Int]

@@ -39,7 +39,7 @@ public struct GGUFMetadata: Sendable, Equatable {
     }
   }
 
-  /// Adds a key; false, and nothing added, when it is there already.
+  /// Adds a key; false, and nothing added, if it already exists.
   @discardableResult
   mutating func append(_ key: String, _ value: GGUFValue) -> Bool {
     guard positions[key] == nil else { return false }
@@ -56,9 +56,9 @@ public struct GGUFMetadata: Sendable, Equatable {
 extension GGUFMetadata {
   public func has(_ key: String) -> Bool { positions[key] != nil }
 
-  /// A whole number that is not negative, whatever its width in the file.
+  /// A non-negative integer of any width in the file.
   public func integer(_ key: String, default standard: Int? = nil) throws(GGUFError) -> Int {
-    try value(key, standard, "a whole number that is not negative") { $0.integer.flatMap { $0 >= 0 ? $0 : nil } }
+    try value(key, standard, "a non-negative integer") { $0.integer.flatMap { $0 >= 0 ? $0 : nil } }
   }
 
   /// A finite number.
@@ -83,9 +83,9 @@ extension GGUFMetadata {
     try value(key, nil, "an array of strings in UTF-8") { $0.array?.strings() }
   }
 
-  /// An array of whole numbers of any width.
+  /// An array of integers of any width.
   public func integers(_ key: String) throws(GGUFError) -> [Int] {
-    try value(key, nil, "an array of whole numbers") { $0.array?.integers() }
+    try value(key, nil, "an array of integers") { $0.array?.integers() }
   }
 
   /// An array of numbers of any type.

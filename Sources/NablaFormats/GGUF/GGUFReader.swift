@@ -1,8 +1,12 @@
-/// A cursor over the bytes of a GGUF file. Nothing is read, and no memory taken, before the bytes are known to be there.
+/// A cursor over the bytes of a GGUF file. Nothing is read and no memory is allocated before the bytes are known to be
+/// there.
 struct GGUFReader {
   let bytes: UnsafeRawBufferPointer
   let file: String
   private(set) var position = 0
+  /// The most bytes that arrays may take together. Those of a vocabulary of a million tokens take a tenth of it.
+  static let maximumArrayBytes = 256 << 20
+  private var arrayBytes = 0
   /// What is being read, for errors.
   var subject = GGUFError.Subject.file
   var place = "the header"
@@ -24,8 +28,8 @@ struct GGUFReader {
     return bytes.loadUnaligned(fromByteOffset: position, as: type)
   }
 
-  /// A count of items that take at least `minimumByteCount` bytes each: one that cannot be true is refused before
-  /// anything is made of it.
+  /// A count of items that take at least `minimumByteCount` bytes each: an impossible one is rejected before
+  /// anything is allocated for it.
   mutating func count(of items: String, minimumByteCount: Int) throws(GGUFError) -> Int {
     let count = try number(UInt64.self)
     guard count <= UInt64(remaining / minimumByteCount) else { throw failure(.tooMany(items, count: count)) }
@@ -71,16 +75,26 @@ struct GGUFReader {
   }
 
   private func bool(_ byte: UInt8) throws(GGUFError) -> Bool {
-    guard byte <= 1 else { throw failure(.malformed("a boolean is \(byte), neither 0 nor 1")) }
+    guard byte <= 1 else { throw failure(.malformed("a boolean is \(byte), not 0 or 1")) }
     return byte == 1
+  }
+
+  /// Counts the memory of arrays.
+  private mutating func charge(_ byteCount: Int) throws(GGUFError) {
+    arrayBytes += byteCount
+    if arrayBytes > Self.maximumArrayBytes {
+      throw failure(.malformed("its arrays take more than \(Self.maximumArrayBytes >> 20) MiB"))
+    }
   }
 
   private mutating func array() throws(GGUFError) -> GGUFArray {
     let kind = try kind()
     if kind == .array { throw failure(.malformed("arrays of arrays are not supported")) }
     let count = try count(of: "elements", minimumByteCount: kind.byteCount ?? 8)
+    // No overflow: the count fits the bytes that remain. An array of strings also keeps where each begins.
+    try charge(count * (kind.byteCount ?? 16))
     if let size = kind.byteCount {
-      let elements = try slice(count * size)  // no overflow: the count fits the bytes that remain
+      let elements = try slice(count * size)
       if kind == .bool { for byte in elements { _ = try bool(byte) } }
       return GGUFArray(kind: kind, count: count, bytes: Array(elements), starts: [])
     }
@@ -91,6 +105,7 @@ struct GGUFReader {
       starts.append(position - first)
       _ = try slice(self.count(of: "bytes of a string", minimumByteCount: 1))
     }
+    try charge(position - first)
     return GGUFArray(kind: kind, count: count, bytes: Array(bytes[first..<position]), starts: starts)
   }
 }

@@ -14,11 +14,11 @@ public enum GGUFValue: Sendable, Equatable {
   case int64(Int64)
   case float64(Double)
 
-  /// The number in the file that says which case follows.
+  /// The case's number in the file.
   public enum Kind: UInt32, Sendable, CaseIterable {
     case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
-    /// Bytes of one value; nil for strings and arrays, which say how long they are.
+    /// Bytes of one value; nil for strings and arrays, which store their length.
     var byteCount: Int? {
       switch self {
       case .uint8, .int8, .bool: 1
@@ -48,7 +48,7 @@ public enum GGUFValue: Sendable, Equatable {
     }
   }
 
-  /// The value of any of the whole-number types; nil for others, and beyond `Int`.
+  /// The value of any integer type; nil for others, and beyond `Int`.
   public var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)

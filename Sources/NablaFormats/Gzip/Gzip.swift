@@ -1,23 +1,23 @@
-/// Data compressed as `gzip` does it (RFC 1952).
+/// Data in gzip format (RFC 1952).
 ///
 /// ```swift
 /// let bytes = try Gzip.readPossiblyCompressed("train-images-idx3-ubyte.gz")
 /// ```
 public enum Gzip {
-  /// What gzip data begins with.
+  /// The first bytes of gzip data.
   static let magic: (UInt8, UInt8) = (0x1F, 0x8B)
-  /// The most bytes that are taken into memory unless the caller says otherwise: 8 GiB.
+  /// The default limit of decompressed bytes in memory: 8 GiB.
   public static let defaultMaximumByteCount = 1 << 33
 
-  /// Whether `bytes` begin as gzip data does.
+  /// Whether `bytes` begin like gzip data.
   public static func isGzip(_ bytes: some Collection<UInt8>) -> Bool {
     bytes.first == magic.0 && bytes.dropFirst().first == magic.1
   }
 
-  /// What `bytes` decompress to, all members of them.
+  /// The decompressed `bytes`, all members of them.
   ///
-  /// - Parameter maximumByteCount: Gzip data can be a thousandth of what it becomes: more than this is an error.
-  /// - Throws: ``GzipError`` when the data is cut short, damaged, not gzip, or too large.
+  /// - Parameter maximumByteCount: Gzip data can expand a thousandfold: more than this is an error.
+  /// - Throws: ``GzipError`` if the data is truncated, corrupt, not gzip, or too large.
   public static func decompress(
     _ bytes: UnsafeRawBufferPointer, maximumByteCount: Int = defaultMaximumByteCount
   ) throws(GzipError) -> [UInt8] {
@@ -45,7 +45,7 @@ public enum Gzip {
     }
   }
 
-  /// The bytes of a file, decompressed when they begin as gzip data does, whatever the file is called.
+  /// The bytes of a file, decompressed if they begin like gzip data, whatever the file's name.
   ///
   /// - Throws: ``FileError``, or a ``GzipError`` that names the file.
   public static func readPossiblyCompressed(

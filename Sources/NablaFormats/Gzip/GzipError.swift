@@ -5,7 +5,7 @@ public struct GzipError: Error, Equatable, CustomStringConvertible {
     case notGzip
     /// The data ends before it is complete.
     case truncated
-    /// The data contradicts itself or its checksum; the text is zlib's.
+    /// The data is inconsistent or its checksum is wrong; the text is zlib's.
     case damaged(String)
     /// More bytes than the caller allows.
     case tooLarge(limit: Int)
@@ -27,11 +27,11 @@ public struct GzipError: Error, Equatable, CustomStringConvertible {
     case .notGzip:
       return "\(place)not gzip data at byte \(offset)" + (offset > 0 ? ", where another gzip member should begin" : "")
     case .truncated:
-      return "\(place)the gzip data ends in the middle, at byte \(offset); the file was cut short: fetch it again"
+      return "\(place)the gzip data ends prematurely at byte \(offset); the file is truncated: download it again"
     case .damaged(let reason):
-      return "\(place)damaged gzip data at byte \(offset) (\(reason)); fetch the file again"
+      return "\(place)corrupt gzip data at byte \(offset) (\(reason)); download the file again"
     case .tooLarge(let limit):
-      return "\(place)decompresses to more than \(limit) bytes, the most that is accepted here"
+      return "\(place)decompresses to more than the limit of \(limit) bytes"
     }
   }
 }

@@ -1,4 +1,4 @@
-/// Reads a file from front to back in pieces, decompressed when it begins as gzip data does.
+/// Reads a file from front to back in pieces, decompressed if it begins like gzip data.
 ///
 /// ```swift
 /// var reader = try GzipReader(path: "pairs.jsonl.gz")

@@ -1,6 +1,7 @@
 import NablaTensor
 
-/// The format of MNIST and its relatives: a magic number, the sizes of the dimensions, then the elements (LeCun et al.).
+/// The format of MNIST and its relatives: a magic number, the sizes of the dimensions, then the elements (LeCun et
+/// al.).
 public enum IDX {
   /// Reads a file of unsigned bytes, compressed with gzip or not: images [N, height, width], labels [N].
   ///
@@ -19,7 +20,7 @@ public enum IDX {
     }
     let rank = Int(bytes[3])
     guard 1...4 ~= rank else { throw failure("\(rank) dimensions; 1 to 4 are read") }
-    guard bytes.count >= 4 + 4 * rank else { throw failure("the IDX file is cut short") }
+    guard bytes.count >= 4 + 4 * rank else { throw failure("the IDX file is truncated") }
     var (sizes, count) = ([Int](), 1)
     for dimension in 0..<rank {
       let size = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4 + 4 * dimension, as: UInt32.self))
@@ -30,7 +31,7 @@ public enum IDX {
     }
     let start = 4 + 4 * rank
     guard count == bytes.count - start else {
-      throw failure("\(bytes.count - start) bytes of elements where \(sizes) needs \(count): cut short or damaged")
+      throw failure("\(bytes.count - start) bytes of elements, but \(sizes) requires \(count): truncated or corrupt")
     }
     return Tensor(Array(bytes[start...]), Shape(sizes))
   }

@@ -1,10 +1,10 @@
-/// A picture of 8 bits a channel: rows from the top, pixels from the left, channels side by side.
+/// An image with 8 bits per channel: rows from the top, pixels from the left, channels interleaved.
 public struct Image: Sendable, Hashable {
-  /// What each pixel is made of.
+  /// The channels of each pixel.
   public enum Channels: Int, Sendable, Codable, CaseIterable {
     case gray = 1
     case rgb = 3
-    /// With opacity, 255 for opaque, not multiplied into the colors.
+    /// With alpha, 255 for opaque, not premultiplied.
     case rgba = 4
   }
 
@@ -21,7 +21,7 @@ public struct Image: Sendable, Hashable {
     (self.width, self.height, self.channels, self.bytes) = (width, height, channels, bytes)
   }
 
-  /// The same picture with other channels. Transparent places show `background` (0 to 255, all colors alike); gray is
+  /// The same image with other channels. Transparent areas show `background` (0 to 255, all colors alike); gray is
   /// 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded.
   public func converted(to target: Channels, background: UInt8 = 255) -> Image {
     if target == channels { return self }
@@ -45,7 +45,7 @@ public struct Image: Sendable, Hashable {
     return Image(width: width, height: height, channels: target, bytes: result)
   }
 
-  /// Another size. Smaller by the mean of the pixels that each new one covers, larger by the nearest.
+  /// Resizes: to smaller sizes with the mean of the covered pixels, to larger sizes with the nearest pixel.
   public func resized(width newWidth: Int, height newHeight: Int) -> Image {
     precondition(newWidth > 0 && newHeight > 0, "Image.resized: \(newWidth) × \(newHeight)")
     if newWidth == width, newHeight == height { return self }
@@ -66,7 +66,7 @@ public struct Image: Sendable, Hashable {
     return Image(width: newWidth, height: newHeight, channels: channels, bytes: result)
   }
 
-  /// Pictures of one size side by side, `columns` in a row, with `gap` pixels of white between.
+  /// A grid of images of one size, `columns` per row, with `gap` white pixels between.
   public static func grid(_ images: [Image], columns: Int, gap: Int = 2) -> Image {
     precondition(!images.isEmpty && columns > 0, "Image.grid: no images, or no columns")
     let first = images[0]
@@ -102,7 +102,7 @@ public struct ImageError: Error, Equatable, CustomStringConvertible {
 }
 
 extension UInt8 {
-  /// This color laid over a background with some opacity; without a background, as it is.
+  /// This color composited over a background; unchanged without a background.
   fileprivate func over(_ background: UInt8?, opacity: UInt8) -> UInt8 {
     guard let background, opacity != 255 else { return self }
     let mixed = Int(self) * Int(opacity) + Int(background) * (255 - Int(opacity))

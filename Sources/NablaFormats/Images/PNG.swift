@@ -1,12 +1,13 @@
 import CLibpng
 
-/// PNG images, read and written by libpng's simplified interface, which reports every fault as a value.
+/// PNG images, read and written by libpng's simplified interface, which returns every error as a value.
 public enum PNG {
-  /// The most pixels an image may have: a small file can claim any number, and memory is taken before it is read.
+  /// The maximum number of pixels of an image: a small file can claim any number, and memory is allocated before it is
+  /// read.
   public static let maximumPixelCount = 1 << 26
 
-  /// Reads an image as its file has it: gray, RGB or RGBA of 8 bits. Palettes and 1, 2 and 4 bits are widened; gray or
-  /// palettes with transparency become RGBA.
+  /// Reads an image in its stored format: gray, RGB or RGBA of 8 bits. Palettes and 1, 2 and 4 bits are expanded; gray
+  /// or palettes with transparency become RGBA.
   ///
   /// - Throws: ``FileError`` or ``ImageError`` naming the file.
   public static func read(path: String) throws -> Image {
@@ -20,12 +21,12 @@ public enum PNG {
     var image = png_image()
     image.version = png_uint_32(PNG_IMAGE_VERSION)
     guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else {
-      throw failure("damaged PNG: \(message(of: image))")
+      throw failure("corrupt PNG: \(message(of: image))")
     }
-    // Frees libpng's state where reading did not come to its end; harmless after.
+    // Frees libpng's state if reading did not finish; harmless otherwise.
     defer { png_image_free(&image) }
     guard Int(image.width) == header.width, Int(image.height) == header.height else {
-      throw failure("damaged PNG: two headers of different sizes")
+      throw failure("corrupt PNG: two headers of different sizes")
     }
     let hasColor = image.format & PNG_FORMAT_FLAG_COLOR != 0
     let hasAlpha = image.format & PNG_FORMAT_FLAG_ALPHA != 0
@@ -38,7 +39,7 @@ public enum PNG {
     let finished = pixels.withUnsafeMutableBytes {
       png_image_finish_read(&image, nil, $0.baseAddress, png_int_32(header.width * channels.rawValue), nil)
     }
-    guard finished != 0 else { throw failure("damaged PNG: \(message(of: image))") }
+    guard finished != 0 else { throw failure("corrupt PNG: \(message(of: image))") }
     return Image(width: header.width, height: header.height, channels: channels, bytes: pixels)
   }
 
@@ -53,7 +54,7 @@ public enum PNG {
       case .rgb: PNG_FORMAT_FLAG_COLOR
       case .rgba: PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA
       }
-    // No image needs more than its pixels, stored, with some bytes a row and a chunk.
+    // No image needs more than its pixels, uncompressed, with some bytes per row and chunk.
     var size = image.bytes.count + image.bytes.count / 100 + image.height * 16 + 4096
     var bytes = [UInt8](repeating: 0, count: size)
     let written = bytes.withUnsafeMutableBytes { target in
@@ -65,7 +66,7 @@ public enum PNG {
     return Array(bytes[..<size])
   }
 
-  /// Writes an image; the file is replaced as a whole.
+  /// Writes an image; the file is replaced atomically.
   public static func write(_ image: Image, to path: String) throws { try AtomicFile.write(data(image), to: path) }
 
   /// Width and height, checked before libpng sees the file.
@@ -78,15 +79,15 @@ public enum PNG {
     }
     // Length, "IHDR", width, height, bit depth.
     guard bytes.count >= 33, bytes[12..<16].elementsEqual("IHDR".utf8) else {
-      throw failure("the PNG file is cut short")
+      throw failure("the PNG file is truncated")
     }
     func number(_ at: Int) -> Int { Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))) }
     let (width, height) = (number(16), number(20))
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
     guard width > 0, height > 0, !overflow, pixels <= maximumPixelCount else {
-      throw failure("\(width) × \(height) pixels; at most \(maximumPixelCount) in all are read")
+      throw failure("\(width) × \(height) pixels; at most \(maximumPixelCount) in total are supported")
     }
-    guard bytes[24] <= 8 else { throw failure("\(bytes[24]) bits a channel; save it with 8") }
+    guard bytes[24] <= 8 else { throw failure("\(bytes[24]) bits per channel; save it with 8") }
     return (width, height)
   }
 

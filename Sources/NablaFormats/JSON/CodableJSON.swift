@@ -3,7 +3,7 @@ import FoundationEssentials
 /// A value as JSON, by its `Codable` conformance.
 package func encoded(_ value: some Encodable) -> JSONValue {
   let encoder = JSONEncoder()
-  // Equal values make equal files.
+  // Equal values give equal files.
   encoder.outputFormatting = .sortedKeys
   // Encoding our own flat configurations cannot fail; were it to, the file would say null and reading would tell.
   return (try? JSONValue(parsing: Array(encoder.encode(value)))) ?? .null
@@ -13,8 +13,8 @@ package func decodedJSON<Value: Decodable>(_ json: JSONValue, as type: Value.Typ
   try JSONDecoder().decode(type, from: Data(json.serialized().utf8))
 }
 
-/// Writes a value as a JSON file, whole or not at all. Every number is kept exactly: 64-bit ones too, which a
-/// ``JSONValue`` has no place for.
+/// Writes a value as a JSON file, atomically. Every number is kept exactly, including 64-bit ones
+/// that a ``JSONValue`` cannot hold.
 package func writeJSON(_ value: some Encodable, to path: String) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -32,9 +32,9 @@ package func readJSON<Value: Decodable>(_ path: String, as type: Value.Type) thr
   }
 }
 
-/// A JSON file that does not hold what it should.
+/// A JSON file with unexpected contents.
 package struct JSONFileError: Error, CustomStringConvertible {
   package let path: String
   package let problem: String
-  package var description: String { "\(path) does not hold what is expected: \(problem)" }
+  package var description: String { "\(path) does not have the expected contents: \(problem)" }
 }

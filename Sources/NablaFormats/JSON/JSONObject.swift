@@ -43,7 +43,7 @@ public struct JSONObject: Sendable {
     }
   }
 
-  /// Adds a member; false, and nothing added, when the key is there already.
+  /// Adds a member; false, and nothing added, if the key already exists.
   @discardableResult
   mutating func append(_ key: String, _ value: JSONValue) -> Bool {
     let count = members.count
@@ -62,7 +62,7 @@ extension JSONObject: Equatable {
   public static func == (left: JSONObject, right: JSONObject) -> Bool { left.members == right.members }
 }
 
-/// A key compared by its UTF-8 bytes: `String` itself equates canonically equivalent spellings.
+/// A key compared by its UTF-8 bytes: `String` itself equates canonically equivalent strings.
 private struct ByteKey: Hashable {
   let text: String
 

@@ -1,5 +1,5 @@
 extension JSONReader {
-  /// Reads a number: an integer where it is written as one and fits in 64 bits, else the nearest `Double`.
+  /// Reads a number: an integer if it is written as one and fits in 64 bits, otherwise the nearest `Double`.
   mutating func readNumber() throws(JSONError) -> JSONValue {
     let start = position
     if next == UInt8(ascii: "-") { position += 1 }
@@ -37,7 +37,7 @@ extension JSONReader {
     return .number(value)
   }
 
-  /// The number that two runs of digits are together.
+  /// The number formed by two runs of digits.
   private func digits(_ first: Range<Int>, then second: Range<Int> = 0..<0) -> UInt64 {
     var number: UInt64 = 0
     for place in first { number = number &* 10 &+ UInt64(bytes[place] &- UInt8(ascii: "0")) }
@@ -47,8 +47,8 @@ extension JSONReader {
 
   /// The `Double` nearest to `number / 10^power`, for powers up to 19.
   ///
-  /// Both are shifted up to their highest bit, so that the quotient has 62 bits or more. What is left over makes it odd,
-  /// and then rounding it to the 53 bits of a `Double` is as rounding the exact quotient.
+  /// Both are shifted up to their highest bit, so that the quotient has 62 bits or more. What is left over makes it
+  /// odd, and then rounding it to the 53 bits of a `Double` is as rounding the exact quotient.
   static func quotient(_ number: UInt64, powerOfTen power: Int) -> Double {
     if number == 0 { return 0 }
     let divisor = powersOfTen[power]

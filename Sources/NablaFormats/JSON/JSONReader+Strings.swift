@@ -1,5 +1,5 @@
 extension JSONReader {
-  /// Reads a string and writes what it stands for to `output`, as UTF-8.
+  /// Reads a string and writes its unescaped value to `output`, as UTF-8.
   ///
   /// - Parameter output: Room for 8 bytes more than the string has in the text.
   /// - Returns: How many bytes were written.
@@ -28,7 +28,7 @@ extension JSONReader {
         }
       case 0x00...0x1F: throw failure("a control character in a string must be escaped", at: place)
       case 0xC2...0xDF where place &+ 1 < bytes.count && bytes[place &+ 1] & 0xC0 == 0x80:
-        // Common in byte-level vocabularies, which spell most bytes so.
+        // Common in byte-level vocabularies, which write most bytes this way.
         output[count] = byte
         output[count &+ 1] = bytes[place &+ 1]
         count &+= 2
@@ -46,7 +46,7 @@ extension JSONReader {
     throw failure("the string is not closed")
   }
 
-  /// How many of eight bytes, from the first on, are characters of ASCII that stand for themselves in a string.
+  /// How many of eight bytes, from the first on, are ASCII characters that represent themselves in a string.
   @inline(__always)
   private static func plainPrefix(_ eight: UInt64) -> Int {
     let (ones, highs) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)

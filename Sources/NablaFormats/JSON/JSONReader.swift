@@ -1,21 +1,28 @@
-/// Reads a JSON text (RFC 8259) from the front, value by value, without making a tree of it: what is read goes where
-/// the caller wants it. ``JSONValue`` is the tree; large files have parts that are better kept in flat arrays.
+/// Reads a JSON text (RFC 8259) from the front, value by value, without building a tree: the caller decides
+/// where values go. ``JSONValue`` is the tree; large files have parts that are better stored in flat arrays.
 ///
 /// ```swift
 /// try reader.beginArray()
 /// while try reader.hasElement() { names.append(try reader.readString()) }
 /// ```
 ///
-/// Strict, as ``JSONValue/init(parsing:)-(String)`` says. Every method leaves the position after what it read.
+/// Strict, as ``JSONValue/init(parsing:)-(String)`` says. Every method leaves the position after the value it read.
 package struct JSONReader {
   /// Valid as long as the reader is used.
   let bytes: UnsafeBufferPointer<UInt8>
   package internal(set) var position = 0
   private var depth = 0
-  /// Whether nothing was read yet of the array or object just begun.
+  /// How many more values the trees may have.
+  private var remainingValues: Int
+  /// Whether nothing has been read yet from the array or object just begun.
   private var isAtFirst = false
 
-  package init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+  /// - Parameter maximumValues: The most values in the trees that ``readValue()`` makes, so that the memory they take is
+  ///   bounded: a tree takes up to 20 times the bytes of its text.
+  package init(_ bytes: UnsafeBufferPointer<UInt8>, maximumValues: Int = JSONValue.maximumCount) {
+    self.bytes = bytes
+    remainingValues = maximumValues
+  }
 
   /// The length of the text in bytes.
   package var count: Int { bytes.count }
@@ -39,7 +46,7 @@ package struct JSONReader {
     }
   }
 
-  /// Reads the one value of the text, and the white space around it.
+  /// Reads the one value of the text, and the whitespace around it.
   package mutating func readText<Value>(
     _ read: (inout JSONReader) throws(JSONError) -> Value
   ) throws(JSONError) -> Value {
@@ -126,8 +133,10 @@ package struct JSONReader {
 
   /// Reads any value as a tree.
   package mutating func readValue() throws(JSONError) -> JSONValue {
+    remainingValues -= 1
+    if remainingValues < 0 { throw failure("there are too many values") }
     switch next {
-    case nil: throw failure("the text ends where a value should stand")
+    case nil: throw failure("the text ends where a value is expected")
     case UInt8(ascii: "{"): return .object(try readObject { (_, reader) throws(JSONError) in try reader.readValue() })
     case UInt8(ascii: "["):
       try beginArray()
@@ -169,7 +178,7 @@ package struct JSONReader {
     return matches
   }
 
-  /// The beginning of what stands here, for errors.
+  /// The beginning of the text here, for errors.
   private var found: String {
     let shown = 12
     let line = bytes[position...].prefix { $0 != UInt8(ascii: "\n") }

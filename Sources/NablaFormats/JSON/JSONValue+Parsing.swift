@@ -13,8 +13,12 @@ extension JSONValue {
   /// The deepest nesting of arrays and objects the parser accepts.
   public static let maximumDepth = 128
 
+  /// The most values (elements, members and the text itself) the parser accepts.
+  public static let maximumCount = 8_000_000
+
   /// Parses one JSON text strictly (RFC 8259): no comments, no trailing commas, no duplicate keys, no lone surrogates,
-  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``. Time is linear in the length.
+  /// valid UTF-8, numbers within the range of `Double`, nesting up to ``maximumDepth``, up to ``maximumCount`` values.
+  /// Time is linear in the length.
   public init(parsing bytes: [UInt8]) throws(JSONError) {
     self = try bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in try Self(parsing: bytes) }
   }
@@ -33,16 +37,18 @@ extension JSONValue {
 }
 
 extension JSONReader {
-  /// Reads the value in a file with `read`. Throws ``FileError`` or a ``JSONError`` that names the file.
+  /// Reads the value in a file with `read`; a leading byte order mark, which editors on Windows write, is skipped.
+  /// Throws ``FileError`` or a ``JSONError`` that names the file.
   package static func read<Value>(
     _ path: String, _ read: (inout JSONReader) throws(JSONError) -> Value
   ) throws -> Value {
     try MappedFile(path: path).withBytes { bytes in
-      var reader = JSONReader(bytes.bindMemory(to: UInt8.self))
+      let text = TextBytes.withoutMark(bytes)
+      var reader = JSONReader(UnsafeRawBufferPointer(rebasing: text).bindMemory(to: UInt8.self))
       do throws(JSONError) {
         return try reader.readText(read)
       } catch {
-        throw JSONError(offset: error.offset, problem: error.problem, file: path)
+        throw JSONError(offset: text.startIndex + error.offset, problem: error.problem, file: path)
       }
     }
   }

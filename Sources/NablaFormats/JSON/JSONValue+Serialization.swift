@@ -3,13 +3,13 @@ extension JSONValue {
   public enum Layout: Sendable {
     /// One line without spaces.
     case compact
-    /// One member or element a line, indented by two spaces.
+    /// One member or element per line, indented by two spaces.
     case indented
   }
 
   /// The JSON text of this value; members keep their order, so equal values give equal text.
   ///
-  /// A number that is not finite has no JSON spelling and becomes `null`. Doubles have the shortest form that reads
+  /// A non-finite number has no JSON representation and becomes `null`. Doubles have the shortest form that reads
   /// back to the same value.
   public func serialized(_ layout: Layout = .compact) -> String {
     var text = ""

@@ -1,7 +1,8 @@
-/// Any JSON value (RFC 8259), with the order of keys and the exactness of integers kept.
+/// Any JSON value (RFC 8259), preserving the order of keys and exact integers.
 ///
 /// Foundation's parser silently drops duplicate keys, reorders objects and has no positions; files from outside need
-/// all three. Strings compare byte by byte, not by Unicode equivalence: a tokenizer's "é" and "e\u{301}" are two tokens.
+/// all three. Strings compare byte by byte, not by Unicode equivalence: a tokenizer's "é" and "e\u{301}" are two
+/// tokens.
 ///
 /// ```swift
 /// let config = try JSONValue(parsing: #"{"heads": 8, "names": ["q", "k"]}"#)
@@ -33,7 +34,7 @@ public enum JSONValue: Sendable {
     }
   }
 
-  /// The member of an object; nil when absent or when this is no object.
+  /// The member of an object; nil when absent or when this is not an object.
   public subscript(key: String) -> JSONValue? { object?[key] }
 }
 
@@ -53,7 +54,7 @@ extension JSONValue: Equatable {
 }
 
 extension JSONValue {
-  /// The number that reads as x does: 0.1, not 0.10000000149011612.
+  /// The number with the shortest decimal form of x: 0.1, not 0.10000000149011612.
   package static func number(shortest x: Float) -> JSONValue { .number(Double("\(x)") ?? Double(x)) }
 }
 

@@ -29,8 +29,8 @@ extension SafetensorsFile {
     return tensor
   }
 
-  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written to.
-  /// Elements that do not lie at a multiple of their size, or are of a type that has to be converted, are copied.
+  /// A tensor whose elements stay in the mapped file, which lives as long as the tensor does. It must not be written
+  /// to. Elements that are misaligned, or of a type that must be converted, are copied.
   public func mappedTensor(_ name: String) throws(SafetensorsError) -> Tensor {
     let entry = try entry(name)
     guard entry.shape.count <= 6, !entry.byteRange.isEmpty, let dtype = DType(entry.dtype) else {
@@ -50,7 +50,7 @@ extension SafetensorsFile {
     return tensors
   }
 
-  /// Writes a state dict, laid out as the reference library does.
+  /// Writes a state dict in the layout of the reference library.
   public static func write(
     _ tensors: [String: Tensor], metadata: [(String, String)] = [("format", "pt")], to path: String
   ) throws {

@@ -1,5 +1,5 @@
-/// One tensor to be written: its description, and a function that delivers its bytes when their turn comes, so a model
-/// need not exist a second time in memory.
+/// One tensor to be written: its description, and a function that delivers its bytes when needed, so that
+/// memory need not hold the model twice.
 public struct SafetensorsTensor {
   public let name: String
   public let dtype: SafetensorsDType
@@ -22,10 +22,10 @@ public struct SafetensorsTensor {
 }
 
 extension SafetensorsFile {
-  /// Writes tensors as the reference library does: widest types first, then by name, the header padded with spaces so
-  /// that the data begins at a multiple of 8. The file appears whole or not at all (``AtomicFile``).
+  /// Writes tensors like the reference library: widest types first, then by name, the header padded with spaces so
+  /// that the data begins at a multiple of 8. The write is atomic (``AtomicFile``).
   ///
-  /// Names must differ, and each tensor must deliver the bytes its shape and type call for.
+  /// Names must differ, and each tensor must deliver the bytes that its shape and type require.
   ///
   /// - Parameter metadata: Free-form strings, written in this order. Hugging Face's loaders expect `("format", "pt")`.
   public static func write(
@@ -44,7 +44,7 @@ extension SafetensorsFile {
         try tensor.writeBytes(writer)
         precondition(
           writer.byteCount - start == byteCount,
-          "SafetensorsFile.write: tensor \(tensor.name) of shape \(tensor.shape) takes \(byteCount) bytes, "
+          "SafetensorsFile.write: tensor \(tensor.name) of shape \(tensor.shape) requires \(byteCount) bytes, but "
             + "\(writer.byteCount - start) were written")
       }
     }

@@ -1,6 +1,6 @@
 /// A safetensors file, mapped into memory and checked: named tensors, their types and shapes, and their raw bytes.
 ///
-/// The file is taken to be hostile. Everything the header says is checked against the file before it is used.
+/// The file is treated as hostile. Every claim in the header is checked against the file before it is used.
 ///
 /// ```swift
 /// let file = try SafetensorsFile(path: "model.safetensors")
@@ -13,7 +13,7 @@ public struct SafetensorsFile: Sendable {
     public let name: String
     public let dtype: SafetensorsDType
     public let shape: [Int]
-    /// Where its bytes lie, from the start of the file.
+    /// The position of its bytes in the file.
     public let byteRange: Range<Int>
   }
 
@@ -35,7 +35,7 @@ public struct SafetensorsFile: Sendable {
     metadata = header.metadata
     var positions: [String: Int] = [:]
     for (index, entry) in entries.enumerated() {
-      // The parser rejects equal keys; here two spellings of one name in Unicode, which no lookup could tell apart.
+      // The parser rejects equal keys; here, two Unicode encodings of one name, which no lookup could tell apart.
       if positions.updateValue(index, forKey: entry.name) != nil {
         throw SafetensorsError(file: path, tensor: entry.name, kind: .malformed("the name occurs twice"))
       }

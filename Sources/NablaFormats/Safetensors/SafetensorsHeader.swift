@@ -1,10 +1,12 @@
-/// The parsed and checked header of a safetensors file: what is where.
+/// The parsed and checked header of a safetensors file.
 ///
 /// Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data. The tensors must cover the data
 /// without overlap and without holes. Source: https://github.com/huggingface/safetensors#format
 package struct SafetensorsHeader {
   /// The limit of the reference implementation.
   static let maximumByteCount = 100_000_000
+  /// Of JSON in the header: enough for 300,000 tensors.
+  static let maximumValueCount = 2_000_000
 
   package private(set) var tensors: [SafetensorsFile.Entry]
   package private(set) var metadata: [String: String] = [:]
@@ -22,7 +24,10 @@ package struct SafetensorsHeader {
 
     let json: JSONValue
     do {
-      json = try JSONValue(parsing: Array(bytes[8..<dataStart]))
+      var reader = JSONReader(
+        UnsafeRawBufferPointer(rebasing: bytes[8..<dataStart]).bindMemory(to: UInt8.self),
+        maximumValues: Self.maximumValueCount)
+      json = try reader.readText { (reader) throws(JSONError) in try reader.readValue() }
     } catch {
       throw SafetensorsError(file: file, kind: .badHeader(error))
     }
@@ -43,8 +48,10 @@ package struct SafetensorsHeader {
 
   private static func metadata(from value: JSONValue, file: String) throws(SafetensorsError) -> [String: String] {
     var metadata: [String: String] = [:]
+    // The reference implementation treats null as missing.
+    if value == .null { return metadata }
     guard let object = value.object else {
-      throw SafetensorsError(file: file, kind: .malformed("__metadata__ must be an object"))
+      throw SafetensorsError(file: file, kind: .malformed("__metadata__ must be an object or null"))
     }
     for member in object.members {
       guard let text = member.value.string else {
@@ -64,7 +71,7 @@ package struct SafetensorsHeader {
     guard let dtypeName = member.value["dtype"]?.string else { throw failure(.malformed("\"dtype\" is missing")) }
     guard let dtype = SafetensorsDType(rawValue: dtypeName) else { throw failure(.unknownDType(dtypeName)) }
     guard let shape = naturals(member.value["shape"]) else {
-      throw failure(.malformed("\"shape\" must be a list of natural numbers"))
+      throw failure(.malformed("\"shape\" must be a list of non-negative integers"))
     }
     guard let offsets = naturals(member.value["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1] else {
       throw failure(.malformed("\"data_offsets\" must be a start and an end, in this order"))

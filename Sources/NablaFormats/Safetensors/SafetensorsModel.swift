@@ -7,9 +7,10 @@ public struct SafetensorsModel: Sendable {
   public let files: [SafetensorsFile]
   private let fileIndex: [String: Int]
 
-  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file wins over an index.
+  /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file takes precedence over an
+  /// index.
   ///
-  /// - Parameter baseName: What the files are called: "model", or "adapter_model" for adapters.
+  /// - Parameter baseName: The base name of the files: "model", or "adapter_model" for adapters.
   /// - Throws: ``FileError``, ``JSONError`` or ``SafetensorsError``.
   public init(path: String, baseName: String = "model") throws {
     let single = "\(path)/\(baseName).safetensors"
@@ -17,6 +18,9 @@ public struct SafetensorsModel: Sendable {
     if isFolder(path + "/."), pathExists(index), !pathExists(single) {
       (files, fileIndex) = try Self.openShards(index: index, folder: path)
     } else {
+      if isFolder(path + "/."), !pathExists(single) {
+        throw try Self.noWeights(in: path, expected: "\(baseName).safetensors")
+      }
       let file = try SafetensorsFile(path: isFolder(path + "/.") ? single : path)
       files = [file]
       fileIndex = Dictionary(uniqueKeysWithValues: file.entries.map { ($0.name, 0) })
@@ -32,6 +36,18 @@ public struct SafetensorsModel: Sendable {
     return (files[index], entry)
   }
 
+  /// The error for a folder without the expected weight file.
+  private static func noWeights(in folder: String, expected: String) throws -> SafetensorsError {
+    // Pickles, and the weight files of other libraries.
+    let endings = [".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".safetensors"]
+    let names = try folderEntries(folder).filter { name in
+      endings.contains(where: name.hasSuffix) && !name.hasPrefix("training_args")
+    }
+    let pickles = names.filter { !$0.hasSuffix(".safetensors") }
+    return SafetensorsError(
+      file: folder, kind: .noWeights(expected: expected, found: Array((pickles.isEmpty ? names : pickles).prefix(4))))
+  }
+
   private static func openShards(index path: String, folder: String) throws -> ([SafetensorsFile], [String: Int]) {
     let json = try JSONValue(contentsOfFile: path)
     guard let map = json["weight_map"]?.object else {
@@ -44,7 +60,7 @@ public struct SafetensorsModel: Sendable {
       guard let shard = member.value.string else {
         throw SafetensorsError(file: path, tensor: member.key, kind: .malformed("its shard must be a file name"))
       }
-      // A name from the file must not reach outside the folder.
+      // A name from the file must not escape the folder.
       guard !shard.isEmpty, !shard.utf8.contains(UInt8(ascii: "/")), !shard.utf8.contains(0), shard != ".." else {
         throw SafetensorsError(file: path, tensor: member.key, kind: .badShardName(shard))
       }

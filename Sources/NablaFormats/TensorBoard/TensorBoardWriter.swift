@@ -3,8 +3,8 @@ import Glibc
 /// Writes a TensorBoard event file: scalars, text and images over the steps of a run.
 ///
 /// The file is a sequence of TFRecords (length, masked CRC of the length, data, masked CRC of the data), each an
-/// `Event` message (tensorflow/core/util/event.proto). Each event is handed to the system when it is written, so a
-/// TensorBoard that watches the folder sees it at once.
+/// `Event` message (tensorflow/core/util/event.proto). Each event is flushed when it is written, so a TensorBoard
+/// that watches the folder sees it immediately.
 public final class TensorBoardWriter {
   public let path: String
   private let writer: FileWriter
@@ -13,8 +13,8 @@ public final class TensorBoardWriter {
   /// Creates `events.out.tfevents.TIME.HOST.PROCESS.nabla` in `folder`.
   ///
   /// - Parameters:
-  ///   - firstStep: When a run resumes, its first new step: TensorBoard then drops what earlier files of the folder
-  ///     hold from this step on.
+  ///   - firstStep: When a run resumes, its first new step: TensorBoard then discards events of earlier files in
+  ///     the folder from this step on.
   ///   - now: Seconds since 1970.
   public init(folder: String, resumingAt firstStep: Int? = nil, now: @escaping () -> Double = secondsSince1970) throws {
     let time = now()

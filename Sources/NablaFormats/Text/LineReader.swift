@@ -1,4 +1,4 @@
-/// Reads a text file line by line, decompressed when it is gzip data. Only one line and a buffer are in memory.
+/// Reads a text file line by line, decompressed if it is gzip data. Only one line and a buffer are in memory.
 ///
 /// ```swift
 /// var lines = try LineReader(path: "pairs.jsonl.gz")
@@ -55,7 +55,7 @@ public struct LineReader: ~Copyable {
   }
 }
 
-/// A line of a text file is longer than is accepted.
+/// A line of a text file exceeds the limit.
 public struct LineError: Error, Equatable, CustomStringConvertible {
   public var path: String
   public var line: Int

@@ -1,10 +1,10 @@
-/// The known name that takes the fewest changes to make of a misspelt one. `known` is not empty.
+/// The known name nearest to a misspelled one by edit distance. `known` is not empty.
 package func nearestName(to name: String, among known: [String]) -> String {
   let name = name.lowercased()
   return known.min { editDistance($0.lowercased(), name) < editDistance($1.lowercased(), name) }!
 }
 
-/// Changes of one character that turn one word into another (Levenshtein).
+/// The Levenshtein distance between two words.
 package func editDistance(_ a: String, _ b: String) -> Int {
   let (a, b) = (Array(a), Array(b))
   var row = Array(0...b.count)

@@ -1,7 +1,7 @@
-/// A number with so many significant digits, never in exponent notation within the usual range: 0.1234, 12.34, 1234.
+/// A number with the given significant digits, never in exponent notation within the usual range: 0.1234, 12.34, 1234.
 package func significant(_ value: Double, digits: Int) -> String {
   guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
-  var magnitude = 0  // the place of the leading digit, counted from the units
+  var magnitude = 0  // the position of the leading digit, counted from the units
   var rest = value.magnitude
   while rest >= 10, magnitude < 15 {
     rest /= 10
@@ -20,7 +20,7 @@ package func significant(_ value: Double, digits: Int) -> String {
 /// 10 to a small power.
 private func power(_ exponent: Int) -> Double { (0..<max(0, exponent)).reduce(1) { product, _ in product * 10 } }
 
-/// A number rounded to so many decimal places.
+/// A number rounded to the given number of decimals.
 private func decimal(_ value: Double, places: Int) -> String {
   let units = Int((value.magnitude * power(places)).rounded())
   let digits = String(units)
@@ -29,7 +29,7 @@ private func decimal(_ value: Double, places: Int) -> String {
   return places == 0 ? sign + padded : "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
 }
 
-/// A number of three digits with the largest fitting suffix, in steps of a thousand.
+/// A number with three digits and an SI-like suffix, in steps of a thousand.
 package func scaled(_ value: Double, _ suffixes: [String]) -> String {
   var rest = value
   var index = 0
@@ -51,4 +51,10 @@ package func duration(_ seconds: Double) -> String {
   if days > 0 { return "\(days)d \(two(hours)):\(two(minutes))" }
   if hours > 0 { return "\(hours):\(two(minutes)):\(two(total % 60))" }
   return "\(minutes):\(two(total % 60))"
+}
+
+/// The product of two sizes that come from a file; `Int.max` where it overflows. Neither is negative.
+package func saturatingProduct(_ a: Int, _ b: Int) -> Int {
+  let (product, overflows) = a.multipliedReportingOverflow(by: b)
+  return overflows ? .max : product
 }

@@ -1,4 +1,4 @@
-/// The text as one word that a POSIX shell reads back unchanged.
+/// The text quoted as one word for a POSIX shell.
 package func shellQuoted(_ text: String) -> String {
   let isPlain = text.utf8.allSatisfy { byte in
     UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte

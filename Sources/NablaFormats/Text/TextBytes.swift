@@ -1,6 +1,6 @@
-/// What text files need before their bytes are a string.
+/// Helpers for decoding text files.
 package enum TextBytes {
-  /// The bytes without a byte order mark of UTF-8 (EF BB BF) at their beginning, which editors on Windows write.
+  /// The bytes without a byte order mark of UTF-8 (EF BB BF) at their beginning, as written by editors on Windows.
   package static func withoutMark<Bytes: Collection<UInt8>>(_ bytes: Bytes) -> Bytes.SubSequence {
     bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
   }
@@ -35,7 +35,7 @@ package enum TextBytes {
 }
 
 extension String {
-  /// With zeros before it up to a length.
+  /// Left-padded with zeros to a length.
   package func leftPadded(to length: Int) -> String {
     String(repeating: "0", count: max(0, length - count)) + self
   }

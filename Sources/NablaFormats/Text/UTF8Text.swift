@@ -1,12 +1,12 @@
-/// Python's string operations on UTF-8, which chat templates and tokenizers are written for. Lengths count Unicode scalars;
+/// Python's string operations on UTF-8, which chat templates and tokenizers rely on. Lengths count Unicode scalars;
 /// `String` would count grapheme clusters and call canonically equivalent texts equal.
 package enum UTF8Text {
-  /// The length in bytes of the white space character at the start of `bytes`, nil when there is none.
+  /// The length in bytes of the whitespace character at the start of `bytes`, nil when there is none.
   /// `bytes` must be valid UTF-8.
   package static func whitespaceLength(_ bytes: ArraySlice<UInt8>) -> Int? {
     guard let first = bytes.first else { return nil }
     if first < 0x80 {
-      // Python counts the separators U+001C to U+001F as white space.
+      // Python counts the separators U+001C to U+001F as whitespace.
       return first == 0x20 || (9...13).contains(first) || (0x1C...0x1F).contains(first) ? 1 : nil
     }
     let (scalar, length) = scalar(bytes)
@@ -21,7 +21,7 @@ package enum UTF8Text {
     return (String(decoding: bytes.prefix(length), as: UTF8.self).unicodeScalars.first!, length)
   }
 
-  /// Bytes of `bytes` up to its trailing white space.
+  /// The length of `bytes` without trailing whitespace.
   package static func endWithoutWhitespace(_ bytes: ArraySlice<UInt8>) -> Int {
     var end = bytes.endIndex
     while end > bytes.startIndex {
@@ -62,8 +62,9 @@ package enum UTF8Text {
     bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
   }
 
-  /// Where `part` (not empty) begins in `bytes` at or after `start`. Knuth-Morris-Pratt, so that no text is slow.
+  /// Where `part` (not empty) begins in `bytes` at or after `start`. Knuth-Morris-Pratt, so that no input is slow.
   package static func firstIndex(of part: [UInt8], in bytes: [UInt8], from start: Int = 0) -> Int? {
+    if part.count > bytes.count - start { return nil }
     var fallback = [0]
     var matched = 0
     for i in part.indices.dropFirst() {
@@ -80,7 +81,18 @@ package enum UTF8Text {
     return nil
   }
 
-  /// The parts of `bytes` between occurrences of `separator` (not empty), at most `limit` cuts made from the left.
+  /// How often `part` (not empty) occurs in `bytes`, without overlap.
+  package static func count(of part: [UInt8], in bytes: [UInt8]) -> Int {
+    if part.count == 1 { return bytes.count { $0 == part[0] } }
+    var (count, start) = (0, 0)
+    while let at = firstIndex(of: part, in: bytes, from: start) {
+      count += 1
+      start = at + part.count
+    }
+    return count
+  }
+
+  /// The parts of `bytes` between occurrences of `separator` (not empty), with at most `limit` splits from the left.
   package static func split(_ bytes: [UInt8], by separator: [UInt8], limit: Int = .max) -> [[UInt8]] {
     var parts: [[UInt8]] = []
     var start = 0
@@ -92,7 +104,7 @@ package enum UTF8Text {
     return parts
   }
 
-  /// The words between runs of white space; with `limit` cuts the last part is the rest as it is.
+  /// The words between runs of whitespace; after `limit` splits the last part is the unchanged rest.
   package static func words(_ bytes: [UInt8], limit: Int = .max) -> [[UInt8]] {
     var parts: [[UInt8]] = []
     var rest = bytes[...]

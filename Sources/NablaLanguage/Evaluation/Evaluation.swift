@@ -6,20 +6,20 @@ import NablaText
 public struct Evaluation: Codable, Sendable {
   /// Mean negative log-likelihood of a token, in nats.
   public var loss: Double
-  /// e to the loss: as uncertain as a fair choice among so many tokens.
+  /// e to the loss: as uncertain as a uniform choice among this many tokens.
   public var perplexity: Double { exp(loss) }
   /// The loss in bits for each byte of text: comparable between tokenizers.
   public var bitsPerByte: Double
   /// Tokens predicted.
   public var tokens: Int
-  /// Bytes they stand for.
+  /// Bytes they represent.
   public var bytes: Int
 }
 
 extension TransformerLM {
-  /// For whoever reports a loss of this model: a training that has diverged keeps such losses in its metrics.
+  /// For callers that report a loss of this model: a diverged run keeps such losses in its metrics.
   ///
-  /// - Throws: ``GenerationError/notFinite(tensor:)``, which names a damaged tensor, if the loss is no number.
+  /// - Throws: ``GenerationError/notFinite(tensor:)``, which names the corrupt tensor, if the loss is non-finite.
   public func checkFinite(_ loss: Double) throws(GenerationError) {
     if !loss.isFinite { throw .notFinite(tensor: firstNonFiniteParameter) }
   }
@@ -28,10 +28,10 @@ extension TransformerLM {
   ///
   /// - Parameters:
   ///   - stride: tokens from the start of one window to that of the next; nil for `context`, windows that do not
-  ///     overlap. A smaller one gives each prediction at least `context` - `stride` tokens before it (but for the first
-  ///     window's) and takes `context` / `stride` times as long.
+  ///     overlap. A smaller one gives each prediction at least `context` - `stride` preceding tokens (except in
+  ///     the first window) and takes `context` / `stride` times as long.
   ///   - batchSize: windows computed at a time; nil for as many as hold 8,192 tokens, at most 8.
-  ///   - batches: how many batches to read, evenly spread; nil for all.
+  ///   - batches: how many batches to evaluate, evenly spaced; nil for all.
   public func evaluate(
     _ data: TokenDataset, tokenizer: any Tokenizer, context: Int? = nil, stride: Int? = nil, batchSize: Int? = nil,
     batches: Int? = nil

@@ -3,7 +3,7 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-/// A question with answers to choose from: `{"question": …, "choices": […], "answer": …}`.
+/// A multiple-choice question: `{"question": …, "choices": […], "answer": …}`.
 public struct ChoiceQuestion: Sendable, Equatable {
   public var prompt: String
   public var choices: [String]
@@ -17,8 +17,8 @@ public struct ChoiceQuestion: Sendable, Equatable {
     (self.prompt, self.choices, self.answer) = (prompt, choices, answer)
   }
 
-  /// Reads one JSON object. `question` may also be called `prompt`; `answer` is an index from 0, a letter from A, or the
-  /// text of a choice.
+  /// Reads one JSON object. `question` may also be called `prompt`; `answer` is an index from 0, a letter from A, or
+  /// the text of a choice.
   ///
   /// - Parameter place: the file and line, for errors.
   public init(_ value: JSONValue, place: String) throws(ModelFolderError) {
@@ -29,7 +29,7 @@ public struct ChoiceQuestion: Sendable, Equatable {
     let choices = value["choices"]?.array?.compactMap(\.string) ?? []
     guard choices.count >= 2, choices.count == value["choices"]?.array?.count, choices.allSatisfy({ !$0.isEmpty })
     else {
-      throw failure("\"choices\" must be a list of two texts or more")
+      throw failure("\"choices\" must be a list of at least two texts")
     }
     let index: Int?
     switch value["answer"] {
@@ -45,7 +45,7 @@ public struct ChoiceQuestion: Sendable, Equatable {
     (self.prompt, self.choices, answer, self.place) = (prompt, choices, index, place)
   }
 
-  /// Reads a JSONL file; empty lines do not count.
+  /// Reads a JSONL file; blank lines are skipped.
   public static func list(contentsOfFile path: String) throws -> [ChoiceQuestion] {
     var questions: [ChoiceQuestion] = []
     for (number, line) in try MappedFile(path: path).lines() {
@@ -56,13 +56,13 @@ public struct ChoiceQuestion: Sendable, Equatable {
         throw ModelFolderError(file: place, problem: "\(error)")
       }
     }
-    if questions.isEmpty { throw ModelFolderError(file: path, problem: "holds no questions") }
+    if questions.isEmpty { throw ModelFolderError(file: path, problem: "contains no questions") }
     return questions
   }
 }
 
 extension MappedFile {
-  /// Lines that hold more than spaces, with their numbers from 1.
+  /// Non-blank lines, with their numbers from 1.
   fileprivate func lines() -> [(number: Int, bytes: [UInt8])] {
     withBytes { bytes in
       bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().compactMap {
@@ -73,12 +73,12 @@ extension MappedFile {
   }
 }
 
-/// How often a model finds the right one of several choices.
+/// The accuracy of a model on multiple-choice questions.
 public struct ChoiceAccuracy: Codable, Sendable, Equatable {
   public var questions = 0
-  /// Right when the choice with the largest log-probability is taken.
+  /// Correct if the choice with the highest log-probability is right.
   public var right = 0
-  /// Right when log-probabilities are divided by the choices' lengths in bytes, so that short ones have no advantage.
+  /// The same with log-probabilities divided by the choices' lengths in bytes, so that short ones have no advantage.
   public var rightNormalized = 0
 
   public init(questions: Int = 0, right: Int = 0, rightNormalized: Int = 0) {
@@ -92,14 +92,14 @@ public struct ChoiceAccuracy: Codable, Sendable, Equatable {
 extension TransformerLM {
   /// ln of the probability of each choice after the prompt, one space in between.
   ///
-  /// Prompt and choice are encoded together, as EleutherAI's evaluation harness does: a choice begins where the tokens of
-  /// the prompt alone would end. What the choices have in common is read once.
-  /// - Throws: ``GenerationError`` where a choice does not fit into the context, adds no token to the prompt's, or where
-  ///   the model's logits are not finite.
+  /// Prompt and choice are encoded together, as EleutherAI's evaluation harness does: a choice begins where the tokens
+  /// of the prompt alone would end. The choices' common prefix is computed once.
+  /// - Throws: ``GenerationError`` if a choice does not fit into the context or adds no token to the prompt's, or
+  ///   if the model's logits are non-finite.
   public func logProbabilities(
     of choices: [String], after prompt: String, tokenizer: any Tokenizer, firstToken: Int32
   ) throws -> [Double] {
-    // The space belongs to the choice, as tokenizers have it.
+    // The space belongs to the choice, as in tokenizers.
     let trimmed = String(prompt.reversed().drop { $0 == " " }.reversed())
     let spaces = String(repeating: " ", count: max(1, prompt.count - trimmed.count))
     let beginning = tokenizer.template.prefix.isEmpty && trimmed.isEmpty ? [firstToken] : tokenizer.template.prefix

@@ -16,17 +16,20 @@ enum Architecture: String, CaseIterable {
     }
     let projectionBias = c.queryKeyValueBias ?? c.bias
     let hasWindow = c.window != nil
+    // Only Llama allows attention and feed-forward network to differ in their biases.
+    let isUniform = c.feedForwardBias ?? c.bias == c.bias
     if c.positions == .rotary && c.norm == .rms && c.feedForward == .swiglu {
       switch (c.headNorm, projectionBias, c.bias) {
-      case (.rms, false, false): self = .qwen3
-      // A Qwen 2's heads have the size that its width gives them.
-      case (nil, true, false) where c.width == c.headSize * c.headCount: self = .qwen2
+      case (.rms, false, false) where isUniform: self = .qwen3
+      // The head size of a Qwen 2 follows from its width.
+      case (nil, true, false) where isUniform && c.width == c.headSize * c.headCount: self = .qwen2
       case (nil, _, _) where projectionBias == c.bias && !hasWindow: self = .llama
-      case (nil, false, false) where c.firstWindowLayer ?? 0 == 0: self = .mistral
+      case (nil, false, false) where isUniform && c.firstWindowLayer ?? 0 == 0: self = .mistral
       default: self = .nabla
       }
     } else if c.positions == .learned && c.norm == .layer && c.feedForward == .gelu && !hasWindow && c.headNorm == nil
-      && projectionBias == c.bias && c.keyValueHeadCount == c.headCount && c.width == c.headSize * c.headCount
+      && projectionBias == c.bias && isUniform && c.keyValueHeadCount == c.headCount
+      && c.width == c.headSize * c.headCount
     {
       self = .gpt2
     } else {
@@ -73,9 +76,9 @@ enum Architecture: String, CaseIterable {
   /// The tensors of a model from those of a file.
   func imported(_ state: [String: Tensor], _ c: TransformerConfiguration) throws(StateError) -> [String: Tensor] {
     var state = state
-    // Tied models are often stored with both names for the one tensor.
+    // Tied models are often stored with both names for the same tensor.
     if c.tieEmbeddings { state["lm_head.weight"] = nil }
-    // Old Llama files hold the rotary frequencies, which follow from the configuration.
+    // Old Llama files contain the rotary frequencies, which follow from the configuration.
     for name in state.keys where name.hasSuffix(".rotary_emb.inv_freq") { state[name] = nil }
     return self == .gpt2 ? try Self.gpt2Imported(state, c) : state
   }
@@ -95,7 +98,9 @@ struct ConfigFields {
 
   func integer(_ name: String, default standard: Int? = nil) throws(ModelFolderError) -> Int {
     guard has(name) else { return try missing(name, standard) }
-    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else { throw wrong(name, "a whole number") }
+    guard let value = config[name]?.integer, value >= 0, value <= 1 << 30 else {
+      throw wrong(name, "a non-negative integer")
+    }
     return value
   }
 
@@ -132,7 +137,7 @@ struct ConfigFields {
     }
   }
 
-  /// Fails unless a field, where it is given, has the one value that is supported.
+  /// Throws if a field is given with a value other than the supported one.
   func require(_ name: String, _ expected: JSONValue) throws(ModelFolderError) {
     guard has(name), config[name] != expected else { return }
     throw ModelFolderError(

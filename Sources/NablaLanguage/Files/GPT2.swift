@@ -2,7 +2,7 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-// GPT-2's `config.json`, and its tensors: matrices are stored [in, out], and queries, keys and values in one.
+// GPT-2's `config.json`, and its tensors: matrices are stored [in, out], and queries, keys and values are fused.
 extension Architecture {
   static func gpt2Configuration(_ f: ConfigFields) throws(ModelFolderError) -> TransformerConfiguration {
     try f.require("activation_function", "gelu_new")
@@ -54,7 +54,7 @@ extension Architecture {
       for (mine, theirs) in matrices {
         let weight = state["\(from).\(mine).weight"]!
         result["\(to).\(theirs).weight"] = weight.transposed()
-        // A model without biases is a GPT-2 whose biases are 0.
+        // A model without biases is written as a GPT-2 whose biases are 0.
         result["\(to).\(theirs).bias"] = state["\(from).\(mine).bias"] ?? .zeros([weight.shape[0]])
       }
       let weights = projections.map { state["\(from).self_attn.\($0).weight"]! }
@@ -68,7 +68,7 @@ extension Architecture {
   static func gpt2Imported(
     _ state: [String: Tensor], _ c: TransformerConfiguration
   ) throws(StateError) -> [String: Tensor] {
-    // Old files have no "transformer." prefix, and hold the causal mask as a tensor.
+    // Old files have no "transformer." prefix, and contain the causal mask as a tensor.
     var rest: [String: Tensor] = [:]
     for (name, tensor) in state where !name.hasSuffix(".attn.bias") && !name.hasSuffix(".attn.masked_bias") {
       rest[name.hasPrefix("transformer.") ? String(name.dropFirst(12)) : name] = tensor

@@ -1,17 +1,19 @@
 import NablaFormats
 
-/// How a model's makers want its text made: a folder's `generation_config.json`.
+/// A model's recommended generation settings: a folder's `generation_config.json`.
 public struct GenerationDefaults: Sendable, Equatable {
-  /// How tokens are chosen; nil where nothing is said.
+  /// The sampling options; nil if there are none.
   public var sampling: SamplingOptions?
-  /// Tokens after which a text has ended.
+  /// Tokens that end a text.
   public var endTokens: Set<Int32> = []
   /// The token a text begins with.
   public var beginToken: Int32?
+  /// Settings in the files that Nabla does not support.
+  public private(set) var notes: [String] = []
 
   public init() {}
 
-  /// Reads a folder's `generation_config.json`, or else its `config.json`.
+  /// Reads a folder's `generation_config.json`, or otherwise its `config.json`.
   package init(folder: String, vocabularySize: Int) throws {
     let name = "generation_config.json"
     let hasOwn = pathExists("\(folder)/\(name)")
@@ -20,7 +22,8 @@ public struct GenerationDefaults: Sendable, Equatable {
     func token(_ value: JSONValue, _ field: String) throws(ModelFolderError) -> Int32 {
       guard let id = value.integer, id >= 0, id < vocabularySize else {
         throw ModelFolderError(
-          file: path, problem: "\"\(field)\": \(value.serialized()) is no token of a vocabulary of \(vocabularySize)")
+          file: path, problem: "\"\(field)\": \(value.serialized()) is not a token of a vocabulary of \(vocabularySize)"
+        )
       }
       return Int32(id)
     }
@@ -30,7 +33,12 @@ public struct GenerationDefaults: Sendable, Equatable {
     case let value?: endTokens = [try token(value, "eos_token_id")]
     }
     if fields.has("bos_token_id") { beginToken = try token(fields.config["bos_token_id"]!, "bos_token_id") }
-    // Without do_sample the other fields mean nothing to transformers either.
+    let ignored = fields.config.object?.members.filter { Self.unsupported.contains($0.key) && $0.value.isSet } ?? []
+    if hasOwn, !ignored.isEmpty {
+      let fields = ignored.map { "\($0.key): \($0.value.serialized())" }.joined(separator: ", ")
+      notes = ["\(name) has unsupported settings, which are ignored: \(fields)"]
+    }
+    // Without do_sample, transformers ignores the other fields too.
     guard hasOwn, try fields.bool("do_sample", default: false) else { return }
     let options = SamplingOptions(
       temperature: Float(try fields.number("temperature", default: 1)), topK: try fields.integer("top_k", default: 50),
@@ -39,4 +47,16 @@ public struct GenerationDefaults: Sendable, Equatable {
     do { try options.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
     sampling = options
   }
+
+  /// Settings that change the output of `transformers` and have no equivalent here.
+  private static let unsupported: Set<String> = [
+    "suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids",
+    "sequence_bias", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "stop_strings", "penalty_alpha",
+    "guidance_scale", "exponential_decay_length_penalty", "watermarking_config", "min_length", "min_new_tokens",
+  ]
+}
+
+extension JSONValue {
+  /// Whether it changes anything.
+  fileprivate var isSet: Bool { self != .null && self != false && double != 0 && double != 1 && array?.isEmpty != true }
 }

@@ -4,7 +4,7 @@ import NablaNN
 // The `config.json` of Llama and the families that differ from it by a field or two: Mistral (a sliding window), Qwen 2
 // (biases of queries, keys and values) and Qwen 3 (norms of the heads). Their tensors have the names that Nabla uses.
 extension Architecture {
-  /// What transformers takes where the file says nothing.
+  /// transformers' defaults for missing fields.
   private var defaults: (context: Int, headSize: Int?) {
     switch self {
     case .mistral: (131_072, nil)
@@ -17,7 +17,6 @@ extension Architecture {
   func llamaConfiguration(_ f: ConfigFields) throws(ModelFolderError) -> TransformerConfiguration {
     try f.require("hidden_act", "silu")
     let attentionBias = self == .llama ? try f.bool("attention_bias", default: false) : false
-    if self == .llama { try f.require("mlp_bias", .bool(attentionBias)) }
     if self == .qwen3 { try f.require("attention_bias", false) }
     guard try f.number("partial_rotary_factor", default: 1) == 1 else {
       throw ModelFolderError(file: f.file, problem: "\"partial_rotary_factor\" other than 1 is not supported")
@@ -32,11 +31,15 @@ extension Architecture {
       headSize: try f.integer("head_dim", default: defaults.headSize ?? width / max(heads, 1)),
       feedForwardWidth: try f.integer("intermediate_size"))
     c.bias = attentionBias
+    if self == .llama {
+      let feedForwardBias = try f.bool("mlp_bias", default: false)
+      if feedForwardBias != attentionBias { c.feedForwardBias = feedForwardBias }
+    }
     if self == .qwen2 { c.queryKeyValueBias = true }
     if self == .qwen3 { c.headNorm = .rms }
     c.normEpsilon = Float(try f.number("rms_norm_eps", default: 1e-6))
     c.tieEmbeddings = try f.bool("tie_word_embeddings", default: false)
-    // transformers 5 keeps all of it in rope_parameters; earlier versions had rope_theta and rope_scaling.
+    // transformers 5 stores all of it in rope_parameters; earlier versions had rope_theta and rope_scaling.
     let rope = try f.fields(f.has("rope_parameters") ? "rope_parameters" : "rope_scaling")
     c.rotaryBase = try (rope?.has("rope_theta") == true ? rope! : f).number("rope_theta", default: 10_000)
     c.rotaryScaling = try rope.map { fields throws(ModelFolderError) in try rotaryScaling(fields, c.context) } ?? .none
@@ -47,14 +50,14 @@ extension Architecture {
   private func readWindow(_ f: ConfigFields, into c: inout TransformerConfiguration) throws(ModelFolderError) {
     switch self {
     case .mistral:
-      // Files that do not mention it mean the first Mistral's; null is none.
+      // If missing, it is the first Mistral's; null is none.
       c.window =
         f.config["sliding_window"] == nil ? 4096 : f.has("sliding_window") ? try f.integer("sliding_window") : nil
     case .qwen2, .qwen3:
       guard try f.bool("use_sliding_window", default: false), f.has("sliding_window") else { return }
       c.window = try f.integer("sliding_window")
       let first = try f.integer("max_window_layers", default: 28)
-      // transformers 5 writes what each layer does besides.
+      // transformers 5 also writes the type of each layer.
       if f.has("layer_types") {
         let expected = (0..<c.layerCount).map { $0 < first ? "full_attention" : "sliding_attention" }
         try f.require("layer_types", .array(expected.map { .string($0) }))
@@ -126,7 +129,7 @@ extension Architecture {
       ("torch_dtype", "float32"),
     ])
     switch self {
-    case .llama: (object["attention_bias"], object["mlp_bias"]) = (.bool(c.bias), .bool(c.bias))
+    case .llama: (object["attention_bias"], object["mlp_bias"]) = (.bool(c.bias), .bool(c.feedForwardBias ?? c.bias))
     case .mistral: object["sliding_window"] = c.window.map { .integer($0) } ?? .null
     case .qwen2, .qwen3:
       object["use_sliding_window"] = .bool(c.window != nil)
@@ -135,7 +138,7 @@ extension Architecture {
       if self == .qwen3 { object["attention_bias"] = false }
     default: break
     }
-    // What transformers before 5 reads.
+    // For transformers before version 5.
     if c.rotaryScaling != .none { object["rope_scaling"] = .object(rope) }
     return object
   }

@@ -2,7 +2,7 @@ import NablaFormats
 import NablaTraining
 
 extension ModelFolder {
-  /// The model folder that a path means.
+  /// The model folder for a path.
   static func path(of path: String) throws -> String {
     let run: RunFolder
     do {
@@ -10,22 +10,30 @@ extension ModelFolder {
     } catch let error as RunFolderError where error.kind == .modelFolder {
       return path
     } catch let error as RunFolderError where error.kind == .missing {
-      throw ModelFolderError(file: path, problem: "there is no file or folder of this name")
+      throw ModelFolderError(file: path, problem: "there is no file or folder with this name")
     } catch let error as RunFolderError where error.kind == .notARun {
       if [".json", ".safetensors"].contains(where: path.lowercased().hasSuffix) {
-        throw ModelFolderError(file: path, problem: "is one file of a model folder: name the folder")
+        throw ModelFolderError(file: path, problem: "is one file of a model folder: give the folder")
       }
       if pathExists("\(path)/config.json") {
         throw ModelFolderError(
           file: "\(path)/config.json",
-          problem: "has no \"model_type\", as a model's has, and is not that of a training run either")
+          problem: "has no \"model_type\", so it is not a model's, and it is not that of a training run either")
+      }
+      if let name = (try? GGUFFile.names(in: path))?.first {
+        throw ModelFolderError(
+          file: path, problem: "has several GGUF files: name one of them, such as \(path)/\(name)")
       }
       throw ModelFolderError(
         file: path,
-        problem: "neither a training run nor a model: it is no GGUF file, and has no config.json of a run or a model")
+        problem: "neither a training run nor a model: it is not a GGUF file, and has no config.json of a run or a model"
+      )
     }
     if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
       return "\(run.path)/model"
+    }
+    if let other = otherRuns[run.command] {
+      throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
     }
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     guard let checkpoint else {
@@ -34,4 +42,7 @@ extension ModelFolder {
     }
     return checkpoint.path
   }
+
+  /// Runs without a language model, by the command in their config.json, with what trains them.
+  private static let otherRuns = ["rl": "rl train", "diffusion": "diffusion train"]
 }

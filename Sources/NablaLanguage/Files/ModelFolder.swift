@@ -3,15 +3,18 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-/// A model as Hugging Face keeps it: `config.json`, `model.safetensors`, `tokenizer.json`.
+/// A model in Hugging Face's layout: `config.json`, `model.safetensors`, `tokenizer.json`.
 ///
-/// A model whose parts are Llama's (rotary positions, RMS norm before, SwiGLU) or GPT-2's (learned positions, layer
-/// norm before, GELU, biases) is written as one, and `transformers` loads it; any other is written under Nabla's own
+/// A model with Llama's architecture (rotary positions, RMS pre-norm, SwiGLU) or GPT-2's (learned positions,
+/// layer pre-norm, GELU, biases) is written as one, and `transformers` loads it; any other is written under Nabla's own
 /// names with `"model_type": "nabla"`.
 public enum ModelFolder {
   public static let weightsName = "model.safetensors"
 
-  public static func save(_ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String) throws {
+  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 round every weight.
+  public static func save(
+    _ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String, type: DType = .float32
+  ) throws {
     let architecture = Architecture(of: model.configuration)
     let end = tokenizer?.endOfText
     try AtomicFile.write(
@@ -29,32 +32,52 @@ public enum ModelFolder {
       let value = parameter.value
       state[parameter.name] = value.dtype.isQuantized ? value.cast(.float32) : value
     }
-    try SafetensorsFile.write(architecture.exported(state, model.configuration), to: "\(folder)/\(weightsName)")
+    var exported = architecture.exported(state, model.configuration)
+    if type != .float32 { exported = exported.mapValues { $0.cast(type) } }
+    try SafetensorsFile.write(exported, to: "\(folder)/\(weightsName)")
   }
 
-  /// - Parameter keepingTypes: whether matrices stay in the mapped file in the type they have there: loading then takes
-  ///   next to no time and memory, and the model is for use and not for training.
+  /// - Parameter keepingTypes: whether matrices stay in the mapped file in their stored type: loading then takes
+  ///   almost no time and memory, and the model is for inference, not for training.
   /// - Throws: an error that names the file and field or tensor that does not fit.
   public static func load(_ folder: String, keepingTypes: Bool = false) throws -> TransformerLM {
     try load(folder, as: nil, keepingTypes: keepingTypes)
   }
 
-  /// - Parameter trained: the configuration the model was trained with, of which `config.json` may keep less: dropout,
-  ///   and that a GPT-2's biases of 0 are none.
+  /// - Parameter trained: the configuration the model was trained with, some of which `config.json` cannot store:
+  ///   dropout, and that a GPT-2's biases of 0 mean no biases.
   static func load(
     _ folder: String, as trained: TransformerConfiguration?, keepingTypes: Bool = false
   ) throws -> TransformerLM {
+    let (model, score) = try read(folder, as: trained, keepingTypes: keepingTypes)
+    if score != nil {
+      throw ModelFolderError(file: folder, problem: "is a reward model: it scores texts and writes none")
+    }
+    return model
+  }
+
+  /// Also a reward model: its backbone in a language model without an output layer of its own, and its head's weight.
+  package static func read(
+    _ folder: String, as trained: TransformerConfiguration? = nil, keepingTypes: Bool
+  ) throws -> (model: TransformerLM, score: Tensor?) {
     let path = "\(folder)/config.json"
     let config = try JSONValue(contentsOfFile: path)
     let (architecture, stored) = try Architecture.read(config, file: path)
-    let configuration = trained ?? stored
+    var configuration = trained ?? stored
+    var tensors = try SafetensorsModel(path: folder).mappedTensors()
+    let score = tensors.removeValue(forKey: scoreName)
+    if score != nil { configuration.tieEmbeddings = true }
     do { try configuration.validate() } catch { throw ModelFolderError(file: path, problem: error.problem) }
-    let tensors = try SafetensorsModel(path: folder).mappedTensors()
+    if let score, score.shape != [1, configuration.width] {
+      throw ModelFolderError(
+        file: "\(folder)/\(weightsName)",
+        problem: "\(scoreName) has shape \(score.shape), a reward model's is [1, \(configuration.width)]: one label")
+    }
     // Before anything is made of that size. Somewhat too few is a missing tensor, which `load` below names.
     let (described, held) = (configuration.parameterCount, tensors.values.reduce(0) { $0 + $1.count })
     guard described / 2 <= held + 1 << 20 else {
       throw ModelFolderError(
-        file: path, problem: "describes a model of \(described) numbers, its tensors hold \(held)")
+        file: path, problem: "describes a model of \(described) parameters, but its tensors have \(held)")
     }
     let model = TransformerLM.unset(configuration)
     do {
@@ -66,7 +89,7 @@ public enum ModelFolder {
     } catch {
       throw ModelFolderError(file: "\(folder)/\(weightsName)", problem: error.description)
     }
-    return model
+    return (model, score?.cast(.float32))
   }
 }
 

@@ -3,13 +3,13 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-// Adapters beside a model that is used, and a model as a folder of its own.
+// Loading adapters for a model, and writing a model as a folder.
 extension TrainedModel {
-  /// Reads adapters beside the model; the first is used. One base in memory serves them all: see
-  /// `Module.useAdapter(_:)`.
+  /// Loads adapters; the first is active, the others become active with `model.useAdapter(_:)` and their path. They
+  /// share one base model in memory: see `Module.useAdapter(_:)`.
   ///
-  /// - Parameter adapters: PEFT folders, or runs that trained an adapter. Each is known by its path.
-  /// - Returns: what the user should know, such as that an adapter names another base.
+  /// - Parameter adapters: PEFT folders, or runs that trained an adapter. Each is named by its path.
+  /// - Returns: notes for the user, such as that an adapter names another base.
   /// - Throws: an error that names the file, and the tensor that does not fit.
   @discardableResult
   public func addAdapters(_ adapters: [String]) throws -> [String] {
@@ -18,7 +18,8 @@ extension TrainedModel {
       let folder = try AdapterRun(path)?.adapter ?? path
       guard AdapterFolder.isAdapter(folder) else {
         throw ModelFolderError(
-          file: folder, problem: "is no adapter: it has no \(AdapterFolder.configName), and is no run that trained one")
+          file: folder,
+          problem: "is not an adapter: it has no \(AdapterFolder.configName), and is not a run that trained one")
       }
       notes += try AdapterFolder.load(folder, into: model, as: path, base: self.path)
     }
@@ -26,35 +27,47 @@ extension TrainedModel {
     return notes
   }
 
-  /// Writes the model as a Hugging Face folder in float32, with tokenizer and chat template.
+  /// Writes the model as a Hugging Face folder, with tokenizer and chat template.
   ///
-  /// - Parameter folder: must exist.
-  public func save(to folder: String) throws {
-    try ModelFolder.save(model, tokenizer: nil, to: folder)
+  /// - Parameters:
+  ///   - folder: must exist.
+  ///   - type: of the weights: float32, or rounded to bfloat16 or float16.
+  public func save(to folder: String, type: DType = .float32) throws {
+    try ModelFolder.save(model, tokenizer: nil, to: folder, type: type)
     try text.writeFiles(to: folder, context: model.configuration.context, generation)
-    // What `transformers` reads the ends of a text from beside the tokenizer.
+    // Where `transformers` reads the end-of-text tokens, besides the tokenizer.
     let path = "\(folder)/config.json"
     var config = try JSONValue(contentsOfFile: path).object ?? JSONObject()
+    for key in ["dtype", "torch_dtype"] where type != .float32 { config[key] = .string(type.rawValue) }
     for (key, role) in [("bos_token_id", "bos_token"), ("eos_token_id", "eos_token"), ("pad_token_id", "pad_token")] {
       config[key] = text.id(of: role).map { .integer(Int($0)) } ?? .null
     }
     try AtomicFile.write(JSONValue.object(config).serialized(.indented) + "\n", to: path)
   }
 
-  /// Makes an adapter a part of the model and writes that.
+  /// Merges an adapter into the model and writes the result.
   ///
-  /// The change is added to the weights that the model computes with: of a quantized base to the numbers that its blocks
-  /// represent, which an adapter trained on them fits.
+  /// The update is added to the weights that the model computes with: for a quantized base, to the dequantized
+  /// weights, on which the adapter was trained.
   ///
-  /// - Parameter output: a folder that does not exist or is empty.
-  /// - Returns: what the user should know, as of ``addAdapters(_:)``.
-  public func merge(_ adapter: String, to output: String) throws -> [String] {
+  /// - Parameters:
+  ///   - output: a folder that does not exist or is empty.
+  ///   - type: of the saved weights.
+  /// - Returns: what the user should know, as of ``addAdapters(_:)``, and the rounding error relative to the
+  ///   adapter's change.
+  public func merge(_ adapter: String, to output: String, type: DType = .float32) throws -> [String] {
     if pathExists(output), try !isFolder(output) || !folderEntries(output).isEmpty {
-      throw ModelFolderError(file: output, problem: "exists already: choose another folder")
+      throw ModelFolderError(file: output, problem: "already exists: choose another folder")
     }
-    let notes = try addAdapters([adapter])
+    var notes = try addAdapters([adapter])
+    if type != .float32 {
+      let share = model.roundingShare(ofMerging: adapter, in: type)
+      notes.append(
+        "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of the adapter's change"
+      )
+    }
     try model.mergeAdapter(adapter)
-    try AtomicFolder.write(to: output) { try save(to: $0) }
+    try AtomicFolder.write(to: output) { try save(to: $0, type: type) }
     return notes
   }
 }

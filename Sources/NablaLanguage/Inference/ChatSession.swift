@@ -1,7 +1,7 @@
 import NablaText
 
-/// A conversation with a model. What the model has read stays in its engine's cache, so that a turn costs
-/// only what is new.
+/// A conversation with a model. Earlier turns stay in the engine's cache, so that a turn costs
+/// only its new tokens.
 ///
 /// ```swift
 /// var chat = ChatSession(trained, system: "Be brief.")
@@ -12,12 +12,12 @@ import NablaText
 public struct ChatSession {
   public private(set) var messages: [ChatMessage]
   public var generator: TextGenerator
-  /// The most tokens of an answer.
+  /// Maximum new tokens of an answer.
   public var maximumTokens = 1024
   private let text: PretrainedTokenizer
   private let system: String?
 
-  /// - Parameter system: what the model is told before the conversation; nil for what its template says by itself.
+  /// - Parameter system: the system prompt; nil for the template's default.
   public init(_ trained: TrainedModel, system: String? = nil, generator: TextGenerator? = nil) {
     text = trained.text
     self.system = system
@@ -29,10 +29,10 @@ public struct ChatSession {
     system.map { [ChatMessage(role: "system", content: $0)] } ?? []
   }
 
-  /// Begins an answer to a user's message. End it with ``finish(_:)`` before the next one.
+  /// Starts an answer to a user's message. End it with ``finish(_:)`` before the next one.
   ///
-  /// - Throws: `ChatTemplateError` where the model has no chat template, or one that refuses the conversation;
-  ///   ``GenerationError`` where the conversation fills the context. The conversation is then as it was before.
+  /// - Throws: `ChatTemplateError` if the model has no chat template, or one that rejects the conversation;
+  ///   ``GenerationError`` if the conversation fills the context. The conversation is then unchanged.
   public mutating func send(_ message: String) throws -> GenerationStream {
     let extended = messages + [ChatMessage(role: "user", content: message)]
     let prompt = try text.encode(extended)
@@ -41,10 +41,10 @@ public struct ChatSession {
     return answer
   }
 
-  /// Takes an answer, as far as it has come, into the conversation.
+  /// Adds an answer, as far as generated, to the conversation.
   ///
-  /// - Returns: the answer, which is cancelled where it had not ended.
-  /// - Throws: what ended the answer, if that was an error: the conversation is then as it was before its message.
+  /// - Returns: the answer, which is canceled if it had not ended.
+  /// - Throws: the error that ended the answer, if any: the conversation is then as before its message.
   @discardableResult
   public mutating func finish(_ answer: GenerationStream) throws(GenerationError) -> Completion {
     answer.cancel()
@@ -58,6 +58,6 @@ public struct ChatSession {
     }
   }
 
-  /// Forgets the conversation.
+  /// Resets the conversation.
   public mutating func reset() { messages = Self.opening(system) }
 }

@@ -1,26 +1,26 @@
 import NablaNN
 import NablaTensor
 
-/// A request as it grows. Unchecked: while threads choose tokens, each continuation belongs to one.
+/// A request as it grows. Unchecked: while threads sample tokens, each continuation belongs to one.
 final class Continuation: @unchecked Sendable {
   let number: Int
   let request: TokenRequest
   let promptCount: Int
-  /// Positions that it comes to at most.
+  /// The maximum number of its positions.
   let positions: Int
   private let limit: Int
   private var random: RandomSource
   private var history: SamplingOptions.History?
-  /// Prompt and continuation.
+  /// Prompt and completion.
   private(set) var tokens: [Int32]
   /// How many of them the cache holds.
   var read = 0
-  /// How many of the prompt's it did not have to read.
+  /// How many of the prompt's tokens were already cached.
   var cached = 0
   var sequence: KeyValueCache.Sequence?
-  /// Requests with the same prompt, which wait until this one has read it.
+  /// Requests with the same prompt, which wait until this one has prefilled it.
   var followers: [Continuation] = []
-  /// The token chosen last, or why there is none.
+  /// The last sampled token, or why there is none.
   private(set) var chosen: Result<GeneratedToken, GenerationError>?
   private(set) var end: InferenceCore.End?
 
@@ -39,7 +39,7 @@ final class Continuation: @unchecked Sendable {
     history = request.sampling.hasPenalties ? .init(prompt: request.prompt) : nil
   }
 
-  /// Chooses the next token, and writes over the logits.
+  /// Samples the next token, and overwrites the logits.
   func choose(_ logits: Logits) {
     chosen = choice(logits)
     guard case .success(let token) = chosen else { return }
@@ -58,7 +58,7 @@ final class Continuation: @unchecked Sendable {
     guard highest.isFinite else { return .failure(.notFinite(tensor: nil)) }
     let shift = request.logProbabilities == nil ? 0 : logits.logSumExp
     let best = request.logProbabilities.map { likeliest($0, logits, highest, shift) } ?? []
-    // The logits are about to be written over: that of the token chosen is looked up afterwards.
+    // The logits are about to be overwritten: the log-probability of the sampled token is looked up afterward.
     let raw =
       request.logProbabilities == nil ? nil : Array(UnsafeBufferPointer(start: logits.pointer, count: logits.count))
     if let hook = request.logitHook {
@@ -77,7 +77,7 @@ final class Continuation: @unchecked Sendable {
   ) -> [(token: Int32, logProbability: Float)] {
     let count = Swift.min(count, logits.count)
     guard count > 0 else { return [] }
-    // Ever lower logits are let in until there are enough.
+    // The threshold is lowered until there are enough logits.
     var reach: Float = 2
     while true {
       let least = reach > 1e4 ? -.infinity : highest - reach

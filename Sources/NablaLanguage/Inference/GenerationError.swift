@@ -4,7 +4,7 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable, Equatable
   case emptyPrompt
   case promptTooLong(tokens: Int, context: Int)
   case unknownToken(Int32, vocabulary: Int)
-  /// The request could never run: prompt and continuation need more of the cache than there may be.
+  /// The request could never run: prompt and completion need more cache than the limit.
   case cacheTooSmall(positions: Int, bytes: Int, budget: Int)
   /// A choice whose tokens are all part of the prompt's.
   case noTokens(of: String)
@@ -15,28 +15,28 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable, Equatable
 
   public var description: String {
     switch self {
-    case .emptyPrompt: "the prompt is empty, and the model has no token that begins a text"
+    case .emptyPrompt: "the prompt is empty, and the model has no beginning-of-text token"
     case .promptTooLong(let tokens, let context):
-      "the prompt has \(tokens) tokens and the model reads at most \(context), its answer included: shorten it"
+      "the prompt has \(tokens) tokens, but the context is \(context), completion included: shorten the prompt"
     case .unknownToken(let token, let vocabulary):
       "the prompt has token \(token), but the model's vocabulary ends at \(vocabulary - 1): tokenizer and model do not "
         + "belong together"
     case .cacheTooSmall(let positions, let bytes, let budget):
-      "prompt and continuation may take \(positions) tokens, whose keys and values need \(bytes) bytes of memory, more "
-        + "than the \(budget) there are for them: ask for fewer tokens, shorten the prompt, or keep the cache in a "
+      "prompt and completion may take \(positions) tokens, whose keys and values need \(bytes) bytes of memory, more "
+        + "than the budget of \(budget): request fewer tokens, shorten the prompt, or use a cache of a "
         + "smaller type"
     case .noTokens(let choice):
-      "the choice '\(choice)' adds no token to the prompt's: it cannot be told from its end"
-    case .notFinite(let tensor?): "the model's logits are no numbers: its tensor \(tensor) holds NaN or infinities"
+      "the choice '\(choice)' adds no token to the prompt's: it cannot be scored"
+    case .notFinite(let tensor?): "the model's logits are non-finite: its tensor \(tensor) contains NaN or infinities"
     case .notFinite(nil):
-      "the model's logits are no numbers, though its weights are: they are too large to compute with"
-    case .badLogitHook: "the logit hook leaves no token to choose: all of its logits are -∞, or one is NaN or +∞"
+      "the model's logits are non-finite, though its weights are finite: the computation overflows"
+    case .badLogitHook: "the logit hook leaves no token to sample: all of its logits are -∞, or one is NaN or +∞"
     }
   }
 }
 
 extension TransformerLM {
-  /// The first parameter that holds NaN or an infinity.
+  /// The first parameter that contains NaN or an infinity.
   var firstNonFiniteParameter: String? {
     parameters().first { !$0.value.sumOfSquares().isFinite }?.name
   }

@@ -1,12 +1,12 @@
 import NablaText
 
-/// A request for text: tokens, and what is made of them.
+/// A request for text: a prompt of tokens, and text options.
 public struct GenerationRequest: Sendable {
   public var tokens: TokenRequest
-  /// Text at which the continuation ends; it is not part of the result.
+  /// Text at which the completion ends; it is not part of the result.
   public var stopStrings: [String]
-  /// Whether the text goes on from the prompt's, so that a space before its first word belongs to it; not so for an
-  /// answer.
+  /// Whether the text continues the prompt's, so that a space before its first word belongs to it; false for a
+  /// chat answer.
   public var continuesText: Bool
 
   public init(_ tokens: TokenRequest, stopStrings: [String] = [], continuesText: Bool = false) {
@@ -15,17 +15,17 @@ public struct GenerationRequest: Sendable {
 }
 
 extension InferenceCore {
-  /// Runs requests to their ends, on the calling thread: for rollouts, whose log-probabilities are in the completions'
+  /// Runs requests to completion, on the calling thread: for rollouts, whose log-probabilities are in the completions'
   /// ``Completion/steps``.
   ///
-  /// - Parameter onText: called with the number of a request and text as it comes; text that may turn out to begin a
-  ///   stop string is held back.
-  /// - Throws: ``GenerationError`` of the first request that fails; no request is then under way.
+  /// - Parameter onText: called with the number of a request and text as it is generated; text that may be the
+  ///   beginning of a stop string is held back.
+  /// - Throws: ``GenerationError`` of the first request that fails; no request is then active.
   public func complete(
     _ requests: [GenerationRequest], tokenizer: any Tokenizer,
     onText: (_ request: Int, _ text: String) -> Void = { _, _ in }
   ) throws(GenerationError) -> [Completion] {
-    precondition(isDone, "InferenceCore.complete: other requests are under way")
+    precondition(isDone, "InferenceCore.complete: other requests are active")
     for request in requests { try rules.check(request.tokens) }
     var numbers: [Int] = []
     for request in requests { numbers.append(try add(request.tokens)) }

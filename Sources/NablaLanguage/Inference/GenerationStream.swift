@@ -1,4 +1,4 @@
-/// What an engine makes of one request: pieces as they come, and the whole at the end.
+/// The output of an engine for one request: pieces as they are generated, and the completion at the end.
 ///
 /// ```swift
 /// for try await piece in stream { print(piece.text, terminator: "") }      // in a task
@@ -6,11 +6,11 @@
 /// print(try stream.completion().reason)
 /// ```
 ///
-/// Whoever reads it, in one way or the other, does so alone. The request is cancelled when the task that reads is, and
-/// when nobody has the stream any more.
+/// It has a single reader, of either kind. The request is canceled when the reading task is,
+/// and when the stream is released.
 public final class GenerationStream: AsyncSequence, Sendable {
-  /// A token, and the text that became certain with it: none where it ends in the middle of a character or may begin a
-  /// stop string. Text without a token is what was held back when the request was cancelled.
+  /// A token, and the text that became certain with it: none if it ends in the middle of a character or may
+  /// begin a stop string. Text without a token was held back when the request was canceled.
   public struct Piece: Sendable {
     public let token: GeneratedToken?
     public let text: String
@@ -26,21 +26,21 @@ public final class GenerationStream: AsyncSequence, Sendable {
 
   deinit { cancel() }
 
-  /// Ends the request within one step of the model, be it in its prompt. The pieces made until then can still be read.
+  /// Ends the request within one step of the model, even during its prompt. Pieces generated before can still be read.
   public func cancel() {
     if !mailbox.isEnded { engine.cancel(ticket) }
   }
 
-  /// The next piece; nil at the end. Blocks the thread until it is there.
+  /// The next piece; nil at the end. Blocks the thread until it is available.
   ///
-  /// - Parameter isStopped: asked every 20 ms meanwhile; once it says so, the request is cancelled.
-  /// - Throws: what is wrong with this request.
+  /// - Parameter isStopped: polled every 20 ms meanwhile; once it is true, the request is canceled.
+  /// - Throws: the error of this request.
   public func next(cancellingWhen isStopped: (() -> Bool)? = nil) throws(GenerationError) -> Piece? {
     if isStopped?() == true { cancel() }
     return try mailbox.wait(polling: isStopped.map { isStopped in { if isStopped() { self.cancel() } } }).get()
   }
 
-  /// The whole, once the request has ended: blocks the thread until then. Pieces that were not read remain.
+  /// The completion, once the request has ended: blocks the thread until then. Unread pieces remain.
   public func completion() throws(GenerationError) -> Completion { try mailbox.waitForEnd().get() }
 
   /// Whether the request has ended.
@@ -65,7 +65,7 @@ public final class GenerationStream: AsyncSequence, Sendable {
   }
 }
 
-/// Pieces on their way from the engine's thread to a reader.
+/// A queue of pieces from the engine's thread to a reader.
 final class Mailbox: Sendable {
   private struct State {
     var pieces: [GenerationStream.Piece] = []
@@ -73,7 +73,7 @@ final class Mailbox: Sendable {
     var end: Result<Completion, GenerationError>?
     var reader: CheckedContinuation<Void, Never>?
 
-    /// The next piece, or nil at the end; nothing if it has yet to come.
+    /// The next piece, or nil at the end; nothing if it is not available yet.
     mutating func take() -> Result<GenerationStream.Piece?, GenerationError>? {
       if taken < pieces.count {
         defer { taken += 1 }
@@ -105,7 +105,7 @@ final class Mailbox: Sendable {
   }
   func waitForEnd() -> Result<Completion, GenerationError> { state.wait { $0.end } }
 
-  /// Returns when there is something to take.
+  /// Returns when there is something to read.
   func arrival() async {
     await withCheckedContinuation { reader in
       let isThere = state.update { state in

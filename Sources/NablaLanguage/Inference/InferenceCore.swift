@@ -1,11 +1,11 @@
 import NablaNN
 import NablaTensor
 
-/// Continues any number of prompts together, a token of each at a time, on the thread that calls it.
+/// Generates from any number of prompts together, one token of each at a time, on the calling thread.
 ///
-/// Prompts may have any lengths: their tokens are the rows of one matrix, without padding. Continuations leave when
-/// they end and others take their place. Equal prompts are read once, and what prompts begin with in common with
-/// earlier ones is not read again. ``InferenceEngine`` runs one on a thread of its own; training calls it for rollouts:
+/// Prompts may have any length: their tokens are the rows of one matrix, without padding. Continuations leave
+/// when they end and others take their place. Equal prompts are prefilled once, and prefixes shared with earlier
+/// prompts are not computed again. ``InferenceEngine`` runs one on its own thread; training calls it for rollouts:
 ///
 /// ```swift
 /// let core = InferenceCore(model)
@@ -15,28 +15,28 @@ import NablaTensor
 /// }
 /// ```
 ///
-/// What a continuation gives does not depend on what is generated beside it, nor on what the cache had of its prompt.
-/// For quantized weights, computed in bfloat16 as `Precision.automatic` does, that is exact: their products sum each
-/// row alone. Products of other weights are oneDNN's, whose last bits may differ for other numbers of rows (with AVX2
-/// they do; with AVX-512 no case was seen).
+/// The output of a continuation does not depend on what else is generated, nor on what the cache held of its prompt.
+/// For quantized weights, computed in bfloat16 as with `Precision.automatic`, that is exact: their kernels sum each
+/// row separately. Other weights are multiplied by oneDNN, whose last bits may differ for other numbers of rows (with
+/// AVX2 they do; with AVX-512 no case was seen).
 ///
 /// Change the model's weights only while nothing is being generated, and call ``forgetPrefix()`` then.
 public final class InferenceCore {
   /// Why a continuation ended.
   public enum End: String, Sendable, Codable {
-    /// As many tokens as asked for, or the end of the context.
+    /// The maximum number of tokens, or the end of the context.
     case length
     case stopToken
   }
 
   public struct Step: Sendable {
-    /// What ``InferenceCore/add(_:)`` returned.
+    /// The number returned by ``InferenceCore/add(_:)``.
     public let request: Int
-    /// The next token; or what is wrong with this request, which has then ended.
+    /// The next token; or the error of this request, which has then ended.
     public let result: Result<GeneratedToken, GenerationError>
     /// Why this is the continuation's last token; nil if it is not.
     public let end: End?
-    /// Tokens of the prompt that did not have to be read, because the cache had them or an equal prompt brought them.
+    /// Tokens of the prompt that did not have to be computed, because they were cached or shared with an equal prompt.
     public let cachedCount: Int
   }
 
@@ -70,7 +70,7 @@ public final class InferenceCore {
   }
 
   /// - Returns: the request's number: 0, 1, 2, …
-  /// - Throws: ``GenerationError`` for a prompt that is empty, fills the context, or holds tokens the model has not;
+  /// - Throws: ``GenerationError`` for a prompt that is empty, fills the context, or contains unknown tokens;
   ///   and for a request that may need more memory than there is.
   @discardableResult
   public func add(_ request: TokenRequest) throws(GenerationError) -> Int {
@@ -81,29 +81,29 @@ public final class InferenceCore {
     return requestCount
   }
 
-  /// Ends a request where it stands.
+  /// Ends a request where it is.
   public func end(_ request: Int) {
     waiting.removeAll { $0.number == request }
     for leader in active { leader.followers.removeAll { $0.number == request } }
     guard let index = active.firstIndex(where: { $0.number == request }) else { return }
-    // Others may wait for this one to have read their common prompt.
+    // Others may wait for this one to prefill their common prompt.
     let followers = active[index].followers
     release(active.remove(at: index))
     waiting = followers + waiting
   }
 
-  /// Drops what the cache keeps of continuations that have ended: their keys and values are not those of other weights.
+  /// Drops the cached keys and values of finished continuations: they are invalid for other weights.
   public func forgetPrefix() { prefixes.removeAll(cache) }
 
   // MARK: A step
 
-  /// Tokens of one prompt that are read in one step.
+  /// Maximum tokens of one prompt per step.
   private static let chunk = 512
-  /// Rows of a step, beyond which no more prompts join it.
+  /// Rows of a step beyond which no more prompts join it.
   private static let stepRows = 1024
 
-  /// Reads the next tokens, and chooses one for each continuation whose prompt has been read. May return none while
-  /// long prompts are read.
+  /// Processes the next tokens, and samples one for each continuation whose prompt is prefilled. May return
+  /// none during long prompts.
   public func step() -> [Step] {
     admit()
     var (pages, rest): ([Part], [Part]) = ([], [])
@@ -127,15 +127,15 @@ public final class InferenceCore {
     init(_ continuation: Continuation, _ count: Int) { (self.continuation, self.count) = (continuation, count) }
   }
 
-  /// A step of few rows is hundreds of short regions, for which threads that wait are quicker than those that are
-  /// called.
+  /// A step of few rows is hundreds of short parallel regions, for which waiting threads are faster than threads that
+  /// must be woken.
   private func readHeld(_ parts: [Part]) -> [Step] {
     let rows = parts.reduce(0) { $0 + $1.count }
     let isHeld = weightTypes.allSatisfy { $0.multipliesIntegers(of: model.computeType, rows: rows) }
     return isHeld ? Threads.whileHeld { read(parts) } : read(parts)
   }
 
-  /// Reads the next tokens of each, and chooses one for those whose prompt has been read.
+  /// Processes the next tokens of each, and samples one for those whose prompt is prefilled.
   private func read(_ parts: [Part]) -> [Step] {
     let hidden = model.read(
       parts.map { part in
@@ -162,7 +162,7 @@ public final class InferenceCore {
     return withEachRowAlone { choose(choosers, hidden, lastRows) }
   }
 
-  /// Rows of logits held at a time.
+  /// Rows of logits in memory at a time.
   private static let logitRows = 64
 
   private func choose(_ continuations: [Continuation], _ hidden: Tensor, _ rows: [Int32]) -> [Step] {
@@ -187,10 +187,10 @@ public final class InferenceCore {
     return steps
   }
 
-  /// Logits of the tokens that follow the given rows: [rows, V]. Each may be written over.
+  /// Logits of the tokens that follow the given rows: [rows, V]. Each may be overwritten.
   private func logits(_ hidden: Tensor, _ rows: [Int32]) -> Tensor {
     withoutGradient {
-      // Followers share their leader's row, beside which they stand.
+      // Followers share their leader's row and come right after it.
       let distinct = rows.indices.filter { $0 == 0 || rows[$0] != rows[$0 - 1] }.map { rows[$0] }
       let isAll = distinct.count == hidden.shape[0]
       let logits = model.logits(isAll ? hidden : hidden.gather(Tensor(distinct)))
@@ -207,7 +207,7 @@ public final class InferenceCore {
 
   // MARK: Admission
 
-  /// Lets waiting requests in, in their order, while there are places and memory.
+  /// Admits waiting requests, in order, while there are slots and memory.
   private func admit() {
     if active.isEmpty {
       weightTypes = model.weightTypes
@@ -241,9 +241,9 @@ public final class InferenceCore {
     return true
   }
 
-  /// A sequence with as much of the prompt as another has that ran before or runs now.
+  /// A sequence with the longest prefix of the prompt that an earlier or active one has.
   private func beginning(_ continuation: Continuation) -> (KeyValueCache.Sequence, common: Int) {
-    // The last token of the prompt must be read, for what follows it.
+    // The last token of the prompt must be computed, for its logits.
     let prompt = continuation.tokens.dropLast()
     var best = prefixes.longest(prompt)
     for other in active {
@@ -257,7 +257,8 @@ public final class InferenceCore {
     return (sequence, best.common / page * page)
   }
 
-  /// Whether so many more pages fit beside all that is under way, at its longest; makes room by dropping what is kept.
+  /// Whether this many more pages fit with all active requests at their maximum length; evicts cached prefixes to make
+  /// room.
   private func makeRoom(pages: Int) -> Bool {
     let growth = active.reduce(pages) { sum, continuation in
       sum + cache.growth(of: continuation.sequence!, to: continuation.positions)
@@ -274,17 +275,17 @@ public final class InferenceCore {
 
   // MARK: Prefixes
 
-  // A row's bits must not depend on what the cache had. In the cache are keys and values of rows that went through the
-  // model as they now would, whatever stood beside them: all of them, except where whole pages of a prompt take another
-  // way through quantized weights than single rows do, which is many times as fast there (AMX, AVX512-BF16). Then only
+  // A row's bits must not depend on what was cached. Cached keys and values have the same bits as if
+  // computed now, whatever else was in the batch, except where whole pages of a prompt take another path through
+  // quantized weights than single rows do, which is many times as fast there (AMX, AVX512-BF16). Then only
   // such pages are shared.
 
-  /// Tokens of a prompt that are read in whole pages, all alike.
+  /// Tokens of a prompt that are processed in whole pages.
   private func wholePages(_ continuation: Continuation) -> Int {
     splitsPrompts ? continuation.promptCount / KeyValueCache.pageLength * KeyValueCache.pageLength : 0
   }
 
-  /// Tokens of a continuation so far whose keys and values others may use.
+  /// Tokens of a continuation so far whose keys and values others may reuse.
   private func reusable(_ continuation: Continuation) -> Int {
     splitsPrompts ? Swift.min(continuation.read, wholePages(continuation)) : continuation.read
   }

@@ -3,7 +3,7 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-/// Answers requests from any number of threads and tasks, many at a time, on a thread of its own.
+/// Serves requests from any number of threads and tasks, many at a time, on its own thread.
 ///
 /// ```swift
 /// let engine = InferenceEngine(model, tokenizer: tokenizer)
@@ -11,9 +11,9 @@ import NablaText
 /// for try await piece in stream { print(piece.text, terminator: "") }
 /// ```
 ///
-/// A request is let in when the cache has room for all that it may come to; until then it waits. One that fails
-/// (damaged logits, a hook that forbids everything) ends alone. What a request gives does not depend on the others, see
-/// ``InferenceCore``.
+/// A request is admitted when the cache has room for its maximum length; until then it waits. One that fails
+/// (non-finite logits, a hook that masks every token) does not affect the others. The output of a request does not
+/// depend on the others, see ``InferenceCore``.
 ///
 /// The engine owns the model: while it lives nothing else may run or change it.
 public final class InferenceEngine: @unchecked Sendable {
@@ -32,7 +32,7 @@ public final class InferenceEngine: @unchecked Sendable {
     // Unchecked: `thread` is written here and read in `deinit`; the core belongs to the thread.
     let worker = Unmanaged.passRetained(Worker(core, tokenizer, inbox))
     let status = pthread_create(&thread, nil, Self.run, worker.toOpaque())
-    precondition(status == 0, "InferenceEngine: the system gives no thread (error \(status))")
+    precondition(status == 0, "InferenceEngine: cannot create a thread (error \(status))")
   }
 
   private static let run: @convention(c) @Sendable (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { worker in
@@ -40,15 +40,15 @@ public final class InferenceEngine: @unchecked Sendable {
     return nil
   }
 
-  /// Ends what is under way; returns when the model is no longer used.
+  /// Ends active requests; returns when the model is no longer used.
   deinit {
     inbox.update { $0.isClosed = true }
     pthread_join(thread, nil)
   }
 
-  /// Begins requests together: equal prompts are read once.
+  /// Starts requests together: equal prompts are prefilled once.
   ///
-  /// - Throws: ``GenerationError`` where one of them can never run; none is then begun.
+  /// - Throws: ``GenerationError`` if one of them can never run; none is then started.
   public func submit(_ requests: [GenerationRequest]) throws(GenerationError) -> [GenerationStream] {
     for request in requests { try rules.check(request.tokens) }
     let mailboxes = requests.map { _ in Mailbox() }
@@ -65,12 +65,12 @@ public final class InferenceEngine: @unchecked Sendable {
     return mailboxes.enumerated().map { GenerationStream(self, ticket: first + $0.offset, $0.element) }
   }
 
-  /// Begins one request.
+  /// Starts one request.
   public func submit(_ request: GenerationRequest) throws(GenerationError) -> GenerationStream {
     try submit([request])[0]
   }
 
-  /// Drops what the cache keeps of continuations that have ended; returns when that is done.
+  /// Drops the cached keys and values of finished continuations; returns when that is done.
   public func forgetPrefix() {
     let number = inbox.update { inbox in
       inbox.messages.append(.forgetPrefix)
@@ -86,7 +86,7 @@ public final class InferenceEngine: @unchecked Sendable {
   func cancel(_ ticket: Int) { inbox.update { $0.messages.append(.cancel(ticket: ticket)) } }
 }
 
-/// What the engine's thread is asked, and what it says of itself.
+/// Messages to the engine's thread, and its statistics.
 private struct Inbox {
   enum Message {
     case submit(ticket: Int, GenerationRequest, Mailbox)
@@ -101,7 +101,7 @@ private struct Inbox {
   var statistics = InferenceStatistics()
 }
 
-/// The engine's thread: takes messages between two steps of the core, and hands out what a step gives.
+/// The engine's thread: takes messages between two steps of the core, and distributes the results of a step.
 private final class Worker {
   private struct Job {
     let ticket: Int
@@ -112,7 +112,7 @@ private final class Worker {
   private let core: InferenceCore
   private let tokenizer: any Tokenizer
   private let inbox: Monitor<Inbox>
-  /// By the core's numbers of the requests.
+  /// By the core's request numbers.
   private var jobs: [Int: Job] = [:]
   private var numbers: [Int: Int] = [:]
 
@@ -142,7 +142,7 @@ private final class Worker {
   private func take(_ message: Inbox.Message) {
     switch message {
     case .submit(let ticket, let request, let mailbox):
-      // The engine has checked it by the same rules.
+      // The engine has already checked it by the same rules.
       guard let number = try? core.add(request.tokens) else { preconditionFailure("an engine's request was refused") }
       jobs[number] = Job(ticket: ticket, writer: CompletionWriter(request, tokenizer), mailbox: mailbox)
       numbers[ticket] = number

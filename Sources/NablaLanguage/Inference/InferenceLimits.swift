@@ -1,13 +1,13 @@
 import NablaNN
 import NablaTensor
 
-/// How much memory inference may take for keys and values, and how many continuations run at a time.
+/// How much memory inference may use for keys and values, and how many continuations run at a time.
 public struct InferenceLimits: Sendable {
-  /// Bytes of the key-value cache. A request is let in when all that it may come to need is free.
+  /// Bytes of the key-value cache. A request is admitted when all that it may need is free.
   public var cacheBytes: Int
-  /// Bytes of those that continuations which have ended may keep, for prompts that begin as they do; 0 for none.
+  /// Bytes of the prefix cache, which keeps finished sequences for prompts with the same prefix; 0 for none.
   public var prefixBytes: Int
-  /// The most continuations at a time; others wait for their turn.
+  /// The maximum number of continuations at a time; others wait.
   public var continuations: Int
 
   /// - Parameters:
@@ -21,17 +21,17 @@ public struct InferenceLimits: Sendable {
   }
 }
 
-/// What inference holds at a moment.
+/// The current state of inference.
 public struct InferenceStatistics: Sendable, Equatable {
-  /// Continuations under way, and requests that wait for their turn.
+  /// Active continuations, and waiting requests.
   public var active = 0
   public var waiting = 0
-  /// Bytes of the key-value cache in use, and of those the ones kept of what has ended.
+  /// Bytes of the key-value cache in use, and those of them in the prefix cache.
   public var cacheBytes = 0
   public var prefixBytes = 0
 }
 
-/// What a request must be to be taken.
+/// The conditions for accepting a request.
 struct RequestRules: Sendable {
   let context: Int
   let vocabulary: Int
@@ -43,7 +43,7 @@ struct RequestRules: Sendable {
     pages = limits.cacheBytes / cache.pageBytes
   }
 
-  /// The most positions that a request's keys and values take: the last token is chosen and not read.
+  /// The maximum number of positions of a request's keys and values: the last token is sampled but not processed.
   func positions(_ request: TokenRequest) -> Int {
     request.prompt.count + Swift.min(request.maximumTokens, context - request.prompt.count) - 1
   }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// State that threads share, and wait for each other to change. Unchecked: whoever looks at the state holds the mutex.
+/// Shared state with a mutex and a condition variable. Unchecked: the state is accessed only with the mutex held.
 final class Monitor<State>: @unchecked Sendable {
   private var state: State
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -19,7 +19,7 @@ final class Monitor<State>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Changes the state, and wakes those who wait.
+  /// Changes the state, and wakes waiting threads.
   func update<R>(_ body: (inout State) throws -> R) rethrows -> R {
     pthread_mutex_lock(mutex)
     defer {

@@ -1,10 +1,10 @@
 import NablaNN
 
-/// Sequences of continuations that have ended, for prompts that begin as they do: the next turns of many chats, and the
+/// Finished sequences, for prompts with the same prefix: the next turns of many chats, and the
 /// instructions that all of them share.
 ///
-/// A plain list, the least recently used first. A prompt takes the longest common beginning; entries that share pages
-/// count them once, and one that another continues is not kept beside it.
+/// A plain list, the least recently used first. A prompt reuses the longest common prefix; entries that share
+/// pages count them once, and one that is a prefix of another is not kept.
 struct PrefixCache {
   private var entries: [(tokens: ArraySlice<Int32>, sequence: KeyValueCache.Sequence)] = []
   private let pages: Int
@@ -15,7 +15,7 @@ struct PrefixCache {
 
   var isEmpty: Bool { entries.isEmpty }
 
-  /// The sequence with the longest common beginning, which then counts as just used.
+  /// The sequence with the longest common prefix, which then counts as just used.
   mutating func longest(_ prompt: ArraySlice<Int32>) -> (sequence: KeyValueCache.Sequence, common: Int)? {
     let common = entries.map { commonPrefix($0.tokens, prompt) }
     guard let best = common.indices.max(by: { common[$0] < common[$1] }), common[best] > 0 else { return nil }
@@ -24,7 +24,7 @@ struct PrefixCache {
     return (entry.sequence, common[best])
   }
 
-  /// Takes over a sequence that holds `tokens`.
+  /// Takes ownership of a sequence that holds `tokens`.
   mutating func insert(_ tokens: ArraySlice<Int32>, _ sequence: KeyValueCache.Sequence, _ cache: KeyValueCache) {
     let tokens = tokens.prefix(pages * KeyValueCache.pageLength)
     cache.truncate(sequence, to: tokens.count)
@@ -53,7 +53,7 @@ struct PrefixCache {
   }
 }
 
-/// How many elements two sequences of tokens begin with in common.
+/// The length of the common prefix of two token sequences.
 func commonPrefix(_ a: ArraySlice<Int32>, _ b: ArraySlice<Int32>) -> Int {
   a.withUnsafeBufferPointer { a in
     b.withUnsafeBufferPointer { b in

@@ -2,8 +2,8 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-/// Continues prompts of one kind: how tokens are chosen, and where texts begin and end. A value beside the engine that
-/// computes, which copies of it share.
+/// Generates text from prompts with one set of options: how tokens are sampled, and where texts begin and end.
+/// A value; copies share its engine.
 ///
 /// ```swift
 /// var generator = TextGenerator(model, tokenizer: tokenizer, sampling: .init(temperature: 0.8), seed: 1)
@@ -12,15 +12,15 @@ import NablaText
 public struct TextGenerator: Sendable {
   public let engine: InferenceEngine
   public var sampling: SamplingOptions
-  /// Text at which a continuation ends; it is not part of the result.
+  /// Text at which a completion ends; it is not part of the result.
   public var stopStrings: [String] = []
-  /// Tokens at which a continuation ends; at first the tokenizer's end of text.
+  /// Tokens at which a completion ends; by default the tokenizer's end of text.
   public var stopTokens: Set<Int32>
-  /// What a text from its beginning follows; at first the tokenizer's end of text, or token 0.
+  /// The token before the beginning of a text; by default the tokenizer's end of text, or token 0.
   public var firstToken: Int32
-  /// Report log-probabilities: of the chosen tokens, and of this many of the best beside them. Nil for none.
+  /// Report log-probabilities: of the sampled tokens, and of this many of the most likely ones. Nil for none.
   public var logProbabilities: Int?
-  /// Changes logits before a token is chosen.
+  /// Changes logits before a token is sampled.
   public var logitHook: LogitHook?
   private var random: RandomSource
 
@@ -33,7 +33,7 @@ public struct TextGenerator: Sendable {
     firstToken = engine.tokenizer.endOfText ?? 0
   }
 
-  /// With an engine of its own.
+  /// With its own engine.
   public init(
     _ model: TransformerLM, tokenizer: any Tokenizer, sampling: SamplingOptions = .init(), seed: UInt64 = 1,
     cacheType: CacheType = .bfloat16, limits: InferenceLimits = .init()
@@ -44,10 +44,10 @@ public struct TextGenerator: Sendable {
   }
 
   /// - Parameters:
-  ///   - prompt: empty for a text from its beginning.
-  ///   - count: continuations, each drawn on its own.
-  ///   - onText: called with the number of a continuation and text as it comes; text that may turn out to begin a stop
-  ///     string is held back.
+  ///   - prompt: empty to start a new text.
+  ///   - count: the number of completions, each sampled independently.
+  ///   - onText: called with the number of a completion and text as it is generated; text that may be the beginning
+  ///     of a stop string is held back.
   /// - Throws: `TokenizerError` if the vocabulary cannot express the prompt; ``GenerationError`` if it fills the
   ///   context.
   @discardableResult
@@ -58,7 +58,7 @@ public struct TextGenerator: Sendable {
     try Self.run(try start(prompt: prompt, maximumTokens: maximumTokens, count: count), onText)
   }
 
-  /// A continuation of each of several prompts.
+  /// One completion for each of several prompts.
   @discardableResult
   public mutating func run(
     prompts: [[Int32]], maximumTokens: Int = 256, onText: (_ prompt: Int, _ text: String) -> Void = { _, _ in }
@@ -67,7 +67,7 @@ public struct TextGenerator: Sendable {
   }
 
   private static func run(_ streams: [GenerationStream], _ onText: (Int, String) -> Void) throws -> [Completion] {
-    // A piece of each in turn: they come together.
+    // A piece of each in turn, as they are generated together.
     var open = Array(streams.enumerated())
     while !open.isEmpty {
       var rest: [(offset: Int, element: GenerationStream)] = []
@@ -81,14 +81,14 @@ public struct TextGenerator: Sendable {
     return try streams.map { try $0.completion() }
   }
 
-  /// Begins what ``run(prompt:maximumTokens:count:onText:)`` does: a stream for each continuation.
+  /// Starts what ``run(prompt:maximumTokens:count:onText:)`` does: a stream for each completion.
   public mutating func start(prompt: String, maximumTokens: Int = 256, count: Int = 1) throws -> [GenerationStream] {
-    // The beginning of a text as the model was trained on it; its end must not come before the continuation.
+    // The beginning of a text as in training; no end token must come before the completion.
     let tokens = tokenizer.template.prefix + (try tokenizer.encode(prompt))
     return try start(Array(repeating: tokens, count: count), maximumTokens, continuing: !prompt.isEmpty)
   }
 
-  /// Begins an answer to each prompt, a text of its own; an empty prompt is a text from its beginning.
+  /// Starts an answer to each prompt, a separate text; an empty prompt starts a new text.
   public mutating func start(prompts: [[Int32]], maximumTokens: Int = 256) throws -> [GenerationStream] {
     try start(prompts, maximumTokens, continuing: false)
   }
@@ -108,9 +108,9 @@ public struct TextGenerator: Sendable {
 }
 
 extension TransformerLM {
-  /// A continuation of a text, computed on the calling thread: for a look at a model in training.
+  /// A completion of a text, computed on the calling thread: for samples during training.
   ///
-  /// - Parameter prompt: empty for a text from its beginning.
+  /// - Parameter prompt: empty to start a new text.
   public func generate(
     prompt: String, tokenizer: any Tokenizer, maximumTokens: Int = 256, sampling: SamplingOptions = .init(),
     seed: UInt64 = 1

@@ -3,7 +3,7 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// A model that a user means by a path, with all it takes to use it.
+/// A model loaded from a path, with everything needed to use it.
 ///
 /// ```swift
 /// let trained = try TrainedModel("SmolLM2-135M-Instruct.Q4_1.gguf")
@@ -11,32 +11,43 @@ import NablaTraining
 /// for try await piece in try chat.send("Hello!").stream() { print(piece.text, terminator: "") }
 /// ```
 ///
-/// Weights stay in the mapped file in the type they have there, so that loading takes next to no time and memory.
+/// Weights stay in the mapped file in their stored type, so that loading takes almost no time and memory.
 public struct TrainedModel {
-  /// The file or folder that holds the model.
+  /// The file or folder of the model.
   public let path: String
   public let model: TransformerLM
-  /// The tokenizer, the tokens that begin and end a text, and the chat template.
+  /// The tokenizer, the beginning- and end-of-text tokens, and the chat template.
   public let text: PretrainedTokenizer
-  /// How the model's makers want its text made.
+  /// The model's recommended generation settings.
   public let generation: GenerationDefaults
+  /// The weight [1, C] of a reward model's head; nil for a language model.
+  public let score: Tensor?
 
   public var tokenizer: any Tokenizer { text.tokenizer }
+  /// Unsupported settings in the model's files, as sentences.
+  public var notes: [String] { text.notes + generation.notes }
 
-  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a
-  ///   GGUF file. Of a run that trained an adapter it is the base that the run names, with the adapter.
+  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or
+  ///   a GGUF file (or a folder with one). For a run that trained an adapter, the base model that the run names, with
+  ///   the adapter.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
+    try self.init(path, precision: precision, allowingScores: false)
+  }
+
+  /// - Parameter allowsScores: whether the path may be that of a reward model, which has ``score`` and writes no text.
+  package init(_ path: String, precision: Precision, allowingScores allowsScores: Bool) throws {
     if let run = try AdapterRun(path) {
-      try self.init(run.base, precision: precision)
+      try self.init(run.base, precision: precision, allowingScores: allowsScores)
       try model.quantizeLayers(run.quantization)
       try addAdapters([path])
       return
     }
+    let path = try GGUFFile.path(meantBy: path)
     if try GGUFFile.isGGUF(path) {
       try self.init(gguf: path)
     } else {
-      try self.init(folder: ModelFolder.path(of: path))
+      try self.init(folder: ModelFolder.path(of: path), allowingScores: allowsScores)
     }
     model.computeType = precision.computeType(for: model)
     try text.checkVocabulary(of: model.configuration, path: self.path)
@@ -49,24 +60,29 @@ public struct TrainedModel {
     text = try PretrainedTokenizer(gguf.file.metadata)
     generation = try GenerationDefaults(gguf.file.metadata)
     self.path = path
+    score = nil
   }
 
-  private init(folder: String) throws {
-    model = try ModelFolder.load(folder, keepingTypes: true)
+  private init(folder: String, allowingScores: Bool) throws {
+    if allowingScores {
+      (model, score) = try ModelFolder.read(folder, keepingTypes: true)
+    } else {
+      (model, score) = (try ModelFolder.load(folder, keepingTypes: true), nil)
+    }
     text = try PretrainedTokenizer.load(folder)
     generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
     path = folder
   }
 
-  /// Tokens after which a text has ended: those that the tokenizer's and the model's files name.
+  /// Tokens that end a text: those named in the tokenizer's and the model's files.
   public var endTokens: Set<Int32> {
     let named = text.endTokens.union(generation.endTokens)
     return named.isEmpty ? Set([tokenizer.endOfText].compactMap { $0 }) : named
   }
 
-  /// A generator that begins and ends texts as the model was trained to, with an engine of its own.
+  /// A generator that begins and ends texts as in the model's training, with its own engine.
   ///
-  /// - Parameter options: nil for what the model's makers say, or else `SamplingOptions()`.
+  /// - Parameter options: nil for the model's recommended options, or otherwise `SamplingOptions()`.
   public func generator(
     options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16,
     limits: InferenceLimits = .init()
@@ -82,11 +98,12 @@ public struct TrainedModel {
 }
 
 extension PretrainedTokenizer {
-  /// - Throws: an error if the model has fewer tokens than the tokenizer: they do not belong together.
+  /// - Throws: an error if the model has fewer tokens than the tokenizer: they do not match.
   func checkVocabulary(of c: TransformerConfiguration, path: String) throws(ModelFolderError) {
     guard tokenizer.vocabularySize <= c.vocabularySize else {
       throw ModelFolderError(
-        file: path, problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the model \(c.vocabularySize)")
+        file: path,
+        problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, but the model has \(c.vocabularySize)")
     }
   }
 }

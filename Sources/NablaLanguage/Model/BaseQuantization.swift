@@ -2,9 +2,9 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// The type that the layers of a frozen base are kept in while an adapter is trained beside it.
+/// The type of the layers of a frozen base model while an adapter is trained.
 public enum BaseQuantization: String, Codable, SettingValue, CaseIterable {
-  /// As the model's files have them.
+  /// As in the model's files.
   case none
   /// 4 bits with double quantization (QLoRA).
   case nf4
@@ -20,9 +20,9 @@ public enum BaseQuantization: String, Codable, SettingValue, CaseIterable {
 }
 
 extension TransformerLM {
-  /// Puts every linear layer of the blocks into another type; embeddings, norms and the output layer stay as they are.
+  /// Converts every linear layer of the blocks to another type; embeddings, norms and the output layer are unchanged.
   ///
-  /// - Throws: `ConfigurationError` where a layer's rows are no whole blocks of the type; then nothing changes.
+  /// - Throws: `ConfigurationError` if a layer's rows are not whole blocks of the type; then nothing changes.
   public func quantizeLayers(_ quantization: BaseQuantization) throws(ConfigurationError) {
     guard let type = quantization.type else { return }
     let layers = namedModules().compactMap { path, module in
@@ -30,7 +30,7 @@ extension TransformerLM {
     }
     for (path, layer) in layers where layer.inputs % type.blockSize != 0 {
       throw ConfigurationError(
-        "\(setting: "quantize"): rows of \(layer.inputs) numbers (\(path)) are no whole blocks of \(type.blockSize)")
+        "\(setting: "quantize"): rows of \(layer.inputs) numbers (\(path)) are not whole blocks of \(type.blockSize)")
     }
     for (_, layer) in layers { layer.weight = layer.weight.cast(.float32).cast(type) }
   }

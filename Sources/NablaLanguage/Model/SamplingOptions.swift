@@ -4,20 +4,20 @@ import NablaTraining
 
 /// How the next token is chosen from a model's logits.
 public struct SamplingOptions: Configurable, Hashable {
-  /// Logits are divided by it; 0 always takes the best token (greedy).
+  /// Logits are divided by it; 0 always takes the most likely token (greedy).
   public var temperature: Float = 0.8
-  /// Only the k best tokens; 0 for all.
+  /// Only the k most likely tokens; 0 for all.
   public var topK = 0
-  /// Only the best tokens whose probabilities sum to this (Holtzman et al. 2020); 1 for all.
+  /// Only the most likely tokens whose probabilities sum to this (Holtzman et al. 2020); 1 for all.
   public var topP: Float = 1
-  /// Only tokens at least this fraction as probable as the best (Nguyen et al. 2024); 0 for all.
+  /// Only tokens at least this fraction as probable as the most likely (Nguyen et al. 2024); 0 for all.
   public var minP: Float = 0
-  /// Positive logits of tokens seen before are divided by it, negative ones multiplied (Keskar et al. 2019); 1 for
-  /// none.
+  /// Positive logits of earlier tokens are divided by it, negative ones multiplied (Keskar et al. 2019);
+  /// 1 for none.
   public var repetitionPenalty: Float = 1
-  /// Taken from a token's logit for each time it was generated.
+  /// Subtracted from a token's logit for each time it was generated.
   public var frequencyPenalty: Float = 0
-  /// Taken from a token's logit once it was generated.
+  /// Subtracted from a token's logit if it was generated.
   public var presencePenalty: Float = 0
 
   public init(
@@ -34,28 +34,29 @@ public struct SamplingOptions: Configurable, Hashable {
   public static let settings: [Setting<SamplingOptions>] = [
     Setting(
       "temperature", \.temperature, in: .nonNegative,
-      "Sampling temperature: 0 always takes the most probable token, higher is freer"),
+      "Sampling temperature: 0 is greedy, higher is more random"),
     Setting(
-      "top-k", \.topK, in: .nonNegative, "Sample among the k most probable tokens; 0 for all", valueName: "k"),
+      "top-k", \.topK, in: .nonNegative, "Number of most likely tokens to sample from; 0 for all", valueName: "k"),
     Setting(
       "top-p", \.topP, in: SettingRange("above 0 and at most 1") { $0 > 0 && $0 <= 1 },
-      "Sample among the most probable tokens that make up this probability", valueName: "p"),
+      "Total probability of the most likely tokens to sample from; 1 for all", valueName: "p"),
     Setting(
       "min-p", \.minP, in: .range(0...1),
-      "Sample among tokens at least this fraction as probable as the most probable", valueName: "p"),
+      "Minimum probability of a token, relative to the most likely one; 0 for all", valueName: "p"),
     Setting(
       "repetition-penalty", \.repetitionPenalty, in: .positive,
-      "Divides the logits of tokens seen before; 1 for no penalty"),
+      "Penalty on tokens of the prompt and the completion; 1 for none"),
     Setting(
       "frequency-penalty", \.frequencyPenalty, in: .finite,
-      "Subtracted from a token's logit for each time it was generated"),
+      "Penalty per occurrence of a token in the completion, subtracted from its logit"),
     Setting(
-      "presence-penalty", \.presencePenalty, in: .finite, "Subtracted from a token's logit once it was generated"),
+      "presence-penalty", \.presencePenalty, in: .finite,
+      "Penalty on tokens in the completion, subtracted from their logits"),
   ]
 
-  /// The tokens that penalties look at.
+  /// The tokens that penalties apply to.
   public struct History: Sendable {
-    /// Those of the prompt and of the continuation.
+    /// Those of the prompt and of the completion.
     public private(set) var seen: Set<Int32>
     /// How often each was generated.
     public private(set) var generated: [Int32: Int] = [:]
@@ -76,14 +77,14 @@ public struct SamplingOptions: Configurable, Hashable {
     public let logProbability: Float
   }
 
-  /// Chooses a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging
+  /// Samples a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging
   /// Face's `generate`.
   ///
-  /// - Parameter logits: V numbers, which are written over.
+  /// - Parameter logits: V numbers, which are overwritten.
   public func choose(from logits: Logits, history: History = .init(), random: inout RandomSource) -> Choice {
     penalize(logits, history)
     let best = logits.best
-    // A damaged model's logits give some token; whoever generates looks at them first.
+    // Non-finite logits give some token; callers check for them first.
     guard !best.isNaN else { return Choice(token: 0, logProbability: .nan) }
     if temperature == 0 { return Choice(token: Int32(logits.firstIndex(of: best) ?? 0), logProbability: 0) }
     let weights = logits.exponentiate(best: best, temperature: temperature)
@@ -95,14 +96,14 @@ public struct SamplingOptions: Configurable, Hashable {
   }
 
   private func penalize(_ logits: Logits, _ history: History) {
-    // The largest penalties leave the largest numbers, of which probabilities can still be made.
+    // Extreme penalties are clamped to the largest numbers, which still give probabilities.
     func bounded(_ logit: Float) -> Float {
       logit.isInfinite ? (logit > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude) : logit
     }
     if repetitionPenalty != 1 {
       for token in history.seen {
         let logit = logits.pointer[Int(token)]
-        if logit == -.infinity { continue }  // forbidden, and stays so
+        if logit == -.infinity { continue }  //masked, and stays so
         logits.pointer[Int(token)] = bounded(logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty)
       }
     }
@@ -114,11 +115,11 @@ public struct SamplingOptions: Configurable, Hashable {
     }
   }
 
-  /// The tokens to draw from, the likeliest first, of weights whose largest is 1.
+  /// The tokens to sample from, the most likely first, with weights whose maximum is 1.
   private func candidates(_ weights: Logits, total: Double) -> [(token: Int32, weight: Float)] {
     var candidates = likeliest(weights) { candidates in
       if topK > 0 { return candidates.count >= topK }
-      // The best tokens that make up the probability are among them.
+      // The most likely tokens that sum to the probability are among them.
       return topP < 1 && candidates.reduce(0.0) { $0 + Double($1.weight) } >= Double(topP) * total
     }
     if topK > 0, topK < candidates.count { candidates.removeLast(candidates.count - topK) }
@@ -136,8 +137,8 @@ public struct SamplingOptions: Configurable, Hashable {
     return candidates
   }
 
-  /// The tokens with the largest weights in falling order, as many as `suffice`: sorting a whole vocabulary would take
-  /// longer than a small model's step, so that ever smaller weights are let in until there are enough.
+  /// The tokens with the largest weights in falling order, as many as `suffice`: sorting a whole vocabulary would
+  /// take longer than a small model's step, so the threshold is lowered until there are enough.
   private func likeliest(
     _ weights: Logits, suffice: ([(token: Int32, weight: Float)]) -> Bool
   ) -> [(token: Int32, weight: Float)] {
@@ -146,7 +147,7 @@ public struct SamplingOptions: Configurable, Hashable {
     for threshold in [first, 2e-3, 1e-5, 1e-8, 0] {
       guard let indices = weights.indices(atLeast: threshold, limit: weights.count) else { continue }
       var candidates = indices.map { (token: $0, weight: weights.pointer[Int($0)]) }
-      // What min-p takes out need not be sorted; but top-p after top-k counts all of the k.
+      // Tokens removed by min-p need not be sorted; but top-p after top-k counts all of the k.
       let isBelowMinP = minP > 0 && threshold <= minP && !(topK > 0 && topP < 1)
       guard threshold == 0 || isBelowMinP || suffice(candidates) else { continue }
       // Equal weights in the order of tokens, so that the choice is the same everywhere.
@@ -161,7 +162,7 @@ public struct SamplingOptions: Configurable, Hashable {
     var mark = random.uniform() * total
     var chosen: (token: Int32, weight: Float)?
     for candidate in candidates where candidate.weight > 0 {
-      chosen = candidate  // the last, if rounding leaves a rest
+      chosen = candidate  //the last, if rounding leaves a remainder
       mark -= Double(candidate.weight)
       if mark < 0 { break }
     }

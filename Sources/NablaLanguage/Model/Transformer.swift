@@ -1,11 +1,11 @@
 import NablaNN
 import NablaTensor
 
-/// The backbone of a language model: token embeddings, blocks, and a final norm (with pre-norm blocks). It makes hidden
-/// states of tokens; what is made of those (logits, a reward, a value) is the matter of the model around it.
+/// The backbone of a language model: token embeddings, blocks, and a final norm (with pre-norm blocks). It maps tokens
+/// to hidden states; the model around it computes logits, a reward or a value from those.
 ///
 /// ```swift
-/// final class RewardModel: Module {                       // a backbone and a head
+/// final class Scorer: Module {                            // a backbone and a head
 ///   @Named("model") var backbone: Transformer
 ///   @Named("score") var score: Linear
 ///   init(_ model: TransformerLM, random: inout RandomSource) {
@@ -26,11 +26,12 @@ public final class Transformer: Module {
   @Named("norm") public var finalNorm: Norm?
 
   public let configuration: TransformerConfiguration
-  /// The type that products run in: float32, or bfloat16 where the CPU has instructions for it.
+  /// The type of matrix multiplications: float32, or bfloat16 if the CPU has instructions for it.
   public var computeType: DType = .float32
-  /// Whether blocks keep only their inputs for the backward pass and run again in it: less memory, a third more work.
+  /// Activation checkpointing: whether blocks save only their inputs and are recomputed in the backward pass: less
+  /// memory, a third more work.
   public var checkpointsActivations = false
-  /// Cosines and sines of the positions met so far: all of a long context would take longer than loading the model.
+  /// Cosines and sines of the positions used so far: all of a long context would take longer than loading the model.
   private var rotaryTable: RotaryTable?
   private let fixedPositions: Tensor?
 
@@ -51,8 +52,8 @@ public final class Transformer: Module {
     finalNorm = c.normPlacement == .pre ? Norm(c.width, kind: c.norm, epsilon: c.normEpsilon) : nil
   }
 
-  /// A backbone with the same parameters, which then go their own ways: memory is shared until one of them is trained.
-  /// Replaced layers (adapters) are not taken over.
+  /// A backbone with a copy of the parameters: memory is shared until one of them is trained.
+  /// Replaced layers (adapters) are not copied.
   public convenience init(copying other: Transformer) {
     var random = RandomSource.unset
     self.init(other.configuration, random: &random)
@@ -65,10 +66,10 @@ public final class Transformer: Module {
   ///
   /// - Parameters:
   ///   - tokens: [B, T] int32.
-  ///   - segments: the examples that share the rows of a packed batch: each is read as if it were alone. T may then
-  ///     exceed the context, an example may not.
-  ///   - positions: [B, T] int32, the place of each token; those of `segments`, or 0..<T, if nil.
-  ///   - random: draws for dropout; nil outside training.
+  ///   - segments: the examples of a packed batch: each is processed as if it were alone. T may then
+  ///     exceed the context, but an example may not.
+  ///   - positions: [B, T] int32, the position of each token; those of `segments`, or 0..<T, if nil.
+  ///   - random: the random source of dropout; nil outside training.
   /// - Returns: [B, T, C] in `computeType`.
   public func callAsFunction(
     _ tokens: Tensor, segments: Segments? = nil, positions: Tensor? = nil, random: RandomSource? = nil
@@ -109,7 +110,7 @@ public final class Transformer: Module {
   ) -> Tensor {
     var (x, random) = (x, random)
     for (i, block) in blocks.enumerated() {
-      // Each block draws from a stream of its own, so that running it again draws the same.
+      // Each block has its own random stream, so that recomputing it draws the same numbers.
       let blockRandom = random?.split()
       let computeType = computeType
       func run(_ x: Tensor) -> Tensor {
@@ -130,7 +131,7 @@ public final class Transformer: Module {
     var x = embedding(tokens)
     if let learnedPositions { x = x + chosen(learnedPositions.weight) }
     if let fixedPositions {
-      // The original scales embeddings to the size of the encoding, which is about 1.
+      // The original transformer scales embeddings to the magnitude of the encoding, which is about 1.
       x = x.scaledShifted(Float(configuration.width).squareRoot(), 0) + chosen(fixedPositions)
     }
     return x
@@ -153,7 +154,7 @@ public final class Transformer: Module {
     KeyValueCache(configuration.attention(), layers: configuration.layerCount, type: type)
   }
 
-  /// Attention weights of every layer for one sequence: one [H, T, T] tensor a layer, by the exact formula.
+  /// Attention weights of every layer for one sequence: one [H, T, T] tensor per layer, by the exact formula.
   public func attentionWeights(_ tokens: Tensor) -> [Tensor] {
     withoutGradient {
       var x = embed(tokens)
@@ -168,7 +169,7 @@ public final class Transformer: Module {
     }
   }
 
-  /// The table or the angles by which the model tells positions apart: [positions, dimensions].
+  /// The model's position encoding, as a table or as cosines: [positions, dimensions].
   public func positionTable() -> Tensor {
     if let learnedPositions { return learnedPositions.weight.stopGradient() }
     return fixedPositions ?? rotary(positions: configuration.context)!.cosineTable
@@ -176,7 +177,7 @@ public final class Transformer: Module {
 }
 
 extension Module {
-  /// Sets each parameter to the value it has in `other`, under the same name. Memory is shared until one of the two is
+  /// Sets each parameter to that of the same name in `other`. Memory is shared until one of the two is
   /// trained.
   func takeParameters(of other: Module) {
     let values = Dictionary(uniqueKeysWithValues: other.parameters().map { ($0.name, $0.value) })

@@ -1,22 +1,22 @@
 import NablaNN
 import NablaTraining
 
-/// Everything that decides the shape of a transformer language model.
+/// The architecture of a transformer language model.
 public struct TransformerConfiguration: Codable, Sendable, Hashable {
-  /// V: rows of the embedding.
+  /// V: the vocabulary size, the rows of the embedding.
   public var vocabularySize: Int
-  /// T: the most positions a sequence may have.
+  /// T: the maximum number of positions of a sequence.
   public var context: Int
-  /// C: the width of the residual stream.
+  /// C: the hidden size, the width of the residual stream.
   public var width: Int
   public var layerCount: Int
   /// H: query heads.
   public var headCount: Int
-  /// G: key-value heads; divides `headCount`.
+  /// G: key/value heads; divides `headCount`.
   public var keyValueHeadCount: Int
-  /// D: the size of a head. Even where positions are rotary.
+  /// D: the head size. Even with rotary positions.
   public var headSize: Int
-  /// The width between a block's feed-forward layers.
+  /// The hidden size of the feed-forward layers.
   public var feedForwardWidth: Int
   public var feedForward: FeedForwardKind = .swiglu
   public var norm: NormKind = .rms
@@ -31,15 +31,18 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   public var tieEmbeddings: Bool = true
   /// Whether linear layers have biases.
   public var bias: Bool = false
-  /// Whether the projections of queries, keys and values have; nil for as `bias` says (in Qwen 2 they alone do).
+  /// Whether the projections of queries, keys and values have biases; nil for the same as `bias` (in Qwen 2 only they
+  /// do).
   public var queryKeyValueBias: Bool?
-  /// Normalisation of each head's queries and keys before they turn; nil for none (Qwen 3 has `rms`).
+  /// Whether the feed-forward network has biases; nil for the value of `bias`.
+  public var feedForwardBias: Bool?
+  /// Normalization of each head's queries and keys before rotation; nil for none (Qwen 3 has `rms`).
   public var headNorm: NormKind?
   /// Probability of dropping, in training, an element of the embedding and of what each sublayer adds.
   public var dropout: Float = 0
-  /// Attention reaches this many positions back, its own included; nil for all.
+  /// The sliding attention window in positions, including the current one; nil for none.
   public var window: Int?
-  /// The first layer with the window; those before it see all. Nil for every layer.
+  /// The first layer with the window; those before it have none. Nil for every layer.
   public var firstWindowLayer: Int?
 
   public init(
@@ -57,16 +60,18 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     self.feedForwardWidth = feedForwardWidth ?? Self.feedForwardWidth(for: width, feedForward)
   }
 
-  /// Four times the width; two thirds of that for SwiGLU, which has three matrices instead of two, rounded up to a
-  /// multiple of 32.
+  /// Four times the hidden size; two thirds of that for SwiGLU, which has three matrices instead of two, rounded up to
+  /// a multiple of 32.
   public static func feedForwardWidth(for width: Int, _ kind: FeedForwardKind) -> Int {
-    kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
+    // A width from a file may be anything until it is validated.
+    let width = min(width, largestSize)
+    return kind == .swiglu ? (8 * width / 3 + 31) / 32 * 32 : 4 * width
   }
 
-  /// The largest value of any one size: keeps products of sizes far from overflowing.
+  /// The maximum of any one size: keeps products of sizes far from overflowing.
   public static let largestSize = 1 << 24
 
-  /// - Throws: `ConfigurationError` for sizes that make no model.
+  /// - Throws: `ConfigurationError` for invalid sizes.
   public func validate() throws(ConfigurationError) {
     func require(_ condition: Bool, _ problem: @autoclosure () -> String) throws(ConfigurationError) {
       if !condition { throw ConfigurationError(problem: problem()) }
@@ -83,27 +88,29 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
     try require(
       width % headCount == 0 || headSize != width / headCount, "\(headCount) heads do not divide width \(width)")
     try require(
-      headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key-value heads do not divide \(headCount) heads")
+      headCount % keyValueHeadCount == 0, "\(keyValueHeadCount) key/value heads do not divide \(headCount) heads")
     try require(
-      positions != .rotary || headSize % 2 == 0, "rotary positions need an even head size, not \(headSize)")
+      positions != .rotary || headSize % 2 == 0, "rotary positions require an even head size, not \(headSize)")
     try require(dropout >= 0 && dropout < 1, "dropout must be at least 0 and less than 1, not \(dropout)")
     try require(
       window.map { (1...Self.largestSize).contains($0) } ?? true,
       "the attention window must be between 1 and \(Self.largestSize)")
-    try require(headNorm != .layer, "heads are normalised by their root mean square (rms) only")
-    try require(normEpsilon >= 0 && normEpsilon.isFinite, "the norms' epsilon must not be negative, nor \(normEpsilon)")
+    try require(headNorm != .layer, "heads can be normalized only by root mean square (rms)")
+    try require(
+      normEpsilon >= 0 && normEpsilon.isFinite, "the norms' epsilon must be finite and 0 or more, not \(normEpsilon)")
     try require(rotaryBase > 0 && rotaryBase.isFinite, "the base of rotary frequencies must be positive")
     try require(
       positions == .learned || context * (positions == .rotary ? headSize : width) <= 1 << 27,
-      "a context of \(context) takes position tables beyond half a gigabyte")
+      "a context of \(context) requires position tables of more than half a gigabyte")
     if positions == .rotary {
       let (frequencies, scale) = rotaryFrequencies(size: headSize, base: rotaryBase, scaling: rotaryScaling)
       try require(
-        scale.isFinite && frequencies.allSatisfy(\.isFinite), "the rotary scaling's factors give no finite frequencies")
+        scale.isFinite && frequencies.allSatisfy(\.isFinite), "the rotary scaling's factors give non-finite frequencies"
+      )
     }
   }
 
-  /// Numbers in the model, within one part in a thousand; `Int.max` if there are more.
+  /// Parameters of the model, to within one part in a thousand; `Int.max` if there are more.
   var parameterCount: Int {
     let (c, d) = (Double(width), Double(headSize))
     let attention = 2 * c * d * Double(headCount + keyValueHeadCount)
@@ -124,7 +131,7 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
   func block(layer index: Int) -> BlockConfiguration {
     BlockConfiguration(
       attention: attention(layer: index), feedForwardWidth: feedForwardWidth, feedForward: feedForward,
-      feedForwardBias: bias,
+      feedForwardBias: feedForwardBias ?? bias,
       norm: norm, normPlacement: normPlacement, normEpsilon: normEpsilon, dropout: dropout)
   }
 }

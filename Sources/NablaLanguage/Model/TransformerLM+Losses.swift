@@ -1,16 +1,16 @@
 import NablaNN
 import NablaTensor
 
-// What training takes of hidden states. The logits [B, T, V] never exist as a whole, unless the output layer has been
-// replaced by one that must be called.
+// Training losses from hidden states. The logits [B, T, V] are never materialized as a whole, unless the output layer
+// has been replaced by one that must be called.
 extension TransformerLM {
   /// Cross-entropy of the next tokens in nats.
   ///
   /// - Parameters:
-  ///   - tokens, targets: [B, T] int32; targets of -100 do not count.
-  ///   - weights: what each target counts, [B, T]: the result is then the weighted sum. Nil for the mean.
+  ///   - tokens, targets: [B, T] int32; targets of -100 are ignored.
+  ///   - weights: the weight of each target, [B, T]: the result is then the weighted sum. Nil for the mean.
   ///   - segments, positions: of a packed batch, see `Transformer`.
-  ///   - random: draws for dropout; nil outside training.
+  ///   - random: the random source of dropout; nil outside training.
   public func loss(
     _ tokens: Tensor, targets: Tensor, weights: Tensor? = nil, segments: Segments? = nil, positions: Tensor? = nil,
     options: CrossEntropyOptions = .init(), random: RandomSource? = nil
@@ -22,11 +22,11 @@ extension TransformerLM {
     return hidden.linearCrossEntropy(weight, targets: targets, weights: weights, options: options)
   }
 
-  /// ln π(target) at each position, and the entropy of π there, both in nats: what DPO, GRPO and PPO take sums of.
+  /// ln π(target) at each position, and the entropy of π there, both in nats: what DPO, GRPO and PPO sum.
   ///
   /// - Parameters:
   ///   - tokens, targets: [B, T] int32; targets of -100 give 0 and 0.
-  ///   - temperature: what logits are divided by, as in the sampling that chose the targets.
+  ///   - temperature: the divisor of the logits, as in the sampling that chose the targets.
   /// - Returns: [B, T] each; both have gradients.
   public func logProbabilities(
     _ tokens: Tensor, targets: Tensor, segments: Segments? = nil, positions: Tensor? = nil, temperature: Float = 1,

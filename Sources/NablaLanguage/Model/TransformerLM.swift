@@ -1,21 +1,22 @@
 import NablaNN
 import NablaTensor
 
-/// A transformer language model: a backbone, and an output layer that makes logits of its hidden states.
+/// A transformer language model: a backbone, and an output layer that maps its hidden states to logits.
 ///
 /// Parameter names are those of a Hugging Face Llama checkpoint.
 public final class TransformerLM: Module {
   @Named("model") public var backbone: Transformer
-  /// The output layer, unless it is the embedding.
+  /// The output layer, unless it is tied to the embedding.
   @Named("lm_head") public var head: Linear?
 
   public var configuration: TransformerConfiguration { backbone.configuration }
-  /// The type that products run in: float32, or bfloat16 where the CPU has instructions for it.
+  /// The type of matrix multiplications: float32, or bfloat16 if the CPU has instructions for it.
   public var computeType: DType {
     get { backbone.computeType }
     set { backbone.computeType = newValue }
   }
-  /// Whether blocks keep only their inputs for the backward pass and run again in it: less memory, a third more work.
+  /// Activation checkpointing: whether blocks save only their inputs and are recomputed in the backward pass: less
+  /// memory, a third more work.
   public var checkpointsActivations: Bool {
     get { backbone.checkpointsActivations }
     set { backbone.checkpointsActivations = newValue }
@@ -41,7 +42,7 @@ public final class TransformerLM: Module {
     takeParameters(of: other)
   }
 
-  /// A model whose parameters have shapes and no values: all must be loaded before it is used.
+  /// A model whose parameters have shapes but no values: all must be loaded before it is used.
   static func unset(_ configuration: TransformerConfiguration) -> TransformerLM {
     var random = RandomSource.unset
     return TransformerLM(configuration, random: &random)
@@ -61,8 +62,8 @@ public final class TransformerLM: Module {
     backbone.read(parts, cache)
   }
 
-  /// The weight [V, C] that hidden states are multiplied with; nil where the output layer must be called (it has been
-  /// replaced).
+  /// The weight [V, C] that hidden states are multiplied with; nil if the output layer must be called (it has
+  /// been replaced).
   var fusedOutput: Tensor? {
     guard let head else { return backbone.embedding.weight }
     guard let parts = head.packable, parts.bias == nil else { return nil }
@@ -78,7 +79,7 @@ public final class TransformerLM: Module {
     return Set(matrices.map(\.dtype))
   }
 
-  /// Scores of every token at each position. hidden: [..., C] → [..., V] float32.
+  /// Logits of every token at each position. hidden: [..., C] → [..., V] float32.
   public func logits(_ hidden: Tensor) -> Tensor {
     head?(hidden, output: .float32) ?? hidden.linear(backbone.embedding.weight, output: .float32)
   }
@@ -86,15 +87,15 @@ public final class TransformerLM: Module {
   /// An empty cache for this model.
   public func makeCache(_ type: CacheType = .bfloat16) -> KeyValueCache { backbone.makeCache(type) }
 
-  /// Attention weights of every layer for one sequence: one [H, T, T] tensor a layer, by the exact formula.
+  /// Attention weights of every layer for one sequence: one [H, T, T] tensor per layer, by the exact formula.
   public func attentionWeights(_ tokens: Tensor) -> [Tensor] { backbone.attentionWeights(tokens) }
 
-  /// The table or the angles by which the model tells positions apart: [positions, dimensions].
+  /// The model's position encoding, as a table or as cosines: [positions, dimensions].
   public func positionTable() -> Tensor { backbone.positionTable() }
 
-  /// Floating-point operations of the model for one token, forward and backward, by the usual count: 6 for each weight
-  /// that multiplies, and 12 · H · D for each of the (T + 1)/2 positions that causal attention reaches on average, each
-  /// layer. A window is not taken into account.
+  /// FLOPs of the model per token, forward and backward, by the usual count: 6 for each weight
+  /// that multiplies, and 12 · H · D for each of the (T + 1)/2 positions that causal attention covers on average, per
+  /// layer. A sliding window is not taken into account.
   public var trainingFlopsPerToken: Double {
     let c = configuration
     let positionRows = c.positions == .learned ? c.context * c.width : 0

@@ -9,12 +9,12 @@ extension NormPlacement: SettingValue {}
 extension PositionKind: SettingValue {}
 
 extension TransformerConfiguration {
-  /// What may be chosen of a model to train.
+  /// The settings of the model to train.
   static let settings: [Setting<TransformerConfiguration>] = {
     let size = SettingRange<Int>.range(1...largestSize)
     return [
       Setting("layers", \.layerCount, in: size, "Transformer blocks"),
-      Setting("width", \.width, in: size, "Hidden size; a multiple of the number of heads"),
+      Setting("width", \.width, in: size, "Hidden size, a multiple of the number of heads"),
       Setting("heads", \.headCount, in: size, "Attention heads"),
       Setting(
         "kv-heads", \.keyValueHeadCount, in: size,
@@ -22,10 +22,10 @@ extension TransformerConfiguration {
       Setting("feed-forward-width", \.feedForwardWidth, in: size, "Hidden size of the feed-forward network"),
       Setting("context", \.context, in: size, "Context length in tokens"),
       Setting("positions", \.positions, "Position encoding"),
-      Setting("norm", \.norm, "Normalization: root mean square, or LayerNorm"),
-      Setting("norm-placement", \.normPlacement, "Normalization before each sublayer, or after it", valueName: "place"),
+      Setting("norm", \.norm, "Normalization: RMSNorm or LayerNorm"),
+      Setting("norm-placement", \.normPlacement, "Normalization before or after each sublayer", valueName: "place"),
       Setting("feed-forward", \.feedForward, "Activation of the feed-forward network"),
-      Setting("tie-embeddings", \.tieEmbeddings, "Share the weights of embedding and output layer"),
+      Setting("tie-embeddings", \.tieEmbeddings, "Shared weights of embedding and output layer"),
       Setting("bias", \.bias, "Biases in linear layers"),
       Setting("dropout", \.dropout, in: .fraction, "Dropout probability in training", valueName: "p"),
       Setting("window", \.window, in: .optional(size), "Sliding attention window in tokens"),
@@ -34,20 +34,20 @@ extension TransformerConfiguration {
 }
 
 extension Preset {
-  /// Everything that can be set of a training.
+  /// All settings of pretraining.
   public static let settings: [Setting<Preset>] = modelSettings + trainingSettings
   public static let modelSettings: [Setting<Preset>] =
     TransformerConfiguration.settings.map { $0.within(\.model) } + [
-      Setting("tokenizer", \.tokenizer, "Tokenizer: bytes, characters, or byte pairs learned from the text"),
+      Setting("tokenizer", \.tokenizer, "Tokenizer: bytes, characters, or byte-pair encoding trained on the text"),
       Setting(
         "vocabulary", \.model.vocabularySize,
-        in: SettingRange("at least 257 (256 bytes and the end of a text)") { $0 >= 257 },
-        "Vocabulary size that the tokenizer bpe learns, 257 or more"),
+        in: SettingRange("at least 257 (256 bytes and the end-of-text token)") { $0 >= 257 },
+        "Vocabulary size of the bpe tokenizer, 257 or more"),
     ]
   public static let trainingSettings: [Setting<Preset>] =
     PretrainingConfiguration.settings.map { $0.within(\.training) }
 
-  /// The preset with some settings changed, and with those that follow from them unless they are given too.
+  /// The preset with some settings changed, and with settings derived from them unless they are given too.
   ///
   /// - Parameter given: Values as text, by the names of settings.
   /// - Throws: ``ConfigurationError`` that names the setting.
@@ -60,7 +60,7 @@ extension Preset {
     func isGiven(_ name: String) -> Bool { given[name] != nil }
     if isGiven("vocabulary"), result.tokenizer != .bpe {
       throw ConfigurationError(
-        "\(setting: "vocabulary") is for the tokenizer bpe; with \(result.tokenizer.rawValue) the text decides it")
+        "\(setting: "vocabulary") is for the bpe tokenizer; with \(result.tokenizer.rawValue) it follows from the text")
     }
     if !isGiven("vocabulary"), result.tokenizer == .bpe, tokenizer != .bpe {
       result.model.vocabularySize = Self.tiny.model.vocabularySize
@@ -71,7 +71,7 @@ extension Preset {
       """
       \(c.headCount) heads do not divide width \(c.width): make \(setting: "width") a multiple of \(setting: "heads")
       """)
-    // A preset's grouping holds for its own number of heads only.
+    // A preset's grouping applies only to its own number of heads.
     let isGrouped = !isGiven("heads") && model.headCount != model.keyValueHeadCount
     if !isGiven("kv-heads"), !isGrouped { c.keyValueHeadCount = c.headCount }
     c.headSize = c.width / c.headCount
@@ -79,7 +79,7 @@ extension Preset {
       c.feedForwardWidth = TransformerConfiguration.feedForwardWidth(for: c.width, c.feedForward)
     }
     result.model = c
-    // A peak of one's own comes with a tenth of it at the end; a short run with a shorter warmup.
+    // A given peak implies a tenth of it at the end; a short run, a shorter warmup.
     if isGiven("learning-rate"), !isGiven("final-learning-rate") {
       result.training.finalLearningRate = result.training.learningRate / 10
     }
@@ -95,7 +95,7 @@ extension Preset {
     var model = model
     if tokenizer != .bpe { model.vocabularySize = 256 }
     try model.validate()
-    // What training cannot do without: weights, gradients and two moments, and a few activations of each block.
+    // The minimum memory of training: weights, gradients and two moments, and a few activations of each block.
     let tokens = Double(training.batchSize) * Double(model.context)
     let kept = Double(training.activationCheckpointing ? 1 : 8 * model.layerCount)
     let bytes = 16 * Double(model.parameterCount) + 4 * tokens * Double(model.width) * kept

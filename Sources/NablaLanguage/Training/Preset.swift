@@ -2,7 +2,7 @@ import NablaFormats
 import NablaNN
 import NablaTraining
 
-/// A named starting point: a model and how to train it. Its settings can be changed one by one.
+/// A named configuration: a model and how to train it. Its settings can be changed one by one.
 public struct Preset: Sendable {
   public let name: String
   public let summary: String
@@ -94,7 +94,7 @@ public struct Preset: Sendable {
     training.finalLearningRate = 6e-5
     training.warmup = 700
     return Preset(
-      name: "gpt2", summary: "124M parameters: the shape of GPT-2 small", tokenizer: .bpe, model: model,
+      name: "gpt2", summary: "124M parameters: the architecture of GPT-2 small", tokenizer: .bpe, model: model,
       training: training)
   }()
 
@@ -115,7 +115,7 @@ public struct Preset: Sendable {
     training.finalLearningRate = 1e-4
     training.warmup = 200
     return Preset(
-      name: "original", summary: "the block of the first transformer: post-norm, ReLU",
+      name: "original", summary: "the original transformer block: post-norm, ReLU",
       tokenizer: .bpe, model: model, training: training)
   }()
 }

@@ -15,16 +15,16 @@ import NablaTraining
 public final class Pretraining: Trainer {
   public static let command = "pretrain"
 
-  /// What `config.json` holds.
+  /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
     public var model: TransformerConfiguration
     public var training: PretrainingConfiguration
     var data: PretrainingData.Description
-    /// Numbers in the model.
+    /// The model's parameter count.
     public var parameterCount: Int
   }
 
-  /// Everything beside weights and moments that the next step depends on.
+  /// Everything except weights and moments that the next step depends on.
   private struct State: Codable {
     /// Steps done, skipped ones included.
     var step = 0
@@ -38,8 +38,12 @@ public final class Pretraining: Trainer {
   /// The last validation.
   public private(set) var validation: Evaluation?
   public var tokenizer: any Tokenizer { data.tokenizer }
-  /// What the text amounts to, in words.
+  /// A description of the text, in words.
   public var corpusSummary: String { data.summary }
+  /// Training tokens, each counted once.
+  public var trainingTokens: Int { data.training.count }
+  /// Validation tokens.
+  public var validationTokens: Int { data.validation.count }
   public var progress: RunProgress { RunProgress(done: state.step, of: totalSteps) }
   public var cadence: RunCadence {
     let c = setup.training
@@ -54,12 +58,13 @@ public final class Pretraining: Trainer {
   private var optimization: OptimizationStep
   private var state: State
 
-  /// A training from its beginning.
+  /// A new run.
   ///
   /// - Parameters:
   ///   - paths: Files and folders of UTF-8 text.
-  ///   - preset: The vocabulary size of its model is what a BPE tokenizer is trained to; others decide it themselves.
-  ///   - message: Told what is going on before training begins.
+  ///   - preset: The vocabulary size of its model is that of a BPE tokenizer; for other tokenizers it follows from the
+  ///     text.
+  ///   - message: Called with messages before training begins.
   /// - Throws: ``ConfigurationError``, ``PretrainingError``, and what reading the text throws.
   public convenience init(paths: [String], _ preset: Preset, message: (String) throws -> Void = { _ in }) throws {
     try preset.validate()
@@ -71,10 +76,10 @@ public final class Pretraining: Trainer {
     try self.init(model, preset.training, data, parameterCount: nil)
   }
 
-  /// A run that continues.
+  /// A resumed run.
   ///
   /// - Parameters:
-  ///   - paths: Where the text is now, if not where it was.
+  ///   - paths: The current paths of the text, if it has moved.
   ///   - allowsOtherData: Continue even if the text has changed.
   public static func resume(
     _ path: String, paths: [String] = [], allowsOtherData: Bool = false,
@@ -82,12 +87,13 @@ public final class Pretraining: Trainer {
   ) throws -> TrainingRun<Pretraining> {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
       let data = try PretrainingData(
-        paths: paths.isEmpty ? setup.data.paths : paths, kind: setup.data.tokenizer,
+        paths: paths.isEmpty ? setup.data.paths.map { RunFolder.located($0, of: path) ?? $0 } : paths,
+        kind: setup.data.tokenizer,
         trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
         context: setup.model.context, validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }
       let isOther = data.description.hash != setup.data.hash
-      // Without a checkpoint the tokenizer is made anew, and must come out as it was.
+      // Without a checkpoint the tokenizer is trained again, and must be the same as before.
       guard !isOther || allowsOtherData, data.tokenizer.vocabularySize == setup.model.vocabularySize else {
         throw PretrainingError.otherData(paths: data.description.paths)
       }
@@ -170,7 +176,7 @@ public final class Pretraining: Trainer {
 
   public func sample() throws -> RunSample? {
     guard setup.training.sampleLength > 0 else { return nil }
-    // A model of one text has never seen what comes after a text's end: it begins at a new line instead.
+    // A model of a single text has never seen the end-of-text token: it begins at a new line instead.
     let isOneText = data.description.documents == 1 && (try? tokenizer.encode("\n")) != nil
     do {
       return try optimization.averaged(model) {
@@ -185,8 +191,8 @@ public final class Pretraining: Trainer {
   }
 
   private func weightsNotFinite() -> Diverged {
-    let name = model.firstNonFinite.map { "; the first parameter that is not finite is \($0)" }
-    return Diverged(reason: "the weights are not finite\(name ?? "")")
+    let name = model.firstNonFinite.map { "; the first non-finite parameter is \($0)" }
+    return Diverged(reason: "the weights are non-finite\(name ?? "")")
   }
 
   // MARK: Saving
@@ -228,7 +234,7 @@ public final class Pretraining: Trainer {
 extension PretrainingConfiguration {
   func makeOptimizer(_ schedule: @escaping Schedule) -> any Optimizer {
     let adam = AdamW(learningRate: schedule, beta1: beta1, beta2: beta2, weightDecay: weightDecay)
-    // Muon's updates have unit scale in every direction: ten times the rate of AdamW suits them.
+    // Muon's updates have unit scale in every direction: ten times AdamW's learning rate suits them.
     return optimizer == .adamw
       ? adam : Muon(learningRate: { 10 * schedule($0) }, weightDecay: weightDecay / 10, rest: adam)
   }

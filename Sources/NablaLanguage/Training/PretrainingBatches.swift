@@ -1,13 +1,13 @@
 import NablaText
 
-/// The micro-batches of a training by their number: windows at random places, or all windows shuffled in epochs.
+/// The micro-batches of a run by their number: windows at random positions, or all windows shuffled in epochs.
 struct PretrainingBatches {
   private enum Source {
     case random(RandomWindows)
     case shuffled(ShuffledWindows)
   }
   private let source: Source
-  /// Steps that the epochs take; nil without epochs.
+  /// The number of steps of the epochs; nil without epochs.
   let steps: Int?
 
   init(_ data: TokenDataset, context: Int, _ c: PretrainingConfiguration) throws {

@@ -1,6 +1,6 @@
 import NablaTraining
 
-/// What text is cut into.
+/// The kind of tokenizer.
 public enum TokenizerKind: String, Codable, SettingValue, CaseIterable {
   /// The 256 bytes.
   case byte
@@ -14,17 +14,17 @@ public enum OptimizerKind: String, Codable, SettingValue, CaseIterable {
   case adamw, muon
 }
 
-/// How a language model is trained from text. ``settings`` says what each field means.
+/// The settings of pretraining. ``settings`` describes each field.
 public struct PretrainingConfiguration: Hashable {
   /// B.
   public var batchSize = 8
   public var gradientAccumulation = 1
-  /// With `epochs`, as many as those take.
+  /// With `epochs`, derived from them.
   public var steps = 1000
   public var epochs: Int?
   public var optimizer = OptimizerKind.adamw
   public var learningRate: Float = 1e-3
-  /// Where the cosine schedule ends.
+  /// The end of the cosine schedule.
   public var finalLearningRate: Float = 1e-4
   public var warmup = 100
   public var beta1: Float = 0.9
@@ -55,8 +55,8 @@ extension PretrainingConfiguration: Configurable {
     Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Sequences in a micro-batch"),
     Setting(
       "gradient-accumulation", \.gradientAccumulation, in: .range(1...1 << 20),
-      "Micro-batches a step: a larger batch in the same memory"),
-    Setting("optimizer", \.optimizer, "Optimizer; muon's learning rate is ten times the one given"),
+      "Micro-batches per step, for a larger batch in the same memory"),
+    Setting("optimizer", \.optimizer, "Optimizer; Muon uses ten times the given learning rate"),
     Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
     Setting(
       "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
@@ -68,25 +68,27 @@ extension PretrainingConfiguration: Configurable {
     Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
     Setting(
       "ema", \.ema, in: .fraction,
-      "Decay of an exponential moving average of the weights, such as 0.999, that is used in their place; 0 for none"),
-    Setting("label-smoothing", \.labelSmoothing, in: .fraction, "Share of each target that is spread over all tokens"),
+      "Decay of an exponential moving average of the weights, used for evaluation, such as 0.999; 0 for none"),
+    Setting(
+      "label-smoothing", \.labelSmoothing, in: .fraction,
+      "Label smoothing: fraction of each target spread over all tokens"),
     Setting("z-loss", \.zLoss, in: .nonNegative, "Weight of the squared log-normalizer in the loss; 0 for none"),
     Setting(
       "validation-fraction", \.validationFraction, in: .fraction,
-      "Share of the text, at its end, kept for validation; 0 for none"),
-    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for the last only"),
+      "Fraction of the text, at its end, held out for validation; 0 for none"),
+    Setting("evaluate-every", \.evaluateEvery, in: .nonNegative, "Steps between validations; 0 for only the last"),
     Setting(
       "evaluation-batches", \.evaluationBatches, in: .range(1...1 << 30),
-      "Batches in a validation; the last one reads everything"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for the first and last only"),
+      "Batches per validation; the last validation reads all held-out text"),
+    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for only the first and last"),
     Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for the last only"),
+    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for only the last"),
     Setting(
       "activation-checkpointing", \.activationCheckpointing,
-      "Recompute activations in the backward pass: less memory, a third more time"),
+      "Recomputation of activations in the backward pass: less memory, a third more time"),
     Setting(
       "precision", \.precision,
-      "Type of matrix multiplications; auto is bfloat16 where the CPU computes in it, else float32"),
+      "Precision of matrix multiplications; auto is bfloat16 if the CPU supports it, otherwise float32"),
     Setting("seed", \.seed, in: .seed, "Seed of weights, batches and samples: the same seed gives the same run"),
   ]
 

@@ -1,14 +1,15 @@
+import NablaFormats
 import NablaNN
 import NablaText
 
-/// A text as a run sees it.
+/// The text of a run, tokenized and split.
 struct PretrainingData {
   let tokenizer: any Tokenizer
   let training: TokenDataset
   let validation: TokenDataset
   let description: Description
 
-  /// What a run remembers of its corpus, to know it again.
+  /// What a run records of its corpus, to recognize it.
   struct Description: Codable, Sendable {
     var paths: [String]
     /// Of names and contents.
@@ -27,8 +28,8 @@ struct PretrainingData {
   }
 
   /// - Parameters:
-  ///   - trained: a tokenizer made earlier; nil makes one of `kind`, a BPE vocabulary of `vocabularySize`.
-  ///   - message: told what is going on.
+  ///   - trained: an existing tokenizer; nil trains one of `kind`, with `vocabularySize` for BPE.
+  ///   - message: called with messages on progress.
   init(
     paths: [String], kind: TokenizerKind, trained: (any Tokenizer)? = nil, vocabularySize: Int, context: Int,
     validationFraction: Double, message: (String) throws -> Void
@@ -42,7 +43,7 @@ struct PretrainingData {
       case .byte: tokenizer = ByteTokenizer()
       case .char: tokenizer = try CharacterTokenizer(corpus: corpus.documents.lazy.map(\.text))
       case .bpe:
-        try message("training a byte-pair vocabulary of \(vocabularySize) tokens")
+        try message("training a BPE vocabulary of \(vocabularySize) tokens")
         tokenizer = try BPETrainer(vocabularySize: vocabularySize).train(corpus.documents.lazy.map(\.text))
       }
     }
@@ -54,7 +55,8 @@ struct PretrainingData {
         tokens: tokens.count, training: training.count, context: context)
     }
     description = Description(
-      paths: paths, hash: corpus.contentHash(), documents: corpus.documents.count, bytes: corpus.byteCount,
+      paths: paths.map(absolutePath), hash: corpus.contentHash(), documents: corpus.documents.count,
+      bytes: corpus.byteCount,
       tokens: tokens.count, tokenizer: kind)
   }
 }

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// A change of low rank of one linear layer's weight W: [out, in].
+/// A low-rank update of one linear layer's weight W: [out, in].
 ///
 ///     ΔW = s·B·A                                             LoRA
 ///     W' = m ⊙ (W + s·B·A) / ‖W + s·B·A‖ (by rows)           DoRA: m is learned too
@@ -13,15 +13,15 @@ public final class LoRAAdapter: Module {
   /// m: [out]; nil but for DoRA.
   @Parameter public var magnitude: Tensor?
   public let configuration: LoRAConfiguration
-  /// Where PiSSA began; constant.
+  /// PiSSA's initial factors; frozen.
   public let start: (down: Tensor, up: Tensor)?
-  /// ‖w‖² of each row of the weight; constant.
+  /// ‖w‖² of each row of the weight; frozen.
   private var squares: Tensor?
-  /// Where dropout's numbers come from; nil switches dropout off. Not advanced by a forward pass, so that a pass made again
-  /// (see `checkpoint`) drops the same elements: who trains sets a new one for each pass.
+  /// The random source of dropout; nil turns dropout off. Not advanced by a forward pass, so that a recomputed pass
+  /// (see `checkpoint`) drops the same elements: the trainer sets a new one for each pass.
   public var dropoutSource: RandomSource?
 
-  /// An adapter at its start: it changes nothing yet.
+  /// A newly initialized adapter: it changes nothing yet.
   public init(_ weight: Tensor, _ configuration: LoRAConfiguration, random: inout RandomSource) {
     let (outputs, inputs, r) = (weight.shape[0], weight.shape[1], configuration.rank)
     self.configuration = configuration
@@ -49,7 +49,7 @@ public final class LoRAAdapter: Module {
     if configuration.usesMagnitude { magnitude = norms(beside: weight) }
   }
 
-  /// An adapter of these values, as a file has them.
+  /// An adapter with given values, as loaded from a file.
   public init(down: Tensor, up: Tensor, magnitude: Tensor?, _ configuration: LoRAConfiguration) {
     (self.configuration, start) = (configuration, nil)
     self.down = down
@@ -57,17 +57,17 @@ public final class LoRAAdapter: Module {
     self.magnitude = magnitude
   }
 
-  /// The same values in a module of its own.
+  /// The same values in a separate module.
   init(copying other: LoRAAdapter) {
     (configuration, start) = (other.configuration, other.start)
-    down = other.down.stopGradient()  // Optimizers write to memory that nobody else has: these values stay.
+    down = other.down.stopGradient()  // Optimizers write only to memory with one owner: these values are not changed.
     up = other.up.stopGradient()
     magnitude = other.magnitude?.stopGradient()
   }
 
   public var scale: Float { configuration.scale }
 
-  /// A and B as they are multiplied: with PiSSA, A over A₀ and B beside -B₀.
+  /// A and B as multiplied: with PiSSA, A stacked on A₀ and B next to -B₀.
   public var factors: (down: Tensor, up: Tensor) {
     guard let start else { return (down, up) }
     return (.concatenate([down, start.down], axis: 0), .concatenate([up, -start.up], axis: 1))
@@ -91,7 +91,7 @@ public final class LoRAAdapter: Module {
     let share = magnitude / norms(beside: weight)
     let z = dropped ?? x
     var y = share * z.linear(weight, down: down, up: up, scale: scale, output: .float32)
-    // Dropout is for what is learned; the weight itself sees all of x.
+    // Dropout applies only to the adapter's input; the weight itself sees all of x.
     if let dropped { y = y + (x.linear(weight, output: .float32) - dropped.linear(weight, output: .float32)) }
     if let bias { y = y + bias }
     if let residual { return y + residual }

@@ -1,16 +1,16 @@
-/// How adapters of low rank are made (Hu et al. 2021). Field names follow Hugging Face's PEFT.
+/// The configuration of low-rank adapters (Hu et al. 2021). Field names follow Hugging Face's PEFT.
 public struct LoRAConfiguration: Sendable, Codable, Equatable {
-  /// r: the rank of each change.
+  /// r: the rank of each update.
   public var rank = 16
-  /// α: the change is B·A times α/r.
+  /// α: the update is B·A times α/r.
   public var alpha: Float = 32
   /// The probability with which an element of an adapter's input is set to 0 in training.
   public var dropout: Float = 0
-  /// Layers that get an adapter: names, or ends of names after a dot; `all-linear` is all but the output layer.
+  /// Layers that get an adapter: names, or suffixes of names after a dot; `all-linear` is all except the output layer.
   public var targets = [LoRAConfiguration.allLinear]
-  /// Whether the change is scaled by α/√r (rsLoRA, Kalajdzievski 2023), which keeps its size at large ranks.
+  /// Whether the update is scaled by α/√r (rsLoRA, Kalajdzievski 2023), which keeps its magnitude at large ranks.
   public var usesRankStabilization = false
-  /// Whether direction and magnitude of each row of the weight are learned apart (DoRA, Liu et al. 2024).
+  /// Whether direction and magnitude of each row of the weight are learned separately (DoRA, Liu et al. 2024).
   public var usesMagnitude = false
   public var initialization = Initialization.standard
 
@@ -19,10 +19,10 @@ public struct LoRAConfiguration: Sendable, Codable, Equatable {
   public enum Initialization: String, Sendable, Codable, CaseIterable {
     /// A uniform in ±1/√in, B 0.
     case standard = "default"
-    /// A normal with deviation 1/r, B 0.
+    /// A normal with standard deviation 1/r, B 0.
     case gaussian
-    /// B·A the best approximation of the weight of this rank, which is taken off the weight in return (PiSSA, Meng et al.
-    /// 2024).
+    /// B·A is the best approximation of the weight at this rank, which is subtracted from the weight (PiSSA, Meng
+    /// et al. 2024).
     case pissa
   }
 
@@ -38,14 +38,14 @@ public struct LoRAConfiguration: Sendable, Codable, Equatable {
   /// s = α/r, or α/√r.
   public var scale: Float { alpha / (usesRankStabilization ? Float(rank).squareRoot() : Float(rank)) }
 
-  /// The first field that makes no sense.
+  /// Throws an error for the first invalid field.
   public func validate() throws(AdapterError) {
     if rank < 1 { throw .setting(field: "rank", problem: "\(rank) is less than 1") }
-    if !(alpha > 0 && alpha.isFinite) { throw .setting(field: "alpha", problem: "\(alpha) is no positive number") }
+    if !(alpha > 0 && alpha.isFinite) { throw .setting(field: "alpha", problem: "\(alpha) is not a positive number") }
     if !(dropout >= 0 && dropout < 1) { throw .setting(field: "dropout", problem: "\(dropout) is not in 0..<1") }
     if targets.isEmpty { throw .setting(field: "targets", problem: "no layers are named") }
     if initialization == .pissa && usesMagnitude {
-      throw .setting(field: "initialization", problem: "pissa does not go with learned magnitudes (DoRA)")
+      throw .setting(field: "initialization", problem: "pissa cannot be combined with learned magnitudes (DoRA)")
     }
   }
 
@@ -62,7 +62,7 @@ public struct LoRAConfiguration: Sendable, Codable, Equatable {
   private static let outputLayers = ["lm_head", "score"]
 }
 
-/// Why adapters cannot be made or used.
+/// Why adapters cannot be created or used.
 public enum AdapterError: Error, Equatable, Sendable, CustomStringConvertible {
   case setting(field: String, problem: String)
   /// No layer has one of these names.

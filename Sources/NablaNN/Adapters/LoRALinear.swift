@@ -1,9 +1,9 @@
 import NablaTensor
 
-/// A linear layer whose weight is constant, with adapters beside it of which at most one is in use. With none it is the
-/// layer it was made of, bit for bit.
+/// A linear layer with a frozen weight and adapters of which at most one is active. With none it equals
+/// the original layer, bit for bit.
 public final class LoRALinear: Linear {
-  /// Switched by `Module.useAdapter`; the name of each is its place's in `names`.
+  /// Switched by `Module.useAdapter`; their names are at the same indices in `names`.
   @Named public private(set) var adapters: [LoRAAdapter]
   public private(set) var names: [String] = []
   private var used: Int?
@@ -32,7 +32,9 @@ public final class LoRALinear: Linear {
     adapters.remove(at: place)
   }
 
-  /// Uses the adapter of this name, if the layer has it, or none.
+  var usedName: String? { used.map { names[$0] } }
+
+  /// Activates the adapter of this name, if the layer has it, or none.
   func use(_ name: String?) {
     unmerge()
     used = name.flatMap { names.firstIndex(of: $0) }
@@ -43,12 +45,12 @@ public final class LoRALinear: Linear {
     return adapters[used].apply(to: x, weight, bias, residual: residual, output: output)
   }
 
-  /// Without an adapter in use, fused operations may read the weight as that of any layer.
+  /// Without an active adapter, fused operations may read the weight like that of any layer.
   public override var packable: (weight: Tensor, bias: Tensor?)? {
     used == nil || unmerged != nil ? (weight, bias) : nil
   }
 
-  /// Puts the used adapter's change into the weight, which is kept to be put back.
+  /// Merges the active adapter's update into the weight, which is kept so that it can be restored.
   func merge() {
     guard let used, unmerged == nil else { return }
     unmerged = weight
@@ -61,7 +63,7 @@ public final class LoRALinear: Linear {
     unmerged = nil
   }
 
-  /// A layer as models have it, with an adapter's change in its float32 weight.
+  /// A plain layer, with an adapter's update merged into its float32 weight.
   func merged(_ name: String) -> Linear {
     unmerge()
     guard let adapter = adapter(name) else { return Linear(weight: weight, bias: bias) }

@@ -1,14 +1,14 @@
 import NablaTensor
 
-// Adapters of a whole model: one base in memory, several adapters beside it, one or none in use.
+// Adapters of a whole model: one base in memory with several adapters, of which one or none is active.
 //
 //     model.freeze()
 //     try model.addAdapter("policy", LoRAConfiguration(rank: 16), random: &random)
 //     model.useAdapter("policy")                        // trainableParameters() are the adapter's
 //     model.useAdapter(nil)                             // the base, bit for bit
 extension Module {
-  /// Gives every target layer a new adapter, which changes nothing yet and is not in use; the model is frozen, and the
-  /// adapter's parameters are trainable.
+  /// Gives every target layer a new adapter, which changes nothing yet and is not active; the model is frozen, and
+  /// the adapter's parameters are trainable.
   ///
   /// - Returns: the paths of the layers.
   /// - Throws: `AdapterError`; then nothing changes.
@@ -35,7 +35,8 @@ extension Module {
     return targets.map(\.path)
   }
 
-  /// Gives layers the adapters of these paths, as a file has them; they are not in use. The model is frozen.
+  /// Adds existing adapters, such as those of a file, to the layers at their paths; they are not active. The model is
+  /// frozen.
   public func addAdapter(_ name: String, _ adapters: [String: LoRAAdapter]) throws(AdapterError) {
     guard !adapterNames.contains(name) else { throw .exists(name: name) }
     let layers = Dictionary(uniqueKeysWithValues: linearLayers().map { ($0.path, $0.layer) })
@@ -56,12 +57,15 @@ extension Module {
     for (layer, adapter) in adapted { layer.add(adapter, name: name) }
   }
 
-  /// Uses an adapter, or none, in every layer.
+  /// Activates an adapter, or none, in every layer.
   public func useAdapter(_ name: String?) {
     for layer in adaptedLayers() { layer.layer.use(name) }
   }
 
-  /// Takes an adapter out of the model.
+  /// The active adapter; nil for none.
+  public var usedAdapter: String? { adaptedLayers().lazy.compactMap { $0.layer.usedName }.first }
+
+  /// Removes an adapter from the model.
   public func removeAdapter(_ name: String) {
     for layer in adaptedLayers() { layer.layer.remove(name) }
   }
@@ -78,7 +82,7 @@ extension Module {
     return names
   }
 
-  /// A constant copy of an adapter under another name: the reference of a run that starts from it.
+  /// A frozen copy of an adapter under another name: the reference of a run that starts from it.
   public func copyAdapter(_ name: String, as copy: String) throws(AdapterError) {
     let found = adapter(name)
     guard !found.isEmpty else { throw .unknown(name: name, known: adapterNames) }
@@ -91,19 +95,19 @@ extension Module {
     try addAdapter(copy, copies)
   }
 
-  /// Where the dropout of an adapter's layers comes from in the next forward passes; nil switches it off.
+  /// Sets the random source for the dropout of an adapter's layers in the next forward passes; nil turns it off.
   public func setDropout(of name: String, random: RandomSource?) {
     var source = random
     for (_, adapter) in adapter(name) { adapter.dropoutSource = source?.split() }
   }
 
-  /// Puts the used adapter into the weights, so that inference costs no more than without, and takes it out again with
-  /// the bits of before. `useAdapter` takes it out too.
+  /// Merges the active adapter into the weights, so that inference costs no more than without it, and
+  /// unmerges it bit for bit. `useAdapter` unmerges it too.
   public func mergeUsedAdapter() { for layer in adaptedLayers() { layer.layer.merge() } }
   public func unmergeAdapter() { for layer in adaptedLayers() { layer.layer.unmerge() } }
 
-  /// Makes an adapter a part of the model for good: adapted layers become plain ones with float32 weights. Other adapters
-  /// are lost.
+  /// Merges an adapter into the model permanently: adapted layers become plain ones with float32 weights. Other
+  /// adapters are lost.
   public func mergeAdapter(_ name: String) throws(AdapterError) {
     guard adapterNames.contains(name) else { throw .unknown(name: name, known: adapterNames) }
     var replacements: [String: Module] = [:]
@@ -113,6 +117,19 @@ extension Module {
     } catch {
       preconditionFailure("mergeAdapter: \(error)")  // the paths are the model's own
     }
+  }
+
+  /// The rounding error of merged weights relative to the adapter's change: the ratio of the
+  /// Frobenius norms over all its layers.
+  public func roundingShare(ofMerging name: String, in type: DType) -> Double {
+    var (rounding, change) = (0.0, 0.0)
+    for (_, layer) in adaptedLayers() {
+      guard let adapter = layer.adapter(name) else { continue }
+      let merged = adapter.merged(into: layer.weight)
+      rounding += (merged.cast(type).cast(.float32) - merged).sumOfSquares()
+      change += (merged - layer.weight.stopGradient().cast(.float32)).sumOfSquares()
+    }
+    return change > 0 ? (rounding / change).squareRoot() : 0
   }
 
   private func linearLayers() -> [(path: String, layer: Linear)] {

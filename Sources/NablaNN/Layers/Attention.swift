@@ -3,11 +3,11 @@ import NablaTensor
 /// The sizes of an attention layer.
 public struct AttentionConfiguration: Sendable, Hashable {
   public var width: Int
-  /// The width of the rows that keys and values are made of: another sequence's in cross-attention; nil for `width`.
+  /// The width of the input of keys and values: another sequence's in cross-attention; nil for `width`.
   public var contextWidth: Int?
   /// H: query heads.
   public var headCount: Int
-  /// G: key-value heads. H for multi-head, 1 for multi-query, between for grouped-query attention.
+  /// G: key/value heads. H for multi-head, 1 for multi-query, in between for grouped-query attention.
   public var keyValueHeadCount: Int
   /// D. Usually width / H.
   public var headSize: Int
@@ -16,7 +16,7 @@ public struct AttentionConfiguration: Sendable, Hashable {
   public var outputBias: Bool
   public var causal: Bool
   public var window: Int?
-  /// ε of the root-mean-square norm of each query's and each key's head, before they turn (Qwen 3); nil for no norm.
+  /// ε of the RMS norm of each query and key head, before the rotation (Qwen 3); nil for no norm.
   public var headNormEpsilon: Float?
 
   public init(
@@ -85,7 +85,7 @@ public final class Attention: Module {
     if let cache {
       precondition(
         keyLengths == nil && segments == nil && positions == nil,
-        "attention: a key-value cache knows its lengths and positions")
+        "attention: a key-value cache has its own lengths and positions")
       let packed = normalized([query, key, value].sideBySide(x))
       return output(cache.attend(rotated(packed, rotary, cache.positions, heads: heads), c), residual: residual)
     }
@@ -105,7 +105,7 @@ public final class Attention: Module {
     return x.rotary(table, heads: heads, headSize: configuration.headSize, positions: positions)
   }
 
-  /// Each head's query and key normalised; what stands beside them in `packed` [B, T, (H + G + …)·D] stays.
+  /// Each head's query and key normalized; the rest of `packed` [B, T, (H + G + …)·D] is unchanged.
   private func normalized(_ packed: Tensor) -> Tensor {
     guard let queryNorm, let keyNorm else { return packed }
     let c = configuration
@@ -124,7 +124,7 @@ public final class Attention: Module {
     mixed(x, context, rotary: nil, positions: nil, mask: mask, residual: residual)
   }
 
-  /// Queries from x, keys and values from `context`, each projected by a call of its layer.
+  /// Queries from x, keys and values from `context`, each projected by a call of its own layer.
   private func mixed(
     _ x: Tensor, _ context: Tensor, rotary: RotaryTable?, positions: Tensor?, mask: AttentionMask, residual: Tensor?
   ) -> Tensor {
@@ -159,7 +159,7 @@ public final class Attention: Module {
     return (parts[0], parts[1], parts[2])
   }
 
-  /// The weights that self-attention gives x [B, T, width]: [B, H, T, T] float32, by the exact formula.
+  /// The attention weights of self-attention on x [B, T, width]: [B, H, T, T] float32, by the exact formula.
   public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
     let (queries, keys, _) = heads(x, rotary: rotary)
     return Tensor.attentionWeights(

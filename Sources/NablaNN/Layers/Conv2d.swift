@@ -8,7 +8,7 @@ public final class Conv2d: Module {
   public let stride, padding, dilation: SpatialPair
   public let groups: Int
 
-  /// Weights and bias uniform in ±1/√(inputs / groups · kernel area), as torch.nn.Conv2d has it.
+  /// Weights and bias uniform in ±1/√(inputs / groups · kernel area), as in torch.nn.Conv2d.
   public init(
     _ inputs: Int, _ outputs: Int, kernel: SpatialPair, stride: SpatialPair = 1, padding: SpatialPair = 0,
     dilation: SpatialPair = 1, groups: Int = 1, bias: Bool = true, random: inout RandomSource

@@ -9,7 +9,7 @@ public final class Dropout: Module {
     self.p = p
   }
 
-  /// - Parameter random: what is drawn from, in training; nil outside it, where x passes unchanged.
+  /// - Parameter random: the random source in training; nil otherwise, where x passes through unchanged.
   public func callAsFunction(_ x: Tensor, random: inout RandomSource?) -> Tensor {
     guard p > 0, random != nil else { return x }
     return x.dropout(p, random: &random!)

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// A table of vectors, looked up by number. weight: [count, width].
+/// A table of vectors, looked up by index. weight: [count, width].
 public final class Embedding: Module {
   @Parameter public var weight: Tensor
 
@@ -8,6 +8,6 @@ public final class Embedding: Module {
     weight = random.normal([count, width], standardDeviation: standardDeviation)
   }
 
-  /// indices: [...] int32 → [..., width] float32. Of a table kept in a smaller type only these rows are widened.
+  /// indices: [...] int32 → [..., width] float32. Of a table in a smaller type only these rows are upcast.
   public func callAsFunction(_ indices: Tensor) -> Tensor { weight.gather(indices).cast(.float32) }
 }

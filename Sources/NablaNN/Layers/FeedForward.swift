@@ -4,13 +4,13 @@ import NablaTensor
 public enum FeedForwardKind: String, Sendable, Codable, CaseIterable {
   /// silu(gate) · up: three matrices (Shazeer 2020).
   case swiglu
-  /// GELU in its tanh form, as GPT-2 has it.
+  /// GELU in its tanh approximation, as in GPT-2.
   case gelu
   /// The original transformer's.
   case relu
 }
 
-/// down(f(up(x))): what a block does to each position by itself. [..., width] → [..., width].
+/// down(f(up(x))): a block's transformation of each position by itself. [..., width] → [..., width].
 public final class FeedForward: Module {
   @Named("gate_proj") public var gate: Linear?
   @Named("up_proj") public var up: Linear
@@ -18,8 +18,8 @@ public final class FeedForward: Module {
   public let kind: FeedForwardKind
 
   /// - Parameters:
-  ///   - hidden: the width in between.
-  ///   - outputDeviation: standard deviation of the last layer's first weights.
+  ///   - hidden: the hidden size.
+  ///   - outputDeviation: standard deviation of the last layer's initial weights.
   public init(
     width: Int, hidden: Int, kind: FeedForwardKind, bias: Bool, standardDeviation: Float, outputDeviation: Float,
     random: inout RandomSource

@@ -2,9 +2,9 @@ import NablaTensor
 
 /// The keys and values of the positions a model has read, so that each new token costs one position's work.
 ///
-/// It holds any number of sequences of any lengths. Memory comes in pages of 64 positions, as sequences grow, and goes
-/// back when they are removed (Kwon et al. 2023). Sequences forked from one prompt share its pages; a shared page is
-/// copied when one of them writes to it.
+/// It holds any number of sequences of any length. Memory is allocated in pages of 64 positions, as sequences grow,
+/// and freed when they are removed (Kwon et al. 2023). Sequences forked from one prompt share its pages; a shared page
+/// is copied when one of them writes to it.
 ///
 /// ```swift
 /// let cache = KeyValueCache(attention, layers: 12, type: .bfloat16)
@@ -18,14 +18,14 @@ public final class KeyValueCache {
     fileprivate let number: Int
   }
 
-  /// Memory for several pages, large enough for the system to put it on huge pages of its own: attention looks at
-  /// every page of every sequence in each layer, and would miss the TLB all the time.
+  /// Memory for several pages, large enough for the system to back it with huge pages: attention reads every
+  /// page of every sequence in each layer, and would otherwise miss the TLB constantly.
   fileprivate final class Slab {
     private static let bytes = 8 << 20
     private let storage: Storage
     private let count: Int
     var usedCount: Int { count - free.count }
-    /// Where the pages begin that nobody has.
+    /// The addresses of the free pages.
     var free: [UnsafeMutableRawPointer]
     var isUnused: Bool { free.count == count }
 
@@ -80,10 +80,10 @@ public final class KeyValueCache {
     slabs.removeAll(where: \.isUnused)
   }
 
-  /// Positions that a sequence holds.
+  /// The number of positions of a sequence.
   public func length(_ sequence: Sequence) -> Int { content(sequence).length }
 
-  /// Forgets a sequence's positions from `length` on.
+  /// Removes a sequence's positions from `length` on.
   public func truncate(_ sequence: Sequence, to length: Int) {
     precondition(length <= content(sequence).length, "key-value cache: cannot keep \(length) positions")
     contents[sequence]!.length = length
@@ -102,8 +102,8 @@ public final class KeyValueCache {
     Set(sequences.flatMap { content($0).pages.map(ObjectIdentifier.init) }).count
   }
 
-  /// The most pages that ``extend(_:)`` takes until a sequence holds `length` positions: those it has not, and a copy
-  /// of its last where another sequence shares it.
+  /// The maximum number of pages that ``extend(_:)`` allocates until a sequence holds `length` positions: those it
+  /// lacks, and a copy of its last where another sequence shares it.
   public func growth(of sequence: Sequence, to length: Int) -> Int {
     let (held, count) = (content(sequence).length, content(sequence).pages.count)
     guard length > held else { return 0 }
@@ -112,13 +112,13 @@ public final class KeyValueCache {
     return Self.pages(holding: length) - count + (isShared ? 1 : 0)
   }
 
-  /// Positions of a page.
+  /// Positions per page.
   public static let pageLength = CachePages.length
   public var pageBytes: Int { layout.bytes }
-  /// Pages that so many positions take.
+  /// Pages for this many positions.
   public static func pages(holding positions: Int) -> Int { (positions + pageLength - 1) / pageLength }
 
-  /// Bytes that one position takes: 2 · layers · G · D numbers, with a float32 scale for each 8-bit head.
+  /// Bytes per position: 2 · layers · G · D numbers, with a float32 scale for each 8-bit head.
   public static func bytesPerPosition(_ c: AttentionConfiguration, layers: Int, type: CacheType) -> Int {
     let heads = 2 * layers * c.keyValueHeadCount
     switch type {
@@ -147,7 +147,7 @@ public final class KeyValueCache {
     return content
   }
 
-  /// One pass of a model over new positions of some sequences. Their rows make one matrix, sequence after sequence.
+  /// One pass of a model over new positions of some sequences. Their rows form one matrix, sequence after sequence.
   public final class Step {
     fileprivate let layout: CachePages
     fileprivate let parts: [CachePages.Part]
@@ -163,7 +163,7 @@ public final class KeyValueCache {
       positions = Tensor(parts.flatMap { part in (0..<part.count).map { Int32(part.start + $0) } })
     }
 
-    /// What one layer's attention needs.
+    /// The input of one layer's attention.
     public func layer(_ index: Int) -> Layer { Layer(step: self, index: index) }
   }
 
@@ -173,7 +173,8 @@ public final class KeyValueCache {
     fileprivate let index: Int
     var positions: Tensor { step.positions }
 
-    /// Stores the keys and values of a packed projection [1, R, (H + 2G)·D], and attends to all so far: [1, R, H·D].
+    /// Stores the keys and values of a packed projection [1, R, (H + 2G)·D], and attends to all positions so far: [1,
+    /// R, H·D].
     package func attend(_ packed: Tensor, _ c: AttentionConfiguration) -> Tensor {
       precondition(!Tensor.isRecording(packed), "a key-value cache is for generation: it carries no gradients")
       precondition(c.causal, "a key-value cache is for causal attention")
@@ -182,15 +183,15 @@ public final class KeyValueCache {
     }
   }
 
-  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as read:
-  /// the caller passes them through every layer.
+  /// Makes room for `count` more positions of each of these sequences (each at most once), which then count as
+  /// cached: the caller passes them through every layer.
   public func extend(_ additions: [(sequence: Sequence, count: Int)]) -> Step {
     var (parts, owners): ([CachePages.Part], [Page]) = ([], [])
     var row = 0
     for (sequence, count) in additions {
       precondition(count >= 1, "key-value cache: \(count) new positions")
       var content = content(sequence)
-      contents[sequence] = nil  // so that pages of this sequence alone have one owner
+      contents[sequence] = nil  // so that pages used only by this sequence have one owner
       let (start, end) = (content.length, content.length + count)
       if start % CachePages.length != 0, !isKnownUniquelyReferenced(&content.pages[content.pages.count - 1]) {
         let copy = newPage()

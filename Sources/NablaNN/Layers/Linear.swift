@@ -2,26 +2,26 @@ import NablaTensor
 
 /// y = x·Wᵀ + b. weight: [outputs, inputs], bias: [outputs].
 ///
-/// A subclass may compute something else in its place (an adapter beside the weight, a weight stored otherwise): it
-/// overrides `callAsFunction`, and models call that instead of their fused products.
+/// A subclass may compute something else instead (an adapter in addition to the weight, a weight in another format):
+/// it overrides `callAsFunction`, and models call that instead of their fused operations.
 open class Linear: Module {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
 
-  /// A layer of these values.
+  /// A layer with these values.
   public init(weight: Tensor, bias: Tensor? = nil) {
     self.weight = weight
     self.bias = bias
   }
 
-  /// Weights and bias uniform in ±1/√inputs, as torch.nn.Linear has it.
+  /// Weights and bias uniform in ±1/√inputs, as in torch.nn.Linear.
   public init(_ inputs: Int, _ outputs: Int, bias: Bool = true, random: inout RandomSource) {
     let bound = 1 / Float(inputs).squareRoot()
     weight = random.uniform([outputs, inputs], in: -bound..<bound)
     self.bias = bias ? random.uniform([outputs], in: -bound..<bound) : nil
   }
 
-  /// Weights normal with the given standard deviation, bias 0: what language models start from.
+  /// Weights normal with the given standard deviation, bias 0: the initialization of language models.
   public init(
     _ inputs: Int, _ outputs: Int, bias: Bool, standardDeviation: Float, random: inout RandomSource
   ) {
@@ -39,16 +39,16 @@ open class Linear: Module {
     x.linear(weight, bias: bias, residual: residual, output: output)
   }
 
-  /// What a fused operation may read instead of calling this layer. Nil says that the layer must be called, as every
-  /// subclass does that does not override this: it may compute something else.
+  /// What a fused operation may read instead of calling this layer. Nil means that the layer must be
+  /// called, the default for subclasses: they may compute something else.
   open var packable: (weight: Tensor, bias: Tensor?)? {
     type(of: self) == Linear.self ? (weight, bias) : nil
   }
 }
 
 extension [Linear] {
-  /// Several layers of one input as one product, their outputs side by side: [..., inputs] → [..., Σ outputs]; nil where
-  /// a layer must be called by itself, or only some have a bias.
+  /// Several layers with one input as one matrix multiplication, their outputs side by side: [..., inputs] → [..., Σ
+  /// outputs]; nil where a layer must be called by itself, or only some have a bias.
   func packed(_ x: Tensor) -> Tensor? {
     let parts = compactMap(\.packable)
     let biases = parts.compactMap(\.bias)
@@ -56,6 +56,6 @@ extension [Linear] {
     return x.linear(parts.map(\.weight), biases: biases.isEmpty ? nil : biases)
   }
 
-  /// The same however the layers are made: called one by one and put side by side if need be.
+  /// The same for any layers: called one by one and concatenated if necessary.
   func sideBySide(_ x: Tensor) -> Tensor { packed(x) ?? Tensor.concatenate(map { $0(x) }, axis: -1) }
 }

@@ -1,14 +1,14 @@
 import NablaTensor
 
-/// What a condition (a diffusion time step, a class) does to one sublayer of a block: AdaLN-Zero of Peebles & Xie 2023,
-/// "Scalable Diffusion Models with Transformers",
+/// How a condition (a diffusion time step, a class) modulates one sublayer of a block: AdaLN-Zero of Peebles & Xie
+/// 2023, "Scalable Diffusion Models with Transformers",
 ///
 ///     x ← x + gate · f((1 + scale) · norm(x) + shift)
 ///
-/// with shift, scale and gate from a linear layer of the condition. Its weights start at 0, and so the block as the
-/// identity.
+/// with shift, scale and gate from a linear layer of the condition. Its weights are initialized to 0, so the block
+/// starts as the identity.
 public struct Modulation {
-  /// [B, 1, C]: the same for every place of an example.
+  /// [B, 1, C]: the same for every position of an example.
   public let shift, scale, gate: Tensor
 
   /// (1 + scale) · x + shift, for x [B, T, C].

@@ -11,12 +11,12 @@ public final class MultilayerPerceptron: Module {
   public let activation: Activation
 
   /// - Parameters:
-  ///   - widths: of the input, the hidden layers and the output.
-  ///   - gains: of each layer's orthogonal initial weights (biases 0); nil for torch.nn.Linear's uniform ones.
+  ///   - widths: the sizes of the input, the hidden layers and the output.
+  ///   - gains: the gain of each layer's orthogonal initialization (biases 0); nil for torch.nn.Linear's uniform one.
   public init(
     _ widths: [Int], activation: Activation = .tanh, gains: [Float]? = nil, random: inout RandomSource
   ) {
-    precondition(widths.count >= 2, "MultilayerPerceptron: \(widths) names no layer")
+    precondition(widths.count >= 2, "MultilayerPerceptron: \(widths) has no layer")
     precondition(
       gains.map { $0.count == widths.count - 1 } ?? true,
       "MultilayerPerceptron: \(gains!.count) gains for \(widths.count - 1) layers")
@@ -57,8 +57,8 @@ public final class MultilayerPerceptron: Module {
 
 extension RandomSource {
   /// A matrix with orthonormal rows, or columns if those are fewer, times `gain` (Saxe, McClelland & Ganguli 2014,
-  /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"): normal numbers made
-  /// orthonormal by Gram and Schmidt, twice over, in float64.
+  /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"): normal numbers
+  /// orthonormalized by Gram-Schmidt, twice, in float64.
   public mutating func orthogonal(_ shape: Shape, gain: Float = 1) -> Tensor {
     precondition(shape.count == 2, "orthogonal: a matrix has two dimensions, not \(shape)")
     let (count, length) = (Swift.min(shape[0], shape[1]), Swift.max(shape[0], shape[1]))

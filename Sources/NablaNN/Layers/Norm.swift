@@ -13,7 +13,7 @@ open class Norm: Module {
   public let kind: NormKind
   public let epsilon: Float
 
-  /// - Parameter affine: whether there are a weight, from 1, and with layer norm a bias, from 0.
+  /// - Parameter affine: whether there is a weight, initially 1, and with layer norm a bias, initially 0.
   public init(_ width: Int, kind: NormKind, epsilon: Float = 1e-5, affine: Bool = true) {
     weight = affine ? .ones([width]) : nil
     bias = affine && kind == .layer ? .zeros([width]) : nil
@@ -21,7 +21,7 @@ open class Norm: Module {
     self.epsilon = epsilon
   }
 
-  /// x: [..., width]. `output` bfloat16 feeds products in that type without a cast.
+  /// x: [..., width]. `output` bfloat16 feeds matrix multiplications in that type without a cast.
   open func callAsFunction(_ x: Tensor, output: DType = .float32) -> Tensor {
     switch kind {
     case .layer: x.layerNorm(weight: weight, bias: bias, epsilon: epsilon, output: output)
@@ -44,7 +44,7 @@ public final class RMSNorm: Norm {
   }
 }
 
-/// Channels in groups, each normalized over its channels and places (Wu & He 2018). weight, bias: [channels].
+/// Channels in groups, each normalized over its channels and positions (Wu & He 2018). weight, bias: [channels].
 public final class GroupNorm: Module {
   @Parameter public var weight: Tensor?
   @Parameter public var bias: Tensor?

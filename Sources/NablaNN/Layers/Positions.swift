@@ -1,7 +1,7 @@
 import Glibc
 import NablaTensor
 
-/// How a model knows the order of its tokens.
+/// How a model encodes the positions of its tokens.
 public enum PositionKind: String, Sendable, Codable, CaseIterable {
   /// Rotation of queries and keys (Su et al. 2021).
   case rotary
@@ -23,7 +23,7 @@ public func sinusoidalPositions(_ positions: Int, width: Int) -> Tensor {
     }, [positions, width])
 }
 
-/// How rotary frequencies are stretched to serve longer contexts than a model was trained on. Cases and fields are those
+/// How rotary frequencies are scaled for contexts longer than a model was trained on. Cases and fields are those
 /// of Hugging Face's `rope_scaling`.
 public enum RotaryScaling: Sendable, Hashable, Codable {
   case none
@@ -36,7 +36,7 @@ public enum RotaryScaling: Sendable, Hashable, Codable {
 }
 
 /// Rotary frequencies in radians per position: θᵢ = base^(-2i/size), i in 0..<size/2, then scaled.
-/// - Returns: the frequencies, and the factor on cosines and sines (1 but for YaRN).
+/// - Returns: the frequencies, and the factor on cosines and sines (1 except for YaRN).
 public func rotaryFrequencies(
   size: Int, base: Double, scaling: RotaryScaling = .none
 ) -> (frequencies: [Double], scale: Double) {
@@ -56,7 +56,7 @@ public func rotaryFrequencies(
     }
     return (scaled, 1)
   case .yarn(let factor, let fast, let slow, let context, let attentionFactor):
-    /// The dimension whose wavelength makes `rotations` turns within the original context.
+    /// The dimension that makes `rotations` full rotations within the original context.
     func dimension(_ rotations: Double) -> Double {
       Double(size) * log(Double(context) / (rotations * 2 * Double.pi)) / (2 * log(base))
     }

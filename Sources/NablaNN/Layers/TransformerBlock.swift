@@ -8,7 +8,7 @@ public enum NormPlacement: String, Sendable, Codable, CaseIterable {
   case post
 }
 
-/// What a transformer block is made of.
+/// The configuration of a transformer block.
 public struct BlockConfiguration: Sendable, Hashable {
   public var attention: AttentionConfiguration
   public var feedForwardWidth: Int
@@ -45,7 +45,7 @@ public struct BlockConfiguration: Sendable, Hashable {
   }
 }
 
-/// Attention, cross-attention if there is one, then feed-forward, each added to what it was given and normalized before
+/// Attention, cross-attention if there is one, then feed-forward, each with a residual connection and a norm before
 /// (pre) or after (post).
 public final class TransformerBlock: Module {
   @Named("self_attn") public var attention: Attention
@@ -54,7 +54,7 @@ public final class TransformerBlock: Module {
   @Named("post_attention_layernorm") public var feedForwardNorm: Norm
   @Named("cross_attn") public var crossAttention: Attention?
   @Named("cross_attn_layernorm") public var crossAttentionNorm: Norm?
-  /// Makes the modulations of attention and feed-forward from a condition; the name is that of DiT's checkpoints.
+  /// Computes the modulations of attention and feed-forward from a condition; the name is that in DiT's checkpoints.
   @Named("adaLN_modulation.1") public var modulation: Linear?
   public let configuration: BlockConfiguration
 
@@ -66,7 +66,7 @@ public final class TransformerBlock: Module {
     let c = configuration
     let width = c.attention.width
     precondition(
-      c.conditionWidth == nil || c.normPlacement == .pre, "TransformerBlock: modulation needs norms before sublayers")
+      c.conditionWidth == nil || c.normPlacement == .pre, "TransformerBlock: modulation requires pre-norm")
     self.configuration = c
     super.init()
     attention = Attention(
@@ -88,12 +88,12 @@ public final class TransformerBlock: Module {
   ///
   /// - Parameters:
   ///   - rotary, positions, segments, keyLengths: see `Attention`.
-  ///   - context: [B, Tk, context width], what cross-attention attends to.
+  ///   - context: [B, Tk, context width], the input of cross-attention's keys and values.
   ///   - contextLengths: int32 [B], where contexts are padded at the end.
-  ///   - condition: [B, condition width], what modulates the sublayers.
-  ///   - computeType: the type products run in.
+  ///   - condition: [B, condition width], which modulates the sublayers.
+  ///   - computeType: the type that matrix multiplications run in.
   ///   - cache: keys and values of earlier positions. x is then [1, R, width], the rows of the cache's step.
-  ///   - random: draws for dropout; nil outside training.
+  ///   - random: the random source of dropout; nil outside training.
   public func callAsFunction(
     _ x: Tensor, rotary: RotaryTable? = nil, positions: Tensor? = nil, segments: Segments? = nil,
     keyLengths: Tensor? = nil, context: Tensor? = nil, contextLengths: Tensor? = nil, condition: Tensor? = nil,
@@ -102,7 +102,7 @@ public final class TransformerBlock: Module {
     let c = configuration
     precondition(
       (context == nil) == (crossAttention == nil) && (condition == nil) == (modulation == nil),
-      "TransformerBlock: a context belongs to cross-attention, and a condition to modulation")
+      "TransformerBlock: a context requires cross-attention, and a condition requires modulation")
     let modulations = modulation.map { Modulation.all(condition!, $0, width: c.attention.width) }
     let context = context?.cast(computeType)
 

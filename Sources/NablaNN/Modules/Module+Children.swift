@@ -1,10 +1,10 @@
-// The children of a module, and exchanging them. Names follow mlx-swift.
+// The children of a module, and replacing them. Names follow mlx-swift.
 
 extension Module {
   /// A module below another, with its path: names joined by dots.
   public typealias NamedModule = (path: String, module: Module)
 
-  /// The modules directly below, in the order of declaration.
+  /// The modules directly below, in declaration order.
   public func children() -> [NamedModule] {
     members().found.compactMap { name, member in
       guard case .child(let module, _, _) = member else { return nil }
@@ -22,7 +22,7 @@ extension Module {
   /// - Throws: `ModuleError.noModule`.
   public func module(at path: String) throws(ModuleError) -> Module { try slot(path, among: slots()).module }
 
-  /// Exchanges the module at `path`, so that the model calls `module` in its place.
+  /// Replaces the module at `path`, so that the model calls `module` instead.
   ///
   /// ```swift
   /// model.freeze()
@@ -30,7 +30,7 @@ extension Module {
   /// try model.replace("model.layers.3.self_attn.q_proj", with: Adapter(layer))
   /// ```
   ///
-  /// The new module's parameters are trainable or frozen as they come. Optimizers keep their state by name: make a new
+  /// The new module's parameters stay trainable or frozen as they are. Optimizers keep their state by name: make a new
   /// one if a replaced parameter had been trained.
   ///
   /// - Throws: `ModuleError` if there is no such module, or its property cannot hold the new one; then nothing changes.
@@ -38,7 +38,7 @@ extension Module {
     try update(modules: [path: module])
   }
 
-  /// Exchanges several modules at once: all of them, or none and an error. See `replace`.
+  /// Replaces several modules at once: all of them, or none and an error. See `replace`.
   public func update(modules: [String: Module]) throws(ModuleError) {
     let slots = slots()
     var done: [Slot] = []
@@ -79,7 +79,7 @@ extension Module {
 
   private func slot(_ path: String, among slots: [Slot]) throws(ModuleError) -> Slot {
     if let slot = slots.first(where: { $0.path == path }) { return slot }
-    /// How many characters two paths have in common at the beginning and at the end.
+    /// How many characters two paths have in common at the start and at the end.
     func likeness(_ other: String) -> Int {
       zip(path, other).prefix { $0 == $1 }.count + zip(path.reversed(), other.reversed()).prefix { $0 == $1 }.count
     }
@@ -87,15 +87,15 @@ extension Module {
   }
 }
 
-/// Why a module cannot be found or exchanged.
+/// Why a module cannot be found or replaced.
 public enum ModuleError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// `nearest`: the path that is most like it; nil if there are no modules.
+  /// `nearest`: the most similar path; nil if there are no modules.
   case noModule(path: String, nearest: String?)
-  /// The module lies in a property without `@Named`.
+  /// The module is in a property without `@Named`.
   case plainProperty(path: String)
-  /// The property at `path` holds a type that the given module is not.
+  /// The given module does not have the type of the property at `path`.
   case wrongType(path: String, needed: String, given: String)
-  /// One of the modules to exchange is a part of another.
+  /// One of the modules to replace is a part of another.
   case overlapping(path: String, outer: String)
 
   public var description: String {

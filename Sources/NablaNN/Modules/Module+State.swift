@@ -3,8 +3,8 @@ import NablaTensor
 extension Module {
   /// Replaces parameters by name.
   ///
-  /// - Parameter keepingTypes: whether matrices stay as they are (block-quantized, in 16 bits, in a mapped file) and are
-  ///   shared rather than copied to float32. Such a parameter is constant: only float32 ones are trained.
+  /// - Parameter keepingTypes: whether matrices keep their type (block-quantized, 16 bits, in a mapped file) and
+  ///   are shared rather than copied to float32. Such a parameter is frozen: only float32 ones are trained.
   /// - Throws: `StateError` naming each parameter that is missing, unknown or of another shape; then nothing changes.
   public func load(_ state: [String: Tensor], keepingTypes: Bool = false) throws(StateError) {
     let own = parameters()
@@ -16,7 +16,7 @@ extension Module {
         continue
       }
       if tensor.shape != parameter.value.shape {
-        problems.append("\(parameter.name) has shape \(tensor.shape), the model needs \(parameter.value.shape)")
+        problems.append("\(parameter.name) has shape \(tensor.shape), the model expects \(parameter.value.shape)")
       }
     }
     guard problems.isEmpty else { throw StateError(problems: problems) }
@@ -41,7 +41,7 @@ public struct StateError: Error, CustomStringConvertible, Sendable {
 }
 
 extension Module: CustomStringConvertible {
-  /// The tree of parts with shapes and counts.
+  /// The tree of modules with shapes and counts.
   public var description: String { tree(indent: "") }
 
   private func tree(indent: String) -> String {

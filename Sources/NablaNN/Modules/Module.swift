@@ -19,10 +19,10 @@ import Synchronization
 open class Module {
   public init() {}
 
-  /// What this module holds, in the order of declaration.
+  /// The members of this module, in declaration order.
   enum Member {
     case parameter(any ParameterBox)
-    /// A child; where it can be replaced, its box and its place in the box's array.
+    /// A child; if it can be replaced, its box and its index in the box's array.
     case child(Module, box: (any NamedBox)?, index: Int?)
   }
 
@@ -33,7 +33,7 @@ open class Module {
     case plain(Any)
   }
 
-  /// Found once by reflection, unless children lie in plain properties, which may change unseen.
+  /// Found once by reflection, unless there are children in plain properties, which may change unnoticed.
   private var properties: [(name: String, property: Property)]?
 
   private func findProperties() -> (found: [(name: String, property: Property)], arePlain: Bool) {
@@ -85,7 +85,7 @@ open class Module {
 
   // MARK: Parameters
 
-  /// Every parameter once, with its name; a tensor shared by two parts (tied weights) appears under the first name.
+  /// Every parameter once, with its name; a tensor shared by two modules (tied weights) appears under the first name.
   public func parameters() -> [NamedParameter] { places().filter { $0.box.dtype != nil } }
 
   public func trainableParameters() -> [NamedParameter] {
@@ -95,8 +95,8 @@ open class Module {
   /// How often any model's children have changed.
   static let changes = Atomic<Int>(0)
 
-  /// The places of parameters, with or without one in them, as they were found after so many changes: a training step
-  /// asks for them several times.
+  /// Cached slots of parameters, filled or empty, with the number of changes when they were found: a training
+  /// step uses them several times.
   private var knownPlaces: (changes: Int, places: [NamedParameter])?
 
   private func places() -> [NamedParameter] {
@@ -129,8 +129,8 @@ open class Module {
 
   public var parameterCount: Int { parameters().reduce(0) { $0 + $1.value.count } }
 
-  /// Parameters keep their values from here on: no gradients, no steps. What is put into the model later (`replace`)
-  /// comes as it is: a new layer learns although the model around it is frozen.
+  /// Freezes parameters: no gradients, no updates. Modules inserted later (`replace`) are not
+  /// affected: a new layer learns although the model around it is frozen.
   ///
   /// - Parameter isChosen: which parameters, by name.
   public func freeze(where isChosen: (_ name: String) -> Bool = { _ in true }) {
@@ -142,7 +142,7 @@ open class Module {
     for parameter in parameters() where isChosen(parameter.name) { parameter.isTrainable = true }
   }
 
-  /// Sets every parameter to what `map` makes of it, of the same shape.
+  /// Sets every parameter to the result of `map`, which has the same shape.
   public func apply(_ map: (NamedParameter) -> Tensor) {
     for parameter in parameters() { parameter.value = map(parameter) }
   }

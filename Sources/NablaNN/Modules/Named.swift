@@ -1,7 +1,7 @@
-/// Marks a child of a module as one that `Module.replace` can exchange, and gives it the name it has in a file, if that
-/// is not the property's own: `@Named("self_attn") var attention: Attention`.
+/// Marks a child of a module as replaceable by `Module.replace`, and gives it its name in files, if that
+/// differs from the property's: `@Named("self_attn") var attention: Attention`.
 ///
-/// The child may be of any type that modules conform to, an array, or optional. Set it in the initializer, after
+/// The child may be a module of any type, an array of modules, or optional. Set it in the initializer, after
 /// `super.init()`.
 @propertyWrapper
 public final class Named<Part>: NamedBox {
@@ -48,13 +48,13 @@ public final class Named<Part>: NamedBox {
   }
 }
 
-/// What `Module` sees of a `@Named` property.
+/// The interface of a `@Named` property to `Module`.
 protocol NamedBox: AnyObject {
   var name: String? { get }
   var content: Any? { get }
   /// The type of module it holds.
   var contentType: String { get }
-  /// Exchanges its module, or the one at a place of its array; false if it cannot hold such a module.
+  /// Replaces its module, or the one at an index of its array; false if it cannot hold such a module.
   func put(_ module: Module, at index: Int?) -> Bool
 }
 

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// A parameter in its place in a model. Setting `value` changes the model.
+/// A parameter of a model. Setting `value` changes the model.
 public struct NamedParameter {
   public let name: String
   let box: any ParameterBox
@@ -12,7 +12,7 @@ public struct NamedParameter {
       box.tensor = newValue.stopGradient()
     }
   }
-  /// Whether gradients are made for it. A parameter kept in a smaller type than float32 is constant.
+  /// Whether it receives gradients. A parameter in a smaller type than float32 is frozen.
   public var isTrainable: Bool {
     get { box.isTrainable && (box.dtype == .float32 || box.dtype == .float64) }
     nonmutating set { box.isTrainable = newValue }
@@ -25,7 +25,7 @@ protocol ParameterBox: AnyObject {
   /// nil where there is no tensor.
   var dtype: DType? { get }
   var isTrainable: Bool { get set }
-  /// Makes the tensor a leaf, which gradients come to.
+  /// Makes the tensor a leaf, which receives gradients.
   func record() -> Node
   func endRecord()
   /// The tensor, in float32 and in memory that no other tensor shares: optimizers write to it.
@@ -46,7 +46,7 @@ extension Tensor?: ParameterValue {
   public var parameterTensor: Tensor? { self }
 }
 
-/// Marks a property as a parameter: found by `parameters()`, differentiated and stepped.
+/// Marks a property as a parameter: listed by `parameters()`, differentiated and updated.
 @propertyWrapper
 public final class Parameter<Value: ParameterValue>: ParameterBox {
   let name: String?
@@ -68,7 +68,7 @@ public final class Parameter<Value: ParameterValue>: ParameterBox {
     set { tensor = newValue.parameterTensor }
   }
 
-  // In place: every training step asks these of every parameter.
+  // Inlined: every training step uses these for every parameter.
   var dtype: DType? { tensor?.dtype }
   func record() -> Node {
     let leaf = Node(shape: tensor!.shape, dtype: tensor!.dtype)

@@ -1,11 +1,11 @@
-/// How well predicted probabilities agree with what happened: predictions in bins of equal width, and in each the mean
-/// prediction beside the share of events that came true.
+/// How well predicted probabilities agree with outcomes: predictions in bins of equal width, and in each the mean
+/// prediction and the fraction of events that occurred.
 ///
-/// Of a preference model: the prediction is σ(z), the event that the completion people chose is the one predicted.
+/// For a preference model: the prediction is σ(z), and the event is that the predicted completion is the chosen one.
 public struct Calibration: Sendable, Equatable {
   public struct Bin: Sendable, Equatable {
     public var count = 0
-    /// Mean predicted probability, and share of events; 0 in an empty bin.
+    /// Mean predicted probability, and fraction of events; 0 in an empty bin.
     public var predicted = 0.0, observed = 0.0
   }
 
@@ -13,15 +13,15 @@ public struct Calibration: Sendable, Equatable {
   public let bins: [Bin]
 
   /// - Parameters:
-  ///   - probabilities: in 0...1; the model's that an event happens.
-  ///   - outcomes: whether each did.
+  ///   - probabilities: the model's predictions, in 0...1.
+  ///   - outcomes: whether each event occurred.
   public init(probabilities: [Double], outcomes: [Bool], bins binCount: Int = 10) {
     precondition(
       probabilities.count == outcomes.count && binCount > 0,
       "Calibration: \(probabilities.count) probabilities for \(outcomes.count) outcomes in \(binCount) bins")
     var bins = [Bin](repeating: Bin(), count: binCount)
     for (p, outcome) in zip(probabilities, outcomes) {
-      precondition(p >= 0 && p <= 1, "Calibration: \(p) is no probability")
+      precondition(p >= 0 && p <= 1, "Calibration: \(p) is not a probability")
       let b = min(Int(p * Double(binCount)), binCount - 1)
       bins[b].count += 1
       bins[b].predicted += p

@@ -1,11 +1,11 @@
 import NablaTensor
 
-// GRPO (Shao et al. 2024): no value network. G completions of one prompt are sampled, and how good each is, the others
-// of its group say. Tokens of all completions stand one after the other without padding: [n] with n = Σ lengths.
+// GRPO (Shao et al. 2024): no value network. G completions of one prompt are sampled, and each is compared with
+// the others of its group. Tokens of all completions are concatenated without padding: [n] with n = Σ lengths.
 
 /// What the distance from a group's mean is divided by.
 public enum RewardScaling: String, Sendable, Codable, CaseIterable {
-  /// The group's standard deviation. Groups with little spread then weigh as much as any.
+  /// The group's standard deviation. Groups with little spread then weigh as much as others.
   case group
   /// That of all rewards.
   case batch
@@ -13,18 +13,19 @@ public enum RewardScaling: String, Sendable, Codable, CaseIterable {
   case none
 }
 
-/// Advantages of groups: Â = (r - mean of the group) / (standard deviation + ε), that of a sample (divided by G - 1).
+/// Advantages of groups: Â = (r - mean of the group) / (standard deviation + ε), with the sample standard deviation
+/// (divided by G - 1).
 ///
-/// A group whose rewards are all equal says nothing: its advantages are 0.
+/// A group whose rewards are all equal carries no information: its advantages are 0.
 ///
 /// - Parameter rewards: of `groupSize` completions a prompt, prompt after prompt: [N].
-/// - Returns: the advantages [N], and how many groups said nothing.
+/// - Returns: the advantages [N], and how many groups had equal rewards.
 public func groupAdvantages(
   _ rewards: [Double], groupSize: Int, scaling: RewardScaling = .group, epsilon: Double = 1e-4
 ) -> (advantages: [Float], groupsWithoutVariance: Int) {
   precondition(
     groupSize > 0 && rewards.count % groupSize == 0,
-    "groupAdvantages: \(rewards.count) rewards are no whole groups of \(groupSize)")
+    "groupAdvantages: \(rewards.count) rewards are not whole groups of \(groupSize)")
   func deviation(_ values: ArraySlice<Double>) -> Double {
     guard values.count > 1 else { return 0 }
     let mean = values.reduce(0, +) / Double(values.count)
@@ -53,8 +54,8 @@ public func groupAdvantages(
   return (advantages, silent)
 }
 
-/// How the losses of tokens become one number, by TRL's names. Each is a weighted sum of tokens, so that parts of a
-/// batch computed apart add up to the same.
+/// How token losses are aggregated, under TRL's names. Each is a weighted sum of tokens, so that
+/// micro-batches add up to the same result.
 public enum TokenAggregation: String, Sendable, Codable, CaseIterable {
   /// The mean over completions of their means: a token of a long completion weighs less.
   case grpo
@@ -62,14 +63,14 @@ public enum TokenAggregation: String, Sendable, Codable, CaseIterable {
   case bnpo
   /// The mean over the tokens of the whole batch (Yu et al. 2025).
   case dapo
-  /// The sum over completions · the longest allowed length: no weight depends on a length (Liu et al. 2025).
+  /// The sum divided by completions · the maximum length: no weight depends on a length (Liu et al. 2025).
   case drGRPO = "dr_grpo"
 
   /// The weight of each token, [n], in the batch whose completions have these lengths.
   ///
   /// - Parameters:
-  ///   - counted: 1 for the tokens that count, 0 for others (of truncated completions, of tools): [n]; nil for all.
-  ///   - maximumLength: the most tokens a completion may have; read by `drGRPO`.
+  ///   - counted: 1 for tokens in the loss, 0 for others (of truncated completions, of tools): [n]; nil for all.
+  ///   - maximumLength: the maximum number of tokens of a completion; used by `drGRPO`.
   public func weights(_ lengths: [Int], counted: [Float]? = nil, maximumLength: Int) -> Tensor {
     let n = lengths.reduce(0, +)
     var weights = counted ?? [Float](repeating: 1, count: n)
@@ -91,7 +92,7 @@ public enum TokenAggregation: String, Sendable, Codable, CaseIterable {
   }
 }
 
-/// Whether probabilities are compared token by token or completion by completion, by TRL's names.
+/// Whether probabilities are compared token by token or completion by completion, under TRL's names.
 public enum ImportanceSampling: String, Sendable, Codable, CaseIterable {
   case token
   /// The geometric mean over a completion's tokens (GSPO, Zheng et al. 2025).

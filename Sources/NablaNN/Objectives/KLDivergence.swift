@@ -7,7 +7,7 @@ import NablaTensor
 public enum KLEstimator: String, Sendable, Codable, CaseIterable {
   /// d: unbiased; negative for some tokens.
   case k1
-  /// d²/2: biased, small variance.
+  /// d²/2: biased, low variance.
   case k2
   /// e⁻ᵈ - 1 + d: unbiased and never negative; GRPO's.
   case k3
@@ -27,7 +27,7 @@ public enum KLEstimator: String, Sendable, Codable, CaseIterable {
 /// the target and falls while it is below, by the relative error, limited to a fifth, over the horizon.
 public struct AdaptiveKLCoefficient: Sendable, Codable, Equatable {
   public private(set) var value: Double
-  /// Nats a sequence.
+  /// Nats per sequence.
   public let target: Double
   /// Episodes.
   public let horizon: Double

@@ -1,19 +1,19 @@
 import NablaTensor
 
-// Learning from pairs: of two completions of a prompt, people chose y_w and rejected y_l. B pairs; every loss is [B],
-// one a pair, so that whoever averages says over what.
+// Learning from preference pairs: of two completions of a prompt, y_w was chosen and y_l rejected. B pairs; every loss
+// is [B], one per pair, so that the caller decides how to average.
 
-/// The reward model's loss (Bradley & Terry 1952; Ouyang et al. 2022): the chosen completion's reward is the larger by
-/// a margin.
+/// The reward model's loss (Bradley & Terry 1952; Ouyang et al. 2022): the chosen completion's reward is larger
+/// by a margin.
 ///
 ///     L = -ln σ(r_w - r_l - margin) + c·(r_w + r_l)²
 ///
-/// The pairs say nothing about the level of the rewards; the second term keeps it near 0 (Eisenstein et al. 2023).
+/// The pairs do not determine the level of the rewards; the second term keeps it near 0 (Eisenstein et al. 2023).
 ///
 /// - Parameters:
 ///   - chosen: r_w: [B].
 ///   - rejected: r_l: [B].
-///   - margin: [B], by how much people prefer the chosen one (Llama 2); nil for 0.
+///   - margin: [B], how strongly the chosen one is preferred (Llama 2); nil for 0.
 ///   - centering: c.
 public func bradleyTerryLoss(
   chosen: Tensor, rejected: Tensor, margin: Tensor? = nil, centering: Float = 0
@@ -25,14 +25,14 @@ public func bradleyTerryLoss(
 
 /// ln π(y|x) of each pair's completions, summed over their tokens.
 public struct PreferenceLogProbabilities {
-  /// Of the model that learns: [B].
-  public let chosen, rejected: Tensor
-  /// Of the frozen reference: [B]. Zeros for a loss without reference.
+  /// Of the model being trained: [B].
+  public private(set) var chosen, rejected: Tensor
+  /// Of the frozen reference: [B]. Zeros for a reference-free loss.
   public let referenceChosen, referenceRejected: Tensor
   /// Tokens of each completion: [B].
   public let chosenLengths, rejectedLengths: Tensor
 
-  /// - Parameter reference: nil leaves the reference out: π_ref is the same for every completion.
+  /// - Parameter reference: nil for a reference-free loss: π_ref is the same for every completion.
   public init(
     chosen: Tensor, rejected: Tensor, reference: (chosen: Tensor, rejected: Tensor)?, chosenLengths: [Int],
     rejectedLengths: [Int]
@@ -49,27 +49,35 @@ public struct PreferenceLogProbabilities {
     self.rejectedLengths = Tensor(rejectedLengths.map { Float(max($0, 1)) })
   }
 
+  /// The same values, detached from the graph.
+  public var constant: PreferenceLogProbabilities {
+    var copy = self
+    (copy.chosen, copy.rejected) = (chosen.stopGradient(), rejected.stopGradient())
+    return copy
+  }
+
   /// ln π(y|x)/π_ref(y|x): [B].
   public var logRatios: (chosen: Tensor, rejected: Tensor) {
     (chosen - referenceChosen, rejected - referenceRejected)
   }
 
-  /// What a reward model would say that has π as its best policy, but for a constant of the prompt: β·ln π/π_ref.
-  /// Constant to every gradient.
+  /// The implicit reward: the reward for which π is the optimal policy, up to a constant per prompt: β·ln π/π_ref.
+  /// No gradient flows through it.
   public func implicitRewards(beta: Tensor) -> (chosen: Tensor, rejected: Tensor) {
     withoutGradient { (beta.stopGradient() * logRatios.chosen, beta.stopGradient() * logRatios.rejected) }
   }
 }
 
-/// A loss of direct preference optimization (Rafailov et al. 2023), by TRL's names.
+/// A loss of direct preference optimization (Rafailov et al. 2023), under TRL's name.
 public enum DPOLoss: String, Sendable, Codable, CaseIterable {
-  /// -ln σ(z). With label smoothing ε, "conservative DPO" (Mitchell 2023): people err in a share ε of the pairs.
+  /// -ln σ(z). With label smoothing ε, "conservative DPO" (Mitchell 2023): a fraction ε of the labels is wrong.
   case sigmoid
   /// (Δ/length - 1/2β)², where Δ of each completion is taken per token (Azar et al. 2023).
   case ipo
   /// max(0, 1 - z) (Zhao et al. 2023, SLiC).
   case hinge
-  /// -((1 - ε)·ln σ(z) - ε·ln σ(-z)) / (1 - 2ε): unbiased where a share ε of the pairs is flipped (Chowdhury et al. 2024).
+  /// -((1 - ε)·ln σ(z) - ε·ln σ(-z)) / (1 - 2ε): unbiased if a fraction ε of the pairs is flipped (Chowdhury et al.
+  /// 2024).
   case robust
   /// -ln σ(β·Δ/length), where Δ of each completion is taken per token.
   case sigmoidNorm = "sigmoid_norm"
@@ -92,8 +100,9 @@ public enum DPOLoss: String, Sendable, Codable, CaseIterable {
   ///     z = s_w - s_l                     the logit that the chosen one is preferred
   ///
   /// - Parameters:
-  ///   - beta: β > 0, a scalar: how far from the reference the model may go. Gradients come to it if it is learned.
-  ///   - labelSmoothing: ε in 0..<½, the share of pairs that people get wrong; read by `sigmoid`, `robust`, `exoPair`.
+  ///   - beta: β > 0, a scalar: how closely the model is kept to the reference. It receives a gradient if it is
+  ///     learned.
+  ///   - labelSmoothing: ε in 0..<½, the fraction of wrongly labeled pairs; used by `sigmoid`, `robust`, `exoPair`.
   public func callAsFunction(
     _ pairs: PreferenceLogProbabilities, beta: Tensor = 0.1, labelSmoothing: Float = 0
   ) -> Tensor {

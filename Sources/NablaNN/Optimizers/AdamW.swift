@@ -7,7 +7,7 @@ import NablaTensor
 ///     m ← β₁m + (1 - β₁)g          v ← β₂v + (1 - β₂)g²
 ///     w ← w - η·λ·w - η · (m/(1 - β₁ᵗ)) / (√(v/(1 - β₂ᵗ)) + ε)
 ///
-/// Each parameter is read and written once a step; its bfloat16 copy, if there is one, is refreshed in the same pass.
+/// Each parameter is read and written once per step; its bfloat16 copy, if there is one, is refreshed in the same pass.
 public final class AdamW: Optimizer {
   public var learningRate: Schedule
   public let beta1: Float

@@ -2,26 +2,26 @@ import CNablaKernels
 import Glibc
 import NablaTensor
 
-/// Muon (Jordan et al. 2024): momentum whose matrices are replaced by the nearest semi-orthogonal ones, so that every
-/// direction of a weight matrix moves alike.
+/// Muon (Jordan et al. 2024): momentum matrices are replaced by the nearest semi-orthogonal ones, so that all
+/// directions of a weight matrix get equal updates.
 ///
 ///     u ← μu + (1 - μ)g          update = NewtonSchulz(nesterov: (1 - μ)g + μu)
 ///     w ← w - η·λ·w - η · √max(1, rows/columns) · update
 ///
-/// Only matrices that multiply activations are stepped; embeddings, the output layer, norms and biases belong to AdamW
-/// (`rest`), which steps in the same call.
+/// Updates only matrices that multiply activations; embeddings, the output layer, norms and biases are updated
+/// by AdamW (`rest`) in the same call.
 public final class Muon: Optimizer {
   public var learningRate: Schedule
   public let momentum: Float
   public let weightDecay: Float
-  /// Steps everything that `isMatrix` refuses.
+  /// Updates everything that `isMatrix` excludes.
   public let rest: AdamW
   private let isMatrix: (String, Tensor) -> Bool
   public private(set) var step = 0
   private var velocity: [String: Tensor] = [:]
 
-  /// - Parameter isMatrix: which parameters are Muon's; by default matrices that are neither embeddings nor the output
-  ///   layer.
+  /// - Parameter isMatrix: which parameters Muon updates; by default matrices that are neither embeddings nor the
+  ///   output layer.
   public init(
     learningRate: @escaping Schedule, momentum: Float = 0.95, weightDecay: Float = 0.1, rest: AdamW,
     isMatrix: @escaping (String, Tensor) -> Bool = { name, value in

@@ -1,19 +1,19 @@
 import NablaTensor
 
-/// Changes a model's parameters by its gradients, one step at a time.
+/// Updates a model's parameters from its gradients, one step at a time.
 public protocol Optimizer: AnyObject {
-  /// The next step's number, from 0; schedules and bias corrections go by it.
+  /// The next step's number, from 0; schedules and bias corrections depend on it.
   var step: Int { get }
-  /// Takes one step. Only parameters with a gradient move.
+  /// Takes one step. Only parameters with a gradient are updated.
   func update(_ model: Module, with gradients: Gradients)
-  /// Everything but settings that the next step depends on: moments by "name.kind".
+  /// All state that the next step depends on, except settings: moments by "name.kind".
   var state: [String: Tensor] { get }
-  /// Goes back to a saved state.
+  /// Restores a saved state.
   /// - Throws: `StateError` if a tensor does not fit the model.
   func restore(_ state: [String: Tensor], step: Int, for model: Module) throws(StateError)
 }
 
-/// Which parameters weight decay pulls on: matrices and embeddings, not biases and norms.
+/// Which parameters weight decay applies to: matrices and embeddings, not biases and norms.
 public func decaysMatrices(_ name: String, _ value: Tensor) -> Bool { value.rank >= 2 }
 
 extension Optimizer {
@@ -39,8 +39,8 @@ extension Optimizer {
 }
 
 extension Module {
-  /// Hands each parameter that has a gradient to `step`, with its value, whose memory may be written to, and its float32
-  /// gradient.
+  /// Passes each parameter that has a gradient to `step`, with its value, whose memory may be written to, and its
+  /// float32 gradient.
   func forEachStepped(
     _ gradients: Gradients, _ step: (_ parameter: NamedParameter, _ value: Tensor, _ gradient: Tensor) -> Void
   ) {

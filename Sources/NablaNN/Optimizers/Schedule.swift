@@ -3,15 +3,15 @@ import Glibc
 /// The learning rate at each step, counted from 0.
 public typealias Schedule = @Sendable (Int) -> Float
 
-/// The same rate throughout.
+/// A constant learning rate.
 public func constant(_ rate: Float) -> Schedule { { _ in rate } }
 
-/// From `start` to `end` in a straight line over `steps` steps, then `end`.
+/// Linear from `start` to `end` over `steps` steps, then `end`.
 public func linear(from start: Float, to end: Float, steps: Int) -> Schedule {
   { step in start + (end - start) * min(Float(step) / Float(max(steps, 1)), 1) }
 }
 
-/// Up to `peak` in a straight line over `warmup` steps, then down to `final` along half a cosine, reached at `total`.
+/// Linear warmup to `peak` over `warmup` steps, then cosine decay to `final`, reached at `total`.
 public func cosine(peak: Float, warmup: Int = 0, total: Int, final: Float = 0) -> Schedule {
   { step in
     if step < warmup { return peak * Float(step + 1) / Float(warmup) }
@@ -20,7 +20,7 @@ public func cosine(peak: Float, warmup: Int = 0, total: Int, final: Float = 0) -
   }
 }
 
-/// Warm-up, then stable, then decay: up to `peak` over `warmup` steps, level, and in a straight line to `final` over
+/// Warmup, stable, decay: linear warmup to `peak` over `warmup` steps, constant, then linear decay to `final` over
 /// the last `decay` of `total` steps (Hu et al. 2024, "MiniCPM").
 public func warmupStableDecay(peak: Float, warmup: Int, decay: Int, total: Int, final: Float = 0) -> Schedule {
   { step in

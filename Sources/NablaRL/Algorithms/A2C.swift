@@ -4,11 +4,11 @@ import NablaTensor
 import NablaTraining
 
 /// Advantage actor-critic (Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", without the
-/// asynchrony): one gradient step a rollout on
+/// asynchrony): one gradient step per rollout on
 ///
 ///     L = mean -Â·ln π(a|s) + c_v·mean (V(s) - R)² - c_H·H
 ///
-/// The samples are used once, so nothing needs to hold the policy near the one that acted: rollouts are short instead.
+/// Samples are used once, so the policy need not be kept close to the one that acted: rollouts are short instead.
 public final class A2C: Learner {
   public let configuration: A2CConfiguration
   public let session: LearningSession
@@ -19,7 +19,7 @@ public final class A2C: Learner {
     session = try LearningSession(configuration, environments, steps: configuration.rolloutSteps)
   }
 
-  /// In an environment that comes with Nabla.
+  /// In a built-in environment.
   public convenience init(_ configuration: A2CConfiguration, in environment: String) throws {
     try self.init(configuration, in: VectorEnvironment(environment, count: configuration.environmentCount))
   }
@@ -44,7 +44,7 @@ public final class A2C: Learner {
 ///
 ///     L = -mean Â·ln π(a|s) + c_v·mean (V - R)² - c_H·mean H
 ///
-/// ``A2C`` and ``REINFORCE`` descend it through its fused twin, `ActorCritic.loss`, which a test holds equal.
+/// ``A2C`` and ``REINFORCE`` minimize it in its fused form, `ActorCritic.loss`; a test checks that the two are equal.
 func policyGradientLoss(
   _ output: ActorCritic.Output, _ batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float
 ) -> Tensor {
@@ -54,7 +54,7 @@ func policyGradientLoss(
 }
 
 extension LearningSession {
-  /// One step down the plain policy gradient.
+  /// One gradient step of the plain policy-gradient loss.
   func step(
     on batch: PolicyBatch, valueCoefficient: Float, entropyCoefficient: Float
   ) throws -> UpdateMetrics {
@@ -78,50 +78,50 @@ extension LearningSession {
   }
 }
 
-/// How ``A2C`` trains. The defaults are those of Stable-Baselines3, but for the optimizer (Adam instead of RMSProp) and
-/// the steps.
+/// The settings of ``A2C``. The defaults are those of Stable-Baselines3, except for the optimizer (Adam instead of
+/// RMSProp) and the steps.
 public struct A2CConfiguration: LearnerConfiguration, Hashable {
   public static let algorithm = "a2c"
 
-  /// N: environments stepped side by side.
+  /// N: environments stepped in parallel.
   public var environmentCount = 8
   /// T: steps in each environment from one update to the next.
   public var rolloutSteps = 5
-  /// Environment steps of the whole training, over all environments.
+  /// Total environment steps, over all environments.
   public var totalSteps = 100_000
-  /// Adam's.
+  /// The learning rate of Adam.
   public var learningRate: Float = 7e-4
-  /// Whether the learning rate goes down in a straight line to 0 at the end.
+  /// Whether the learning rate decays linearly to 0.
   public var annealsLearningRate = false
   /// Adam's ε.
   public var adamEpsilon: Float = 1e-5
-  /// γ, a step.
+  /// γ, per step.
   public var discount: Float = 0.99
-  /// λ of generalised advantage estimation; 1 is the sum of all rewards of the rollout.
+  /// λ of generalized advantage estimation; 1 is the sum of all rewards of the rollout.
   public var lambda: Float = 1
   /// c_v: weight of the value loss.
   public var valueCoefficient: Float = 0.5
   /// c_H: weight of the entropy bonus.
   public var entropyCoefficient: Float = 0
-  /// The largest global norm of the gradient; 0 for no clipping.
+  /// The maximum global gradient norm; 0 for no clipping.
   public var maxGradientNorm: Float = 0.5
-  /// Whether the advantages of each rollout are normalised.
+  /// Whether the advantages of each rollout are normalized.
   public var normalizesAdvantages = false
-  /// Widths of the hidden layers.
+  /// Sizes of the hidden layers.
   public var hiddenWidths = [64, 64]
-  /// Between layers.
+  /// The activation between layers.
   public var activation = Activation.tanh
-  /// Whether policy and value are one network.
+  /// Whether policy and value share one network.
   public var sharesNetwork = false
   /// Whether continuous actions are squashed by tanh instead of clipped.
   public var squashesActions = false
-  /// ln σ of continuous actions at the start.
+  /// Initial ln σ of continuous actions.
   public var initialLogStandardDeviation: Float = 0
-  /// Whether observations are normalised by running statistics.
+  /// Whether observations are normalized with running statistics.
   public var normalizesObservations = false
   /// Whether rewards are divided by the running standard deviation of the discounted return.
   public var normalizesRewards = false
-  /// The source of initial weights, episodes and actions.
+  /// The seed of initial weights, episodes and actions.
   public var seed: UInt64 = 1
 
   public init() {}

@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTraining
 
-/// An algorithm and its settings: what a run folder keeps.
+/// An algorithm and its settings, as saved in a run folder.
 public enum Algorithm: Codable, Sendable, Hashable {
   case ppo(PPOConfiguration)
   case a2c(A2CConfiguration)

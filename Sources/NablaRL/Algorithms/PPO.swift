@@ -2,8 +2,8 @@ import CNablaKernels
 import NablaNN
 import NablaTensor
 
-/// Proximal policy optimization (Schulman et al. 2017): several epochs of gradient steps on one rollout, held near the
-/// policy that acted by clipping how much each action's probability may gain from moving.
+/// Proximal policy optimization (Schulman et al. 2017): several epochs of gradient steps on one rollout, kept close
+/// to the policy that acted by clipping the gain from changing each action's probability.
 ///
 /// Documentation/ppo.md explains each line here, and lists which of the 37 implementation details it is.
 public final class PPO: Learner {
@@ -16,17 +16,17 @@ public final class PPO: Learner {
     session = try LearningSession(configuration, environments, steps: configuration.rolloutSteps)
   }
 
-  /// In an environment that comes with Nabla.
+  /// In a built-in environment.
   public convenience init(_ configuration: PPOConfiguration, in environment: String) throws {
     try self.init(configuration, in: VectorEnvironment(environment, count: configuration.environmentCount))
   }
 
-  /// What each gradient step descends, on a minibatch:
+  /// The loss of each gradient step, on a minibatch:
   ///
   ///     L = -mean min(r·Â, clip(r, 1 - ε, 1 + ε)·Â) + c_v·mean (V - R)² - c_H·mean H
   ///
-  /// (Schulman et al. 2017, equation 9.) Training runs its fused twin, `ActorCritic.loss`, which a test holds equal: made
-  /// of a dozen operations, the loss would cost more than the whole network.
+  /// (Schulman et al. 2017, equation 9.) Training uses its fused form, `ActorCritic.loss`; a test checks that the two
+  /// are equal. As a dozen operations, the loss would cost more than the whole network.
   static func loss(_ output: ActorCritic.Output, _ batch: PolicyBatch, clipRange ε: Float, _ c: PPOConfiguration)
     -> Tensor
   {
@@ -70,7 +70,7 @@ public final class PPO: Learner {
             statistics = parts
             return loss
           }
-          // KL stop: this minibatch's policy is already too far from the one that acted; its step is not taken.
+          // Early stopping: this minibatch's policy is already too far from the one that acted; its step is not taken.
           if c.targetKL > 0, statistics.approximate_kl > 1.5 * Double(c.targetKL) {
             sums.add(statistics, rows: size, norm: nil)
             break epochs
@@ -88,8 +88,8 @@ public final class PPO: Learner {
     }
   }
 
-  /// The ratios π/π_old of the last rollout's actions under the policy as it is now, and their advantages, [N·T] each:
-  /// where the update left them on the clipped objective.
+  /// The ratios π/π_old of the last rollout's actions under the current policy, and their advantages, [N·T] each:
+  /// their positions on the clipped objective after the update.
   public func probabilityRatios() -> (ratios: [Float], advantages: [Float]) {
     let rollout = session.rollout
     let now = withoutGradient { session.agent.network.actionOutput(rollout.observations) }

@@ -1,33 +1,33 @@
 import NablaTensor
 import NablaTraining
 
-/// How ``PPO`` trains. The defaults are those of Stable-Baselines3, but for the steps.
+/// The settings of ``PPO``. The defaults are those of Stable-Baselines3, except for the steps.
 public struct PPOConfiguration: LearnerConfiguration, Hashable {
   public static let algorithm = "ppo"
 
-  /// N: environments stepped side by side.
+  /// N: environments stepped in parallel.
   public var environmentCount = 8
   /// T: steps in each environment from one update to the next.
   public var rolloutSteps = 256
-  /// Environment steps of the whole training, over all environments.
+  /// Total environment steps, over all environments.
   public var totalSteps = 100_000
   /// Rows of a minibatch; at most N·T.
   public var minibatchSize = 64
   /// Passes over a rollout.
   public var epochs = 10
-  /// Adam's.
+  /// The learning rate of Adam.
   public var learningRate: Float = 3e-4
-  /// Whether the learning rate goes down in a straight line to 0 at the end.
+  /// Whether the learning rate decays linearly to 0.
   public var annealsLearningRate = false
   /// Adam's ε.
   public var adamEpsilon: Float = 1e-5
-  /// γ, a step.
+  /// γ, per step.
   public var discount: Float = 0.99
-  /// λ of generalised advantage estimation.
+  /// λ of generalized advantage estimation.
   public var lambda: Float = 0.95
   /// ε: how far the ratio may move before the objective is flat.
   public var clipRange: Float = 0.2
-  /// Whether ε goes down in a straight line to 0 at the end.
+  /// Whether ε decays linearly to 0.
   public var annealsClipRange = false
   /// How far a value may move before its loss is flat; 0 for no limit.
   public var valueClipRange: Float = 0
@@ -35,27 +35,27 @@ public struct PPOConfiguration: LearnerConfiguration, Hashable {
   public var valueCoefficient: Float = 0.5
   /// c_H: weight of the entropy bonus.
   public var entropyCoefficient: Float = 0
-  /// The largest global norm of the gradient; 0 for no clipping.
+  /// The maximum global gradient norm; 0 for no clipping.
   public var maxGradientNorm: Float = 0.5
-  /// Whether the advantages of each minibatch are normalised.
+  /// Whether the advantages of each minibatch are normalized.
   public var normalizesAdvantages = true
   /// An update ends early once the approximate KL exceeds 1.5 times this; 0 for never.
   public var targetKL: Float = 0
-  /// Widths of the hidden layers.
+  /// Sizes of the hidden layers.
   public var hiddenWidths = [64, 64]
-  /// Between layers.
+  /// The activation between layers.
   public var activation = Activation.tanh
-  /// Whether policy and value are one network.
+  /// Whether policy and value share one network.
   public var sharesNetwork = false
   /// Whether continuous actions are squashed by tanh instead of clipped.
   public var squashesActions = false
-  /// ln σ of continuous actions at the start.
+  /// Initial ln σ of continuous actions.
   public var initialLogStandardDeviation: Float = 0
-  /// Whether observations are normalised by running statistics.
+  /// Whether observations are normalized with running statistics.
   public var normalizesObservations = false
   /// Whether rewards are divided by the running standard deviation of the discounted return.
   public var normalizesRewards = false
-  /// The source of initial weights, episodes, actions and shuffles.
+  /// The seed of initial weights, episodes, actions and shuffles.
   public var seed: UInt64 = 1
 
   public init() {}

@@ -5,8 +5,8 @@ import NablaTensor
 extension ActorCritic {
   /// The loss of an actor-critic on a batch: `PPO.loss`, or without old probabilities `policyGradientLoss`.
   ///
-  /// One operation with a gradient of its own (CNablaKernels/policy.c): made of a dozen operations it would cost more
-  /// than the whole network.
+  /// One operation with its own gradient (CNablaKernels/policy.c): as a dozen operations it would cost
+  /// more than the whole network.
   ///
   /// - Returns: the scalar loss, recorded, and its parts.
   func loss(_ batch: PolicyBatch, _ settings: nabla_policy_loss) -> (Tensor, nabla_policy_statistics) {
@@ -23,13 +23,13 @@ extension ActorCritic {
       advantages: batch.advantages.floats, returns: batch.returns.floats, old_values: batch.oldValues.floats,
       values: output.tensor.floats + output.actionCount, value_stride: Int64(output.stride))
     let scratch = output.scratch
-    // What the kernel has pointers to must not be given back before it returns.
+    // Memory that the kernel points to must stay alive until it returns.
     let loss = withExtendedLifetime((output, batch, scratch)) {
       nabla_policy_gradient(
         &policy, &kernelBatch, &settings, outputGradient.floats, deviationGradient?.floats,
         outputGradient.floats + output.actionCount, &statistics, scratch.floats)
     }
-    // The gradients were made for an upstream gradient of 1, which is what a loss has.
+    // The gradients were computed for an upstream gradient of 1, which is that of a loss.
     var (inputs, gradients) = ([output.tensor], [outputGradient])
     if let deviations = output.logStandardDeviation, let deviationGradient {
       inputs.append(deviations)
@@ -45,13 +45,13 @@ extension ActorCritic {
   }
 }
 
-/// The parts of a loss: what `nabla_policy_statistics` holds, and the whole.
+/// The parts of a loss: the fields of `nabla_policy_statistics`, and the total.
 package struct PolicyLossParts {
   package var loss, policyLoss, valueLoss, entropy, approximateKL, clipFraction: Double
 }
 
 extension ActorCritic {
-  /// The loss of a batch and its gradients by parameter, to be compared with another implementation.
+  /// The loss of a batch and its gradients by parameter, for comparison with another implementation.
   package func lossAndGradients(
     observations: Tensor, actions: Tensor, oldLogProbabilities: Tensor?, advantages: Tensor, returns: Tensor,
     oldValues: Tensor, clipRange: Float, valueClipRange: Float, valueCoefficient: Float, entropyCoefficient: Float
@@ -75,7 +75,7 @@ extension ActorCritic {
     )
   }
 
-  /// The same by the formulas of PPO.swift and, without old probabilities, A2C.swift.
+  /// The same, with the formulas of PPO.swift and, without old probabilities, A2C.swift.
   package func formulaLossAndGradients(
     observations: Tensor, actions: Tensor, oldLogProbabilities: Tensor?, advantages: Tensor, returns: Tensor,
     oldValues: Tensor, clipRange: Float, _ c: PPOConfiguration

@@ -5,11 +5,11 @@ public enum Presets {
     var c = zoo(for: environment)
     switch environment {
     case "CartPole-v1":
-      // More environments, half as long rollouts, and a fifth of the passes at three times the rate.
+      // More environments, half as long rollouts, and a fifth of the epochs at three times the learning rate.
       (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 16, 256, 4)
       (c.learningRate, c.totalSteps) = (3e-3, 140_000)
     case "Pendulum-v1":
-      // The zoo's settings count on noise that depends on the state, which Nabla does not have.
+      // The zoo's settings rely on state-dependent exploration noise, which Nabla does not have.
       (c.rolloutSteps, c.discount, c.annealsLearningRate, c.normalizesRewards) = (512, 0.97, true, true)
     case "MountainCarContinuous-v0":
       // So do these. Plain noise is enough where 32 cars try for long, and one of them finds the flag.

@@ -2,14 +2,14 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// The policy gradient in its plainest form (Williams 1992): act out whole episodes, then one step on
+/// The policy gradient in its simplest form (Williams 1992): run whole episodes, then one step on
 ///
 ///     L = mean -(G_t - b(s_t))·ln π(a_t|s_t),   G_t = r_t + γ·r_{t+1} + γ²·r_{t+2} + …
 ///
-/// with b = 0, or with a baseline b = V(s), which leaves the gradient's mean as it is and lowers its variance.
+/// with b = 0, or with a baseline b = V(s), which leaves the gradient's mean unchanged and lowers its variance.
 ///
-/// Each update runs one episode in every environment. An episode that a time limit cuts off counts as ended; with a
-/// baseline, the value of its last observation stands for the rewards it would have gone on to.
+/// Each update runs one episode in every environment. An episode cut off by a time limit counts as terminated; with
+/// a baseline, the value of its last observation replaces the rewards that would have followed.
 public final class REINFORCE: Learner {
   public let configuration: REINFORCEConfiguration
   public let session: LearningSession
@@ -20,7 +20,7 @@ public final class REINFORCE: Learner {
     session = try LearningSession(configuration, environments, steps: configuration.maximumEpisodeSteps)
   }
 
-  /// In an environment that comes with Nabla.
+  /// In a built-in environment.
   public convenience init(_ configuration: REINFORCEConfiguration, in environment: String) throws {
     try self.init(configuration, in: VectorEnvironment(environment, count: configuration.environmentCount))
   }
@@ -30,7 +30,7 @@ public final class REINFORCE: Learner {
       let c = configuration
       let lengths = try session.collectEpisodes()
       let n = lengths.count
-      // Environments whose episode is over have waited: what they did meanwhile is not looked at.
+      // Environments whose episode is over have waited: their steps meanwhile are ignored.
       let rows = (0..<session.rollout.rows).filter { $0 / n < lengths[$0 % n] }
       session.estimate(lambda: 1, usesValues: c.usesBaseline)
       var batch = session.rollout.batch(rows[...], withOldPolicy: false)
@@ -44,49 +44,49 @@ public final class REINFORCE: Learner {
   }
 }
 
-/// How ``REINFORCE`` trains.
+/// The settings of ``REINFORCE``.
 public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
   public static let algorithm = "reinforce"
 
   /// N: episodes of an update, one in each environment.
   public var environmentCount = 8
-  /// Steps after which an episode is broken off, where the environment has no limit of its own.
+  /// Steps after which an episode is cut off, if the environment has no limit of its own.
   public var maximumEpisodeSteps = 1000
-  /// Environment steps of the whole training, over all environments.
+  /// Total environment steps, over all environments.
   public var totalSteps = 100_000
   /// Whether V(s) is subtracted from the returns.
   public var usesBaseline = true
-  /// Adam's.
+  /// The learning rate of Adam.
   public var learningRate: Float = 1e-3
-  /// Whether the learning rate goes down in a straight line to 0 at the end.
+  /// Whether the learning rate decays linearly to 0.
   public var annealsLearningRate = false
   /// Adam's ε.
   public var adamEpsilon: Float = 1e-5
-  /// γ, a step.
+  /// γ, per step.
   public var discount: Float = 0.99
   /// c_v: weight of the value loss, with a baseline.
   public var valueCoefficient: Float = 0.5
   /// c_H: weight of the entropy bonus.
   public var entropyCoefficient: Float = 0
-  /// The largest global norm of the gradient; 0 for no clipping.
+  /// The maximum global gradient norm; 0 for no clipping.
   public var maxGradientNorm: Float = 0.5
-  /// Whether G - b is normalised over an update. Without a baseline this is one too: the mean.
+  /// Whether G - b is normalized over an update. Without a baseline this acts as one: the mean.
   public var normalizesAdvantages = false
-  /// Widths of the hidden layers.
+  /// Sizes of the hidden layers.
   public var hiddenWidths = [64, 64]
-  /// Between layers.
+  /// The activation between layers.
   public var activation = Activation.tanh
-  /// Whether policy and value are one network.
+  /// Whether policy and value share one network.
   public var sharesNetwork = false
   /// Whether continuous actions are squashed by tanh instead of clipped.
   public var squashesActions = false
-  /// ln σ of continuous actions at the start.
+  /// Initial ln σ of continuous actions.
   public var initialLogStandardDeviation: Float = 0
-  /// Whether observations are normalised by running statistics.
+  /// Whether observations are normalized with running statistics.
   public var normalizesObservations = false
   /// Whether rewards are divided by the running standard deviation of the discounted return.
   public var normalizesRewards = false
-  /// The source of initial weights, episodes and actions.
+  /// The seed of initial weights, episodes and actions.
   public var seed: UInt64 = 1
 
   public init() {}
@@ -99,7 +99,7 @@ public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
       Setting(
         "maximum-episode-steps", \.maximumEpisodeSteps, in: .range(1...1 << 20),
         "Steps after which an episode is cut off"),
-      Setting("baseline", \.usesBaseline, "Returns less the value of the state"),
+      Setting("baseline", \.usesBaseline, "Value function as a baseline, subtracted from the returns"),
       Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
       Setting("entropy-coefficient", \.entropyCoefficient, in: .finite, "Weight of the entropy bonus"),
       Setting("normalize-advantages", \.normalizesAdvantages, "Advantages normalized in each update"),

@@ -5,7 +5,7 @@ import NablaTensor
 /// (Sutton 1996; equations of Sutton and Barto 2018, section 11.3 of the first edition).
 ///
 /// - Actions: torque -1, 0, +1 on the elbow.
-/// - Reward: -1 a step, 0 for the last.
+/// - Reward: -1 per step, 0 for the last.
 /// - Ends when -cos θ₁ - cos(θ₁ + θ₂) > 1; cut off after 500 steps.
 /// - Time step: 0.2 s, one step of Runge-Kutta of order 4.
 package struct Acrobot: PicturedDynamics {
@@ -63,7 +63,7 @@ package struct Acrobot: PicturedDynamics {
     return s + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
   }
 
-  /// Masses, lengths and moments of inertia are 1, centres of mass in the middle of the links.
+  /// Masses, lengths and moments of inertia are 1, centers of mass in the middle of the links.
   private func derivative(_ s: SIMD4<Double>, _ torque: Double) -> SIMD4<Double> {
     let (angle1, angle2, velocity1, velocity2) = (s[0], s[1], s[2], s[3])
     let (cosine2, sine2) = (cos(angle2), sin(angle2))

@@ -4,7 +4,7 @@ import NablaTensor
 /// `CartPole-v1` of Gymnasium: push a cart left or right so that the pole on it stays up (Barto, Sutton and Anderson
 /// 1983; equations of Florian 2007).
 ///
-/// - Reward: 1 a step.
+/// - Reward: 1 per step.
 /// - Ends when the cart is more than 2.4 m from the middle, or the pole more than 12° from upright; cut off after 500
 ///   steps.
 /// - Time step: 0.02 s, explicit Euler.
@@ -32,7 +32,7 @@ package struct CartPole: PicturedDynamics {
     batch.observe(i, state)
   }
 
-  /// The equations stand in CNablaKernels/environments.c.
+  /// The equations are in CNablaKernels/environments.c.
   package func step(_ range: Range<Int>, _ batch: EnvironmentBatch) {
     nabla_cartpole_step(
       Int64(range.lowerBound), Int64(range.count), Int64(batch.count), batch.state, batch.actions.discrete,

@@ -1,8 +1,8 @@
 import NablaTensor
 
-/// A contextual bandit: see a point of the square, pull one of four arms, and that is the episode. Arm a is worth the
-/// coordinate of the point in its own direction (right, up, left, down) plus noise, so the best policy cuts the square
-/// along its diagonals and earns 2/3 on average.
+/// A contextual bandit: observe a point of the square, pull one of four arms, and the episode ends. The reward of arm
+/// a is the coordinate of the point in its direction (right, up, left, down) plus noise, so the optimal policy splits
+/// the square along its diagonals and earns 2/3 on average.
 ///
 /// - Observation: the point (x, y), uniform in [-1, 1]².
 /// - Reward: direction of the arm · (x, y), plus noise uniform in [-0.5, 0.5].

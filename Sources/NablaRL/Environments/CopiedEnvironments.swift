@@ -46,7 +46,7 @@ final class CopiedEnvironments<E: Environment>: Dynamics, @unchecked Sendable {
   private func write(_ observation: [Float], _ i: Int, _ batch: EnvironmentBatch) {
     precondition(
       observation.count == batch.observationCount,
-      "\(name): an observation of \(observation.count) numbers, where the space has \(batch.observationCount)")
+      "\(name): an observation of \(observation.count) numbers, but the space has \(batch.observationCount)")
     for (k, value) in observation.enumerated() { batch.observations[i * batch.observationCount + k] = value }
   }
 }
@@ -63,7 +63,7 @@ extension CopiedEnvironments: CodableDynamics {
   }
 }
 
-/// Dynamics that keep state of their own.
+/// Dynamics that keep their own state.
 protocol CodableDynamics: Dynamics {
   func encoded() throws -> Data
   func restore(_ data: Data) throws

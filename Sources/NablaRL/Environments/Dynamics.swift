@@ -1,16 +1,16 @@
 import NablaTensor
 
-/// The rules of N environments in structure-of-arrays form: how the built-in ones are written, for speed. Whatever they
-/// share (seeds, returns, time limits, starting anew) is ``VectorEnvironment``'s.
+/// The rules of N environments in structure-of-arrays form: the form of the built-in ones, for speed. What they
+/// share (seeds, returns, time limits, resets) is in ``VectorEnvironment``.
 ///
-/// A value without state: the state lies in the batch, S numbers an environment, so that it can be saved.
+/// A value without state: the state is in the batch, S numbers per environment, so that it can be saved.
 package protocol Dynamics: Sendable {
   var name: String { get }
   var observationSpace: ObservationSpace { get }
   var actionSpace: ActionSpace { get }
   /// Steps after which an episode is cut off.
   var timeLimit: Int? { get }
-  /// What the S numbers of the state are.
+  /// The names of the S numbers of the state.
   var stateNames: [String] { get }
 
   /// Starts an episode: writes state and observation of one environment.
@@ -19,7 +19,7 @@ package protocol Dynamics: Sendable {
   func step(_ range: Range<Int>, _ batch: EnvironmentBatch)
 }
 
-/// The memory of N environments: what they are, what they are told and what they answer.
+/// The memory of N environments: their states, actions and results.
 package struct EnvironmentBatch: @unchecked Sendable {
   /// N.
   package let count: Int
@@ -34,7 +34,7 @@ package struct EnvironmentBatch: @unchecked Sendable {
   package let rewards: UnsafeMutablePointer<Float>
   /// [N].
   package let terminated: UnsafeMutablePointer<Bool>
-  /// [N]. Cleared before each step; for environments that cut episodes off themselves.
+  /// [N]. Cleared before each step; for environments that truncate episodes themselves.
   package let truncated: UnsafeMutablePointer<Bool>
   /// [N]: the seeds of the episodes.
   package let seeds: UnsafeMutablePointer<UInt64>
@@ -60,7 +60,7 @@ package struct EnvironmentBatch: @unchecked Sendable {
     for k in 0..<observationCount { observations[i * observationCount + k] = Float(numbers[k]) }
   }
 
-  /// Numbers for what is random within an episode: a pure function of its seed and step.
+  /// Random numbers within an episode: a pure function of its seed and step.
   func random(_ i: Int) -> RandomSource {
     RandomSource(seed: philox(key: seeds[i], counter: UInt64(lengths[i]), stream: 1))
   }

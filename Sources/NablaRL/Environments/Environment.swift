@@ -1,4 +1,4 @@
-/// A world in which an agent acts. Write your own as a struct: NablaRL steps many copies of it side by side.
+/// An environment in which an agent acts. Write your own as a struct: NablaRL steps many copies of it in parallel.
 ///
 /// ```swift
 /// /// Walk to the right end of a corridor.
@@ -22,7 +22,7 @@
 /// let environments = VectorEnvironment(count: 8, timeLimit: 100) { Corridor() }
 /// ```
 ///
-/// It is `Codable` so that a training that was interrupted goes on with the same bits: the compiler writes that for a
+/// It is `Codable` so that an interrupted run resumes with the same bits: the compiler synthesizes that for a
 /// struct of numbers, arrays and ``RandomSource``s.
 public protocol Environment: Codable, Sendable {
   /// `Int` for a discrete action space, `[Float]` for a continuous one.
@@ -31,24 +31,24 @@ public protocol Environment: Codable, Sendable {
   var observationSpace: ObservationSpace { get }
   var actionSpace: ActionSpace { get }
 
-  /// Starts an episode and returns the first observation: O numbers. What is random in the whole episode comes from the
-  /// seed: the same seed and actions give the same episode.
+  /// Starts an episode and returns the first observation: O numbers. All randomness in the episode comes from
+  /// the seed: the same seed and actions give the same episode.
   mutating func reset(seed: UInt64) -> [Float]
 
-  /// Acts once. Discrete actions are within the space; continuous ones may lie outside and are the environment's to
-  /// clip.
+  /// Acts once. Discrete actions are within the space; continuous ones may lie outside and must be clipped by the
+  /// environment.
   mutating func step(_ action: Action) -> EnvironmentStep
 }
 
-/// What comes of one action.
+/// The result of one action.
 public struct EnvironmentStep: Sendable {
-  /// What the agent sees next, O numbers, the last time of an episode too.
+  /// The next observation, O numbers, also at the end of an episode.
   public var observation: [Float]
   public var reward: Float
-  /// The episode came to its own end (the pole fell, the goal was reached): nothing follows, its value is 0.
+  /// The episode reached a terminal state (the pole fell, the goal was reached): nothing follows, its value is 0.
   public var terminated: Bool
-  /// The episode was cut off, by a time limit for instance: it might have gone on, so the value of its last observation
-  /// counts (Pardo et al. 2018, "Time limits in reinforcement learning").
+  /// The episode was cut off, for example by a time limit: it might have continued, so the value of its last
+  /// observation counts (Pardo et al. 2018, "Time limits in reinforcement learning").
   public var truncated: Bool
 
   public init(_ observation: [Float], reward: Float, terminated: Bool = false, truncated: Bool = false) {
@@ -59,7 +59,7 @@ public struct EnvironmentStep: Sendable {
   }
 }
 
-/// What ``Environment/step(_:)`` may take: `Int` or `[Float]`.
+/// An action type of ``Environment/step(_:)``: `Int` or `[Float]`.
 public protocol EnvironmentAction {
   /// The action of one of many environments.
   static func of(_ index: Int, in actions: ActionBatch) -> Self

@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTraining
 
-/// An environment that comes with Nabla.
+/// A built-in environment.
 public struct EnvironmentDescription: Sendable {
   public let name: String
   public let summary: String
@@ -14,7 +14,7 @@ public struct EnvironmentDescription: Sendable {
   /// Steps after which an episode is cut off.
   public var timeLimit: Int? { dynamics.timeLimit }
 
-  /// The names of discrete actions; of continuous ones the name of the first number.
+  /// The names of discrete actions; for continuous actions the name of the first number.
   public var actionNames: [String] { dynamics.picture.actions }
   package var slice: StateSlice { dynamics.picture.slice }
   package var secondsPerStep: Double? { dynamics.picture.secondsPerStep }
@@ -27,15 +27,16 @@ public struct EnvironmentDescription: Sendable {
 
   /// All of them.
   public static let all = [
-    EnvironmentDescription(CartPole(), solvedAt: 475, "keep a pole upright on a cart; 1 a step, at most 500"),
-    EnvironmentDescription(Acrobot(), solvedAt: -100, "swing two links above a line by the elbow; -1 a step"),
-    EnvironmentDescription(MountainCar(), solvedAt: -110, "swing a weak car up a hill; -1 a step"),
+    EnvironmentDescription(CartPole(), solvedAt: 475, "keep a pole upright on a cart; 1 per step, at most 500"),
+    EnvironmentDescription(Acrobot(), solvedAt: -100, "swing two links above a line by the elbow; -1 per step"),
+    EnvironmentDescription(MountainCar(), solvedAt: -110, "swing a weak car up a hill; -1 per step"),
     EnvironmentDescription(
-      MountainCarContinuous(), solvedAt: 90, "the same with a force to choose; 100 at the top, less the force's cost"),
+      MountainCarContinuous(), solvedAt: 90, "the same with continuous force; 100 at the top, minus the cost of force"),
     EnvironmentDescription(Pendulum(), "swing a pendulum up and hold it with little torque; about -150 is good"),
-    EnvironmentDescription(SimpleCartPole(), solvedAt: 195, "a cart-pole of four additions; 1 a step, at most 200"),
+    EnvironmentDescription(SimpleCartPole(), solvedAt: 195, "a cart-pole with four additions; 1 per step, at most 200"),
     EnvironmentDescription(GridWorld(), solvedAt: 0.65, "a slippery 4 × 3 grid with a goal and a pit"),
-    EnvironmentDescription(ContextualBandit(), solvedAt: 0.65, "see a point, pull one of four arms; 2/3 is the best"),
+    EnvironmentDescription(
+      ContextualBandit(), solvedAt: 0.65, "observe a point, pull one of four arms; 2/3 is optimal"),
   ]
 
   /// - Throws: ``EnvironmentError/unknown(name:nearest:known:)``.
@@ -49,7 +50,7 @@ public struct EnvironmentDescription: Sendable {
 }
 
 extension VectorEnvironment {
-  /// N of an environment that comes with Nabla.
+  /// N copies of a built-in environment.
   /// - Throws: ``EnvironmentError/unknown(name:nearest:known:)``.
   public convenience init(_ name: String, count: Int) throws(EnvironmentError) {
     let description = try EnvironmentDescription.named(name)

@@ -1,8 +1,8 @@
 import NablaTensor
 
 /// The 4 × 3 world of Russell and Norvig ("Artificial intelligence: a modern approach", chapter on sequential
-/// decisions): a goal worth 1, a pit worth -1, a wall, and ground so slippery that two moves in ten go astray. Small
-/// enough to solve by hand: without discounting, the start is worth 0.705 to the best policy.
+/// decisions): a goal worth 1, a pit worth -1, a wall, and ground so slippery that two in ten moves go sideways. Small
+/// enough to solve by hand: without discounting, the start has value 0.705 under the optimal policy.
 ///
 /// ```
 /// ┌───┬───┬───┬───┐
@@ -14,10 +14,11 @@ import NablaTensor
 /// └───┴───┴───┴───┘
 /// ```
 ///
-/// - Observation: 1 for the cell the agent is in and 0 for the other eleven; cell = 4 · row + column, rows from below.
-/// - Actions: up, right, down, left. With probability 0.8 the agent moves so, with 0.1 each to either side of it; a wall
-///   stops it.
-/// - Reward: -0.04 a step, and ±1 for goal and pit, where the episode ends. Cut off after 100 steps.
+/// - Observation: 1 for the cell the agent is in and 0 for the other eleven; cell = 4 · row + column, rows from the
+///   bottom.
+/// - Actions: up, right, down, left. With probability 0.8 the agent moves so, with 0.1 each to either side of it; a
+///   wall stops it.
+/// - Reward: -0.04 per step, and ±1 for goal and pit, where the episode ends. Cut off after 100 steps.
 package struct GridWorld: PicturedDynamics {
   package static let columns = 4
   package static let rows = 3
@@ -38,7 +39,8 @@ package struct GridWorld: PicturedDynamics {
       actions: ["up", "right", "down", "left"], secondsPerStep: 0.5,
       slice: StateSlice(
         x: ("column", -0.5...3.5), y: ("row", -0.5...2.5), cells: (Self.columns, Self.rows),
-        remark: "Nothing is learned of the wall in the middle, nor of goal and pit on the right, where episodes end."
+        remark:
+          "Nothing is learned about the wall in the middle, nor about goal and pit on the right, where episodes end."
       ) { column, row in
         let cell = Int(row.rounded()) * Self.columns + Int(column.rounded())
         return (0..<12).map { $0 == cell ? 1 : 0 }

@@ -4,7 +4,7 @@ import NablaTensor
 /// `MountainCar-v0` of Gymnasium: a car too weak for the hill must swing back and forth to reach the flag (Moore 1990).
 ///
 /// - Actions: push left, nothing, push right.
-/// - Reward: -1 a step.
+/// - Reward: -1 per step.
 /// - Ends at position 0.5; cut off after 200 steps.
 package struct MountainCar: PicturedDynamics {
   package let name = "MountainCar-v0"

@@ -1,13 +1,13 @@
 import Glibc
 import NablaTensor
 
-/// `MountainCarContinuous-v0` of Gymnasium: the mountain car with a force to choose, which costs.
+/// `MountainCarContinuous-v0` of Gymnasium: the mountain car with a continuous force, which has a cost.
 ///
 /// - Action: a force, clipped to [-1, 1].
-/// - Reward: 100 at the flag, less a tenth of the square of the force, unclipped.
+/// - Reward: 100 at the flag, minus a tenth of the square of the unclipped force.
 /// - Ends at position 0.45; cut off after 999 steps.
 ///
-/// Gymnasium computes this one in float32, and so does this: its state is what it shows.
+/// Gymnasium computes this one in float32, and so does Nabla: its state is the observation.
 package struct MountainCarContinuous: PicturedDynamics {
   package let name = "MountainCarContinuous-v0"
   package let observationSpace = ObservationSpace(["position", "velocity"], low: [-1.2, -0.07], high: [0.6, 0.07])

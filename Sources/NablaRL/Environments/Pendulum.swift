@@ -5,7 +5,7 @@ import NablaTensor
 ///
 /// - Action: a torque u, clipped to [-2, 2].
 /// - Reward: -(θ² + 0.1 θ̇² + 0.001 u²), θ = 0 upright, in [-π, π).
-/// - Cut off after 200 steps; it never ends itself.
+/// - Cut off after 200 steps; it never terminates.
 /// - Time step: 0.05 s, semi-implicit Euler. g = 10, m = l = 1.
 package struct Pendulum: PicturedDynamics {
   package let name = "Pendulum-v1"
@@ -30,7 +30,7 @@ package struct Pendulum: PicturedDynamics {
   package func step(_ range: Range<Int>, _ batch: EnvironmentBatch) {
     for i in range {
       let (angle, velocity) = (batch[0, i], batch[1, i])
-      // The torque stays a float32 in Gymnasium, and so do its multiples.
+      // The torque is float32 in Gymnasium, and so are its multiples.
       let torque = min(max(batch.actions.continuous[i], -2), 2)
       let upright = normalized(angle)
       let cost = upright * upright + 0.1 * (velocity * velocity) + Double(0.001 * (torque * torque))

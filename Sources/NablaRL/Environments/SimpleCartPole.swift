@@ -1,9 +1,9 @@
 import NablaTensor
 
-/// A pole-balancing task reduced to four additions, for showing the mathematics of policy gradients: no trigonometry, no
-/// masses. The push moves cart and pole the same way, and the pole is drawn back to upright.
+/// A pole-balancing task reduced to four additions, to demonstrate the math of policy gradients: no trigonometry, no
+/// masses. The push moves cart and pole in the same direction, and a restoring force pulls the pole upright.
 ///
-/// - Reward: 1 a step.
+/// - Reward: 1 per step.
 /// - Ends when |position| > 2 or |angle| > 0.5; cut off after 200 steps.
 /// - Time step: 0.1, each quantity from those just updated.
 package struct SimpleCartPole: PicturedDynamics {

@@ -1,8 +1,8 @@
-/// What an environment shows: O numbers, each with the range it may lie in.
+/// The observations of an environment: O numbers, each with its range.
 public struct ObservationSpace: Sendable, Hashable, Codable {
-  /// What each number is, for reports and messages.
+  /// The name of each number, for reports and messages.
   public let names: [String]
-  /// The least and the greatest value of each number; ±infinity where there is none.
+  /// The minimum and maximum of each number; ±infinity if there is none.
   public let low: [Float]
   public let high: [Float]
   /// O.
@@ -24,14 +24,14 @@ public struct ObservationSpace: Sendable, Hashable, Codable {
   }
 }
 
-/// What an environment takes.
+/// The actions of an environment.
 public enum ActionSpace: Sendable, Hashable, Codable {
-  /// One of so many actions, counted from 0.
+  /// One of this many actions, counted from 0.
   case discrete(Int)
-  /// A numbers, each with its least and greatest value. Environments clip what lies outside.
+  /// A numbers, each with its minimum and maximum. Environments clip values outside.
   case continuous(low: [Float], high: [Float])
 
-  /// Numbers a policy gives: a logit for each discrete action, or A means.
+  /// The number of a policy's outputs: a logit for each discrete action, or A means.
   public var count: Int {
     switch self {
     case .discrete(let count): count

@@ -1,4 +1,4 @@
-/// Two numbers of an environment's state and what is seen when they take given values: what maps of the policy show.
+/// Two numbers of an environment's state and the observations for given values of them: the axes of policy maps.
 package struct StateSlice: Sendable {
   package struct Axis: Sendable {
     package let name: String
@@ -7,9 +7,9 @@ package struct StateSlice: Sendable {
 
   package let x: Axis
   package let y: Axis
-  /// Cells of a state space that is a grid; nil of one without.
+  /// The cells of a grid-shaped state space; nil for others.
   package let cells: (columns: Int, rows: Int)?
-  /// What holds of the rest of the state.
+  /// A note on the rest of the state.
   package let remark: String
   /// The observation at (x, y).
   package let observation: @Sendable (_ x: Double, _ y: Double) -> [Float]

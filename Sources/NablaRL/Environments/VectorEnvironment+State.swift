@@ -12,11 +12,11 @@ extension VectorEnvironment {
     var lengths: [Int32]
     var episodes: [UInt64]
     var returns: [Double]
-    /// The copies of an environment of one's own.
+    /// The copies of a custom environment.
     var copies: Data?
   }
 
-  /// - Throws: What encoding an environment of one's own throws.
+  /// - Throws: Errors from encoding a custom environment.
   public func state() throws -> State {
     State(
       name: name, count: count, seed: seed, state: Array(memory.state), observations: Array(memory.observations),
@@ -24,9 +24,9 @@ extension VectorEnvironment {
       returns: Array(memory.returns), copies: try (dynamics as? any CodableDynamics)?.encoded())
   }
 
-  /// Goes on from a saved state.
+  /// Restores a saved state.
   ///
-  /// - Throws: ``EnvironmentError`` when it is of another environment, or of another number of them.
+  /// - Throws: ``EnvironmentError`` if it is of another environment, or has another number of them.
   public func restore(_ saved: State) throws {
     guard saved.name == name else { throw EnvironmentError.otherEnvironment(name: name, saved: saved.name) }
     guard saved.count == count else {
@@ -34,7 +34,7 @@ extension VectorEnvironment {
     }
     func load<T>(_ values: [T], _ memory: UnsafeMutableBufferPointer<T>, _ what: String) throws(EnvironmentError) {
       guard values.count == memory.count else {
-        throw .badState(name: name, problem: "it has \(values.count) \(what), where \(memory.count) belong")
+        throw .badState(name: name, problem: "it has \(values.count) \(what) instead of \(memory.count)")
       }
       _ = memory.update(fromContentsOf: values)
     }

@@ -1,19 +1,19 @@
 import CNablaKernels
 import NablaTensor
 
-/// N copies of an environment that are stepped together. An episode that ends starts anew within the same step.
+/// N copies of an environment that are stepped together. An environment resets within the step that ends its episode.
 ///
 /// ```swift
 /// let environments = try VectorEnvironment("CartPole-v1", count: 8)
 /// try environments.reset(seed: 1)
 /// try environments.step([0, 1, 1, 0, 1, 0, 0, 1])
-/// environments.observations  // [N, O]: what to act on next
+/// environments.observations  // [N, O]: the input to the next actions
 /// environments.finished      // the episodes that ended in this step
 /// ```
 ///
-/// Results do not depend on the number of threads: each episode has a seed of its own, a function of the seed of
-/// ``reset(seed:)``, the environment's index and the number of episodes it has had. A step allocates nothing, unless the
-/// environment itself does. Not to be used from two threads at once.
+/// Results do not depend on the number of threads: each episode has its own seed, a function of the seed of
+/// ``reset(seed:)``, the environment's index and the number of episodes it has had. A step allocates nothing, unless
+/// the environment itself does. Not thread-safe.
 public final class VectorEnvironment {
   public let name: String
   /// N.
@@ -24,18 +24,19 @@ public final class VectorEnvironment {
   /// Steps after which an episode is cut off.
   public let timeLimit: Int?
 
-  /// [N, O]: what the agents see now; of an episode that has just ended, the first observation of the next one.
+  /// [N, O]: the current observations; after the end of an episode, the first observation of the next one.
   public var observations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(memory.observations) }
-  /// [N, O]: the last observation of the episode, where the last step ended one; undefined elsewhere. What a truncated
-  /// episode would have gone on from: bootstrap with its value.
+  /// [N, O]: the last observation of the episode, where the last step ended one; undefined elsewhere. A truncated
+  /// episode would have continued from it: bootstrap with its value.
   public var finalObservations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(memory.finalObservations) }
   /// [N]: of the last step.
   public var rewards: UnsafeBufferPointer<Float> { UnsafeBufferPointer(memory.rewards) }
-  /// [N]: whether the last step came to the episode's own end.
+  /// [N]: whether the last step terminated the episode.
   public var terminated: UnsafeBufferPointer<Bool> { UnsafeBufferPointer(memory.terminated) }
-  /// [N]: whether the last step cut the episode off. Both can be true, as in Gymnasium; the end then counts.
+  /// [N]: whether the last step truncated the episode. Both can be true, as in Gymnasium; termination then takes
+  /// precedence.
   public var truncated: UnsafeBufferPointer<Bool> { UnsafeBufferPointer(memory.truncated) }
-  /// The episodes that the last step ended, in the order of the environments.
+  /// The episodes that ended in the last step, in the order of the environments.
   public private(set) var finished: [FinishedEpisode] = []
 
   /// An episode that has ended.
@@ -72,7 +73,7 @@ public final class VectorEnvironment {
 
   package init(_ dynamics: any Dynamics, count: Int) {
     precondition(count > 0, "VectorEnvironment: \(count) environments")
-    precondition(dynamics.timeLimit.map { $0 > 0 } ?? true, "VectorEnvironment: a time limit of no steps")
+    precondition(dynamics.timeLimit.map { $0 > 0 } ?? true, "VectorEnvironment: a time limit of 0 steps")
     (name, self.count, self.dynamics) = (dynamics.name, count, dynamics)
     (observationSpace, actionSpace, timeLimit) = (
       dynamics.observationSpace, dynamics.actionSpace, dynamics.timeLimit
@@ -130,8 +131,8 @@ public final class VectorEnvironment {
     try actions.withUnsafeBufferPointer { (actions) throws(EnvironmentError) in try step(continuous: actions) }
   }
 
-  /// Acts at random in every environment: each action as likely as any other, or uniform between the bounds (between
-  /// -1 and 1 where there are none).
+  /// Acts at random in every environment: all actions equally likely, or uniform between the bounds
+  /// (between -1 and 1 if there are none).
   public func stepAtRandom(_ random: inout RandomSource) throws(EnvironmentError) {
     switch actionSpace {
     case .discrete(let choices): random.integers(below: choices, into: memory.discrete)
@@ -178,7 +179,7 @@ public final class VectorEnvironment {
     if dynamics is any CodableDynamics { try checkObservation(i) }
   }
 
-  /// Finds the number that is none: only environments of one's own, or actions that are none, give such.
+  /// Finds the non-finite number: only custom environments, or non-finite actions, produce one.
   private func checkFinite() throws(EnvironmentError) {
     for i in 0..<count {
       if !batch.rewards[i].isFinite { throw notFinite(i, "the reward", batch.rewards[i]) }

@@ -1,7 +1,7 @@
 import NablaNN
 import NablaTensor
 
-// The distribution over actions by its formulas, with gradients. The kernels compute the same faster.
+// The distribution over actions in plain formulas, with gradients. The kernels compute the same faster.
 
 extension ActorCritic.Output {
   /// Logits of discrete actions, or means of continuous ones: [B, A].

@@ -2,7 +2,7 @@ import CNablaKernels
 import NablaTensor
 
 extension ActorCritic.Output {
-  /// The distributions over actions, for the kernels. The pointers live as long as the output.
+  /// The distributions over actions, for the kernels. The pointers are valid as long as the output lives.
   var distribution: nabla_policy {
     nabla_policy(
       n: Int64(actionCount), stride: Int64(stride), continuous: logStandardDeviation == nil ? 0 : 1,
@@ -12,17 +12,17 @@ extension ActorCritic.Output {
 
   var scratch: Tensor { Tensor(uninitialized: [Int(nabla_policy_scratch(Int64(actionCount)))]) }
 
-  /// Draws an action a row and writes it and ln π of it.
+  /// Draws an action per row and writes it and its ln π.
   ///
   /// - Parameters:
   ///   - noise: [B] uniform in [0, 1) for discrete actions, [B, A] normal for continuous ones.
-  ///   - actions: where B indices or B·A numbers go.
-  ///   - logProbabilities: where B numbers go.
+  ///   - actions: the destination of B indices or B·A numbers.
+  ///   - logProbabilities: the destination of B numbers.
   func sample(
     noise: UnsafePointer<Float>, into actions: Actions, logProbabilities: UnsafeMutablePointer<Float>, scratch: Tensor
   ) {
     var distribution = distribution
-    // What the kernel has pointers to must not be given back before it returns.
+    // Memory that the kernel points to must stay alive until it returns.
     withExtendedLifetime((self, scratch)) {
       nabla_policy_sample(
         &distribution, Int64(tensor.shape[0]), noise, actions.discrete, actions.continuous, logProbabilities,
@@ -57,7 +57,7 @@ extension ActorCritic.Output {
   }
 }
 
-/// Where actions lie: one of the two.
+/// The memory of actions: one of the two.
 struct Actions {
   /// [B].
   var discrete: UnsafeMutablePointer<Int32>?
@@ -72,7 +72,7 @@ struct Actions {
 }
 
 extension PolicyArchitecture {
-  /// What the environment is given of a number that the policy drew: clipped to the bounds, or squashed into them.
+  /// The action for the environment from a number that the policy drew: clipped to the bounds, or squashed into them.
   func bounded(_ number: Float, low: Float, high: Float) -> Float {
     guard squashesActions, low.isFinite, high.isFinite else { return min(max(number, low), high) }
     return low + (high - low) * 0.5 * (1 + tanhFloat(number))

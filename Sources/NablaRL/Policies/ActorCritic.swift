@@ -3,11 +3,12 @@ import NablaTensor
 
 /// A policy π(a|s) and a value function V(s): two multilayer perceptrons, or one with outputs for both.
 ///
-/// Discrete actions: the policy's outputs are logits. Continuous ones: they are the means of normal numbers, whose
-/// standard deviations exp(`log_std`) are parameters too, the same in every state.
+/// Discrete actions: the policy's outputs are logits. Continuous ones: they are the means of normal distributions,
+/// whose standard deviations exp(`log_std`) are parameters too, the same in every state.
 ///
-/// Weights start orthogonal with gain √2, biases 0; the last layer of the policy has gain 0.01, so that all actions start
-/// about equally likely, that of the value 1 (Huang et al. 2022, "The 37 implementation details of PPO", detail 2).
+/// Weights are initialized orthogonal with gain √2, biases 0; the last layer of the policy has gain 0.01, so that all
+/// actions start about equally likely, and that of the value 1 (Huang et al. 2022, "The 37 implementation details of
+/// PPO", detail 2).
 public final class ActorCritic: Module {
   public let architecture: PolicyArchitecture
   @Named var policy: MultilayerPerceptron?
@@ -41,7 +42,7 @@ public final class ActorCritic: Module {
       architecture.actionSpace.isDiscrete ? nil : .full([actions], architecture.initialLogStandardDeviation)
   }
 
-  /// What the network says of some observations.
+  /// The network's outputs for a batch of observations.
   struct Output {
     /// [B, A + 1]: the policy's outputs, then V; or [B, A] without V.
     let tensor: Tensor
@@ -49,7 +50,7 @@ public final class ActorCritic: Module {
     let actionCount: Int
     let logStandardDeviation: Tensor?
 
-    /// From one row to the next.
+    /// The stride from one row to the next.
     var stride: Int { tensor.shape[1] }
   }
 
@@ -58,7 +59,7 @@ public final class ActorCritic: Module {
     output(shared.map { $0(observations) } ?? MultilayerPerceptron.sideBySide([policy!, value!], observations))
   }
 
-  /// Without V, unless one network gives both: what acting needs.
+  /// Without V, unless one network computes both: what acting needs.
   func actionOutput(_ observations: Tensor) -> Output { output((shared ?? policy!)(observations)) }
 
   private func output(_ tensor: Tensor) -> Output {

@@ -1,6 +1,6 @@
 import NablaTensor
 
-/// How an agent did in some episodes.
+/// The results of an agent over some episodes.
 public struct PolicyEvaluation: Sendable, Codable, Hashable {
   /// The sum of rewards of each episode.
   public var returns: [Double]
@@ -20,7 +20,7 @@ extension Agent {
   /// Runs whole episodes, one in each of the environments: every episode counts the same, however long.
   ///
   /// - Parameters:
-  ///   - environments: started anew with `seed`.
+  ///   - environments: reset with `seed`.
   ///   - greedily: take the most likely action instead of drawing one.
   /// - Throws: ``EnvironmentError``.
   public func evaluate(_ environments: VectorEnvironment, seed: UInt64, greedily: Bool = true) throws
@@ -39,7 +39,7 @@ extension Agent {
     return PolicyEvaluation(returns: episodes.map(\.return), lengths: episodes.map(\.length))
   }
 
-  /// Runs whole episodes of an environment that comes with Nabla.
+  /// Runs whole episodes of a built-in environment.
   public func evaluate(
     _ environment: EnvironmentDescription, episodes: Int, seed: UInt64, greedily: Bool = true
   ) throws -> PolicyEvaluation {

@@ -3,19 +3,19 @@ import NablaFormats
 import NablaTensor
 
 extension Agent {
-  /// `policy.json`: what a policy is beside its parameters.
+  /// `policy.json`: the description of a policy, without its parameters.
   private struct Description: Codable {
     var architecture: PolicyArchitecture
     var observationClip: Float
     var observationStatistics: RunningStatistics?
   }
 
-  /// Writes `policy.json` and `policy.safetensors` into a folder that exists.
+  /// Writes `policy.json` and `policy.safetensors` into an existing folder.
   public func save(to folder: String) throws {
     let description = Description(
       architecture: architecture, observationClip: observationClip, observationStatistics: observationStatistics)
     let encoder = JSONEncoder()
-    // A range without bounds is common among observations.
+    // Observations often have unbounded ranges.
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -45,7 +45,7 @@ extension Agent {
       (1...1 << 20).contains(architecture.observationCount), (1...1 << 20).contains(architecture.actionSpace.count),
       architecture.hiddenWidths.count <= 16, architecture.hiddenWidths.allSatisfy({ (1...1 << 14).contains($0) }),
       description.observationStatistics.map({ $0.mean.count == architecture.observationCount }) ?? true
-    else { throw LearningError.badState("\(path) describes a policy of impossible sizes") }
+    else { throw LearningError.badState("\(path) describes a policy with impossible sizes") }
     var random = RandomSource(seed: 0)
     let network = ActorCritic(architecture, random: &random)
     do {

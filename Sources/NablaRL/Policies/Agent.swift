@@ -1,7 +1,7 @@
 import Glibc
 import NablaTensor
 
-/// An actor-critic with what belongs to it: the statistics by which observations are normalised.
+/// An actor-critic with the statistics for normalizing observations.
 ///
 /// ```swift
 /// let agent = try Agent(contentsOf: "run/policy")
@@ -10,9 +10,9 @@ import NablaTensor
 /// ```
 public final class Agent {
   public let network: ActorCritic
-  /// nil where observations go in as they are.
+  /// nil if observations are not normalized.
   public internal(set) var observationStatistics: RunningStatistics?
-  /// Normalised observations are clipped to ± this.
+  /// Normalized observations are clipped to ± this.
   public let observationClip: Float
 
   public init(_ network: ActorCritic, observationStatistics: RunningStatistics? = nil, observationClip: Float = 10) {
@@ -23,7 +23,7 @@ public final class Agent {
 
   public var architecture: PolicyArchitecture { network.architecture }
 
-  /// What the network sees of observations [B, O]: normalised, if this agent does so.
+  /// The network's input for observations [B, O]: normalized, if this agent does so.
   public func seen(_ observations: UnsafeBufferPointer<Float>) -> Tensor {
     let width = architecture.observationCount
     let result = Tensor(uninitialized: [observations.count / width, width])
@@ -63,7 +63,7 @@ public final class Agent {
     try withExtendedLifetime(chosen) { try take(Actions(chosen), in: environments) }
   }
 
-  /// Steps the environments with actions as the policy drew them.
+  /// Steps the environments with actions as drawn by the policy.
   func take(_ actions: Actions, in environments: VectorEnvironment) throws(EnvironmentError) {
     if let discrete = actions.discrete {
       try environments.step(UnsafeBufferPointer(start: discrete, count: environments.count))

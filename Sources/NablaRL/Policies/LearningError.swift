@@ -1,4 +1,4 @@
-/// Why a saved training cannot be used.
+/// Why a saved run cannot be used.
 public enum LearningError: Error, Sendable, Equatable, CustomStringConvertible {
   /// A saved state that does not fit.
   case badState(String)

@@ -4,8 +4,8 @@ public struct RunningStatistics: Codable, Sendable, Hashable {
   public private(set) var variance: [Double]
   public private(set) var count: Double
 
-  /// Starts as if a handful of numbers of mean 0 and variance 1 had been seen, so that the first batches divide by
-  /// nothing small.
+  /// Starts as if a handful of numbers of mean 0 and variance 1 had been seen, so that the first batches do not divide
+  /// by small numbers.
   public init(width: Int) {
     mean = Array(repeating: 0, count: width)
     variance = Array(repeating: 1, count: width)

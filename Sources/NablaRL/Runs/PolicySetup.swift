@@ -1,6 +1,6 @@
 import NablaTraining
 
-/// What is to be trained: an algorithm with its settings in an environment. Saved as a run's `config.json`.
+/// What to train: an algorithm with its settings in an environment. Saved as a run's `config.json`.
 public struct PolicySetup: Codable, Sendable {
   public var environment: String
   public var settings: any LearnerConfiguration
@@ -14,7 +14,7 @@ public struct PolicySetup: Codable, Sendable {
   }
 
   /// The preset of an algorithm for an environment.
-  /// - Throws: `ConfigurationError` or ``EnvironmentError`` where one of them is unknown.
+  /// - Throws: `ConfigurationError` or ``EnvironmentError`` if one of them is unknown.
   public init(environment: String, algorithm: String) throws {
     let environment = try EnvironmentDescription.named(environment).name
     let algorithm = try Algorithm(named: algorithm, for: environment)
@@ -55,7 +55,7 @@ public struct PolicySetup: Codable, Sendable {
   /// Changes settings of the algorithm.
   ///
   /// - Parameter given: Values as text, by the names of settings.
-  /// - Throws: `ConfigurationError` for one that the algorithm does not have, or text that is no value of it.
+  /// - Throws: `ConfigurationError` for one that the algorithm does not have, or text that is not a valid value of it.
   public mutating func change(_ given: [String: String]) throws(ConfigurationError) {
     func changed<C: LearnerConfiguration>(_ settings: C) throws(ConfigurationError) -> any LearnerConfiguration {
       var settings = settings

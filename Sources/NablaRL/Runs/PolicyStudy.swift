@@ -1,8 +1,8 @@
 import NablaFormats
 import NablaTraining
 
-/// The same training from several seeds, or with several algorithms, one after the other: each a run of its own in a
-/// folder within the study's, and a report that compares them.
+/// The same training with several seeds or algorithms, one after the other: each has its own run in a
+/// folder within the study's, and a report compares them.
 public final class PolicyStudy {
   public struct Setup: Codable, Sendable {
     public var environment: String
@@ -34,7 +34,7 @@ public final class PolicyStudy {
     run = try RunFolder.create(at: output, command: "rl", configuration: setup)
   }
 
-  /// A study to go on with.
+  /// An existing study, to continue.
   public init(resuming path: String) throws {
     run = try RunFolder.openForWriting(path)
     setup = try run.configuration(as: Setup.self)
@@ -55,8 +55,8 @@ public final class PolicyStudy {
   /// Trains every member that is not finished, until the condition holds; then writes the report.
   ///
   /// - Parameters:
-  ///   - isStopped: Asked before each update.
-  ///   - observe: Told of the events of a member, the study's number `number` of all.
+  ///   - isStopped: Checked before each update.
+  ///   - observe: Receives the events of a member, number `number` of the study.
   /// - Returns: Whether all are finished.
   public func train(
     until isStopped: @escaping @Sendable () -> Bool = { false },
@@ -77,8 +77,8 @@ public final class PolicyStudy {
       if try training.train(until: .when(isStopped), observe: tell) == .finished { finished += 1 }
     }
     do {
-      try Report.write(for: run)
-    } catch let error as ReportError {
+      try Self.report(of: run).write(to: run)
+    } catch {
       if let last = setup.members.last { try observe(last, 0, .warning("no report was written: \(error)")) }
     }
     return finished == setup.members.count

@@ -19,11 +19,11 @@ public final class PolicyTrainer: Trainer {
   }
   public var cadence: RunCadence { RunCadence(checkpointEvery: setup.checkpointEvery) }
 
-  /// What the report shows of an environment that comes with Nabla; nil for one of the user's own.
+  /// What the report shows of a built-in environment; nil for a custom one.
   private let description: EnvironmentDescription?
   private var ratios: PolicyAnalysis.Ratios?
 
-  /// In an environment that comes with Nabla.
+  /// In a built-in environment.
   /// - Throws: `ConfigurationError` that names a setting, or ``EnvironmentError``.
   public init(_ setup: PolicySetup) throws {
     let description = try EnvironmentDescription.named(setup.environment)
@@ -32,7 +32,7 @@ public final class PolicyTrainer: Trainer {
     learner = try setup.settings.makeLearner(description.make(count: setup.settings.environmentCount))
   }
 
-  /// In an environment of the user's own.
+  /// In a custom environment.
   public init(
     _ settings: any LearnerConfiguration, in environments: VectorEnvironment, checkpointEvery: Int = 100_000
   ) throws {
@@ -43,7 +43,7 @@ public final class PolicyTrainer: Trainer {
     learner = try settings.makeLearner(environments)
   }
 
-  /// A run that continues, in an environment that comes with Nabla.
+  /// A resumed run, in a built-in environment.
   public static func resume(
     _ path: String, observe: TrainingRun<PolicyTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<PolicyTrainer> {
@@ -72,8 +72,8 @@ public final class PolicyTrainer: Trainer {
     return StepReport(update.named, figures: figures.compactMap { $0 })
   }
 
-  /// Keeps the ratios of the first update and of the one halfway, which the report shows: towards the end, where the
-  /// learning rate is low, an update hardly moves them.
+  /// Keeps the ratios of the first update and of the one halfway, which the report shows: near the end, where the
+  /// learning rate is low, an update hardly changes them.
   private func keepRatios(_ update: UpdateMetrics) {
     let half = learner.totalSteps / 2
     let isHalfway = learner.step >= half && learner.step - learner.session.configuration.stepsPerUpdate < half

@@ -2,7 +2,7 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// An algorithm at work: ``PPO``, ``A2C`` or ``REINFORCE``.
+/// A running algorithm: ``PPO``, ``A2C`` or ``REINFORCE``.
 ///
 /// ```swift
 /// let learner = try PPO(Presets.ppo(for: "CartPole-v1"), in: "CartPole-v1")
@@ -12,7 +12,7 @@ import NablaTraining
 public protocol Learner: AnyObject {
   var session: LearningSession { get }
   /// Acts for one rollout and learns from it.
-  /// - Throws: ``EnvironmentError``, or `Diverged` where the loss or the gradient is not finite.
+  /// - Throws: ``EnvironmentError``, or `Diverged` if the loss or the gradient is non-finite.
   func update() throws -> UpdateMetrics
 }
 
@@ -27,8 +27,8 @@ extension Learner {
   /// Updates until all steps are done.
   ///
   /// - Parameters:
-  ///   - onUpdate: told what each update looked like.
-  ///   - shouldStop: asked after each update; what has been learned so far stays, and training can go on.
+  ///   - onUpdate: called with the metrics of each update.
+  ///   - shouldStop: checked after each update; progress is kept, and training can continue.
   public func train(
     onUpdate: (UpdateMetrics) throws -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
@@ -38,9 +38,9 @@ extension Learner {
     }
   }
 
-  /// Times an update, counts it, and fills in what all algorithms report alike.
+  /// Times an update, counts it, and fills in the metrics common to all algorithms.
   ///
-  /// - Parameter body: Does the update and returns the environment steps it took and what it knows.
+  /// - Parameter body: Does the update and returns the environment steps it took and its metrics.
   func measured(_ body: () throws -> (steps: Int, metrics: UpdateMetrics)) throws -> UpdateMetrics {
     let (start, learningRate) = (monotonicSeconds(), session.learningRate)
     session.optimizer.learningRate = constant(learningRate)

@@ -2,25 +2,25 @@ import NablaNN
 import NablaTensor
 import NablaTraining
 
-/// What every policy-gradient algorithm works on: an agent, its optimizer, the environments it acts in, and all that the
-/// next step depends on besides. It can be saved at any update, and goes on with the same bits.
+/// The state of every policy-gradient algorithm: an agent, its optimizer, the environments it acts in, and everything
+/// else that the next step depends on. It can be saved at any update, and resumes with the same bits.
 public final class LearningSession {
   public let configuration: any LearnerConfiguration
   public let environments: VectorEnvironment
   public let agent: Agent
   public let optimizer: AdamW
-  /// Clips gradients and steps.
+  /// Clips gradients and updates parameters.
   var optimization: OptimizationStep
   /// Environment steps done.
   public var step: Int { progress.step }
-  /// The last rollout: what the last update was learned from.
+  /// The last rollout, which the last update used.
   private(set) var rollout: Rollout
   var progress = Progress()
   /// Draws minibatches.
   var shuffles: RandomSource
   private var actions: RandomSource
   private var rewardStatistics: RunningStatistics?
-  /// [N]: discounted returns, by whose spread rewards are divided.
+  /// [N]: discounted returns, whose standard deviation rewards are divided by.
   private var discountedReturns: [Float]
 
   /// Counters that are saved.
@@ -34,12 +34,12 @@ public final class LearningSession {
     var lengths: [Int] = []
   }
 
-  /// - Parameter steps: T, of each rollout.
+  /// - Parameter steps: T, the steps of each rollout.
   init(_ configuration: any LearnerConfiguration, _ environments: VectorEnvironment, steps: Int) throws {
     try configuration.validate()
     guard environments.count == configuration.environmentCount else {
       throw ConfigurationError(
-        "\(environments.count) environments, where \(setting: "environments") is \(configuration.environmentCount)")
+        "\(environments.count) environments, but \(setting: "environments") is \(configuration.environmentCount)")
     }
     var random = RandomSource(seed: configuration.seed)
     var initial = random.split()
@@ -60,7 +60,7 @@ public final class LearningSession {
     agent.observationStatistics?.add(environments.observations)
   }
 
-  /// The share of the training that is still to come: 1 at the start.
+  /// The remaining fraction of the training: 1 at the start.
   var remaining: Float { max(0, 1 - Float(progress.step) / Float(configuration.totalSteps)) }
 
   /// The learning rate of the next update.
@@ -68,7 +68,7 @@ public final class LearningSession {
 
   // MARK: Acting
 
-  /// Acts for T steps in all environments, and records what happened.
+  /// Acts for T steps in all environments, and records the results.
   func collect() throws {
     var scratch = Scratch()
     let noise = noise()
@@ -79,8 +79,8 @@ public final class LearningSession {
     rollout.taken = rollout.steps
   }
 
-  /// Acts out one episode, of at most T steps, in every environment.
-  /// - Returns: [N]: the steps of each. What an environment did after that is recorded, but not to be looked at.
+  /// Runs one episode, of at most T steps, in every environment.
+  /// - Returns: [N]: the steps of each. Steps of an environment after that are recorded but must be ignored.
   func collectEpisodes() throws -> [Int] {
     try environments.reset(seed: actions.next())
     for i in discountedReturns.indices { discountedReturns[i] = 0 }
@@ -100,7 +100,7 @@ public final class LearningSession {
     return lengths.map { $0 == 0 ? rollout.taken : $0 }
   }
 
-  /// What the policy draws actions from, for a whole rollout: [T, N], or [T, N·A].
+  /// The noise from which actions are drawn, for a whole rollout: [T, N], or [T, N·A].
   private func noise() -> Tensor {
     rollout.finalObservations.removeAll(keepingCapacity: true)
     rollout.finalRows.removeAll(keepingCapacity: true)
@@ -158,7 +158,7 @@ public final class LearningSession {
   }
 
   /// Rewards over the running standard deviation of the discounted return, clipped to ±10 (Huang et al. 2022, details
-  /// "reward scaling" and "reward clipping"); nil if they are used as they are.
+  /// "reward scaling" and "reward clipping"); nil if rewards are not scaled.
   private func normalizedRewards() -> [Float]? {
     guard rewardStatistics != nil else { return nil }
     for i in discountedReturns.indices {
@@ -181,7 +181,7 @@ public final class LearningSession {
 
   // MARK: Saving
 
-  /// Everything the next update depends on, beside the tensors.
+  /// Everything the next update depends on, except the tensors.
   public struct State: Codable, Sendable {
     var algorithm: String
     var architecture: PolicyArchitecture
@@ -197,7 +197,7 @@ public final class LearningSession {
     public var step: Int { progress.step }
   }
 
-  /// - Throws: what encoding an environment of one's own throws.
+  /// - Throws: errors from encoding a custom environment.
   public func state() throws -> State {
     var progress = progress
     progress.optimizerStep = optimizer.step
@@ -216,14 +216,14 @@ public final class LearningSession {
     return result
   }
 
-  /// Goes on from a saved state.
+  /// Restores a saved state.
   /// - Throws: ``LearningError/badState(_:)``, `StateError` or ``EnvironmentError`` if it does not fit.
   public func restore(_ state: State, tensors: [String: Tensor]) throws {
     guard state.algorithm == type(of: configuration).algorithm else {
-      throw LearningError.badState("it is of \(state.algorithm), and this is \(type(of: configuration).algorithm)")
+      throw LearningError.badState("it is of \(state.algorithm), but this is \(type(of: configuration).algorithm)")
     }
     guard state.architecture == agent.architecture else {
-      throw LearningError.badState("its network or its spaces are others than those of \(environments.name)")
+      throw LearningError.badState("its network or spaces differ from those of \(environments.name)")
     }
     guard state.discountedReturns.count == environments.count,
       (state.observationStatistics == nil) == (agent.observationStatistics == nil),

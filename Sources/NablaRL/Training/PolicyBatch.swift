@@ -15,7 +15,7 @@ struct PolicyBatch {
   /// [B]: V when the actions were taken.
   let oldValues: Tensor
 
-  /// Advantages less their mean, over their standard deviation (that of a sample, as torch.std has it).
+  /// Advantages minus their mean, divided by their sample standard deviation (as in torch.std).
   func normalizingAdvantages() -> PolicyBatch {
     let (x, count) = (advantages.floats, advantages.count)
     guard count > 1 else { return self }

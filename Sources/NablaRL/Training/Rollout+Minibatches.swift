@@ -1,7 +1,7 @@
 import NablaTensor
 
 extension Rollout {
-  /// A random order of the rows; nil where one minibatch takes them all and order does not matter.
+  /// A random order of the rows; nil if one minibatch takes all of them and order does not matter.
   func order(_ random: inout RandomSource, minibatchSize: Int) -> [Int]? {
     minibatchSize == rows ? nil : random.permutation(rows)
   }
@@ -14,7 +14,7 @@ extension Rollout {
         advantages: advantages, returns: returns, oldValues: values)
     }
     func gathered(_ tensor: Tensor) -> Tensor {
-      // A rollout that ended early fills only a part of its tensors.
+      // A rollout that ended early fills only part of its tensors.
       let width = tensor.count / tensor.shape[0]
       let result = Tensor(uninitialized: tensor.shape.replacing(0, with: chosen.count), dtype: tensor.dtype)
       // Both element types have four bytes.

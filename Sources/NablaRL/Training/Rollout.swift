@@ -1,3 +1,4 @@
+import NablaNN
 import NablaTensor
 
 /// T steps in N environments, in the order they were taken: row t·N + i is step t of environment i.
@@ -6,21 +7,21 @@ final class Rollout {
   let steps: Int
   /// N.
   let count: Int
-  /// [T·N, O], as the network saw them.
+  /// [T·N, O], as input to the network.
   let observations: Tensor
   /// [T·N] int32, or [T·N, A] as the policy drew them.
   let actions: Tensor
   /// [T·N]: ln π of the actions when they were taken.
   let logProbabilities: Tensor
-  /// What advantages are computed from.
+  /// The input of advantage estimation.
   var outcome: RolloutRewards
   /// [T·N]: Â.
   var advantages: Tensor
-  /// [T·N]: what the value function is to learn, Â + V.
+  /// [T·N]: the targets of the value function, Â + V.
   var returns: Tensor
   /// [T·N]: V when the actions were taken.
   var values: Tensor
-  /// Final observations of the episodes that were cut off, as the network saw them, and the rows they belong to.
+  /// Final observations of the episodes that were cut off, as input to the network, and the rows they belong to.
   var finalObservations: [Float] = []
   var finalRows: [Int] = []
 
@@ -67,8 +68,8 @@ final class Rollout {
     returns = Tensor(zip(estimated, outcome.values).map { $0 + $1 })
   }
 
-  /// 1 - Var(R - V) / Var(R): how much of the returns the value function foresaw. 1 is all, 0 no more than a constant
-  /// would, less is worse than a constant; NaN if the returns are all the same.
+  /// 1 - Var(R - V) / Var(R): how well the value function predicted the returns. 1 is perfect, 0 is no better
+  /// than a constant, less is worse than a constant; NaN if all returns are equal.
   var explainedVariance: Double {
     let (returns, values) = (returns.array(of: Float.self), values.array(of: Float.self))
     func variance(_ x: [Double]) -> Double {

@@ -1,6 +1,6 @@
 import NablaTraining
 
-/// What one update (a rollout, and what was learned of it) looked like. Documentation/ppo.md defines each figure.
+/// The metrics of one update (a rollout, and the learning from it). Documentation/ppo.md defines each of them.
 public struct UpdateMetrics: Sendable, Codable, Hashable {
   /// Environment steps so far.
   public var step = 0
@@ -20,25 +20,25 @@ public struct UpdateMetrics: Sendable, Codable, Hashable {
   public var entropy = 0.0
   /// An estimate of KL(π_old ‖ π), in nats: the mean of (r - 1) - ln r, of the last epoch.
   public var approximateKL = 0.0
-  /// Share of samples whose ratio was clipped, over all epochs.
+  /// Fraction of samples whose ratio was clipped, over all epochs.
   public var clipFraction = 0.0
-  /// 1 - Var(R - V) / Var(R), of the values before the update; nil if the returns are all the same.
+  /// 1 - Var(R - V) / Var(R), of the values before the update; nil if all returns are equal.
   public var explainedVariance: Double?
   public var learningRate = 0.0
-  /// ε of the clipped objective; nil of algorithms that do not clip.
+  /// ε of the clipped objective; nil for algorithms that do not clip.
   public var clipRange: Double?
   /// Global norm of the gradient before clipping: the mean over the optimizer's steps.
   public var gradientNorm = 0.0
-  /// Epochs done; fewer than asked for where the KL stop came first.
+  /// Epochs done; fewer than requested after early stopping by KL.
   public var epochs = 0
-  /// Mean standard deviation of continuous actions; nil of discrete ones.
+  /// Mean standard deviation of continuous actions; nil for discrete ones.
   public var standardDeviation: Double?
-  /// Environment steps a second, of this update.
+  /// Environment steps per second, of this update.
   public var stepsPerSecond = 0.0
 
   public init() {}
 
-  /// By the names that CleanRL and Stable-Baselines3 users know.
+  /// Under the names used by CleanRL and Stable-Baselines3.
   public var named: [Metric] {
     let all: [(String, Double?)] = [
       ("charts/episodic_return", episodicReturn), ("charts/episodic_length", episodicLength),

@@ -1,10 +1,10 @@
 import Glibc
 import NablaTensor
 
-/// Laws fitted to samples of the points drawn with replacement (Efron 1979): how they scatter is how far the fit can be
-/// trusted.
+/// Laws fitted to bootstrap samples of the points (Efron 1979): their spread is the uncertainty of
+/// the fit.
 public struct ChinchillaBootstrap: Sendable {
-  /// The laws, one a sample.
+  /// The laws, one per sample.
   public let laws: [Chinchilla]
   let residuals: [Double]
 
@@ -13,7 +13,8 @@ public struct ChinchillaBootstrap: Sendable {
     percentileInterval(laws.map(quantity), level: level)
   }
 
-  /// Where the loss of a new run lies: the spread of the laws, and for each of them the residual of one of the points.
+  /// The prediction interval of a new run's loss: the spread of the laws, plus for each of them the residual of one of
+  /// the points.
   public func predictionInterval(level: Double = 0.95, parameters: Double, tokens: Double) -> ClosedRange<Double> {
     var random = RandomSource(seed: 2)
     return percentileInterval(
@@ -25,7 +26,8 @@ public struct ChinchillaBootstrap: Sendable {
 }
 
 extension ChinchillaFit {
-  /// Refits samples of the points. Each refit starts from this fit's law.
+  /// Refits samples of the points. Each refit starts from this fit's law, in whitened coordinates, in which the
+  /// curvature there is the same in all directions: L-BFGS then has none to learn.
   ///
   /// The same seed gives the same laws, whatever the number of threads.
   public func bootstrap(samples: Int = 4_000, seed: UInt64 = 1) -> ChinchillaBootstrap {
@@ -36,21 +38,23 @@ extension ChinchillaFit {
       return counts
     }
     let start = function.coordinates(law)
+    let whitening = Whitening(function.normalMatrix(at: start))
+    let whiteStart = whitening.apply(start)
     var search = LBFGS()
     search.gradientTolerance = 1e-9
     search.relativeTolerance = 1e-9
     let laws = parallelMap(draws) { counts in
-      let function = function.weighted(counts)
-      // A second search from the first's end: a kink can end one early.
-      let first = search.minimize(from: start, function.callAsFunction)
-      return function.law(search.minimize(from: first.point, function.callAsFunction).point)
+      let function = whitening.function(function.weighted(counts))
+      // A second search from the end of the first: a non-smooth point can stop one early.
+      let first = search.minimize(from: whiteStart, function)
+      return self.function.law(whitening.undo(search.minimize(from: first.point, function).point))
     }
     return ChinchillaBootstrap(laws: laws, residuals: residuals)
   }
 }
 
 extension ChinchillaFit {
-  /// The fit without each of the points in turn: which of them decide.
+  /// The fit without each of the points in turn: the influence of each.
   public func leavingOneOut() -> [Chinchilla] {
     let start = function.coordinates(law)
     return parallelMap(Array(points.indices)) { left in

@@ -9,7 +9,7 @@ import NablaTensor
 /// print(fit.law.alpha, intervals.interval { $0.alpha })
 /// ```
 public struct ChinchillaFit: Sendable {
-  /// Where an optimization began and where it ended.
+  /// The start and the end of an optimization.
   public struct Start: Sendable {
     public var start: Chinchilla
     public var law: Chinchilla
@@ -28,14 +28,14 @@ public struct ChinchillaFit: Sendable {
   let function: ChinchillaObjective
 
   /// - Parameters:
-  ///   - points: Six or more, of at least two sizes and two counts of tokens.
-  ///   - grid: Where the optimizations start.
+  ///   - points: At least six, of at least two sizes and two token counts.
+  ///   - grid: The starting points of the optimizations.
   /// - Throws: ``PointError`` for points that determine no law.
   public init(_ points: [ScalingPoint], from grid: StartGrid = .hoffmann) throws(PointError) {
     try PointError.check(points)
     let function = ChinchillaObjective(points)
     let coordinates = grid.coordinates(function)
-    // The grid finds the valleys; the best of them are then followed to the bottom.
+    // The grid finds the local minima; the best of them are then refined.
     var search = LBFGS()
     search.gradientTolerance = 1e-7
     search.relativeTolerance = 1e-6
@@ -55,7 +55,7 @@ public struct ChinchillaFit: Sendable {
     objective = refined[lowest].value
   }
 
-  /// ln L of each point less that of the law.
+  /// ln L of each point minus that of the law.
   public var residuals: [Double] {
     points.map { log($0.loss / law.loss(parameters: $0.parameters, tokens: $0.tokens)) }
   }
@@ -64,7 +64,7 @@ public struct ChinchillaFit: Sendable {
   public var startsAtBest: Int { starts.count { $0.objective <= objective * 1.001 + 1e-12 } }
 }
 
-/// The grid of points from which a fit starts.
+/// The grid of starting points of a fit.
 public struct StartGrid: Sendable {
   public var logA: [Double]
   public var logB: [Double]
@@ -81,7 +81,7 @@ public struct StartGrid: Sendable {
     logA: [0, 5, 10, 15, 20, 25], logB: [0, 5, 10, 15, 20, 25], logE: [-1, -0.5, 0, 0.5, 1],
     alpha: [0, 0.5, 1, 1.5, 2], beta: [0, 0.5, 1, 1.5, 2])
 
-  /// One start at a law, for points that are known to lie near it.
+  /// A single start at a law, for points that are known to be near it.
   public init(_ law: Chinchilla) {
     self.init(logA: [log(law.A)], logB: [log(law.B)], logE: [log(law.E)], alpha: [law.alpha], beta: [law.beta])
   }
@@ -104,7 +104,7 @@ public struct StartGrid: Sendable {
   }
 }
 
-/// Follows a valley to its bottom. Each round forgets the curvature of the last, which a kink may have spoiled.
+/// Refines a local minimum. Each round discards the previous curvature, which a non-smooth point may have spoiled.
 func refine(_ start: [Double], _ function: ChinchillaObjective, rounds: Int = 10) -> LBFGS.Minimum {
   var search = LBFGS()
   search.gradientTolerance = 1e-13

@@ -1,24 +1,25 @@
+import CNablaKernels
 import Glibc
 
-/// What the parametric fit minimizes (Hoffmann et al. 2022, equation 3), over points i with weights w:
+/// The objective of the parametric fit (Hoffmann et al. 2022, equation 3), over points i with weights w:
 ///
 ///     Σ w_i Huber_δ( LSE(a - α ln N_i, b - β ln D_i, e) - ln L_i ),   A = eᵃ, B = eᵇ, E = eᵉ
 ///
-/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: a run that
-/// went wrong counts by its distance, not by its square.
+/// LSE is the logarithm of a sum of exponentials, Huber_δ(r) = r²/2 up to |r| = δ and δ(|r| - δ/2) beyond: an outlier
+/// counts by its distance, not by its square.
 ///
-/// It is a sum. A mean over points would be the same function scaled down, but an optimizer that stops at a gradient of
-/// fixed size then stops early: that is how the published constants came to be off (Besiroglu et al. 2024).
+/// It is a sum. A mean over points would be the same function scaled down, but an optimizer with a fixed gradient
+/// tolerance then stops early: that explains the error in the published constants (Besiroglu et al. 2024).
 package struct ChinchillaObjective: Sendable {
-  /// Where the Huber loss turns from squares to absolute values.
+  /// Where the Huber loss changes from squares to absolute values.
   static let delta = 1e-3
 
-  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are hardly correlated,
-  /// which an optimizer needs: a' = a - α·mean, α' = α·deviation.
-  private let sizes: [Vector]
-  private let lengths: [Vector]
-  private let losses: [Vector]
-  private let weights: [Vector]
+  /// ln N and ln D, shifted and scaled to mean 0 and standard deviation 1. In these units a and α are nearly
+  /// uncorrelated, as an optimizer needs: a' = a - α·mean, α' = α·deviation.
+  private let sizes: [Double]
+  private let lengths: [Double]
+  private let losses: [Double]
+  private let weights: [Double]
   private let size: Scale
   private let length: Scale
 
@@ -45,26 +46,19 @@ package struct ChinchillaObjective: Sendable {
   package init(_ points: [ScalingPoint]) {
     let (n, d) = (points.map { log($0.parameters) }, points.map { log($0.tokens) })
     (size, length) = (Scale(n), Scale(d))
-    // The last vector is filled up with copies of weight 0.
-    let padded = (0..<(points.count + 3) / 4 * 4).map { min($0, points.count - 1) }
-    sizes = Self.vectors(padded.map { [size] in size(n[$0]) })
-    lengths = Self.vectors(padded.map { [length] in length(d[$0]) })
-    losses = Self.vectors(padded.map { log(points[$0].loss) })
-    weights = Self.vectors((0..<padded.count).map { $0 < points.count ? 1 : 0 })
+    sizes = n.map { [size] in size($0) }
+    lengths = d.map { [length] in length($0) }
+    losses = points.map { log($0.loss) }
+    weights = [Double](repeating: 1, count: points.count)
   }
 
-  /// The same points, each counted so often.
+  /// The same points, with the given counts.
   func weighted(_ counts: [Double]) -> ChinchillaObjective { ChinchillaObjective(self, weights: counts) }
 
   private init(_ other: ChinchillaObjective, weights counts: [Double]) {
+    precondition(counts.count == other.sizes.count, "ChinchillaObjective: \(counts.count) weights")
     (sizes, lengths, losses, size, length) = (other.sizes, other.lengths, other.losses, other.size, other.length)
-    weights = Self.vectors(counts + [Double](repeating: 0, count: 4 * other.sizes.count - counts.count))
-  }
-
-  private static func vectors(_ values: [Double]) -> [Vector] {
-    stride(from: 0, to: values.count, by: 4).map {
-      Vector(values[$0], values[$0 + 1], values[$0 + 2], values[$0 + 3])
-    }
+    weights = counts
   }
 
   // MARK: Coordinates
@@ -86,37 +80,40 @@ package struct ChinchillaObjective: Sendable {
 
   // MARK: Value
 
-  /// The sum at coordinates `x`, with its gradient.
+  /// The sum at coordinates `x`, with its gradient: what the kernel computes several points at a time. In Swift, for
+  /// one point of u = scaled ln N and v = scaled ln D,
+  ///
+  ///     let (p, q, E) = (exp(x[0] - x[1] * u), exp(x[2] - x[3] * v), exp(x[4]))
+  ///     let residual = log(p + q + E) - log(L)
+  ///     let clipped = min(max(residual, -δ), δ)
+  ///     value += w * clipped * (residual - clipped / 2)
+  ///     gradient += w * clipped / (p + q + E) * [p, -p * u, q, -q * v, E]
   package func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
-    guard isWithinRange(x) else { return stable(x, &gradient) }
-    let delta = Vector(repeating: Self.delta)
-    let irreducible = exp(x[4])
-    var (value, ga, gAlpha, gb, gBeta, ge) = (
-      Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero, Vector.zero
-    )
-    for i in sizes.indices {
-      let (u, v) = (sizes[i], lengths[i])
-      let p = exponential(x[0] - x[1] * u)
-      let q = exponential(x[2] - x[3] * v)
-      let sum = p + q + irreducible
-      let residual = logarithm(sum) - losses[i]
-      let clipped = residual.clamped(lowerBound: -delta, upperBound: delta)
-      let weighted = weights[i] * clipped
-      value += weighted * (residual - 0.5 * clipped)
-      let share = weighted / sum
-      let (sa, sb) = (share * p, share * q)
-      ga += sa
-      gAlpha -= sa * u
-      gb += sb
-      gBeta -= sb * v
-      ge += share
+    precondition(x.count == 5 && gradient.count == 5, "ChinchillaObjective: five coordinates")
+    // Safe: the arrays have `count` elements each and live through the call.
+    return sizes.withUnsafeBufferPointer { u in
+      lengths.withUnsafeBufferPointer { v in
+        losses.withUnsafeBufferPointer { l in
+          weights.withUnsafeBufferPointer { w in
+            var points = nabla_law_points(
+              count: Int64(u.count), sizes: u.baseAddress, lengths: v.baseAddress, losses: l.baseAddress,
+              weights: w.baseAddress)
+            return nabla_law_objective(&points, x, Self.delta, isWithinRange(x) ? 0 : 1, &gradient)
+          }
+        }
+      }
     }
-    gradient[0] = ga.sum()
-    gradient[1] = gAlpha.sum()
-    gradient[2] = gb.sum()
-    gradient[3] = gBeta.sum()
-    gradient[4] = ge.sum() * irreducible
-    return value.sum()
+  }
+
+  /// Σ J Jᵀ of the residuals' gradients J, row by row: proportional to the Hessian where residuals are small.
+  func normalMatrix(at x: [Double]) -> [Double] {
+    var matrix = [Double](repeating: 0, count: 25)
+    for i in sizes.indices {
+      let (p, q, e) = (exp(x[0] - x[1] * sizes[i]), exp(x[2] - x[3] * lengths[i]), exp(x[4]))
+      let j = [p, -p * sizes[i], q, -q * lengths[i], e].map { $0 / (p + q + e) }
+      for a in 0..<5 { for b in 0..<5 { matrix[a * 5 + b] += j[a] * j[b] } }
+    }
+    return matrix
   }
 
   /// Whether no exponential overflows and their sum does not underflow.
@@ -126,35 +123,4 @@ package struct ChinchillaObjective: Sendable {
     }
     return abs(x[4]) < 690 && fits(x[0], x[1], size.range) && fits(x[2], x[3], length.range)
   }
-
-  /// The same with the largest exponent taken out of the sum: for the wild points that a line search tries.
-  private func stable(_ x: [Double], _ gradient: inout [Double]) -> Double {
-    var value = 0.0
-    for i in gradient.indices { gradient[i] = 0 }
-    for i in sizes.indices {
-      for lane in 0..<4 where weights[i][lane] > 0 {
-        let (u, v) = (sizes[i][lane], lengths[i][lane])
-        let exponents = (x[0] - x[1] * u, x[2] - x[3] * v, x[4])
-        let largest = max(exponents.0, exponents.1, exponents.2)
-        let parts = (exp(exponents.0 - largest), exp(exponents.1 - largest), exp(exponents.2 - largest))
-        let sum = parts.0 + parts.1 + parts.2
-        let residual = largest + log(sum) - losses[i][lane]
-        let clipped = min(max(residual, -Self.delta), Self.delta)
-        value += weights[i][lane] * clipped * (residual - 0.5 * clipped)
-        let share = weights[i][lane] * clipped / sum
-        gradient[0] += share * parts.0
-        gradient[1] -= share * parts.0 * u
-        gradient[2] += share * parts.1
-        gradient[3] -= share * parts.1 * v
-        gradient[4] += share * parts.2
-      }
-    }
-    return value
-  }
-}
-
-extension SIMD4<Double> {
-  /// Always in this order, so that the bits are always the same.
-  @inline(__always)
-  fileprivate func sum() -> Double { (self[0] + self[1]) + (self[2] + self[3]) }
 }

@@ -1,14 +1,14 @@
 import Glibc
 import NablaTensor
 
-/// A fit of the two decay constants of ``DataConstrained`` to runs that repeat their text, the base law being given: as
-/// Muennighoff et al. (2023, section 6) do.
+/// A fit of the two decay constants of ``DataConstrained`` to runs that repeat their data, given the base law, as
+/// in Muennighoff et al. (2023, section 6).
 public struct DataConstrainedFit: Sendable {
   public let law: DataConstrained
   /// The sum of Huber losses of log loss.
   public let objective: Double
   public let laws: [DataConstrained]
-  /// The runs that say how many of their tokens are unique.
+  /// The runs with a number of unique tokens.
   public let points: [ScalingPoint]
 
   /// - Parameter samples: Refits of samples of the points, for intervals.
@@ -20,7 +20,7 @@ public struct DataConstrainedFit: Sendable {
     if known.isEmpty { throw PointError(.noUniqueTokens) }
     let repeated = known.filter { $0.tokens > 1.01 * $0.uniqueTokens! }.count
     if repeated < 3 {
-      throw PointError(.tooFew(found: repeated, needed: 3, purpose: "the law of repeated text (runs that repeat it)"))
+      throw PointError(.tooFew(found: repeated, needed: 3, purpose: "the law of repeated data (runs that repeat it)"))
     }
     self.points = known
     let starts = [1.0, 5, 15, 50].flatMap { d in [1.0, 5, 15, 50].map { [log(d), log($0)] } }
@@ -58,7 +58,7 @@ package struct DataConstrainedObjective: Sendable {
 
   package func callAsFunction(_ x: [Double], _ gradient: inout [Double]) -> Double {
     let delta = ChinchillaObjective.delta
-    // Beyond these a constant no longer changes anything; the search must not run off.
+    // Beyond these a constant has no effect; the search must not diverge.
     guard x.allSatisfy({ abs($0) < 30 }) else { return .infinity }
     let (tokenDecay, parameterDecay) = (exp(x[0]), exp(x[1]))
     var value = 0.0

@@ -1,10 +1,10 @@
 import Glibc
 
 /// Approach 1 of Hoffmann et al. (2022): for each size a curve of loss over compute; the lowest curve at each compute
-/// tells the best size.
+/// gives the optimal size.
 ///
-/// The curves must come from trainings whose learning rate had decayed by then: points in the middle of a longer
-/// schedule are too high, and push the best size up.
+/// The curves must come from runs whose learning rate has decayed: points in the middle of a longer schedule
+/// are too high, and bias the optimal size upward.
 public struct EnvelopeFit: Sendable {
   public struct Curve: Sendable {
     public var parameters: Double
@@ -13,14 +13,14 @@ public struct EnvelopeFit: Sendable {
   }
 
   public var curves: [Curve]
-  /// The lowest loss at each of the budgets, and the size it takes.
+  /// The lowest loss at each of the budgets, and its size.
   public var envelope: [(compute: Double, parameters: Double, loss: Double)]
   /// N ∝ C^a.
   public var parameters: PowerLawFit
   /// D ∝ C^b.
   public var tokens: PowerLawFit
 
-  /// - Parameter budgets: How many budgets, evenly spaced in log C; the paper has 1,500.
+  /// - Parameter budgets: The number of budgets, evenly spaced in log C; 1,500 in the paper.
   /// - Throws: ``PointError`` when fewer than two sizes were trained for different lengths.
   public init(_ points: [ScalingPoint], budgets: Int = 1_500) throws(PointError) {
     curves = groups(points, by: \.parameters, within: 1.01).compactMap { group in
@@ -38,7 +38,7 @@ public struct EnvelopeFit: Sendable {
     for i in 0..<budgets {
       let compute = low + (high - low) * Double(i) / Double(max(budgets - 1, 1))
       let losses = curves.compactMap { curve in curve.loss(logCompute: compute).map { ($0, curve.parameters) } }
-      // One curve alone is no choice between sizes.
+      // A single curve offers no choice between sizes.
       guard losses.count >= 2, let best = losses.min(by: { $0.0 < $1.0 }) else { continue }
       found.append((exp(compute), best.1, best.0))
     }
@@ -51,7 +51,7 @@ public struct EnvelopeFit: Sendable {
 }
 
 extension EnvelopeFit.Curve {
-  /// Between its points in a straight line of logarithms; nil outside.
+  /// Log-linear interpolation between its points; nil outside.
   func loss(logCompute: Double) -> Double? {
     guard let next = points.firstIndex(where: { log($0.compute) >= logCompute }) else { return nil }
     if next == 0 { return log(points[0].compute) == logCompute ? points[0].loss : nil }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// How well a law fitted to the smaller runs tells the loss of the largest: what a scaling law is for.
+/// How well a law fitted to the smaller runs predicts the loss of the largest: the purpose of a scaling law.
 public struct HoldOut: Sendable {
   public struct Prediction: Sendable {
     public var point: ScalingPoint
     public var predicted: Double
-    /// Where the loss should lie in 95 of 100 cases.
+    /// The 95 % prediction interval of the loss.
     public var interval: ClosedRange<Double>
-    /// Predicted over true, less 1.
+    /// Predicted over true, minus 1.
     public var error: Double { predicted / point.loss - 1 }
     public var isInside: Bool { interval.contains(point.loss) }
   }
@@ -23,13 +23,13 @@ public struct HoldOut: Sendable {
     predictions.reduce(0) { $0 + abs($1.error) } / Double(predictions.count)
   }
 
-  /// Leaves out the `count` runs of the largest compute.
+  /// Holds out the `count` runs of the largest compute.
   ///
   /// - Throws: ``PointError`` when too few are left.
   public init(
     _ points: [ScalingPoint], leavingOut count: Int, from grid: StartGrid = .hoffmann, samples: Int = 1_000
   ) throws(PointError) {
-    precondition(count >= 1 && count <= points.count, "HoldOut: cannot leave out \(count) of \(points.count) points")
+    precondition(count >= 1 && count <= points.count, "HoldOut: cannot hold out \(count) of \(points.count) points")
     let sorted = points.sorted { $0.compute < $1.compute }
     let kept = Array(sorted.dropLast(count))
     let fit = try ChinchillaFit(kept, from: grid)

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Approach 2 of Hoffmann et al. (2022): runs of several sizes at each of several budgets; a parabola of loss over log N
-/// through those of one budget has its lowest point at the best size.
+/// Approach 2 of Hoffmann et al. (2022): runs of several sizes at each of several budgets; a parabola of loss over log
+/// N through those of one budget has its minimum at the optimal size.
 ///
-/// The true curve is no parabola: it is A/N^α + B(6N/C)^β + E, steeper on one side. When α and β differ the parabola's
-/// lowest point is off by a factor that ``parabolaBias(of:compute:width:)`` gives; it is the same for all budgets, so
-/// that it moves the coefficient and not the exponent.
+/// The true curve is not a parabola: it is A/N^α + B(6N/C)^β + E, steeper on one side. When α and β differ the
+/// parabola's minimum is off by a factor that ``parabolaBias(of:compute:width:)`` gives; it is the same for all
+/// budgets, so it affects the coefficient but not the exponent.
 public struct IsoFLOPFit: Sendable {
   /// The runs of one budget and the parabola loss = c₀ + c₁ (ln N - center) + c₂ (ln N - center)².
   public struct Curve: Sendable {
@@ -18,11 +18,11 @@ public struct IsoFLOPFit: Sendable {
       let x = log(parameters) - center
       return coefficients[0] + x * (coefficients[1] + x * coefficients[2])
     }
-    /// Where the parabola is lowest; nil when it opens downwards.
+    /// The minimum of the parabola; nil when it opens downward.
     public var optimalParameters: Double? {
       coefficients[2] > 0 ? exp(center - coefficients[1] / (2 * coefficients[2])) : nil
     }
-    /// Whether runs lie on both sides of the lowest point. Outside, it is an extrapolation, and is left out.
+    /// Whether there are runs on both sides of the minimum. Otherwise it is an extrapolation, and is excluded.
     public var isBracketed: Bool {
       guard let optimum = optimalParameters else { return false }
       return points.contains { $0.parameters < optimum } && points.contains { $0.parameters > optimum }
@@ -36,7 +36,7 @@ public struct IsoFLOPFit: Sendable {
   public var tokens: PowerLawFit
 
   /// - Parameter tolerance: Runs whose compute lies within this factor belong to one budget.
-  /// - Throws: ``PointError`` when fewer than three budgets have a parabola with a lowest point among their runs.
+  /// - Throws: ``PointError`` when fewer than three budgets have a parabola with a minimum among their runs.
   public init(_ points: [ScalingPoint], tolerance: Double = 1.2) throws(PointError) {
     curves = groups(points, by: \.compute, within: tolerance).compactMap { Curve($0) }
     let used = curves.filter(\.isBracketed)
@@ -47,8 +47,8 @@ public struct IsoFLOPFit: Sendable {
       x: used.map(\.compute), y: zip(used, optima).map { $0.compute / (6 * $1) }, purpose: "IsoFLOP curves")
   }
 
-  /// By what factor the lowest point of a parabola through runs of `law` at one budget misses the true optimum, for
-  /// sizes spread evenly in log N over a factor of `width` on either side.
+  /// The factor between the minimum of a parabola through runs of `law` at one budget and the true optimum, for
+  /// sizes evenly spaced in log N over a factor of `width` on either side.
   public static func parabolaBias(of law: Chinchilla, compute: Double, width: Double, runs: Int = 9) -> Double {
     let optimum = law.optimalAllocation(compute: compute).parameters
     let points = (0..<runs).map { i in
@@ -61,8 +61,8 @@ public struct IsoFLOPFit: Sendable {
 }
 
 extension IsoFLOPFit.Curve {
-  /// The parabola with the least sum of squares; nil for fewer than four different sizes, through three of which one
-  /// always passes.
+  /// The least-squares parabola; nil for fewer than four different sizes, since one always passes
+  /// through three.
   package init?(_ points: [ScalingPoint]) {
     let x = points.map { log($0.parameters) }
     guard groups(points, by: \.parameters, within: 1.01).count >= 4 else { return nil }

@@ -1,15 +1,15 @@
-/// The limited-memory quasi-Newton method of Liu and Nocedal (1989): each step goes along -H g, where H approximates the
+/// The limited-memory quasi-Newton method of Liu and Nocedal (1989): each step is along -H g, where H approximates the
 /// inverse Hessian by the last few differences of points and gradients.
 ///
-/// The step length comes from bisection for the weak Wolfe conditions, which Lewis and Overton (2013) show to work for
-/// functions with kinks too: the Huber loss of a fit is nearly a sum of absolute values.
+/// The step length comes from bisection for the weak Wolfe conditions, which Lewis and Overton (2013) show to work
+/// for non-smooth functions too: the Huber loss of a fit is nearly a sum of absolute values.
 public struct LBFGS: Sendable {
   /// Differences kept.
   public var history = 8
   public var maximumIterations = 500
-  /// Ends when no component of the gradient is larger.
+  /// Stops when no component of the gradient is larger.
   public var gradientTolerance = 1e-10
-  /// Ends when a step lowers the value by less than this part of it.
+  /// Stops when a step lowers the value by less than this fraction.
   public var relativeTolerance = 1e-13
 
   public init() {}
@@ -20,11 +20,11 @@ public struct LBFGS: Sendable {
     public var iterations: Int
     /// Calls of the function.
     public var evaluations: Int
-    /// Whether a tolerance ended it, not the limit of iterations.
+    /// Whether it stopped by a tolerance, not the limit of iterations.
     public var hasConverged: Bool
   }
 
-  /// - Parameter function: Gives the value at a point and writes its gradient. A value that is not finite means that the
+  /// - Parameter function: Gives the value at a point and writes its gradient. A non-finite value means that the
   ///   point is out of bounds; the start must not be.
   public func minimize(from start: [Double], _ function: ([Double], inout [Double]) -> Double) -> Minimum {
     let n = start.count
@@ -34,7 +34,7 @@ public struct LBFGS: Sendable {
     var (trial, trialGradient) = (point, gradient)
     var direction = gradient
     var memory = Memory(size: n, limit: history)
-    // The first step has no scale to go by: it is as long as 1, or as the gradient when that is shorter.
+    // The first step has no curvature to scale it: its length is 1, or that of the gradient if that is shorter.
     var step = 1 / max(1, norm(gradient))
 
     for iteration in 0..<maximumIterations {

@@ -2,13 +2,13 @@ import Glibc
 
 /// Whether points could have come from a law with given constants: the likelihood-ratio test (Wilks 1938).
 ///
-/// The fit minimizes Σ Huber_δ(r), so it is the likeliest law when a residual r has the density
-/// exp(-Huber_δ(r) / s) / Z(s), for any scale s. Twice the logarithm of how much likelier the fit is than the given law,
-/// each with its own best s, is then about χ² with as many degrees of freedom as there are constants: 5.
+/// The fit minimizes Σ Huber_δ(r), so it is the maximum-likelihood law when a residual r has the density
+/// exp(-Huber_δ(r) / s) / Z(s), for any scale s. Twice the difference of log-likelihoods between the fit and the given
+/// law, each with its own best s, is then about χ² with as many degrees of freedom as there are constants: 5.
 public struct LawComparison: Sendable {
   /// Twice the difference of log likelihoods.
   public var statistic: Double
-  /// log₁₀ of the chance of such a difference if the given law were true.
+  /// log₁₀ of the p-value under the given law.
   public var log10PValue: Double
   /// The mean of |ln L - ln L̂| under the given law.
   public var meanDeviation: Double

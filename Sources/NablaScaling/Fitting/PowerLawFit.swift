@@ -4,7 +4,7 @@ import Glibc
 public struct PowerLawFit: Sendable {
   /// By least squares.
   public var line: Line
-  /// By the median of slopes: where it differs much, a few points decide.
+  /// By the median of slopes: if it differs much, a few points dominate the fit.
   public var robustLine: Line
   /// The points, as logarithms.
   public var x: [Double]
@@ -14,7 +14,7 @@ public struct PowerLawFit: Sendable {
   public var coefficient: Double { exp(line.intercept) }
   public func callAsFunction(_ x: Double) -> Double { exp(line(log(x))) }
 
-  /// - Throws: ``PointError`` for fewer than three points or all of one x.
+  /// - Throws: ``PointError`` for fewer than three points or a single x.
   public init(x: [Double], y: [Double], purpose: String) throws(PointError) {
     if x.count < 3 { throw PointError(.tooFew(found: x.count, needed: 3, purpose: purpose)) }
     if x.allSatisfy({ $0 == x[0] }) { throw PointError(.constant(purpose, value: x[0])) }
@@ -28,8 +28,8 @@ public struct PowerLawFit: Sendable {
 /// Kaplan's three power laws, each fitted to the runs that no smaller run beats: L(N) over size, L(D) over tokens, L(C)
 /// over compute.
 ///
-/// The form has no irreducible loss. Near it the lines bend: the exponents fall with the range of the points, and an
-/// extrapolation is too hopeful.
+/// The form has no irreducible loss. Near it the curves bend: the exponents fall with the range of the points, and an
+/// extrapolation is too optimistic.
 public struct KaplanFit: Sendable {
   public var parameters: PowerLawFit
   public var tokens: PowerLawFit
@@ -45,7 +45,7 @@ public struct KaplanFit: Sendable {
     compute = try fit(\.compute, "compute")
   }
 
-  /// The points of which none with as little x has as low a loss.
+  /// The points that no point with less or equal x beats in loss.
   package static func frontier(_ points: [ScalingPoint], _ x: (ScalingPoint) -> Double) -> [ScalingPoint] {
     var lowest = Double.infinity
     return points.sorted { (x($0), $0.loss) < (x($1), $1.loss) }.filter { point in

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The value below which a share of `sorted` lies, in a straight line between its neighbors, as NumPy does.
+/// A quantile of `sorted`, with linear interpolation, as in NumPy.
 func quantile(_ sorted: [Double], _ share: Double) -> Double {
   let place = share * Double(sorted.count - 1)
   let (below, above) = (Int(place.rounded(.down)), Int(place.rounded(.up)))
@@ -30,7 +30,7 @@ public struct Line: Sendable, Hashable {
 
   /// The line with the least sum of squares.
   ///
-  /// - Precondition: `x` holds two different numbers at least.
+  /// - Precondition: `x` contains at least two different numbers.
   public static func leastSquares(_ x: [Double], _ y: [Double]) -> Line {
     let count = Double(x.count)
     let (xMean, yMean) = (x.reduce(0, +) / count, y.reduce(0, +) / count)
@@ -41,9 +41,9 @@ public struct Line: Sendable, Hashable {
     return Line(slope: slope, intercept: yMean - slope * xMean)
   }
 
-  /// The median of the slopes of all pairs (Theil 1950, Sen 1968): up to 29 of 100 points may lie anywhere.
+  /// The median of the slopes of all pairs (Theil 1950, Sen 1968): up to 29 % of the points may be outliers.
   ///
-  /// - Precondition: `x` holds two different numbers at least.
+  /// - Precondition: `x` contains at least two different numbers.
   public static func robust(_ x: [Double], _ y: [Double]) -> Line {
     var slopes: [Double] = []
     for i in x.indices {
@@ -55,10 +55,10 @@ public struct Line: Sendable, Hashable {
   }
 }
 
-/// The chance that a χ² variable of `degrees` of freedom is above `value`: the upper incomplete gamma function
+/// The probability that a χ² variable with `degrees` of freedom exceeds `value`: the upper incomplete gamma function
 /// Q(k/2, x/2), by its series below and its continued fraction above (Press et al., section 6.2).
 ///
-/// Its logarithm, since chances such as 10⁻⁴⁰⁰ occur.
+/// Its logarithm, since probabilities such as 10⁻⁴⁰⁰ occur.
 package func logChiSquareTail(_ value: Double, degrees: Int) -> Double {
   let (a, x) = (Double(degrees) / 2, value / 2)
   if x <= 0 { return 0 }

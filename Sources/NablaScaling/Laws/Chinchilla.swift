@@ -4,10 +4,10 @@ import Glibc
 ///
 ///     L(N, D) = E + A / N^α + B / D^β
 ///
-/// E is what no model could predict (the entropy of the text), the second term what a model of finite size misses, the
-/// third what finite training misses.
+/// E is the irreducible loss (the entropy of the text), the second term the loss from finite model size, the
+/// third that from finite training.
 public struct Chinchilla: ScalingLaw, Hashable, Codable {
-  /// The irreducible loss, in nats a token.
+  /// The irreducible loss, in nats per token.
   public var E: Double
   public var A: Double
   public var B: Double
@@ -45,12 +45,12 @@ public struct Chinchilla: ScalingLaw, Hashable, Codable {
   /// G = (αA / βB)^(1/(α+β)).
   private var balance: Double { pow(alpha * A / (beta * B), 1 / (alpha + beta)) }
 
-  /// The compute whose best split trains a model of this size.
+  /// The compute whose optimal split trains a model of this size.
   public func optimalCompute(parameters: Double) -> Double { 6 * pow(parameters / balance, 1 / parameterExponent) }
-  /// The compute whose best split uses so many tokens.
+  /// The compute whose optimal split uses this many tokens.
   public func optimalCompute(tokens: Double) -> Double { 6 * pow(tokens * balance, 1 / tokenExponent) }
 
-  /// The tokens that bring a model of `parameters` to `loss`; nil when none do, because it is too small.
+  /// The tokens that bring a model of `parameters` to `loss`; nil when none do, because the model is too small.
   public func tokens(parameters: Double, loss: Double) -> Double? {
     let rest = loss - E - A / pow(parameters, alpha)
     return rest > 0 ? pow(B / rest, 1 / beta) : nil
@@ -66,16 +66,16 @@ public struct Chinchilla: ScalingLaw, Hashable, Codable {
 }
 
 extension Chinchilla {
-  /// The constants that Hoffmann et al. fitted, as the source of the paper holds them: ln A 6.0073404, ln B 6.0179186,
+  /// The constants fitted by Hoffmann et al., from the paper's LaTeX source: ln A 6.0073404, ln B 6.0179186,
   /// ln E 0.5267228.
   public static let hoffmann = Chinchilla(
     E: exp(0.5267228), A: exp(6.0073404), B: exp(6.0179186), alpha: 0.33917084, beta: 0.2849083)
 
-  /// The same as the paper prints them (appendix D.3). Two digits of an exponent are too few: at Chinchilla's own budget
-  /// of 5.76·10²³ FLOP they turn 59 tokens a parameter into 93.
+  /// The same as the paper prints them (appendix D.3). Two digits of an exponent are too few: at Chinchilla's own
+  /// budget of 5.76·10²³ FLOP they turn 59 tokens per parameter into 93.
   public static let hoffmannRounded = Chinchilla(E: 1.69, A: 406.4, B: 410.7, alpha: 0.34, beta: 0.28)
 
-  /// Besiroglu et al. (2024), "Chinchilla Scaling: A replication attempt", fitted to 240 points read off the paper's
-  /// figure 4: it agrees with the paper's other two approaches, as the published constants do not.
+  /// Besiroglu et al. (2024), "Chinchilla Scaling: A replication attempt", fitted to 240 points digitized from the
+  /// paper's figure 4: it agrees with the paper's other two approaches, unlike the published constants.
   public static let besiroglu = Chinchilla(E: 1.8172, A: 482.01, B: 2085.43, alpha: 0.3478, beta: 0.3658)
 }

@@ -1,15 +1,15 @@
 import Glibc
 
-/// The law of Muennighoff et al. (2023), "Scaling Data-Constrained Language Models", for text that is seen repeatedly:
+/// The law of Muennighoff et al. (2023), "Scaling Data-Constrained Language Models", for repeated data:
 /// the law of ``Chinchilla`` with effective counts in place of N and D (equations 5 and 6),
 ///
 ///     D' = U_D + U_D R_D* (1 - exp(-R_D / R_D*)),   R_D = D / U_D - 1 repetitions of U_D unique tokens
 ///     N' = U_N + U_N R_N* (1 - exp(-R_N / R_N*)),   R_N = N / U_N - 1
 ///
-/// U_N is the size that U_D tokens would train optimally. Four epochs are nearly as good as new text; after R_D* ≈ 15
-/// repetitions a token has lost all but 1/e of its worth.
+/// U_N is the size that U_D tokens would train optimally. Four epochs are nearly as good as new data; after R_D* ≈
+/// 15 repetitions a token has lost all but 1/e of its value.
 public struct DataConstrained: Sendable, Hashable, Codable {
-  /// The law for text seen once.
+  /// The law for data seen once.
   public var base: Chinchilla
   /// R_D*.
   public var tokenDecay: Double
@@ -31,7 +31,7 @@ public struct DataConstrained: Sendable, Hashable, Codable {
       tokens: Self.effective(tokens, unique: unique, decay: tokenDecay))
   }
 
-  /// What `total` is worth when only `unique` of it is new.
+  /// The effective value of `total` when only `unique` of it is new.
   package static func effective(_ total: Double, unique: Double, decay: Double) -> Double {
     unique + unique * decay * -expm1(-(total / unique - 1) / decay)
   }
@@ -55,7 +55,7 @@ extension DataConstrained {
     parameterDecay: 5.3097)
 }
 
-/// Where a function with one minimum in `range` has it, to about 1e-9 of the range.
+/// The minimum of a unimodal function in `range`, to about 1e-9 of the range.
 package func goldenSectionMinimum(in range: ClosedRange<Double>, _ f: (Double) -> Double) -> Double {
   let ratio = (5.0.squareRoot() - 1) / 2
   var (low, high) = (range.lowerBound, range.upperBound)

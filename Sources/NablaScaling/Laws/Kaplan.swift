@@ -3,12 +3,12 @@ import Glibc
 /// The power laws of Kaplan et al. (2020), "Scaling Laws for Neural Language Models". N counts parameters without
 /// embeddings and output layer.
 ///
-///     L(N) = (N_c / N)^α_N            trained to convergence on ample text
+///     L(N) = (N_c / N)^α_N            trained to convergence on ample data
 ///     L(D) = (D_c / D)^α_D            a large model stopped early on D tokens
-///     L(C) = (C_c / C)^α_C            the best use of compute
+///     L(C) = (C_c / C)^α_C            compute-optimal training
 ///     L(N, D) = ((N_c / N)^(α_N/α_D) + D_c / D)^α_D
 ///
-/// The laws have no irreducible loss, so they cannot hold far beyond the data: they reach any loss.
+/// The laws have no irreducible loss, so they cannot hold far beyond the data: they predict arbitrarily low losses.
 public struct Kaplan: ScalingLaw, Hashable, Codable {
   /// One straight line in log-log axes: L(x) = (scale / x)^exponent.
   public struct PowerLaw: Sendable, Hashable, Codable {
@@ -43,7 +43,7 @@ public struct Kaplan: ScalingLaw, Hashable, Codable {
   }
 
   /// N from the paper's N(C) = 1.3·10⁹ C^0.73 (appendix A, table 6; C in PF-days), D from 6ND = C. The paper's own D(C)
-  /// counts a training at the critical batch size, which sees more tokens than this.
+  /// is for training at the critical batch size, which uses more tokens than this.
   public func optimalAllocation(compute: Double) -> Allocation {
     let size = optimalSize * pow(Compute.petaflopDays(flop: compute), sizeExponent)
     return Allocation(parameters: size, tokens: compute / (6 * size))

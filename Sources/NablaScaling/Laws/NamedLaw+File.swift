@@ -18,13 +18,13 @@ extension NamedLaw {
     [("E", \.E), ("A", \.A), ("B", \.B), ("alpha", \.alpha), ("beta", \.beta)]
   }
 
-  /// Reads what ``json(sampleLimit:)`` gives.
+  /// Reads the output of ``json(sampleLimit:)``.
   ///
   /// - Throws: ``LawFileError`` that names the field, `JSONError` or `FileError`.
   public init(contentsOfFile path: String) throws {
     let object = try JSONValue(contentsOfFile: path)
     guard object["form"]?.string == "chinchilla" else {
-      throw LawFileError(file: path, problem: "it is no law: the field 'form' must be \"chinchilla\"")
+      throw LawFileError(file: path, problem: "not a law: the field 'form' must be \"chinchilla\"")
     }
     func law(_ value: (Int, String) -> Double?, _ place: String) throws(LawFileError) -> Chinchilla {
       var law = Chinchilla(E: 0, A: 0, B: 0, alpha: 0, beta: 0)
@@ -38,9 +38,9 @@ extension NamedLaw {
     }
     let samples = try (object["samples"]?.array ?? []).enumerated().compactMap { (row, value) -> Chinchilla? in
       guard let numbers = value.array, numbers.count == 5 else {
-        throw LawFileError(file: path, problem: "sample \(row + 1) is no list of five numbers")
+        throw LawFileError(file: path, problem: "sample \(row + 1) is not a list of five numbers")
       }
-      // A refit whose irreducible loss or exponents left the range says nothing about an optimum.
+      // A refit whose irreducible loss or exponents are out of range has no meaningful optimum.
       return try? law({ index, _ in numbers[index].double }, "sample \(row + 1): ")
     }
     self.init(
@@ -50,7 +50,7 @@ extension NamedLaw {
   }
 }
 
-/// What is wrong with a file that should hold a law.
+/// An error in a law file.
 public struct LawFileError: Error, Equatable, Sendable, CustomStringConvertible {
   public var file: String
   public var problem: String

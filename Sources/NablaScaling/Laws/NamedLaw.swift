@@ -1,15 +1,15 @@
-/// A law with what is known about it: where it comes from, how far its data reached, how sure its constants are.
+/// A law with its provenance: its source, the range of its data, the uncertainty of its constants.
 public struct NamedLaw: Sendable {
   public enum Form: Sendable {
     case chinchilla(Chinchilla)
     case kaplan(Kaplan)
   }
 
-  /// A word for flags and files.
+  /// Its name in flags and files.
   public var name: String
   public var title: String
   public var form: Form
-  /// The largest training, in FLOP, among the data it was fitted to.
+  /// The largest training compute, in FLOPs, of the runs it was fitted to.
   public var largestCompute: Double?
   /// The smallest.
   public var smallestCompute: Double?
@@ -38,7 +38,7 @@ public struct NamedLaw: Sendable {
   /// The parametric law, if it is one.
   public var chinchilla: Chinchilla? { if case .chinchilla(let law) = form { law } else { nil } }
 
-  /// How many times more compute than its largest run a training takes, or less than its smallest: 1 between them.
+  /// The factor by which a compute is above its largest run, or below its smallest; 1 in between.
   public func extrapolation(to compute: Double) -> Double? {
     largestCompute.map { max(1, compute / $0, (smallestCompute ?? 0) / compute) }
   }
@@ -57,13 +57,13 @@ extension NamedLaw {
       name: "chinchilla", title: "Hoffmann et al. 2022, approach 3", form: .chinchilla(.hoffmann),
       largestCompute: 1.3e22, smallestCompute: 1.4e18),
     NamedLaw(
-      name: "chinchilla-rounded", title: "Hoffmann et al. 2022, the two digits of the paper",
+      name: "chinchilla-rounded", title: "Hoffmann et al. 2022, rounded to two digits",
       form: .chinchilla(.hoffmannRounded), largestCompute: 1.3e22, smallestCompute: 1.4e18),
     NamedLaw(
       name: "besiroglu", title: "Besiroglu et al. 2024", form: .chinchilla(.besiroglu), largestCompute: 1.3e22,
       smallestCompute: 1.4e18),
     NamedLaw(
-      name: "muennighoff", title: "Muennighoff et al. 2023, text seen once",
+      name: "muennighoff", title: "Muennighoff et al. 2023, data seen once",
       form: .chinchilla(DataConstrained.muennighoff.base), largestCompute: 9.3e21),
     NamedLaw(
       name: "kaplan", title: "Kaplan et al. 2020 (parameters without embeddings)", form: .kaplan(.kaplan2020),

@@ -10,7 +10,7 @@ public struct PublishedModel: Sendable, Hashable {
     self.source = source
   }
 
-  /// As their papers state them.
+  /// As stated in their papers.
   public static let all = [
     PublishedModel("GPT-3", parameters: 175e9, tokens: 300e9, "Brown et al. 2020, table 2.1"),
     PublishedModel("Gopher", parameters: 280e9, tokens: 300e9, "Rae et al. 2021"),

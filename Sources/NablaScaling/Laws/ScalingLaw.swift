@@ -1,8 +1,8 @@
-/// A law of the loss that a language model reaches when it is trained on text.
+/// A law of the loss that a language model reaches in training.
 ///
 /// N is the number of parameters, D the number of training tokens, C = 6ND the training compute in FLOP, and the loss
-/// is the mean cross-entropy in nats a token. A law holds for the tokenizer, the text and the recipe it was fitted on:
-/// losses of two laws over different texts cannot be compared, the way they split a budget can.
+/// is the mean cross-entropy in nats per token. A law is specific to the tokenizer, the data and the recipe it was
+/// fitted on: losses of laws for different data cannot be compared, but their splits of a budget can.
 public protocol ScalingLaw: Sendable {
   /// The loss of a model of `parameters` trained on `tokens`.
   func loss(parameters: Double, tokens: Double) -> Double
@@ -11,7 +11,7 @@ public protocol ScalingLaw: Sendable {
   func optimalAllocation(compute: Double) -> Allocation
 }
 
-/// How a training budget is split between the size of a model and the tokens it sees.
+/// The split of a training budget between model size and tokens.
 public struct Allocation: Sendable, Hashable {
   /// N.
   public var parameters: Double
@@ -23,7 +23,7 @@ public struct Allocation: Sendable, Hashable {
     self.tokens = tokens
   }
 
-  /// C = 6ND, in FLOP: two for each parameter and token forward, four backward (Kaplan et al. 2020, section 2.1).
+  /// C = 6ND, in FLOP: two per parameter and token forward, four backward (Kaplan et al. 2020, section 2.1).
   public var compute: Double { 6 * parameters * tokens }
   public var tokensPerParameter: Double { tokens / parameters }
 }
@@ -39,11 +39,11 @@ extension ScalingLaw {
 
 /// Units of compute.
 public enum Compute {
-  /// A day of 10¹⁵ floating-point operations a second: the unit of Kaplan et al. (2020).
+  /// A day at 10¹⁵ FLOP/s: the unit of Kaplan et al. (2020).
   public static let petaflopDay = 1e15 * 24 * 60 * 60
 
-  /// FLOP of so many PF-days.
+  /// FLOPs of this many PF-days.
   public static func flop(petaflopDays: Double) -> Double { petaflopDays * petaflopDay }
-  /// PF-days of so many FLOP.
+  /// PF-days of this many FLOPs.
   public static func petaflopDays(flop: Double) -> Double { flop / petaflopDay }
 }

@@ -4,7 +4,7 @@ import NablaTraining
 extension Hardware {
   /// This computer, its rate measured by multiplying matrices for about `seconds`.
   ///
-  /// The best of several products of 1024 × 1024, in bfloat16 where the processor multiplies it in hardware.
+  /// The best of several 1024 × 1024 matrix multiplications, in bfloat16 if the CPU supports it in hardware.
   public static func this(measuringFor seconds: Double = 1) -> Hardware {
     let size = 1_024
     var random = RandomSource(seed: 1)

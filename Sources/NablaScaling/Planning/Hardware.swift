@@ -1,14 +1,14 @@
-/// What computes: how many accelerators, and what one of them does.
+/// Training hardware: the number of accelerators, and the performance of each.
 public struct Hardware: Sendable, Hashable {
   public var name: String
   public var count: Int
-  /// The most FLOP a second of one, bfloat16 matrix multiplication with dense operands.
+  /// The peak FLOP/s of one, for dense bfloat16 matrix multiplication.
   public var flopPerSecond: Double
-  /// Memory bandwidth of one, in bytes a second; nil when it is not known.
+  /// Memory bandwidth of one, in bytes per second; nil if unknown.
   public var bandwidth: Double?
   /// Memory of one, in bytes.
   public var memory: Double?
-  /// Where the figures are from.
+  /// The source of the figures.
   public var source: String
 
   public init(
@@ -23,19 +23,19 @@ public struct Hardware: Sendable, Hashable {
     self.source = source
   }
 
-  /// FLOP that all give in so many seconds at a share of their most.
+  /// FLOPs of all accelerators in the given time at a fraction of their peak.
   public func compute(seconds: Double, utilization: Double) -> Double {
     Double(count) * flopPerSecond * utilization * seconds
   }
 
-  /// Seconds for so many FLOP.
+  /// Seconds for this many FLOPs.
   public func seconds(compute: Double, utilization: Double) -> Double {
     compute / (Double(count) * flopPerSecond * utilization)
   }
 }
 
 extension Hardware {
-  /// Figures of the makers' data sheets, without sparsity. FLOP a second for bfloat16 with float32 accumulation.
+  /// Figures from the vendors' data sheets, without sparsity. FLOP/s for bfloat16 with float32 accumulation.
   public static let known: [Hardware] = [
     entry("H100", 989, 3.35, 80, "NVIDIA H100 data sheet, SXM5"),
     entry("H100-PCIe", 756, 2.0, 80, "NVIDIA H100 data sheet, PCIe"),
@@ -78,7 +78,7 @@ extension Hardware {
   }
 }
 
-/// Why a plan cannot be made.
+/// Why a plan is impossible.
 public struct PlanError: Error, Equatable, Sendable, CustomStringConvertible {
   public var problem: String
   public init(_ problem: String) { self.problem = problem }

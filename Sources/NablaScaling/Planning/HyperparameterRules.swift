@@ -1,6 +1,6 @@
 import Glibc
 
-/// A suggestion for the peak learning rate and the batch size of a training, from a published rule. The rules disagree
+/// A suggested peak learning rate and batch size, from a published rule. The rules disagree
 /// by factors of 2 and 3: each was fitted with its own optimizer settings, schedule and text.
 public struct HyperparameterRule: Sendable, Hashable {
   public var source: String
@@ -9,7 +9,7 @@ public struct HyperparameterRule: Sendable, Hashable {
   /// In tokens.
   public var batchTokens: Double?
 
-  /// What the rules say for a model of `parameters` (without embeddings) trained on `tokens` to `loss`.
+  /// The suggestions for a model of `parameters` (without embeddings) trained on `tokens` to `loss`.
   public static func all(parameters: Double, tokens: Double, loss: Double) -> [HyperparameterRule] {
     let compute = 6 * parameters * tokens
     return [

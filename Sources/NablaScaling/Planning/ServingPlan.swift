@@ -6,12 +6,12 @@ extension Chinchilla {
   ///
   ///     minimize 6·N·D + 2·N·D_served   with   L(N, D) = loss
   ///
-  /// With tokens to serve it is smaller than the training optimum and sees more text. At the minimum the elasticities of
-  /// the two terms of the loss have the ratio 1 + D_served / 3D. nil when the loss is not above ``E``.
+  /// With tokens to serve it is smaller than the training optimum and is trained on more tokens. At the minimum the
+  /// elasticities of the two terms of the loss have the ratio 1 + D_served / 3D. nil when the loss is not above ``E``.
   public func servingAllocation(loss: Double, servedTokens: Double) -> Allocation? {
     guard let compute = compute(optimalLoss: loss) else { return nil }
     let largest = log(optimalAllocation(compute: compute).parameters)
-    // The smallest size that reaches the loss on infinitely many tokens.
+    // The smallest size that reaches the loss with infinitely many tokens.
     let smallest = log(A / (loss - E)) / alpha
     let size = exp(
       goldenSectionMinimum(in: smallest...largest) { logarithm in
@@ -23,9 +23,9 @@ extension Chinchilla {
   }
 }
 
-/// What a model smaller or larger than the optimum costs.
+/// The cost of a model smaller or larger than the optimum.
 public struct OverTraining: Sendable, Hashable {
-  /// The size as a share of the optimum.
+  /// The size as a fraction of the optimum.
   public var share: Double
   /// At the same compute.
   public var allocation: Allocation
@@ -33,7 +33,7 @@ public struct OverTraining: Sendable, Hashable {
   /// The compute that brings this size to the optimum's loss, as a multiple; nil when none does.
   public var computeForSameLoss: Double?
 
-  /// A row for each share of the optimal size for `compute`.
+  /// A row for each fraction of the optimal size for `compute`.
   public static func table(
     _ law: Chinchilla, compute: Double, shares: [Double] = [2, 1, 0.5, 0.25, 0.1, 0.05]
   ) -> [OverTraining] {

@@ -1,12 +1,13 @@
-/// The FLOP of a training, counted three ways. A multiplication and an addition are two.
+/// The FLOPs of training, counted in three ways. A multiply-add counts as two.
 public struct TrainingFLOPs: Sendable, Hashable {
-  /// 6ND: two a parameter and token forward, four backward; attention over the context is left out (Kaplan et al. 2020).
+  /// 6ND: two per parameter and token forward, four backward; without attention over the context (Kaplan et al. 2020).
   public var sixND: Double
   /// D (6N + 12·L·H·Q·T): with attention (Chowdhery et al. 2022, appendix B, where it defines the model FLOP
   /// utilization; H heads of size Q).
   public var palm: Double
-  /// Every operation of Chinchilla's appendix F: embedding and output as products, softmax, all projections. The paper
-  /// counts two feed-forward matrices and as many key as query heads; here they are what the shape has.
+  /// Every operation of Chinchilla's appendix F: embedding and output as matrix multiplications, softmax, all
+  /// projections. The paper counts two feed-forward matrices and as many key as query heads; here they are what the
+  /// shape has.
   public var chinchilla: Double
 
   /// - Parameter tokens: D, in sequences of the shape's context.

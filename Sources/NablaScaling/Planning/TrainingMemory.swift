@@ -1,12 +1,12 @@
-/// Where the memory of a training goes, in bytes.
+/// The memory of training, in bytes.
 ///
-/// Mixed precision with AdamW: weights and gradients in 16 bits, a float32 copy of the weights and two moments (16 bytes
-/// a parameter; Rajbhandari et al. 2020, section 3.1). Activations after Korthikanti et al. (2022), 16 bits, of
-/// sequences of length s, b at a time, width h, a heads:
+/// Mixed precision with AdamW: weights and gradients in 16 bits, a float32 copy of the weights and two moments (16
+/// bytes per parameter; Rajbhandari et al. 2020, section 3.1). Activations after Korthikanti et al. (2022), 16 bits,
+/// for sequences of length s, batch size b, hidden size h, a heads:
 ///
-///     all kept                         s·b·h·(34 + 5·a·s/h) a layer
-///     attention computed again         34·s·b·h             (flash attention does this by itself)
-///     the whole layer computed again    2·s·b·h
+///     all stored                       s·b·h·(34 + 5·a·s/h) per layer
+///     attention recomputed             34·s·b·h             (flash attention does this by itself)
+///     full recomputation                2·s·b·h
 public struct TrainingMemory: Sendable, Hashable {
   public var weights: Double
   public var gradients: Double
@@ -16,7 +16,7 @@ public struct TrainingMemory: Sendable, Hashable {
   public var activationsSelective: Double
   public var activationsFull: Double
 
-  /// - Parameter sequences: b, those whose activations are there at a time: the micro-batch.
+  /// - Parameter sequences: b, the micro-batch size.
   public init(_ shape: TransformerShape, sequences: Int) {
     let n = Double(shape.parameterCount)
     weights = 2 * n
@@ -35,8 +35,8 @@ public struct TrainingMemory: Sendable, Hashable {
 }
 
 extension TransformerShape {
-  /// Bytes of the key/value cache of one sequence of `context` tokens, in 16 bits, with so many key/value heads:
-  /// 2·L·G·D·T numbers.
+  /// Bytes of the key/value cache of one sequence of `context` tokens, in 16 bits, with the given number of key/value
+  /// heads: 2·L·G·D·T numbers.
   public func cacheBytes(keyValueHeads: Int? = nil) -> Double {
     2 * 2 * Double(layerCount) * Double(keyValueHeads ?? keyValueHeadCount) * Double(headSize) * Double(context)
   }

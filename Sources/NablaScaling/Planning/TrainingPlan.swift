@@ -1,6 +1,6 @@
 import Glibc
 
-/// What to train with a budget.
+/// A compute-optimal plan for a training budget.
 ///
 /// ```swift
 /// let law = NamedLaw.published("besiroglu")!
@@ -8,13 +8,13 @@ import Glibc
 /// print(plan.allocation.parameters, plan.loss, plan.shape)
 /// ```
 public struct PlanRequest: Sendable {
-  /// What is given; the law finds the rest.
+  /// The given budget; the law determines the rest.
   public enum Budget: Sendable, Hashable {
     /// FLOP.
     case compute(Double)
-    /// The size of the model; as many tokens as make it optimal.
+    /// The size of the model, with the tokens for which it is optimal.
     case parameters(Double)
-    /// The tokens; a model of the size that they train optimally.
+    /// The tokens, with the model size for which they are optimal.
     case tokens(Double)
     /// Both.
     case both(Allocation)
@@ -23,17 +23,17 @@ public struct PlanRequest: Sendable {
   public var law: NamedLaw
   public var budget: Budget
   public var hardware: Hardware?
-  /// The share of the hardware's FLOP a second that a training gets.
+  /// The model FLOPs utilization: the fraction of the hardware's peak.
   public var utilization: Double
-  /// In currency an hour for one accelerator.
+  /// The price per accelerator and hour.
   public var hourlyPrice: Double?
   public var vocabularySize = 50_304
   public var context = 2_048
-  /// Sequences at a time on one accelerator.
+  /// The micro-batch size in sequences per accelerator.
   public var microBatch = 1
-  /// How many different tokens there are, when there are few.
+  /// The number of unique tokens, if data are limited.
   public var uniqueTokens: Double?
-  /// Tokens that the model will read and write in its life.
+  /// Tokens to serve over the model's lifetime, prompts and completions.
   public var servedTokens: Double?
 
   public init(law: NamedLaw, budget: Budget, hardware: Hardware? = nil, utilization: Double = 0.4) {
@@ -49,30 +49,30 @@ public struct TrainingPlan: Sendable {
   public var request: PlanRequest
   public var allocation: Allocation
   public var loss: Double
-  /// Of the loss, the parameters and the tokens, in the middle 95 % of the law's samples; nil without samples.
+  /// The 95 % intervals of the loss, the parameters and the tokens, from the law's samples; nil without samples.
   public var lossInterval: ClosedRange<Double>?
   public var parametersInterval: ClosedRange<Double>?
   public var tokensInterval: ClosedRange<Double>?
-  /// How far beyond the law's data this is, 1 within them.
+  /// The factor beyond the range of the law's data; 1 within it.
   public var extrapolation: Double?
   public var shape: TransformerShape
   public var flops: TrainingFLOPs
   public var memory: TrainingMemory
-  /// On the hardware, at the utilization.
+  /// On the hardware, at the given utilization.
   public var seconds: Double?
   public var cost: Double?
   public var rules: [HyperparameterRule]
   public var overTraining: [OverTraining]
   public var serving: Allocation?
   public var dataLimited: DataLimited?
-  /// What the other published laws make of the same compute.
+  /// The other published laws' plans for the same compute.
   public var others: [(law: NamedLaw, allocation: Allocation)]
 
   public struct DataLimited: Sendable, Hashable {
     public var allocation: Allocation
     public var epochs: Double
     public var loss: Double
-    /// The loss if all tokens were different.
+    /// The loss if all tokens were unique.
     public var unlimitedLoss: Double
   }
 
@@ -89,7 +89,7 @@ public struct TrainingPlan: Sendable {
       tokensInterval = request.law.interval { $0.optimalAllocation(compute: compute).tokens }
     }
     extrapolation = request.law.extrapolation(to: compute)
-    // Kaplan's N leaves the embeddings out; the shape has them.
+    // Kaplan's N excludes the embeddings; the shape includes them.
     var parameters = allocation.parameters
     if case .kaplan = request.law.form { parameters = Kaplan.totalParameters(nonEmbedding: parameters) }
     shape = try TransformerShape.nearest(
@@ -134,7 +134,7 @@ public struct TrainingPlan: Sendable {
     }
   }
 
-  /// The compute at which a rising function is 1.
+  /// The compute at which an increasing function is 1.
   private static func solved(_ f: (Double) -> Double) -> Double {
     var (low, high) = (0.0, 200.0)  // ln C
     for _ in 0..<200 {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The sizes of a decoder-only transformer with RMSNorm, rotary positions and SwiGLU, as Llama has them.
-public struct TransformerShape: Sendable, Hashable {
+/// The sizes of a decoder-only transformer with RMSNorm, rotary positions and SwiGLU, as in Llama.
+public struct TransformerShape: Sendable, Codable, Hashable {
   /// V.
   public var vocabularySize: Int
   /// T.
@@ -17,7 +17,7 @@ public struct TransformerShape: Sendable, Hashable {
   public var headSize: Int
   /// F.
   public var feedForwardWidth: Int
-  /// Whether the output layer is the embedding.
+  /// Whether the output layer is tied to the embedding.
   public var tieEmbeddings: Bool
 
   public init(
@@ -40,22 +40,22 @@ public struct TransformerShape: Sendable, Hashable {
   public var parameterCount: Int { embeddingCount + nonEmbeddingCount }
   /// Of embedding and output layer.
   public var embeddingCount: Int { vocabularySize * width * (tieEmbeddings ? 1 : 2) }
-  /// What Kaplan et al. count as N.
+  /// N as counted by Kaplan et al.
   public var nonEmbeddingCount: Int { layerCount * layerParameterCount + width }
 
   var layerParameterCount: Int {
     2 * width * headSize * (headCount + keyValueHeadCount) + 3 * width * feedForwardWidth + 2 * width
   }
 
-  /// The shape whose parameters come nearest to `parameters`, with a usual ratio of width to layers: about 100 at 10⁹
-  /// parameters, 50 at 10⁷.
+  /// The shape whose parameter count is nearest to `parameters`, with a usual ratio of width to layers: about 100 at
+  /// 10⁹ parameters, 50 at 10⁷.
   ///
-  /// Kaplan et al. (2020, figure 5) find the loss nearly the same for ratios from 50 to 150 or so, with the parameters
-  /// the same. Heads have size 64 up to a width of 1,024 and 128 beyond, where the width is a multiple of 256; above 10¹⁰
-  /// parameters it is one of 1,024, and eight key/value heads serve all. Embeddings are tied below 2·10⁹, where the output
-  /// layer would be a large part.
+  /// Kaplan et al. (2020, figure 5) find nearly the same loss for ratios from about 50 to 150 at the same
+  /// parameter count. Heads have size 64 up to a width of 1,024 and 128 beyond, where the width is a multiple of 256;
+  /// above 10¹⁰ parameters it is one of 1,024, and eight key/value heads are shared by all. Embeddings are tied below
+  /// 2·10⁹, where the output layer would be a large part.
   ///
-  /// - Throws: ``PlanError`` when the embedding alone takes more.
+  /// - Throws: ``PlanError`` when the embedding alone is larger.
   public static func nearest(
     parameters: Double, vocabularySize: Int, context: Int
   ) throws(PlanError) -> TransformerShape {
@@ -65,9 +65,7 @@ public struct TransformerShape: Sendable, Hashable {
       for headSize in [16, 32, 64, 128] {
         let width = step * headSize
         let multiple = parameters >= 1e10 ? 8 : width > 1024 ? 2 : 1
-        guard step % multiple == 0, headSize == (width < 256 ? 16 : width < 512 ? 32 : width <= 1024 ? 64 : 128) else {
-          continue
-        }
+        guard step % multiple == 0, headSize == Self.headSize(width: width) else { continue }
         var shape = TransformerShape(
           vocabularySize: vocabularySize, context: context, width: width, layerCount: 1, headCount: step,
           headSize: headSize, tieEmbeddings: parameters < 2e9)
@@ -88,4 +86,7 @@ public struct TransformerShape: Sendable, Hashable {
     }
     return best.shape
   }
+
+  /// The usual size of a head in a model of this width.
+  static func headSize(width: Int) -> Int { width < 256 ? 16 : width < 512 ? 32 : width <= 1024 ? 64 : 128 }
 }

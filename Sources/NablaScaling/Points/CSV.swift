@@ -1,12 +1,12 @@
-/// Comma-separated values as RFC 4180 has them: a field in quotes may hold commas, line ends and doubled quotes.
+/// Comma-separated values (RFC 4180): a quoted field may contain commas, line ends and doubled quotes.
 enum CSV {
   struct Row {
     var fields: [String]
-    /// Where it begins, counted from 1.
+    /// Its first line, counted from 1.
     var line: Int
   }
 
-  /// The rows that are neither empty nor a comment (#). Fields lose the spaces around them.
+  /// The rows that are neither empty nor a comment (#). Surrounding spaces of fields are removed.
   static func rows(_ text: String, file: String) throws(PointError) -> [Row] {
     var rows: [Row] = []
     var fields: [String] = []

@@ -1,20 +1,20 @@
 /// Why points cannot be read or fitted.
 public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Kind: Equatable, Sendable {
-    /// The first line names no column for one of the numbers.
+    /// The header has no column for one of the quantities.
     case missingColumn(String, found: [String])
     case duplicateColumn(String)
-    /// A line has another number of fields than the first.
+    /// A line has a different number of fields than the header.
     case fieldCount(found: Int, expected: Int)
     case unfinishedQuote
     case notANumber(column: String, text: String)
     /// A number that must be positive and finite.
     case notPositive(column: String, value: Double)
-    /// A number that only another unit explains.
+    /// A number that is apparently in another unit.
     case unit(column: String, value: Double, suggestion: String)
     case implausibleLoss(Double, problem: String)
     case tooFew(found: Int, needed: Int, purpose: String)
-    /// The points do not differ in what the law is about.
+    /// The points do not differ in a quantity of the law.
     case constant(String, value: Double)
     case noUniqueTokens
     case failed(String)
@@ -40,8 +40,8 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     switch kind {
     case .missingColumn(let name, let found):
       """
-      there is no column for \(name); the first line names \(found.joined(separator: ", ")). Give loss and two of \
-      N (parameters), D (tokens) and C (FLOP)
+      there is no column for \(name); the header has \(found.joined(separator: ", ")). Give loss and two \
+      of N (parameters), D (tokens) and C (FLOPs)
       """
     case .duplicateColumn(let name): "two columns are named '\(name)'"
     case .fieldCount(let found, let expected): "\(found) fields, but the first line names \(expected) columns"
@@ -50,15 +50,15 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notPositive(let column, let value): "\(column) is \(value); it must be positive and finite"
     case .unit(let column, let value, let suggestion): "\(column) is \(value): \(suggestion)"
     case .implausibleLoss(let value, let problem): "a loss of \(value) \(problem)"
-    case .tooFew(let found, let needed, let purpose): "\(found) points are too few: \(purpose) needs \(needed)"
+    case .tooFew(let found, let needed, let purpose): "\(found) points are too few: \(purpose) requires \(needed)"
     case .constant(let name, let value):
-      "all points have the same \(name), \(value): a law needs runs that differ in it"
-    case .noUniqueTokens: "no point says how many of its tokens are unique (column U)"
+      "all points have the same \(name), \(value): a law requires runs that differ in it"
+    case .noUniqueTokens: "no point has a number of unique tokens (column U)"
     case .failed(let problem): problem
     }
   }
 
-  /// - Throws: when `points` determine no five parameters.
+  /// - Throws: when `points` do not determine five parameters.
   static func check(_ points: [ScalingPoint]) throws(PointError) {
     if points.count < 6 {
       throw PointError(.tooFew(found: points.count, needed: 6, purpose: "a law with five parameters"))

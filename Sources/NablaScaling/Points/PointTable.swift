@@ -2,7 +2,8 @@ import NablaFormats
 
 /// Training runs read from a table of comma-separated values (RFC 4180), whose first line names the columns.
 ///
-/// Of N, D and C two are needed, with the loss. The columns may be named as papers and tools do, in any case:
+/// Two of N, D and C are required, with the loss. Columns may have the usual names of papers and tools, in upper or
+/// lower case:
 ///
 /// | | names |
 /// |---|---|
@@ -10,14 +11,14 @@ import NablaFormats
 /// | D | D, tokens, training tokens |
 /// | C | C, compute, flop, flops, training flop |
 /// | loss | loss, L, validation loss |
-/// | U | U, unique tokens: how many of D are different |
+/// | U | U, unique tokens: how many of D are unique |
 ///
 /// Other columns are kept as they are. Lines that are empty or begin with # are skipped.
 public struct PointTable: Sendable {
   public var points: [ScalingPoint]
-  /// The names of the columns that are not understood.
+  /// The names of the other columns.
   public var extraColumns: [String]
-  /// Where the points come from.
+  /// The source of the points.
   public var file: String
 
   /// - Throws: ``PointError`` that names the line, or `FileError`.
@@ -26,7 +27,7 @@ public struct PointTable: Sendable {
     try self.init(text, file: path)
   }
 
-  /// - Parameter file: The name that errors give.
+  /// - Parameter file: The file's name in errors.
   public init(_ text: String, file: String) throws(PointError) {
     self.file = file
     let rows = try CSV.rows(text, file: file)
@@ -40,7 +41,7 @@ public struct PointTable: Sendable {
     try Self.checkUnits(points, lines: rows.dropFirst().map(\.line), file: file)
   }
 
-  /// Counts in millions or billions show by themselves: no language model has 70 parameters.
+  /// Counts in millions or billions are obvious: no language model has 70 parameters.
   private static func checkUnits(_ points: [ScalingPoint], lines: [Int], file: String) throws(PointError) {
     for (point, line) in zip(points, lines) {
       for (column, value) in [("N", point.parameters), ("D", point.tokens)] where value < 1_000 {
@@ -52,7 +53,7 @@ public struct PointTable: Sendable {
   }
 }
 
-/// Which column holds what.
+/// The columns of the quantities.
 private struct Columns {
   var parameters: Int?
   var tokens: Int?
@@ -113,13 +114,13 @@ private struct Columns {
     let loss = try number(loss)
     if loss > 20 {
       throw PointError(
-        .implausibleLoss(loss, problem: "nats a token is worse than guessing among 485 million tokens"), file: file,
+        .implausibleLoss(loss, problem: "nats per token is worse than guessing among 485 million tokens"), file: file,
         line: row.line)
     }
     if loss < 0.1 {
       throw PointError(
         .implausibleLoss(
-          loss, problem: "is below the entropy of any text: give nats a token, on text that was not trained on"),
+          loss, problem: "is below the entropy of any text: use nats per token, on held-out text"),
         file: file, line: row.line)
     }
     let size = n ?? c! / (6 * d!)

@@ -1,14 +1,14 @@
-/// One training run: how large the model was, how long it was trained, what loss it reached.
+/// One training run: the model's size, its training tokens, and its loss.
 public struct ScalingPoint: Sendable, Hashable {
   /// N.
   public var parameters: Double
-  /// D: all tokens of the training, repeated ones counted each time.
+  /// D: all training tokens, repeated ones counted each time.
   public var tokens: Double
-  /// In nats a token, on text that was not trained on.
+  /// In nats per token, on held-out text.
   public var loss: Double
-  /// How many of the tokens are different, where the text was repeated.
+  /// The number of unique tokens, if data were repeated.
   public var uniqueTokens: Double?
-  /// What else the table holds, by column, as it was written.
+  /// The other columns of the table, unchanged.
   public var extra: [String: String]
 
   public init(

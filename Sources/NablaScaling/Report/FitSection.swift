@@ -1,9 +1,9 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
-  /// The constants with their intervals, published constants beside them, and the residuals.
+  /// The constants with their intervals, published constants next to them, and the residuals.
   func fitSection(_ fit: ChinchillaFit) -> ReportSection {
     let names: [(String, (Chinchilla) -> Double)] = [
       ("E", { $0.E }), ("A", { $0.A }), ("B", { $0.B }), ("α", { $0.alpha }), ("β", { $0.beta }),
@@ -37,9 +37,9 @@ extension ScalingReport {
         \(significant(fit.objective, digits: 5)). Intervals hold the middle 95 % of
         \(bootstrap?.laws.count ?? 0) refits to runs drawn with replacement.</p>
         \(table(["", "fit", "95 % interval", "Hoffmann et al. 2022", "Besiroglu et al. 2024"], constants))
-        <p>Could these runs come from published constants? The likelihood-ratio statistic is about χ² with five degrees
-        of freedom. Constants of another text or tokenizer are of course rejected.</p>
-        \(table(["law", "χ²", "chance", "mean deviation of the loss"], comparisons))
+        <p>Are these runs consistent with published constants? The likelihood-ratio statistic is about χ² with five
+        degrees of freedom. Constants for different data or another tokenizer are of course rejected.</p>
+        \(table(["law", "χ²", "p-value", "mean deviation of the loss"], comparisons))
         <div style="margin-top: 1rem">\(residualFigure(fit))</div>
         """)
   }
@@ -52,7 +52,7 @@ extension ScalingReport {
     let plot = LogPlot(
       x: computeAxis(computes.min()! / 1.5...computes.max()! * 1.5),
       y: LogPlot.Axis(
-        title: "loss over the law's", low: exp(-reach), high: exp(reach),
+        title: "loss relative to the law", low: exp(-reach), high: exp(reach),
         ticks: [-1, -0.5, 0, 0.5, 1].map { exp($0 * reach * 0.9) },
         label: { (log($0) >= 0 ? "+" : "−") + significant(abs(100 * log($0)), digits: 2) + "%" }))
     let dots = zip(fit.points, residuals).map { point, residual in
@@ -63,26 +63,27 @@ extension ScalingReport {
     let zero = plot.line([(plot.x.low, 1), (plot.x.high, 1)], color: "accent")
     return figure(
       "Residuals", plot.svg(id: "residuals", label: "Residuals over compute", [zero] + dots),
-      caption: "Runs above the line were worse than the law says. A bend means that its form does not hold.")
+      caption:
+        "Runs above the line were worse than the law predicts. A curve means that its functional form does not hold.")
   }
 
-  /// What another size than the best costs.
+  /// The cost of sizes other than the optimal one.
   func overTrainingSection(_ law: Chinchilla) -> ReportSection {
     let compute = 1e21
     let rows = OverTraining.table(law, compute: compute).map { row in
       [
-        significant(row.share, digits: 2) + " of the best size", countLabel(row.allocation.parameters),
+        significant(row.share, digits: 2) + " of the optimal size", countLabel(row.allocation.parameters),
         countLabel(row.allocation.tokens), significant(row.allocation.tokensPerParameter, digits: 3),
         significant(row.loss, digits: 4),
-        row.computeForSameLoss.map { significant($0, digits: 3) + "×" } ?? "cannot reach it",
+        row.computeForSameLoss.map { significant($0, digits: 3) + "×" } ?? "unreachable",
       ]
     }
     return ReportSection(
-      id: "overtraining", title: "What over-training costs",
+      id: "overtraining", title: "The cost of overtraining",
       html: """
         <p>Models for \(powerOfTen(compute)) FLOP. A smaller model is cheaper to serve and pays in loss, or in compute
         for the same loss.</p>
-        \(table(["size", "parameters", "tokens", "tokens a parameter", "loss", "compute for the best loss"], rows))
+        \(table(["size", "parameters", "tokens", "tokens/parameter", "loss", "compute for the optimal loss"], rows))
         """)
   }
 }

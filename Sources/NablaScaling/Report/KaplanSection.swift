@@ -1,13 +1,13 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
-  /// The best size by each law, and why the first two disagreed.
+  /// The optimal size by each law, and why the first two disagree.
   var kaplanSection: ReportSection {
     let range = 1e17...1e26
     let plot = LogPlot(
-      x: computeAxis(range), y: .powers("best N", 1e6...1e14, label: countLabel))
+      x: computeAxis(range), y: .powers("optimal N", 1e6...1e14, label: countLabel))
     let laws: [(String, any ScalingLaw, String, String)] =
       [
         ("Kaplan et al. 2020", Kaplan.kaplan2020, "alert", ""),
@@ -34,24 +34,25 @@ extension ScalingReport {
       id: "sizes", title: "How large a model: Kaplan against Chinchilla",
       html: """
         <p>Kaplan et al. concluded that a larger budget should go into a larger model (N ∝ C<sup>0.73</sup>), Hoffmann et
-        al. that it should go into model and text alike (N ∝ C<sup>0.5</sup>). Porian et al. (2024) reproduced the first
-        and turned it into the second, step by step.</p>
+        al. that it should go into model and data alike (N ∝ C<sup>0.5</sup>). Porian et al. (2024) reproduced the first
+        result and turned it into the second, step by step.</p>
         <div class="charts">
         \(law.chinchilla.map(contourFigure) ?? "")
         \(figure(
-          "The best size by law", plot.svg(id: "kaplan", label: "Best size over compute", lines + models),
-          caption: "Rings: published models. Those up to PaLM lie between the first law and the others.",
+          "Optimal size by law", plot.svg(id: "kaplan", label: "Optimal size over compute", lines + models),
+          caption: "Rings: published models. Those up to PaLM are between the first law and the others.",
           key: laws.map { ($0.2, $0.0) }))
         </div>
         \(table(["step of Porian et al. (RefinedWeb)", "a in N ∝ C^a", "95 % interval", "N for Chinchilla's budget"], ladder))
-        <p class="note">Pearce and Song (2024) explain most of the difference by counting: Kaplan et al. leave out the
-        embeddings, N with them is about N + 47,491 N<sup>1/3</sup>, and at their small sizes that bends the line.</p>
+        <p class="note">Pearce and Song (2024) explain most of the difference by counting: Kaplan et al. exclude
+        the embeddings, N with them is about N + 47,491 N<sup>1/3</sup>, and at their small sizes that bends the
+        line.</p>
         """)
   }
 }
 
-/// A step from Kaplan's exponent to Chinchilla's (Porian et al. 2024, "Resolving Discrepancies in Compute-Optimal Scaling
-/// of Language Models", figure 1, RefinedWeb).
+/// A step from Kaplan's exponent to Chinchilla's (Porian et al. 2024, "Resolving Discrepancies in Compute-Optimal
+/// Scaling of Language Models", figure 1, RefinedWeb).
 struct PorianStep {
   var change: String
   var exponent: Double
@@ -64,7 +65,7 @@ struct PorianStep {
     PorianStep(
       change: "+ the FLOP of the last layer counted", exponent: 0.706, interval: 0.69...0.72, parameters: 787e9),
     PorianStep(
-      change: "+ warm-up in proportion to the size", exponent: 0.602, interval: 0.59...0.62, parameters: 292e9),
+      change: "+ warmup in proportion to the size", exponent: 0.602, interval: 0.59...0.62, parameters: 292e9),
     PorianStep(change: "+ cosine decay to the budget's end", exponent: 0.571, interval: 0.56...0.59, parameters: 183e9),
     PorianStep(
       change: "learning rate, batch size and β₂ tuned for each size, no decay", exponent: 0.497,

@@ -1,6 +1,6 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 /// A drawing with two logarithmic axes, as SVG that needs no script.
 struct LogPlot {
@@ -162,7 +162,7 @@ func table(_ head: [String], _ rows: [[String]]) -> String {
   }
   let cells = { (row: [String], tag: String) in row.map { cell($0, tag) }.joined() }
   return """
-    <div class="card wide"><table class="results"><thead><tr>\(cells(head, "th"))</tr></thead>
+    <div class="card wide" tabindex="0"><table class="results"><thead><tr>\(cells(head, "th"))</tr></thead>
     <tbody>\(rows.map { "<tr>\(cells($0, "td"))</tr>" }.joined(separator: "\n"))</tbody></table></div>
     """
 }

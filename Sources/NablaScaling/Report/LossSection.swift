@@ -1,13 +1,14 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
-  /// Loss over compute: one curve a size, their envelope, the runs.
+  /// Loss over compute: one curve per size, their envelope, the runs.
   func lossSection(_ law: Chinchilla) throws -> ReportSection {
     let range = computeRange
     let highest = max(points.map(\.loss).max() ?? 0, law.optimalLoss(compute: range.lowerBound)) * 1.02
-    let lowest = min(points.map(\.loss).min() ?? .infinity, law.optimalLoss(compute: range.upperBound)) * 0.98
+    let tested = sweep.map { min($0.prediction.lowerBound, $0.test?.point.loss ?? .infinity) } ?? .infinity
+    let lowest = min(points.map(\.loss).min() ?? .infinity, law.optimalLoss(compute: range.upperBound), tested) * 0.98
     let plot = LogPlot(x: computeAxis(range), y: .loss(lowest...min(highest, 3 * lowest)))
     let budgets = spaced(range)
     let sizes = spaced(
@@ -22,7 +23,7 @@ extension ScalingReport {
     inside.append(
       plot.line(
         budgets.map { ($0, law.optimalLoss(compute: $0)) }, color: "accent", width: 2.25, id: "envelope",
-        title: "the best split of each budget"))
+        title: "the optimal split of each budget"))
     if let bootstrap {
       let band = budgets.map { budget in
         bootstrap.interval { $0.optimalLoss(compute: budget) }
@@ -37,17 +38,20 @@ extension ScalingReport {
         point.compute, point.loss, color: "second", radius: 2.25, title: describe(point),
         attributes: "data-run=\"\(index)\" style=\"cursor: pointer\"")
     }
+    if let sweep { inside += predictionMarks(sweep, plot) }
     let drawing = plot.svg(id: "loss", label: "Loss over training compute", inside)
     let caption =
       points.isEmpty
-      ? "Grey: models of one size trained longer and longer. Blue: the best size for each budget."
+      ? "Gray: models of one size trained longer and longer. Blue: the optimal size for each budget."
       : """
-      Grey: models of one size trained longer and longer. Blue: the best size for each budget, dashed its 95 % \
-      interval. Dots: the runs; the line beyond them is an extrapolation.
+      Gray: models of one size trained longer and longer. Blue: the optimal size for each budget, dashed its 95 % \
+      interval. Dots: the runs; the line beyond them is an extrapolation.\(sweep == nil ? "" : """
+       Vertical line: the interval predicted for the larger model before it was trained; ring: the measured loss.
+      """)
       """
     guard let fit else {
       return ReportSection(
-        id: "loss", title: "Loss against compute",
+        id: "loss", title: "Loss versus compute",
         html: figure("Loss and its envelope", drawing, caption: caption))
     }
     let without = fit.leavingOneOut()
@@ -56,9 +60,9 @@ extension ScalingReport {
       x: [plot.x.low, plot.x.high, LogPlot.left, LogPlot.right],
       y: [plot.y.low, plot.y.high, LogPlot.bottom, LogPlot.top], runs: points.map(describe))
     return ReportSection(
-      id: "loss", title: "Loss against compute",
+      id: "loss", title: "Loss versus compute",
       html: """
-        <p class="scripted">Click on a run to leave it out: the blue line is then the fit without it.</p>
+        <p class="scripted">Click on a run to exclude it: the blue line is then the fit without it.</p>
         <div class="charts">
         \(figure("Loss and its envelope", drawing, caption: caption))
         \(isoFLOPFigure(law, fit))
@@ -66,7 +70,7 @@ extension ScalingReport {
         <p class="readout" id="without" aria-live="polite"></p>
         \(try jsonIsland(id: "loss-data", data))
         """,
-      script: leaveOneOutScript)
+      script: String(decoding: PackageResources.without_js, as: UTF8.self))
   }
 
   func describe(_ point: ScalingPoint) -> String {
@@ -76,7 +80,8 @@ extension ScalingReport {
   private func constants(_ law: Chinchilla) -> [Double] { [law.E, law.A, law.B, law.alpha, law.beta] }
 }
 
-/// What the script knows: the constants E, A, B, α, β of the law and of the fit without each run, and how the axes map.
+/// The data of the script: the constants E, A, B, α, β of the law and of the fit without each run, and how the axes
+/// map.
 private struct LeaveOneOut: Encodable {
   var law: [Double]
   var without: [[Double]]
@@ -84,41 +89,3 @@ private struct LeaveOneOut: Encodable {
   var y: [Double]
   var runs: [String]
 }
-
-private let leaveOneOutScript = #"""
-  const { law, without, x, y, runs } = nabla.data("loss-data");
-  const line = document.getElementById("envelope");
-  const readout = document.getElementById("without");
-  const at = (value, [low, high, start, end]) =>
-    start + (Math.log(value / low) / Math.log(high / low)) * (end - start);
-  const number = value => Number(value.toPrecision(4));
-  const optimum = ([E, A, B, alpha, beta], compute) => {
-    const G = Math.pow(alpha * A / (beta * B), 1 / (alpha + beta));
-    return G * Math.pow(compute / 6, beta / (alpha + beta));
-  };
-  const loss = ([E, A, B, alpha, beta], N, D) => E + A / N ** alpha + B / D ** beta;
-  const draw = constants => {
-    const points = [];
-    for (let index = 0; index < 60; index += 1) {
-      const compute = x[0] * Math.pow(x[1] / x[0], index / 59);
-      const N = optimum(constants, compute);
-      const place = [at(compute, x), at(loss(constants, N, compute / 6 / N), y)];
-      points.push(place.map(value => value.toFixed(1)).join(","));
-    }
-    line.setAttribute("points", points.join(" "));
-  };
-  const describe = ([E, A, B, alpha, beta]) =>
-    `E ${number(E)}, A ${number(A)}, B ${number(B)}, α ${number(alpha)}, β ${number(beta)}; N grows as C^${number(beta / (alpha + beta))}`;
-  let chosen = null;
-  for (const dot of document.querySelectorAll("[data-run]")) {
-    dot.addEventListener("click", () => {
-      const run = Number(dot.dataset.run);
-      chosen?.setAttribute("fill-opacity", "1");
-      chosen = chosen === dot ? null : dot;
-      chosen?.setAttribute("fill-opacity", "0.15");
-      draw(chosen ? without[run] : law);
-      readout.textContent = chosen
-        ? `Without the run of ${runs[run]}:\n${describe(without[run])}\nWith all runs:\n${describe(law)}` : "";
-    });
-  }
-  """#

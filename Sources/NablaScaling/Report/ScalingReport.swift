@@ -1,15 +1,24 @@
+import FoundationEssentials
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
-/// The page of `nabla scaling show`: a law, the runs it was fitted to, and published models, in pictures.
+/// The page of `nabla scaling show`: charts of a law, the runs it was fitted to, and published models.
 public struct ScalingReport: Sendable {
   public var law: NamedLaw
-  /// What the law comes from, when it is a fit.
+  /// The fit of the law, if it is one.
   public var fit: ChinchillaFit?
   public var bootstrap: ChinchillaBootstrap?
-  /// Where the runs come from.
+  /// The source of the runs.
   public var file: String?
+  /// The sweep that trained the runs, if one did.
+  public var sweep: SweepResult?
+
+  /// The page of a sweep.
+  public init(_ sweep: SweepResult) {
+    self.init(law: sweep.law, fit: sweep.fit, bootstrap: sweep.bootstrap, file: sweep.folder)
+    self.sweep = sweep
+  }
 
   public init(
     law: NamedLaw, fit: ChinchillaFit? = nil, bootstrap: ChinchillaBootstrap? = nil, file: String? = nil
@@ -22,12 +31,12 @@ public struct ScalingReport: Sendable {
 
   /// The page: one self-contained HTML file.
   public func html() throws -> String {
-    reportPage(title: "scaling · \(file ?? law.title)", sections: try sections(), chartLibrary: "")
+    try ReportPage(title: "scaling · \(fileName ?? law.title)", sections: sections()).html()
   }
 
-  /// The parts of the page, for a page that holds others too.
+  /// The sections of the page, for a page with others too.
   package func sections() throws -> [ReportSection] {
-    var sections = [summary]
+    var sections = [summary] + (sweep.map { [sweepSection($0)] } ?? [])
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))
       sections.append(kaplanSection)
@@ -83,24 +92,27 @@ public struct ScalingReport: Sendable {
       facts.append(
         ("runs", "\(fit.points.count)", "\(powerOfTen(computes.min()!)) to \(powerOfTen(computes.max()!)) FLOP"))
     }
-    let items = facts.map {
-      "<div><dt>\(escapedHTML($0.0))</dt><dd>\(escapedHTML($0.1)) <small>\(escapedHTML($0.2))</small></dd></div>"
-    }
-    let formula = law.chinchilla.map { law in
-      """
-      <p>L(N, D) = \(significant(law.E, digits: 5)) + \(significant(law.A, digits: 5)) / N<sup>\
-      \(significant(law.alpha, digits: 4))</sup> + \(significant(law.B, digits: 5)) / D<sup>\
-      \(significant(law.beta, digits: 4))</sup></p>
-      """
+    let items = facts.map { name, value, remark in
+      let value = escapedHTML(value).components(separatedBy: "^")  // C^0.5
+      let raised = value.dropFirst().map { "<sup>\($0)</sup>" }.joined()
+      return
+        "<div><dt>\(escapedHTML(name))</dt><dd>\(value[0])\(raised) <small>\(escapedHTML(remark))</small></dd></div>"
     }
     return ReportSection(
-      id: "summary", title: nil,
-      html: """
-        <p class="command">nabla scaling show</p>
-        <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(file ?? "these runs")"))</h1>
-        \(formula ?? "")
-        <dl class="facts">\(items.joined())</dl>
-        """)
+      id: "summary",
+      introduction: """
+        <p class="command">nabla scaling \(sweep == nil ? "show" : "sweep")</p>
+        <h1>\(escapedHTML(fit == nil ? law.title : "A law of \(fileName ?? "these runs")"))</h1>
+        """,
+      equations: equations,
+      html: "<dl class=\"facts\">\(items.joined())</dl>")
+  }
+
+  /// The last part of the path.
+  private var fileName: String? { file?.split(separator: "/").last.map(String.init) }
+
+  private var equations: [Equation] {
+    law.chinchilla.map { law -> [Equation] in [.lossLaw(law), .optimalSplit(law)] } ?? [.kaplanLaw]
   }
 
   private var modelsSection: ReportSection {

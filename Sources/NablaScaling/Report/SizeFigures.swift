@@ -1,9 +1,9 @@
 import NablaFormats
 import Glibc
-import NablaTraining
+import NablaReport
 
 extension ScalingReport {
-  /// The loss over compute and size as contours, with the path of the best sizes.
+  /// The loss over compute and size as contours, with the path of the optimal sizes.
   func contourFigure(_ law: Chinchilla) -> String {
     let models = PublishedModel.all
     let high = max(computeRange.upperBound, 1e26)
@@ -28,7 +28,7 @@ extension ScalingReport {
     inside.append(
       plot.line(
         spaced(budgets).map { ($0, law.optimalAllocation(compute: $0).parameters) }, color: "accent", width: 2.25,
-        title: "the best size for each budget"))
+        title: "the optimal size for each budget"))
     inside += points.map {
       plot.dot($0.compute, $0.parameters, color: "second", radius: 1.75, title: describe($0))
     }
@@ -59,14 +59,14 @@ extension ScalingReport {
       }
     }
     let caption = """
-      Grey: sizes and budgets of equal loss. Blue: the best size for each budget, where a contour reaches furthest left. \
-      Rings: published models; those below the line are smaller and trained for longer than the law says, which is \
-      cheaper to serve.
+      Gray: sizes and budgets of equal loss. Blue: the optimal size for each budget, the leftmost point of each \
+      contour. Rings: published models; those below the line are smaller and trained longer than the law suggests, \
+      which is cheaper to serve.
       """
     return figure(
       "Contours of the loss", plot.svg(id: "contours", label: "Contours of the loss", inside, above: labels + names),
       caption: caption,
-      key: [("accent", "best size"), ("third", "published models")] + (points.isEmpty ? [] : [("second", "runs")]))
+      key: [("accent", "optimal size"), ("third", "published models")] + (points.isEmpty ? [] : [("second", "runs")]))
   }
 
   /// Loss over size at each budget of the runs.
@@ -111,7 +111,7 @@ extension ScalingReport {
     }
     let exponent = significant(isoFLOP.parameters.exponent, digits: 3)
     let caption = """
-      Lines: a parabola through the runs of one budget, in FLOP; its lowest point is a ring. Dashed: the law. Over \
+      Lines: a parabola through the runs of one budget, in FLOPs; its minimum is a ring. Dashed: the law. Over \
       \(isoFLOP.curves.filter(\.isBracketed).count) budgets the lowest points grow as C^\(exponent); the law says \
       C^\(significant(law.parameterExponent, digits: 3)).
       """

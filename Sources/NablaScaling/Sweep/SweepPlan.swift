@@ -1,12 +1,13 @@
 import Glibc
 
-/// The small trainings from which a law of one's own is fitted, and the larger one that tests it.
+/// The small runs to which a law is fitted, and the larger one that tests it.
 ///
-/// Budgets are a factor apart; at each of them the sizes spread evenly in log N around the optimum of a law that need not
-/// be right: the fit needs runs on both sides of the true optimum, and a factor of `spread` leaves room for that.
-public struct SweepPlan: Sendable {
-  /// One training.
-  public struct Run: Sendable, Hashable {
+/// Budgets are a constant factor apart; at each, the sizes are evenly spaced in log N around the optimum of a law that
+/// need not be right: the fit needs runs on both sides of the true optimum, and a factor of `spread` leaves room for
+/// that.
+public struct SweepPlan: Sendable, Codable, Hashable {
+  /// One training run.
+  public struct Run: Sendable, Codable, Hashable {
     public var shape: TransformerShape
     /// D.
     public var tokens: Double
@@ -19,7 +20,7 @@ public struct SweepPlan: Sendable {
 
   /// In the order of compute.
   public var runs: [Run]
-  /// Trained last, with `leap` times the compute of the largest of `runs`; its loss is predicted before.
+  /// Trained last, with `leap` times the compute of the largest of `runs`; its loss is predicted beforehand.
   public var test: Run
 
   /// 6ND of all.
@@ -28,57 +29,90 @@ public struct SweepPlan: Sendable {
   /// Spends `compute` in FLOP on everything.
   ///
   /// - Parameters:
-  ///   - law: Says where the optimum is thought to be.
+  ///   - law: The assumed law, for the optimum.
   ///   - rule: Gives each width its learning rate.
-  ///   - budgets: How many, each `factor` times the last, with `sizes` runs each.
+  ///   - shapes: Trained with every budget, in place of sizes around the optimum.
+  ///   - budgets: Their number, each `factor` times the last, with `sizes` runs each.
   ///   - spread: The largest size of a budget over the smallest.
   ///   - leap: The compute of the test over that of the largest budget.
-  /// - Throws: ``PlanError`` when so little compute trains no model of this vocabulary.
+  /// - Throws: ``PlanError`` when the compute is too small for a model with this vocabulary.
   public init(
-    compute: Double, law: any ScalingLaw, rule: LearningRateRule, vocabularySize: Int, context: Int, budgets: Int = 4,
-    sizes: Int = 5, factor: Double = 2.5, spread: Double = 9, leap: Double = 6
+    compute: Double, law: any ScalingLaw, rule: LearningRateRule, vocabularySize: Int, context: Int,
+    shapes: [TransformerShape]? = nil, budgets: Int = 4, sizes: Int = 5, factor: Double = 2.5, spread: Double = 9,
+    leap: Double = 6
   ) throws(PlanError) {
-    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit needs 3 budgets and 4 sizes at least")
+    let sizes = shapes?.count ?? sizes
+    precondition(budgets >= 3 && sizes >= 4, "SweepPlan: a fit needs at least 3 budgets and 4 sizes")
     // sizes · C (1 + f + … + f^(budgets-1)) + leap · C f^(budgets-1) = compute
     let powers = (0..<budgets).map { pow(factor, Double($0)) }
     let smallest = compute / (Double(sizes) * powers.reduce(0, +) + leap * powers.last!)
 
-    func run(parameters: Double, compute: Double) throws(PlanError) -> Run {
-      let shape = try TransformerShape.nearest(
-        parameters: parameters, vocabularySize: vocabularySize, context: context)
-      // The shape's own count, so that the compute is as planned.
-      return Run(
-        shape: shape, tokens: compute / (6 * Double(shape.parameterCount)), learningRate: rule(width: shape.width))
+    // The shape's own count, so that the compute is as planned.
+    func run(_ shape: TransformerShape, compute: Double) -> Run {
+      Run(shape: shape, tokens: compute / (6 * Double(shape.parameterCount)), learningRate: rule(width: shape.width))
     }
+    func nearest(_ parameters: Double) throws(PlanError) -> TransformerShape {
+      try TransformerShape.nearest(parameters: parameters, vocabularySize: vocabularySize, context: context)
+    }
+    // Where the optimum is smaller than a transformer can be, the sizes lie above it.
+    let smallestModel = Double(
+      TransformerShape(
+        vocabularySize: vocabularySize, context: context, width: 16, layerCount: 1, headCount: 1, tieEmbeddings: true
+      ).parameterCount)
     runs = []
     for power in powers {
       let budget = smallest * power
       let optimum = law.optimalAllocation(compute: budget).parameters
+      let low = max(optimum / spread.squareRoot(), smallestModel)
       for index in 0..<sizes {
-        let offset = Double(index) / Double(sizes - 1) - 0.5
-        runs.append(try run(parameters: optimum * pow(spread, offset), compute: budget))
+        let shape: TransformerShape
+        if let shapes {
+          shape = shapes[index]
+        } else {
+          shape = try nearest(low * pow(spread, Double(index) / Double(sizes - 1)))
+        }
+        runs.append(run(shape, compute: budget))
       }
     }
     let largest = smallest * powers.last! * leap
-    test = try run(parameters: law.optimalAllocation(compute: largest).parameters, compute: largest)
+    // Not smaller than what it is predicted from.
+    let given = Double(shapes?.map(\.parameterCount).max() ?? 0)
+    test = run(
+      try nearest(max(given, smallestModel, law.optimalAllocation(compute: largest).parameters)), compute: largest)
   }
 }
 
-/// The learning rate of a width when that of another is known: inversely proportional, the rule of maximal-update
-/// parametrization for the matrices of hidden layers under Adam (Yang et al. 2022, "Tensor Programs V", table 8), here
-/// for the whole model.
-///
-/// Adam moves each weight by about the learning rate, whatever the gradient's size. A product of C inputs then changes by
-/// about C times that, so that the same change in every width takes a rate in 1/C.
-public struct LearningRateRule: Sendable, Hashable {
-  /// The width at which `learningRate` was found good.
-  public var width: Int
-  public var learningRate: Double
-
-  public init(learningRate: Double, width: Int) {
-    self.learningRate = learningRate
-    self.width = width
+extension SweepPlan {
+  /// A number of the runs: those of the smallest and the largest model, and others spread evenly between.
+  func samplesOfSize(_ count: Int) -> [Run] {
+    let sorted = (runs + [test]).sorted { $0.shape.parameterCount < $1.shape.parameterCount }
+    var result: [Run] = []
+    for index in 0..<count {
+      let run = sorted[index * (sorted.count - 1) / (count - 1)]
+      if run.shape != result.last?.shape { result.append(run) }
+    }
+    return result
   }
 
-  public func callAsFunction(width: Int) -> Double { learningRate * Double(self.width) / Double(width) }
+  /// The plan with the most compute that fits, to within 0.1 %; nil if none fits.
+  ///
+  /// - Parameters:
+  ///   - limit: An upper bound of the compute, in FLOP.
+  ///   - make: Throws for too little compute.
+  static func largest(
+    _ limit: Double, _ make: (Double) throws(PlanError) -> SweepPlan, fits: (SweepPlan) -> Bool
+  ) -> SweepPlan? {
+    var (low, high) = (log(1e6), log(limit))
+    var best: SweepPlan?
+    while high - low > 1e-3 {
+      let middle = (low + high) / 2
+      // With too little compute there is no plan: look higher.
+      guard let plan = try? make(exp(middle)) else {
+        low = middle
+        continue
+      }
+      if fits(plan) { (best, low) = (plan, middle) } else { high = middle }
+    }
+    return best
+  }
 }

@@ -1,4 +1,4 @@
-/// A small dense matrix in float64, a column after the other: what decompositions work on.
+/// A small dense matrix in float64, in column-major order, for decompositions.
 package struct Matrix: Sendable {
   package let rows, columns: Int
   package var values: [Double]

@@ -4,8 +4,8 @@ package struct SingularValueDecomposition: Sendable {
   package let singularValues: [Double]
   package let v: Matrix
 
-  /// All of a matrix, by one-sided Jacobi rotations (Hestenes 1958): pairs of columns are rotated until all are
-  /// orthogonal. Small singular values come out as exactly as large ones; for up to some hundred columns.
+  /// The full decomposition of a matrix, by one-sided Jacobi rotations (Hestenes 1958): pairs of columns are rotated
+  /// until all are orthogonal. Small singular values are as accurate as large ones; for up to a few hundred columns.
   package init(_ a: Matrix) {
     guard a.rows >= a.columns else {
       let other = SingularValueDecomposition(a.transposed)
@@ -49,7 +49,7 @@ package struct SingularValueDecomposition: Sendable {
     (self.u, self.singularValues, self.v) = (u, singularValues, v)
   }
 
-  /// The product B·A of low rank, [m, r]·[r, n], from factors only: B = Q_B·R_B and Aᵀ = Q_A·R_A, so that the singular
+  /// The low-rank product B·A, [m, r]·[r, n], from the factors only: B = Q_B·R_B and Aᵀ = Q_A·R_A, so that the singular
   /// values are those of the small R_B·R_Aᵀ.
   package init(product b: Matrix, _ a: Matrix) {
     guard b.rows >= b.columns, a.columns >= a.rows else {
@@ -61,9 +61,9 @@ package struct SingularValueDecomposition: Sendable {
     self.init(u: left.q * small.u, singularValues: small.singularValues, v: right.q * small.v)
   }
 
-  /// The `rank` largest of a weight [m, n], by subspace iteration with Rayleigh-Ritz (Halko et al. 2011): exact where the
-  /// space is as wide as the matrix, else as near as the decay of the singular values lets it come in `iterations`.
-  /// Large products run in float32.
+  /// The `rank` largest of a weight [m, n], by subspace iteration with Rayleigh-Ritz (Halko et al. 2011): exact where
+  /// the subspace is as wide as the matrix, otherwise as close as the decay of the singular values allows in
+  /// `iterations`. Large matrix multiplications run in float32.
   package init(_ weight: Tensor, rank: Int, iterations: Int = 30, random: inout RandomSource) {
     let (m, n) = (weight.shape[0], weight.shape[1])
     let width = min(m, n, rank + max(16, rank))

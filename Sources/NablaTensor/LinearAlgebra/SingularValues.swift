@@ -1,19 +1,19 @@
 import Glibc
 
-/// How much of a matrix few singular values hold: what "low rank" means of a change of weights.
+/// How much of a matrix its largest singular values explain: the effective rank of a weight update.
 public struct SingularSpectrum: Sendable, Equatable {
   /// Descending.
   public let values: [Double]
 
   public init(values: [Double]) { self.values = values }
 
-  /// All singular values of a matrix [m, n]: roots of the eigenvalues of its smaller Gram matrix, in float64. Values below
-  /// 10⁻⁸ of the largest are rounding errors. O(m·n·k + k³) for k = min(m, n).
+  /// All singular values of a matrix [m, n]: roots of the eigenvalues of its smaller Gram matrix, in float64. Values
+  /// below 10⁻⁸ of the largest are rounding errors. O(m·n·k + k³) for k = min(m, n).
   public init(of matrix: Tensor) {
     self.init(ofColumns: Matrix(matrix, transposed: matrix.shape[1] > matrix.shape[0]))
   }
 
-  /// The same of several matrices, shared out among threads.
+  /// The same for several matrices, divided among threads.
   public static func spectra(of matrices: [Tensor]) -> [SingularSpectrum] {
     let columns = matrices.map { Matrix($0, transposed: $0.shape[1] > $0.shape[0]) }
     return [SingularSpectrum](unsafeUninitializedCapacity: columns.count) { buffer, initialized in
@@ -25,7 +25,7 @@ public struct SingularSpectrum: Sendable, Equatable {
     }
   }
 
-  /// Of columns whose products make the Gram matrix, not more than there are rows.
+  /// Of columns whose inner products form the Gram matrix, not more than there are rows.
   private init(ofColumns vectors: Matrix) {
     let n = vectors.columns
     var gram = Matrix(zeros: n, n)
@@ -50,7 +50,7 @@ public struct SingularSpectrum: Sendable, Equatable {
   /// Σ σ², the squared Frobenius norm.
   public var energy: Double { values.reduce(0) { $0 + $1 * $1 } }
 
-  /// The least rank whose best approximation holds this share of the energy; 0 of a matrix of zeros.
+  /// The smallest rank whose best approximation retains this fraction of the energy; 0 for a matrix of zeros.
   public func rank(holding share: Double) -> Int {
     let enough = energy * share
     guard energy > 0 else { return 0 }
@@ -64,7 +64,7 @@ public struct SingularSpectrum: Sendable, Equatable {
 }
 
 extension Matrix {
-  /// A symmetric matrix as T = QᵀAQ with only a diagonal and one line beside it, by Householder reflections (Golub & Van
+  /// A symmetric matrix reduced to tridiagonal form T = QᵀAQ, by Householder reflections (Golub & Van
   /// Loan, algorithm 8.3.1).
   func tridiagonalized() -> (diagonal: [Double], beside: [Double]) {
     let n = rows
@@ -72,7 +72,7 @@ extension Matrix {
     var beside = [Double](repeating: 0, count: max(n - 1, 0))
     var (v, w) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: n))
     for k in 0..<max(n - 1, 0) {
-      // v reflects what stands below the diagonal in column k onto its first element.
+      // v reflects the part of column k below the diagonal onto its first element.
       var norm = 0.0
       for i in k + 1..<n {
         v[i] = a[i, k]

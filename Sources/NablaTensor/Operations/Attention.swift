@@ -1,6 +1,6 @@
 import CNablaKernels
 
-/// Which keys a query may see. Masks are aligned to the end: query i of Tq stands at key position i + Tk - Tq.
+/// Which keys a query may see. Masks are aligned to the end: query i of Tq is at key position i + Tk - Tq.
 public struct AttentionMask: Sendable {
   /// A query sees no key after its own position.
   public var causal: Bool
@@ -10,7 +10,7 @@ public struct AttentionMask: Sendable {
   public var keyLengths: Tensor?
   /// Self-attention only: a query sees no key outside its own segment.
   public var segments: Segments?
-  /// Added to the scaled scores: float32, broadcast to [B, H, Tq, Tk]; -infinity hides a key. It gets no gradient.
+  /// Added to the scaled scores: float32, broadcast to [B, H, Tq, Tk]; -infinity masks a key. It gets no gradient.
   public var bias: Tensor?
 
   public init(
@@ -25,7 +25,7 @@ public struct AttentionMask: Sendable {
   public static let causal = AttentionMask(causal: true)
 }
 
-/// Heads as they lie in memory: x[b, t, h, d], d contiguous. `start` and strides are in elements.
+/// The memory layout of heads: x[b, t, h, d], d contiguous. `start` and strides are in elements.
 package struct HeadsView {
   package var tensor: Tensor
   package var start = 0
@@ -117,7 +117,7 @@ func attentionForward(
   return (out, logSumExp)
 }
 
-/// The same into memory that is there.
+/// The same, into existing memory.
 func attentionForward(
   _ sizes: AttentionSizes, q: HeadsView, k: HeadsView, v: HeadsView, mask: AttentionMask, into out: HeadsView
 ) {
@@ -126,8 +126,8 @@ func attentionForward(
 }
 
 extension Tensor {
-  /// Scaled dot-product attention: softmax(scale · Q Kᵀ + bias, masked) V (Vaswani et al. 2017), by tiles with a running
-  /// softmax, so that memory grows with T and not with T² (Dao 2023, "FlashAttention-2").
+  /// Scaled dot-product attention: softmax(scale · Q Kᵀ + bias, masked) V (Vaswani et al. 2017), in tiles with an
+  /// online softmax, so that memory grows with T and not with T² (Dao 2023, "FlashAttention-2").
   ///
   /// Query head h reads key-value head h / (H/G): G = H is multi-head, 1 < G < H grouped-query (Ainslie et al. 2023),
   /// G = 1 multi-query attention (Shazeer 2019). A query that sees no key gives zeros.
@@ -188,7 +188,7 @@ extension Tensor {
     }
   }
 
-  /// The attention weights themselves, by the exact formula in float64: for looking at, and to test against.
+  /// The attention weights themselves, by the exact formula in float64: for inspection and as a reference in tests.
   /// Shapes as for `attention`. - Returns: [B, H, Tq, Tk] float32; each row sums to 1, or is 0 if it sees no key.
   public static func attentionWeights(
     queries: Tensor, keys: Tensor, mask: AttentionMask = .none, scale: Float? = nil

@@ -1,6 +1,7 @@
 import CNablaKernels
 
-// Functions of two numbers, with NumPy's broadcasting: shapes are aligned at the last dimension, and a size of 1 repeats.
+// Functions of two numbers, with NumPy's broadcasting: shapes are aligned at the last dimension, and a size of 1
+// repeats.
 extension Tensor {
   public static func + (a: Tensor, b: Tensor) -> Tensor {
     binary(NABLA_ADD, a, b).recorded(a, b) { dy, inputs in
@@ -100,7 +101,7 @@ extension Tensor {
     }
   }
 
-  /// alpha · x + beta, without a tensor for either.
+  /// alpha · x + beta, without a tensor for either scalar.
   package func scaledShifted(_ alpha: Float, _ beta: Float) -> Tensor {
     let x = cast(.float32)
     let y = Tensor(uninitialized: shape)
@@ -145,7 +146,7 @@ extension Tensor {
     return y.cast(result)
   }
 
-  /// The general case: the innermost dimension is one kernel call, the others are counted through.
+  /// The general case: the innermost dimension is one kernel call; the others are iterated.
   private static func binaryBroadcast(_ op: Int32, _ a: Tensor, _ b: Tensor, into y: Tensor) {
     let shape = y.shape
     let inner = shape.last!
@@ -189,7 +190,7 @@ extension Node {
 }
 
 extension Tensor {
-  /// Sums over the dimensions that broadcasting `target` to this shape repeated.
+  /// Sums over the dimensions that were repeated in broadcasting `target` to this shape.
   func reduced(to target: Shape) -> Tensor {
     if shape == target { return self }
     var result = self

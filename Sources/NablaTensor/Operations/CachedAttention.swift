@@ -1,6 +1,6 @@
 import CNablaKernels
 
-/// How a key-value cache stores its numbers.
+/// The storage type of a key-value cache.
 public enum CacheType: String, Sendable, Codable, CaseIterable {
   /// Exactly as computed in float32.
   case float32 = "f32"
@@ -17,7 +17,7 @@ public enum CacheType: String, Sendable, Codable, CaseIterable {
   }
 }
 
-/// The pages of a key-value cache: G key-value heads of size D in each of `layers`, 64 positions a page.
+/// The pages of a key-value cache: G key/value heads of size D in each of `layers`, 64 positions per page.
 package struct CachePages: Sendable {
   package let type: CacheType
   package let layers, heads, headSize: Int
@@ -30,13 +30,13 @@ package struct CachePages: Sendable {
   package var bytes: Int { layers * layerBytes }
   private var layerBytes: Int { heads * Int(nabla_cache_head_bytes(type.kernelType, Int32(headSize))) }
 
-  /// What attends in one pass through a model: `count` new positions after the first `start` of a sequence.
+  /// The queries of one forward pass: `count` new positions after the first `start` of a sequence.
   package struct Part {
     package var start: Int
     package var count: Int
-    /// The first of the part's rows in the matrix that holds the rows of all, one part after the other.
+    /// The index of the part's first row in the matrix that holds the rows of all parts, one after the other.
     package var row: Int
-    /// Where the sequence's pages begin in the table of all pages.
+    /// The index of the sequence's first page in the table of all pages.
     package var firstPage: Int
 
     package init(start: Int, count: Int, row: Int, firstPage: Int) {
@@ -44,7 +44,7 @@ package struct CachePages: Sendable {
     }
   }
 
-  /// Stores the new keys and values of one layer, then attends to all so far.
+  /// Stores the new keys and values of one layer, then attends to all positions so far.
   ///
   /// - Parameters:
   ///   - packed: [1, R, (H + 2G)·D] float32 or bfloat16, positions applied: the rows of all parts.
@@ -74,8 +74,8 @@ package struct CachePages: Sendable {
         position += count
       }
     }
-    // A few rows are worth a thread's while: a page holds keys by their dimensions, each of which is a miss of the
-    // caches.
+    // Even a few rows are worth a thread: a page stores keys by dimension, and each dimension is a
+    // cache miss.
     parallelFor(runs.count, grain: Swift.max(1, 4 * runs.count / Swift.max(x.shape[1], 1))) {
       for run in runs[$0] {
         let k = x.pointer + (run.row * width + keys) * size
@@ -86,8 +86,8 @@ package struct CachePages: Sendable {
     }
   }
 
-  // One kernel for a prompt's rows and for single ones: a row's bits then depend on the cache and its position alone.
-  // (The tiles that training uses would read a prompt of 2,757 tokens 6 to 8 % faster.)
+  // The same kernel for a prompt's rows and for single rows: a row's bits then depend only on the cache and its
+  // position. (The tiles used in training would process a prompt of 2,757 tokens 6 to 8 % faster.)
   private func attend(
     _ x: Tensor, into out: Tensor, layer: Int, _ parts: [Part], _ pages: [UnsafeMutableRawPointer], queryHeads: Int,
     window: Int?

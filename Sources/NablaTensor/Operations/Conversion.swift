@@ -1,10 +1,10 @@
 import CNablaKernels
 
-/// Elements a thread takes at once: enough to outweigh the cost of sharing work.
+/// Elements that a thread takes at once: enough to outweigh the cost of distributing work.
 package let elementGrain = 16384
 
 extension Tensor {
-  /// The same numbers in another type. To a smaller float: rounded to nearest even. To a block-quantized type: see
+  /// The same values in another type. To a smaller float type: rounded to nearest even. To a block-quantized type: see
   /// `DType.isQuantizationTarget`. The gradient is converted back.
   public func cast(_ target: DType) -> Tensor {
     if target == dtype { return self }

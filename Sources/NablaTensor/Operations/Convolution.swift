@@ -1,7 +1,7 @@
 import CNablaKernels
 
-/// A setting for each spatial dimension: `2` for both, `[2, 1]` for height and width. One-dimensional operations take
-/// the last.
+/// A value for each spatial dimension: `2` for both, `[2, 1]` for height and width. One-dimensional operations
+/// use the last.
 public struct SpatialPair: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral {
   public var height: Int
   public var width: Int
@@ -14,7 +14,7 @@ public struct SpatialPair: Sendable, Hashable, ExpressibleByIntegerLiteral, Expr
     self.init(sizes[0], sizes[1])
   }
 
-  /// What a sequence [B, C, L] takes, seen as an image of height 1.
+  /// The values for a sequence [B, C, L], treated as an image of height 1.
   func along(_ spatialRank: Int, neutral: Int) -> SpatialPair { spatialRank == 1 ? SpatialPair(neutral, width) : self }
   var kernelPair: (Int64, Int64) { (Int64(height), Int64(width)) }
 }
@@ -28,7 +28,8 @@ extension Tensor {
   ///   - weight: [O, C / groups, K] for self [B, C, L]; [O, C / groups, K, K'] for self [B, C, H, W].
   ///   - bias: [O], or nil.
   ///   - padding: zeros assumed on either side.
-  ///   - groups: channels in as many groups, each convolved alone; C and O must be multiples. C groups: depthwise.
+  ///   - groups: the number of channel groups, each convolved separately; C and O must be multiples. C groups:
+  ///     depthwise.
   /// - Returns: [B, O, …] with sizes ⌊(n + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1. Computed in float32.
   public func convolution(
     _ weight: Tensor, bias: Tensor? = nil, stride: SpatialPair = 1, padding: SpatialPair = 0,
@@ -52,12 +53,12 @@ extension Tensor {
     }
   }
 
-  /// The transpose of `convolution` (the gradient with respect to its input), which enlarges: each element of self
-  /// spreads the weight over the result.
+  /// The transpose of `convolution` (the gradient with respect to its input), which upsamples: each element of
+  /// self spreads the weight over the result.
   ///
   /// - Parameters:
   ///   - weight: [C, O / groups, K…] for self [B, C, …].
-  ///   - outputPadding: places added at the end of each dimension, fewer than the stride.
+  ///   - outputPadding: positions added at the end of each dimension, fewer than the stride.
   /// - Returns: [B, O, …] with sizes (n - 1)·stride - 2·padding + dilation·(k - 1) + outputPadding + 1.
   public func convolutionTransposed(
     _ weight: Tensor, bias: Tensor? = nil, stride: SpatialPair = 1, padding: SpatialPair = 0,
@@ -169,6 +170,6 @@ private struct Convolution {
     var problem = problem
     problem.hasBias = bias == nil ? 0 : 1
     let status = nabla_convolution_run(&problem, Int32(pass.rawValue), x.floats, w.floats, bias?.floats, y.floats)
-    precondition(status == 0, "oneDNN refused a convolution of \(input) with \(weight) (status \(status))")
+    precondition(status == 0, "oneDNN rejected a convolution of \(input) with \(weight) (status \(status))")
   }
 }

@@ -6,7 +6,7 @@ public struct CrossEntropyOptions: Sendable {
   public var labelSmoothing: Float = 0
   /// Weight of (ln Σ exp)², which keeps logits from drifting (PaLM, Chowdhery et al. 2022).
   public var zLoss: Float = 0
-  /// Rows with this target count for nothing.
+  /// Rows with this target are ignored.
   public var ignoreIndex: Int32 = -100
 
   public init(labelSmoothing: Float = 0, zLoss: Float = 0, ignoreIndex: Int32 = -100) {
@@ -23,7 +23,7 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - targets: [...] int32, for self: logits [..., n].
-  ///   - weights: what each row counts, [...]: the result is then the weighted sum. Nil for the mean.
+  ///   - weights: the weight of each row, [...]: the result is then the weighted sum. Nil for the mean.
   public func crossEntropy(
     _ targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
   ) -> Tensor {
@@ -49,15 +49,15 @@ extension Tensor {
     }
   }
 
-  /// A linear layer and cross-entropy in one, in chunks of rows: the logits [..., V] never exist as a whole.
+  /// Fused linear layer and cross-entropy, in chunks of rows: the logits [..., V] are never materialized as a whole.
   ///
-  /// Gradients are made while the logits of a chunk are at hand, in the forward pass, and scaled by the loss's own
-  /// gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
+  /// Gradients are computed while the logits of a chunk are in memory, in the forward pass, and scaled by the loss's
+  /// own gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
-  ///   - weights: what each row counts, [...], or nil for the mean over rows that are not ignored.
+  ///   - weights: the weight of each row, [...], or nil for the mean over rows that are not ignored.
   /// - Returns: the weighted sum, or the mean, of the rows' cross-entropies in nats.
   public func linearCrossEntropy(
     _ weight: Tensor, targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
@@ -108,7 +108,7 @@ extension Tensor {
     }
   }
 
-  /// Chunks of 32 MB of logits: large enough for the products, small beside a model.
+  /// Chunks of 32 MB of logits: large enough for efficient matrix multiplication, small compared with a model.
   static func rowsPerChunk(classes: Int, rows: Int) -> Int {
     Swift.max(1, Swift.min(rows, Swift.max(64, (8 << 20) / Swift.max(classes, 1))))
   }

@@ -2,7 +2,7 @@ import CNablaKernels
 
 extension Tensor {
   /// Sets each element to 0 with probability `p` and divides the others by 1 - p (Srivastava et al. 2014).
-  /// The backward pass draws the same numbers again instead of keeping a mask.
+  /// The backward pass draws the same numbers again instead of storing a mask.
   public func dropout(_ p: Float, random: inout RandomSource) -> Tensor {
     precondition(p >= 0 && p < 1, "dropout: a probability of \(p) is not in 0..<1")
     if p == 0 { return self }

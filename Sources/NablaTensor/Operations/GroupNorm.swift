@@ -1,7 +1,7 @@
 import CNablaKernels
 
 extension Tensor {
-  /// Group normalization (Wu & He 2018): channels in `groups` groups, each normalized over its channels and places,
+  /// Group normalization (Wu & He 2018): channels in `groups` groups, each normalized over its channels and positions,
   /// (x - mean)/√(variance + ε) · weight + bias. Computed in float32.
   ///
   /// - Parameters:

@@ -1,8 +1,8 @@
 import CNablaKernels
 
-// Shapes and places: the numbers stay as they are.
+// Reshaping, slicing and indexing: the values are unchanged.
 extension Tensor {
-  /// The same elements in another shape; one size may be -1, which stands for whatever fits. Shares memory.
+  /// The same elements in another shape; one size may be -1, which is inferred. Shares memory.
   public func reshaped(_ sizes: [Int]) -> Tensor {
     var sizes = sizes
     if let unknown = sizes.firstIndex(of: -1) {
@@ -15,14 +15,15 @@ extension Tensor {
 
   public func reshaped(_ target: Shape) -> Tensor {
     if target == shape { return self }
-    precondition(target.elementCount == count, "reshaped: \(shape) has \(count) elements, \(target) has not")
+    precondition(
+      target.elementCount == count, "reshaped: \(shape) has \(count) elements, \(target) has \(target.elementCount)")
     let original = shape
     return Tensor(storage: storage, offset: offset, shape: target, dtype: dtype).recorded(self) { dy, inputs in
       inputs[0]?.accumulate(dy.reshaped(original))
     }
   }
 
-  /// A dimension of size 1 put in at `axis`.
+  /// A dimension of size 1 inserted at `axis`.
   public func expandedDimension(at axis: Int) -> Tensor {
     var sizes = Array(shape)
     sizes.insert(1, at: axis < 0 ? axis + rank + 1 : axis)
@@ -32,14 +33,15 @@ extension Tensor {
   /// Dimensions in another order: result dimension i is dimension axes[i] of this tensor. Copies.
   public func transposed(_ axes: Int...) -> Tensor { permuted(axes) }
 
-  /// The last two dimensions exchanged.
+  /// The last two dimensions swapped.
   public func transposed() -> Tensor {
     precondition(rank >= 2, "transposed: shape \(shape) has fewer than two dimensions")
     return permuted(Array(0..<rank - 2) + [rank - 1, rank - 2])
   }
 
   public func permuted(_ axes: [Int]) -> Tensor {
-    precondition(axes.sorted() == Array(0..<rank), "transposed: \(axes) is no order of the axes of shape \(shape)")
+    precondition(
+      axes.sorted() == Array(0..<rank), "transposed: \(axes) is not a permutation of the axes of shape \(shape)")
     let own = shape.strides
     let result = Shape(axes.map { shape[$0] })
     let y = Tensor(uninitialized: result, dtype: dtype)
@@ -145,7 +147,7 @@ extension Tensor {
 
 extension Tensor {
   /// Rows of this tensor by number: [n, ...] with indices [...] int32 → [..., ...]. This is also the embedding lookup.
-  /// The gradient adds up where an index repeats. Rows of block-quantized tensors come in float32.
+  /// Gradients of repeated indices are summed. Rows of block-quantized tensors are returned in float32.
   public func gather(_ indices: Tensor) -> Tensor {
     precondition(rank >= 1 && indices.dtype == .int32, "gather: int32 indices into rows of \(shape)")
     let rows = shape[0]
@@ -176,7 +178,7 @@ extension Tensor {
   public func scatterAdd(_ indices: Tensor, _ rows: Tensor) -> Tensor {
     precondition(
       indices.dtype == .int32 && rows.count * Swift.max(shape[0], 1) == indices.count * count,
-      "scatterAdd: rows of shape \(rows.shape) at \(indices.count) places of shape \(shape)")
+      "scatterAdd: rows of shape \(rows.shape) at \(indices.count) indices of shape \(shape)")
     let y = cast(.float32).copy()
     y.addRows(rows.stopGradient().cast(.float32), at: indices)
     let rowsShape = rows.shape
@@ -186,7 +188,7 @@ extension Tensor {
     }
   }
 
-  /// In each row of the last dimension, the element that `indices` names. [..., n], [...] int32 → [...].
+  /// In each row of the last dimension, the element at its index. [..., n], [...] int32 → [...].
   public func gatherLast(_ indices: Tensor) -> Tensor {
     let n = shape.last!
     precondition(indices.count * n == count, "gatherLast: indices of shape \(indices.shape) into \(shape)")
@@ -201,7 +203,7 @@ extension Tensor {
 
   func fillZero() { pointer.initializeMemory(as: UInt8.self, repeating: 0, count: count * dtype.size) }
 
-  /// Columns are shared out among threads, so each sum is made by one thread in the order of the rows.
+  /// Columns are divided among threads, so each sum is computed by one thread in row order.
   private func addRows(_ rows: Tensor, at indices: Tensor) {
     let width = count / Swift.max(shape[0], 1)
     for i in 0..<indices.count {

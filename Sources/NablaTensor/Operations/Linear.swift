@@ -1,11 +1,11 @@
 import CNablaKernels
 
 extension Tensor {
-  /// Several linear layers of one input, their outputs side by side: yᵢ = x·Wᵢᵀ + bᵢ.
+  /// Several linear layers with the same input, their outputs side by side: yᵢ = x·Wᵢᵀ + bᵢ.
   ///
   /// - Parameters:
-  ///   - weights: Wᵢ: [outᵢ, in]. float32, read in bfloat16 where self is bfloat16; or constant in a smaller type
-  ///     (block-quantized, bfloat16, float16), of which the product reads a tile at a time. See `LinearWeight`.
+  ///   - weights: Wᵢ: [outᵢ, in]. float32, read in bfloat16 where self is bfloat16; or frozen in a smaller
+  ///     type (block-quantized, bfloat16, float16), which is read a tile at a time. See `LinearWeight`.
   ///   - biases: bᵢ: [outᵢ], or nil. All or none.
   ///   - residual: added to the result, in float32: [..., Σ outᵢ].
   ///   - output: the result's type: self's, or float32 with a residual.
@@ -37,7 +37,7 @@ extension Tensor {
         || biases?.contains(where: { $0.node != nil }) == true
     else { return y }
     let count = weights.count
-    // For constant weights nothing is kept.
+    // For frozen weights nothing is saved.
     let (inputShape, type) = (x.shape, x.dtype)
     let keptInput = weights.contains { $0.node != nil } ? x : nil
     return y.recorded([self] + (residual.map { [$0] } ?? []) + weights + (biases ?? [])) { dy, nodes in
@@ -50,7 +50,7 @@ extension Tensor {
       if residual != nil { take()?.accumulate(dy) }
       let dy = dy.cast(type)
       if let input {
-        // Stored weights add up tile by tile, which bfloat16 would round each time.
+        // Stored weights accumulate tile by tile, which bfloat16 would round each time.
         let dx = Tensor(uninitialized: inputShape, dtype: constants.contains(where: \.isStored) ? .float32 : type)
         var start = 0
         for (i, weight) in constants.enumerated() {
@@ -62,7 +62,7 @@ extension Tensor {
       var start = 0
       for i in 0..<count {
         let first = start
-        // dW = dYᵀ·X, added where the gradient is kept.
+        // dW = dYᵀ·X, accumulated into the gradient.
         take()?.accumulate(inPlace: { target, adds in
           MatrixProduct(m: widths[i], n: inputs, k: rows).run(
             .columns(dy, from: first, rowStride: width, transposed: true), .matrix(keptInput!), into: target,
@@ -88,7 +88,7 @@ extension Tensor {
     linear([weight], biases: bias.map { [$0] }, residual: residual, output: output)
   }
 
-  /// [rows, width] → [width] float32. Columns are shared out among threads.
+  /// [rows, width] → [width] float32. Columns are divided among threads.
   private func columnSums() -> Tensor {
     let (rows, width) = (shape[0], shape[1])
     let y = Tensor.zeros([width])
@@ -103,11 +103,11 @@ extension Tensor {
     return y
   }
 
-  /// A parameter in the type that products run in. The bfloat16 copy of a float32 parameter is made once and refreshed
-  /// by the optimizer as it steps.
+  /// A parameter in the compute type of matrix multiplications. The bfloat16 copy of a float32 parameter is made once
+  /// and refreshed by the optimizer as it steps.
   package func computeCopy(_ type: DType) -> Tensor {
     guard type == .bfloat16 && dtype == .float32 else { return cast(type) }
-    // A part of a tensor has no copy of its own: the storage's is that of the whole.
+    // A slice of a tensor has no copy of its own: the storage's copy is that of the whole.
     guard storage.bytes == count * dtype.size else { return cast(type) }
     if let copy = storage.bfloat16Copy { return Tensor(storage: copy, shape: shape, dtype: .bfloat16) }
     let copy = cast(.bfloat16)

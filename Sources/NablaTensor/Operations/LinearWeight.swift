@@ -1,16 +1,17 @@
 import CNablaKernels
 
-/// A linear layer's weight [outputs, inputs] as products read it.
+/// A linear layer's weight [outputs, inputs] as matrix multiplication reads it.
 ///
-/// A float32 weight, or one already in the type of the product, is multiplied as a whole: training refreshes one copy
-/// in the compute type a step. Any other is constant, and is read as it is stored (block-quantized, bfloat16, float16);
-/// no copy of it ever exists. How, the other operand's type decides:
+/// A float32 weight, or one already in the compute type, is multiplied as a whole: training refreshes one copy
+/// in the compute type per step. Any other is frozen, and is read in its stored type (block-quantized, bfloat16,
+/// float16) without a copy. The type of the other operand decides how:
 ///
-/// - x float32: exact numbers. A row at a time is widened for a few rows of x, a tile for many.
-/// - x bfloat16, which says that 8 bits are precise enough: block-quantized weights are multiplied as integers, with x
-///   rounded to 8 bits in blocks of 32. Where the CPU multiplies bfloat16 in hardware, many rows take that way instead.
+/// - x float32: exact values. One row at a time is dequantized for a few rows of x, a tile for many.
+/// - x bfloat16, which means that 8 bits are precise enough: block-quantized weights are multiplied as integers,
+///   with x rounded to 8 bits in blocks of 32. Where the CPU multiplies bfloat16 in hardware, many rows use that
+///   instead.
 ///
-/// Whether gradients are recorded plays no part, so that log-probabilities are the same with and without.
+/// The choice does not depend on whether gradients are recorded, so log-probabilities are the same with and without.
 struct LinearWeight {
   let weight: Tensor
   /// The type of the other operand, float32 or bfloat16.
@@ -28,8 +29,8 @@ struct LinearWeight {
   var outputs: Int { weight.shape[0] }
   var inputs: Int { weight.shape[1] }
 
-  /// The type that tiles of a stored weight are widened to: where the CPU has no bfloat16 products, they run in
-  /// float32.
+  /// The type that tiles of a stored weight are dequantized to: float32 where the CPU has no bfloat16
+  /// instructions.
   private var tileType: DType { !isStored || hasFastBFloat16 ? computeType : .float32 }
 
   fileprivate func multipliesIntegers(rows: Int) -> Bool {
@@ -81,7 +82,7 @@ struct LinearWeight {
     }
   }
 
-  /// Each row of the weight is widened once, in cache, for a few rows of x.
+  /// Each row of the weight is dequantized once, in cache, for a few rows of x.
   private func multiplyRows(
     _ x: Tensor, _ rows: Int, _ bias: Tensor?, into y: Tensor, _ startC: Int, _ stride: Int, _ accumulating: Bool
   ) {
@@ -103,7 +104,7 @@ struct LinearWeight {
     if weight.dtype == .nf4 { weight.withNF4Scales(run) } else { run(nil) }
   }
 
-  /// Hands out the weight in the product's type: whole, or tiles of rows of about a megabyte.
+  /// Passes the weight in the compute type to `body`: whole, or in tiles of rows of about a megabyte.
   private func forEachTile(_ body: (_ tile: Tensor, _ firstRow: Int) -> Void) {
     guard isStored else { return body(weight, 0) }
     let height = Swift.max(32, (1 << 20) / (Swift.max(inputs, 1) * tileType.size))
@@ -114,22 +115,22 @@ struct LinearWeight {
 }
 
 extension DType {
-  /// Rows of x from which bfloat16 hardware is faster than integer products.
+  /// Rows of x from which bfloat16 hardware is faster than integer arithmetic.
   private static let manyRows = 64
 
-  /// Whether linear layers with weights of this type multiply integers, in kernels of our own, when `rows` rows of x
-  /// come in the given type.
+  /// Whether linear layers with weights of this type use our integer kernels for `rows` rows
+  /// of x in the given type.
   package func multipliesIntegers(of x: DType, rows: Int) -> Bool {
     isQuantized && self != .nf4 && x == .bfloat16
       && !(hasFastBFloat16 && rows >= DType.manyRows && !EachRowAlone.isOn)
   }
 
-  /// Whether many rows may take another way than few (see ``withEachRowAlone(_:)``).
+  /// Whether many rows may take another path than few (see ``withEachRowAlone(_:)``).
   package func dependsOnRowCount(of x: DType) -> Bool { isQuantized && x == .bfloat16 && hasFastBFloat16 }
 }
 
-/// Runs `body` with integer products for quantized weights however many rows there are, so that what a row gives does
-/// not depend on those beside it.
+/// Runs `body` with integer arithmetic for quantized weights however many rows there are, so that the result of a row
+/// does not depend on the other rows.
 package func withEachRowAlone<R>(_ body: () throws -> R) rethrows -> R {
   try EachRowAlone.$isOn.withValue(true, operation: body)
 }
@@ -138,7 +139,7 @@ private enum EachRowAlone {
   @TaskLocal static var isOn = false
 }
 
-/// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights they meet.
+/// Rows of a layer's input in 8 bits, in blocks of 32 with a scale each: rounded once for all weights.
 private struct QuantizedRows {
   private let memory: Tensor
   private let rows: nabla_quantized_rows
@@ -160,8 +161,8 @@ private struct QuantizedRows {
     self.rows = target
   }
 
-  /// y[:, column...] = x·Wᵀ + bias for each weight, plus the addend, in one parallel region. The caller keeps what
-  /// `weights` point to.
+  /// y[:, column...] = x·Wᵀ + bias for each weight, plus the addend, in one parallel region. The caller keeps the
+  /// memory of `weights` alive.
   func multiply(_ weights: [nabla_quantized_weight], into y: Tensor, addend: Tensor?, rowStrideC: Int) {
     withExtendedLifetime((memory, addend)) {
       nabla_quantized_linear(
@@ -179,7 +180,7 @@ extension [LinearWeight] {
   ///   - type: of y where all weights allow it. Stored weights, and a residual, need float32.
   func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, residual: Tensor?, shape: Shape, type: DType) -> Tensor {
     let width = reduce(0) { $0 + $1.outputs }
-    // Products that write all of y at once add the residual as they do; the others add to a copy of it.
+    // Multiplications that write all of y at once add the residual as they go; the others accumulate into a copy of it.
     let addend = allSatisfy { $0.multipliesIntegers(rows: rows) } ? residual : nil
     let accumulating = residual != nil && addend == nil
     let type = contains(where: \.isStored) ? .float32 : type

@@ -1,13 +1,13 @@
 import CNablaKernels
 
 extension Tensor {
-  /// ln softmax(self · weightᵀ / temperature)[target] of each row: what DPO, GRPO and PPO take sums of. The logits
-  /// [..., V] never exist as a whole: they are made in chunks of rows, and made again in the backward pass.
+  /// ln softmax(self · weightᵀ / temperature)[target] of each row: what DPO, GRPO and PPO sum. The logits [...,
+  /// V] are never materialized as a whole: they are computed in chunks of rows, and again in the backward pass.
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
-  ///   - temperature: what logits are divided by, as in the sampling that chose the targets.
+  ///   - temperature: the divisor of the logits, as in the sampling that chose the targets.
   /// - Returns: [...] float32 in nats; ignored rows give 0.
   public func linearLogProbabilities(
     _ weight: Tensor, targets: Tensor, temperature: Float = 1, ignoreIndex: Int32 = -100
@@ -15,7 +15,7 @@ extension Tensor {
     linearDistribution(weight, targets, temperature, ignoreIndex)[0]
   }
 
-  /// The same, and beside it the entropy -Σ p ln p of each row's distribution, in nats. Both have gradients.
+  /// The same, and also the entropy -Σ p ln p of each row's distribution, in nats. Both have gradients.
   public func linearLogProbabilitiesAndEntropies(
     _ weight: Tensor, targets: Tensor, temperature: Float = 1, ignoreIndex: Int32 = -100
   ) -> (logProbabilities: Tensor, entropies: Tensor) {

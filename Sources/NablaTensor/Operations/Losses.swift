@@ -1,6 +1,6 @@
 // Losses between predictions (self) and targets of the same shape, averaged over all elements.
 extension Tensor {
-  /// Mean squared error: (x - t)². One record: small networks spend their time on records, not on arithmetic.
+  /// Mean squared error: (x - t)². One graph node: small networks spend their time on nodes, not on arithmetic.
   public func meanSquaredError(_ targets: Tensor) -> Tensor {
     guard dtype == .float32, targets.dtype == .float32, shape == targets.shape, count > 0 else {
       return (self - targets).square().mean()

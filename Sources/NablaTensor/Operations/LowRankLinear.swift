@@ -1,10 +1,10 @@
 import CNablaKernels
 
 extension Tensor {
-  /// A linear layer with a change of low rank beside its weight (Hu et al. 2021): y = x·Wᵀ + b + s·(z·Aᵀ)·Bᵀ.
+  /// A linear layer with a low-rank update of its weight (Hu et al. 2021): y = x·Wᵀ + b + s·(z·Aᵀ)·Bᵀ.
   ///
-  /// The change is never multiplied out: it costs r·(in + out) products a row. Where W is constant nothing is kept for it,
-  /// and the gradient goes through it to x only.
+  /// The update is never multiplied out: it costs r·(in + out) multiplications per row. Where W is frozen nothing is
+  /// saved for it, and the gradient flows through it to x only.
   ///
   /// - Parameters:
   ///   - weight: W: [out, in], as `linear` takes it.
@@ -24,9 +24,10 @@ extension Tensor {
     precondition(
       weight.shape == [outputs, inputs] && down.shape == [rank, inputs] && up.shape == [outputs, rank]
         && lowRankInput.map { $0.shape == shape } ?? true,
-      "linear: weight \(weight.shape) with a change of \(up.shape) · \(down.shape) for an input of shape \(shape)")
+      "linear: weight \(weight.shape) with a low-rank update \(up.shape) · \(down.shape) for an input of shape \(shape)"
+    )
     precondition(
-      weight.node == nil && bias?.node == nil, "linear: the weight beside a change of low rank is constant")
+      weight.node == nil && bias?.node == nil, "linear: the weight of a layer with a low-rank update must be frozen")
     let rows = shape.dropLast().reduce(1, *)
     let resultShape = shape.replacing(self.rank - 1, with: outputs)
     if let residual {
@@ -38,7 +39,7 @@ extension Tensor {
     let b = up.stopGradient().computeCopy(x.dtype)
     let resultType = residual == nil ? output ?? x.dtype : .float32
 
-    // h = s·z·Aᵀ, and y += h·Bᵀ where y is.
+    // h = s·z·Aᵀ, and y += h·Bᵀ in place.
     let narrow = Tensor(uninitialized: [rows, rank])
     a.multiply(z, rows: rows, into: narrow)
     let h = narrow.scaledShifted(scale, 0).cast(x.dtype)

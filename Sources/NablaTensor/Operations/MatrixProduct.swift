@@ -1,19 +1,19 @@
 import CNablaKernels
 
 extension Tensor {
-  /// The matrix product over the last two dimensions. Both operands may have batch dimensions in front, which must agree;
-  /// a matrix on the right may also serve a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
+  /// Matrix multiplication over the last two dimensions. Both operands may have leading batch dimensions, which must
+  /// agree; a matrix on the right may also be shared by a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
   ///
   /// - Parameters:
   ///   - transposingSelf: read self as [..., k, m] without copying.
   ///   - transposingOther: read other as [..., n, k] without copying.
   public func matmul(_ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false) -> Tensor {
     let (a, b) = (self, other)
-    precondition(a.rank >= 2 && b.rank >= 2, "matmul: \(a.shape) × \(b.shape): both need two dimensions or more")
+    precondition(a.rank >= 2 && b.rank >= 2, "matmul: \(a.shape) × \(b.shape): both need at least two dimensions")
     let (ta, tb) = (transposingSelf, transposingOther)
     let (k, n) = tb ? (b.shape[b.rank - 1], b.shape[b.rank - 2]) : (b.shape[b.rank - 2], b.shape[b.rank - 1])
     if b.rank == 2 && a.rank > 2 && !ta {
-      // One matrix for the whole batch: one tall product.
+      // One matrix for the whole batch: one tall multiplication.
       let rows = a.shape.dropLast().reduce(1, *)
       let y = a.reshaped([rows, a.shape.last!]).matmul(b, transposingOther: tb)
       return y.reshaped(a.shape.replacing(a.rank - 1, with: n))
@@ -45,12 +45,12 @@ extension Tensor {
   }
 }
 
-/// One product, or a batch of them, straight onto memory: C = A·B or C += A·B.
+/// One multiplication, or a batch of them, directly into memory: C = A·B or C += A·B.
 package struct MatrixProduct {
   package struct Operand {
     var tensor: Tensor
     var transposed: Bool
-    /// Distance between rows of the matrix as it lies in memory; nil: its row length.
+    /// Distance between rows of the matrix in memory; nil: its row length.
     var rowStride: Int?
     /// Elements to skip before the first.
     var start = 0
@@ -84,7 +84,7 @@ package struct MatrixProduct {
     if k == 0 {
       return writeEmptySums(bias: bias, into: c, startC: startC, rowStrideC: rowStrideC ?? n, accumulating)
     }
-    precondition(!nabla_holds_threads(), "a matrix product of oneDNN's while its threads are held")
+    precondition(!nabla_holds_threads(), "a oneDNN matrix multiplication while its threads are held")
     var problem = nabla_matmul()
     (problem.batch, problem.m, problem.n, problem.k) = (Int64(batch), Int64(m), Int64(n), Int64(k))
     let rowA = Int64(a.rowStride ?? (a.transposed ? m : k))
@@ -103,11 +103,11 @@ package struct MatrixProduct {
       bias?.floats, c.pointer + startC * c.dtype.size)
     precondition(
       status == 0,
-      "oneDNN refused a product of [\(batch), \(m), \(k)] \(a.tensor.dtype) × [\(k), \(n)] \(b.tensor.dtype) (status \(status))"
+      "oneDNN rejected a multiplication of [\(batch), \(m), \(k)] \(a.tensor.dtype) × [\(k), \(n)] \(b.tensor.dtype) (status \(status))"
     )
   }
 
-  /// The product of [m, 0] and [0, n], which oneDNN does not take: only the bias remains.
+  /// The product of [m, 0] and [0, n], which oneDNN does not accept: only the bias remains.
   private func writeEmptySums(bias: Tensor?, into c: Tensor, startC: Int, rowStrideC: Int, _ accumulating: Bool) {
     let sums = (bias ?? .zeros([n])).cast(c.dtype)
     for row in 0..<batch * m {

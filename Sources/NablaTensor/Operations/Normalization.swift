@@ -1,18 +1,18 @@
 import CNablaKernels
 
 extension Tensor {
-  /// Layer normalisation over the last dimension (Ba et al. 2016): (x - mean)/√(variance + ε) · weight + bias.
+  /// Layer normalization over the last dimension (Ba et al. 2016): (x - mean)/√(variance + ε) · weight + bias.
   ///
   /// - Parameters:
   ///   - weight, bias: [n], or nil for 1 and 0.
-  ///   - output: float32, or bfloat16 to feed a product in that type without a cast.
+  ///   - output: float32, or bfloat16 to feed a matrix multiplication in that type without a cast.
   public func layerNorm(
     weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float = 1e-5, output: DType = .float32
   ) -> Tensor {
     normalized(centered: true, weight: weight, bias: bias, epsilon: epsilon, output: output)
   }
 
-  /// Root-mean-square normalisation over the last dimension (Zhang & Sennrich 2019): x/√(mean(x²) + ε) · weight.
+  /// Root-mean-square normalization over the last dimension (Zhang & Sennrich 2019): x/√(mean(x²) + ε) · weight.
   public func rmsNorm(weight: Tensor? = nil, epsilon: Float = 1e-5, output: DType = .float32) -> Tensor {
     normalized(centered: false, weight: weight, bias: nil, epsilon: epsilon, output: output)
   }

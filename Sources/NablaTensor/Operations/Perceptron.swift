@@ -1,6 +1,6 @@
 import CNablaKernels
 
-/// What stands between the layers of a multilayer perceptron.
+/// The activation between the layers of a multilayer perceptron.
 public enum Activation: String, Sendable, Codable, CaseIterable {
   case tanh, relu
 
@@ -12,8 +12,8 @@ public enum Activation: String, Sendable, Codable, CaseIterable {
   }
 }
 
-/// The layers of a multilayer perceptron: weights W_l: [out_l, in_l] and biases b_l: [out_l], float32, where in_l is out
-/// of the layer before.
+/// The layers of a multilayer perceptron: weights W_l: [out_l, in_l] and biases b_l: [out_l], float32, where in_l is
+/// the out of the layer before.
 package struct PerceptronLayers {
   fileprivate let weights: [Tensor]
   fileprivate let biases: [Tensor]
@@ -21,7 +21,7 @@ package struct PerceptronLayers {
   package init(_ weights: [Tensor], _ biases: [Tensor]) { (self.weights, self.biases) = (weights, biases) }
 
   fileprivate var outputs: Int { weights[weights.count - 1].shape[0] }
-  /// The same layers without their records.
+  /// The same layers without their graph nodes.
   fileprivate var constants: PerceptronLayers {
     PerceptronLayers(weights.map { $0.stopGradient() }, biases.map { $0.stopGradient() })
   }
@@ -29,7 +29,7 @@ package struct PerceptronLayers {
     weights.contains { $0.node != nil } || biases.contains { $0.node != nil }
   }
 
-  /// Whether the kernels take these layers; stops the program if they do not fit each other.
+  /// Whether the kernels support these layers; stops the program if they do not fit each other.
   fileprivate func fit(inputs: Int) -> Bool {
     precondition(
       weights.count == biases.count && !weights.isEmpty,
@@ -56,19 +56,19 @@ package struct PerceptronLayers {
 extension Tensor {
   /// A multilayer perceptron: linear layers with an activation between them, y = W_L·a(… a(W₁·x + b₁) …) + b_L.
   ///
-  /// One record and one kernel call for the whole network, forward and backward: for networks so small that the cost of
-  /// operations would outweigh their arithmetic. The result has the same bits for any number of threads. Networks with a
-  /// layer wider than 512, more than 8 layers, or float64 or bfloat16 inputs take the general path.
+  /// One graph node and one kernel call for the whole network, forward and backward: for networks so small that the
+  /// overhead of operations would outweigh their arithmetic. The result has the same bits for any number of threads.
+  /// Networks with a layer wider than 512, more than 8 layers, or float64 or bfloat16 inputs take the general path.
   ///
   /// - Parameters:
-  ///   - weights: W_l: [out_l, in_l], float32, where in_l is out of the layer before.
+  ///   - weights: W_l: [out_l, in_l], float32, where in_l is the out of the layer before.
   ///   - biases: b_l: [out_l].
   /// - Returns: [..., out_L] for self [..., in_1].
   public func perceptron(_ weights: [Tensor], _ biases: [Tensor], activation: Activation = .tanh) -> Tensor {
     perceptrons([PerceptronLayers(weights, biases)], activation: activation)
   }
 
-  /// Several perceptrons of the same input, their outputs side by side: [..., Σ out_L]. One record and one kernel call,
+  /// Several perceptrons with the same input, their outputs side by side: [..., Σ out_L]. One node and one kernel call,
   /// in which the threads share the rows of all networks.
   package func perceptrons(_ networks: [PerceptronLayers], activation: Activation) -> Tensor {
     let inputs = shape.last!
@@ -86,7 +86,7 @@ extension Tensor {
       return scratch
     }
     guard nabla_recording_disabled() == 0, node != nil || networks.contains(where: \.isRecorded) else { return y }
-    // First that of x, then of each network those of its weights and those of its biases.
+    // First that of x, then for each network those of its weights and those of its biases.
     let nodes = [node] + networks.flatMap { $0.weights.map(\.node) + $0.biases.map(\.node) }
     let constants = networks.map(\.constants)
     return y.recorded(nodes: nodes) { [shape] dy, nodes in
@@ -120,7 +120,7 @@ extension Tensor {
     }
   }
 
-  /// The weights [out, in] as the kernels read them going forward: made once, and anew when an optimizer has stepped.
+  /// The weights [out, in] in the layout of the forward kernels: made once, and again after each optimizer step.
   fileprivate var transposedWeights: Storage {
     if let known = storage.transposed, known.offset == offset, known.shape == shape { return known.weights }
     let (outputs, inputs) = (Int64(shape[0]), Int64(shape[1]))

@@ -1,9 +1,9 @@
 import CNablaKernels
 
-// Over the one or two last dimensions of [B, C, L] or [B, C, H, W]. Planes are shared out among threads.
+// Over the one or two last dimensions of [B, C, L] or [B, C, H, W]. Planes are divided among threads.
 extension Tensor {
-  /// The largest element of each window; padding is never the largest. The gradient goes to the first place that holds
-  /// it. Sizes: ⌊(n + 2·padding - kernel) / stride⌋ + 1; the stride is the kernel's size unless given.
+  /// The largest element of each window; padding is never the largest. The gradient goes to the first position that
+  /// holds it. Sizes: ⌊(n + 2·padding - kernel) / stride⌋ + 1; the stride is the kernel's size unless given.
   public func maxPool(_ kernel: SpatialPair, stride: SpatialPair? = nil, padding: SpatialPair = 0) -> Tensor {
     let windows = Windows("maxPool", shape, kernel, stride ?? kernel, padding)
     let x = stopGradient().cast(.float32)
@@ -91,7 +91,7 @@ private struct Windows {
     )
     let n = SpatialPair(spatial == 1 ? 1 : input[2], input.last!)
     func size(_ n: Int, _ k: Int, _ s: Int, _ p: Int) -> Int {
-      // With more padding than half the kernel, a window could hold nothing but padding.
+      // With padding larger than half the kernel, a window could contain only padding.
       precondition(k > 0 && s > 0 && p >= 0 && 2 * p <= k, "\(operation): kernel \(k), stride \(s), padding \(p)")
       precondition(n + 2 * p >= k, "\(operation): a window of \(k) in shape \(input) with padding \(p)")
       return (n + 2 * p - k) / s + 1

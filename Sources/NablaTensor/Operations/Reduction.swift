@@ -27,7 +27,7 @@ extension Tensor {
     (self - mean(axis: axis, keepingDimension: true)).square().mean(axis: axis, keepingDimension: keepingDimension)
   }
 
-  /// The largest element along `axis`. Its gradient goes to the places that hold it, in equal shares.
+  /// The largest element along `axis`. Its gradient is divided equally among the positions that hold it.
   public func max(axis: Int, keepingDimension: Bool = false) -> Tensor {
     let dimension = shape.dimension(axis, for: "max")
     precondition(shape[dimension] > 0, "max: axis \(axis) of shape \(shape) is empty")
@@ -106,7 +106,7 @@ extension Tensor {
     parallelFor(count / Swift.max(n, 1), grain: 1) { rows in
       for row in rows {
         let source = x.floats + row * n
-        // NaN sorts last, so that it never passes for a large number.
+        // NaN sorts last, so that it is never mistaken for a large number.
         let order = (0..<n).sorted { a, b in
           let (u, v) = (source[a], source[b])
           if u.isNaN || v.isNaN { return u.isNaN == v.isNaN ? a < b : v.isNaN }
@@ -121,6 +121,6 @@ extension Tensor {
     return (values, indices)
   }
 
-  /// Each row of the last dimension sorted, largest first, with the positions the elements came from (int32).
+  /// Each row of the last dimension sorted, largest first, with the original positions of the elements (int32).
   public func sortedDescending() -> (values: Tensor, indices: Tensor) { topK(shape.last!) }
 }

@@ -1,23 +1,23 @@
 import Glibc
 import CNablaKernels
 
-/// Which dimensions of a head turn together in a rotary embedding.
+/// Which dimensions of a head form a rotated pair in a rotary embedding.
 public enum RotaryPairing: String, Sendable, Codable {
-  /// (i, i + D/2): Llama, and all that Hugging Face stores.
+  /// (i, i + D/2): Llama, and all models in Hugging Face's layout.
   case half
   /// (2i, 2i + 1): the paper, GPT-J.
   case interleaved
 }
 
-/// Cosines and sines of a rotary position embedding (Su et al. 2021): at position p, pair i turns by the angle
-/// p · frequencies[i], so that the product of a query and a key depends only on how far apart they are.
+/// Cosines and sines of a rotary position embedding (Su et al. 2021): at position p, pair i is rotated by the
+/// angle p · frequencies[i], so that the dot product of a query and a key depends only on their distance.
 public struct RotaryTable: Sendable {
   /// [positions, pairs] float32.
   let cosine: Tensor
   let sine: Tensor
   public let pairing: RotaryPairing
   public var positions: Int { cosine.shape[0] }
-  /// How many dimensions of each head turn.
+  /// How many dimensions of each head are rotated.
   public var rotatedSize: Int { 2 * cosine.shape[1] }
 
   /// - Parameters:
@@ -32,14 +32,14 @@ public struct RotaryTable: Sendable {
 }
 
 extension Tensor {
-  /// Turns heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to turn (queries
-  /// and keys of a packed projection); the others pass unchanged.
+  /// Rotates heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to rotate
+  /// (queries and keys of a packed projection); the others pass through unchanged.
   ///
   /// - Parameter offset: the position of the first of the T rows.
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, offset: Int = 0) -> Tensor {
     precondition(
       rank == 3 && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
-      "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(table.rotatedSize) dimensions turn")
+      "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(table.rotatedSize) dimensions rotate")
     precondition(
       offset >= 0 && offset + shape[1] <= table.positions,
       "rotary: positions \(offset)..<\(offset + shape[1]) of \(table.positions)")
@@ -51,7 +51,7 @@ extension Tensor {
     }
   }
 
-  /// The same where each of the B · T rows has a position of its own: int32 [B · T] or [B, T].
+  /// The same where each of the B · T rows has its own position: int32 [B · T] or [B, T].
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, positions: Tensor) -> Tensor {
     precondition(
       positions.count == shape[0] * shape[1] && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
@@ -99,6 +99,6 @@ extension Tensor {
 }
 
 extension RotaryTable {
-  /// The cosines, [positions, pairs]: what sets positions apart, for looking at.
+  /// The cosines, [positions, pairs], for inspection.
   public var cosineTable: Tensor { cosine }
 }

@@ -1,5 +1,5 @@
-// Tensors with a number on either side, in float32. Literals are tensors already (`2 * x`), so these come second where
-// both would do.
+// Tensor operations with a scalar on either side, in float32. Literals are tensors already (`2 * x`), so these
+// overloads are disfavored where both would apply.
 extension Tensor {
   @_disfavoredOverload
   public static func + (a: Tensor, b: Float) -> Tensor { a.scaledShifted(1, b) }

@@ -1,6 +1,6 @@
 // Sequences of different lengths, one after the other without padding: [n] for lengths that add up to n.
 extension Tensor {
-  /// The sum of each segment, in float64 on the way. [n] → [lengths.count].
+  /// The sum of each segment, accumulated in float64. [n] → [lengths.count].
   public func segmentSums(_ lengths: [Int]) -> Tensor {
     Tensor.checkSegments("segmentSums", lengths, shape)
     let x = stopGradient().cast(.float32)
@@ -20,7 +20,7 @@ extension Tensor {
     segmentSums(lengths) / Tensor(lengths.map { Float(Swift.max($0, 1)) })
   }
 
-  /// Each element as often as its segment is long: [lengths.count] → [n].
+  /// Each element repeated for the length of its segment: [lengths.count] → [n].
   public func repeated(_ lengths: [Int]) -> Tensor {
     precondition(shape == [lengths.count], "repeated: \(lengths.count) lengths for shape \(shape)")
     let x = stopGradient().cast(.float32)

@@ -1,6 +1,6 @@
 import CNablaKernels
 
-// Functions of one number. Each backward is dx = dy · f'(x), with f' beside f in the kernel.
+// Elementwise functions. Each backward is dx = dy · f'(x), with f' next to f in the kernel.
 extension Tensor {
   public func exp() -> Tensor { unary(NABLA_EXP) }
   /// Natural logarithm.
@@ -21,9 +21,9 @@ extension Tensor {
   public func logSigmoid() -> Tensor { -(-self).softplus() }
   /// Swift.max(x, 0); the gradient at 0 is 0.
   public func relu() -> Tensor { unary(NABLA_RELU) }
-  /// x · Φ(x), with the exact normal distribution function (Hendrycks & Gimpel 2016).
+  /// x · Φ(x), with the exact normal CDF (Hendrycks & Gimpel 2016).
   public func gelu() -> Tensor { unary(NABLA_GELU) }
-  /// GELU by its tanh approximation, as GPT-2 has it.
+  /// GELU in its tanh approximation, as in GPT-2.
   public func geluTanh() -> Tensor { unary(NABLA_GELU_TANH) }
   /// x · σ(x), also called swish.
   public func silu() -> Tensor { unary(NABLA_SILU) }

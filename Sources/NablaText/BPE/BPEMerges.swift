@@ -2,8 +2,8 @@ import HeapModule
 
 /// The merges of a BPE vocabulary and the procedure that applies them to one word.
 ///
-/// Definition (Sennrich et al. 2016, arXiv:1508.07909, section 3.2): start from single bytes; while some neighbouring
-/// pair has a merge, replace the pair whose merge was learned first, the leftmost of equals.
+/// Definition (Sennrich et al. 2016, arXiv:1508.07909, section 3.2): start from single bytes; while some neighboring
+/// pair has a merge, merge the pair whose merge was learned first, the leftmost of equals.
 struct BPEMerges: Sendable {
   struct Merge: Sendable, BitwiseCopyable {
     var rank: UInt32
@@ -15,8 +15,8 @@ struct BPEMerges: Sendable {
   private var table: PairTable<Merge>
 
   private static let noRank = UInt32.max
-  /// Words up to this many symbols are merged by scanning for the least rank, which beats a heap while the word is
-  /// short; longer ones use the heap, so that time stays O(n log n) whatever the text.
+  /// Words up to this many symbols are merged by scanning for the lowest rank, which beats a heap for short
+  /// words; longer ones use the heap, so that time stays O(n log n) for any text.
   private static let scanLimit = 48
 
   init(minimumCapacity: Int) {
@@ -24,9 +24,9 @@ struct BPEMerges: Sendable {
     table = PairTable<Merge>(minimumCapacity: minimumCapacity, placeholder: Merge(rank: Self.noRank, id: -1))
   }
 
-  /// Adds a pair and the id of the token it becomes; false when the pair is there already.
+  /// Adds a pair and the id of the token it becomes; false if the pair already exists.
   ///
-  /// - Parameter rank: For pairs that share a rank; else it is the place of the pair.
+  /// - Parameter rank: For pairs that share a rank; otherwise it is the index of the pair.
   mutating func append(_ left: Int32, _ right: Int32, id: Int32, rank: UInt32? = nil) -> Bool {
     let merge = Merge(rank: rank ?? UInt32(pairs.count), id: id)
     guard table.insert(PairTable<Merge>.key(left, right), merge) else { return false }
@@ -38,7 +38,7 @@ struct BPEMerges: Sendable {
   ///
   /// - Parameters:
   ///   - sides: The left and the right token of each merge.
-  ///   - results: The token that each makes.
+  ///   - results: The token that each forms.
   ///   - repeated: Set to the first merge whose pair has one already.
   init(sides: [Int32], results: [Int32], repeated: inout Int?) {
     self.init(minimumCapacity: results.count)
@@ -54,7 +54,7 @@ struct BPEMerges: Sendable {
     table[PairTable<Merge>.key(left, right)] ?? Merge(rank: Self.noRank, id: -1)
   }
 
-  /// Merges `symbols` as far as they go, in place.
+  /// Merges `symbols` as far as possible, in place.
   func apply(to symbols: inout [Int32]) {
     if symbols.count < 2 { return }
     if symbols.count <= Self.scanLimit {

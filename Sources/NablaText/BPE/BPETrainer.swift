@@ -6,20 +6,20 @@ import HeapModule
 /// let tokenizer = try BPETrainer(vocabularySize: 8_000).train([text])
 /// ```
 ///
-/// Repeats until the vocabulary is full: find the most frequent pair of neighbouring symbols inside words, make it a
-/// token, replace it everywhere (Sennrich et al. 2016, arXiv:1508.07909, algorithm 1). Pair counts are kept up to
+/// Repeats until the vocabulary is full: find the most frequent pair of adjacent symbols inside words, make it
+/// a token, replace it everywhere (Sennrich et al. 2016, arXiv:1508.07909, algorithm 1). Pair counts are kept up to
 /// date in the words that a merge touches, and a heap gives the next pair, so that a merge costs what it changes.
 ///
-/// Ties go to the pair with the smaller left id, then the smaller right id, which makes the result a function of the
-/// text alone, and the one that Hugging Face's `tokenizers` gives.
+/// Ties go to the pair with the smaller left id, then the smaller right id, which makes the result a function of
+/// the text alone, and equal to that of Hugging Face's `tokenizers`.
 public struct BPETrainer: Sendable {
-  /// Tokens to end with: special tokens, the 256 bytes, and one a merge.
+  /// Final number of tokens: special tokens, the 256 bytes, and one per merge.
   public var vocabularySize: Int
-  /// A pair must occur this often to become a token.
+  /// The minimum count of a pair to become a token.
   public var minimumFrequency: Int
-  /// Spellings that take the first ids.
+  /// Special tokens, which get the first ids.
   public var specialTokens: [String]
-  /// How text is cut into words, which merges do not cross.
+  /// How text is split into words, which merges do not cross.
   public var preTokenizer: PreTokenizer
 
   public init(
@@ -32,9 +32,9 @@ public struct BPETrainer: Sendable {
     self.preTokenizer = preTokenizer
   }
 
-  /// Trains on `texts`. The vocabulary may end up smaller than asked when the text runs out of pairs.
+  /// Trains on `texts`. The vocabulary may be smaller than requested if the text runs out of pairs.
   ///
-  /// - Parameter progress: Called now and then with the tokens found and the tokens wanted.
+  /// - Parameter progress: Called now and then with the number of tokens found and requested.
   /// - Throws: ``TokenizerError/vocabularyTooSmall(requested:minimum:)`` or ``TokenizerError/emptyCorpus``.
   public func train(
     _ texts: some Sequence<String>, progress: ((_ found: Int, _ wanted: Int) -> Void)? = nil
@@ -53,7 +53,7 @@ public struct BPETrainer: Sendable {
     while vocabulary.count < vocabularySize, var top = heap.popMax() {
       let count = words.count(of: top.pair)
       if top.count != count {
-        // Earlier merges took some of this pair's occurrences; it waits for its turn with what is left.
+        // Earlier merges took some of this pair's occurrences; it is pushed back with the remaining count.
         top.count = count
         heap.insert(top)
         continue
@@ -113,8 +113,8 @@ struct TrainingVocabulary {
 
   var count: Int { tokens.count }
 
-  /// The id of the token that `pair` makes; nil when that would spell a special token, which no text may become by
-  /// merging. Two pairs can make the same token ("a" + "bc" and "ab" + "c"); it is listed once.
+  /// The id of the token that `pair` makes; nil if that would equal a special token, which no text may become by
+  /// merging. Two pairs can form the same token ("a" + "bc" and "ab" + "c"); it is listed once.
   mutating func merge(_ pair: SymbolPair) -> Int32? {
     let token = tokens[Int(pair.left)] + tokens[Int(pair.right)]
     if specialSpellings.contains(token) { return nil }
@@ -127,8 +127,8 @@ struct TrainingVocabulary {
     return id
   }
 
-  /// The merges in the order of their ranks. A pair that came up again (its left or right token was made anew by
-  /// another merge) has the rank of its last time, as in Hugging Face's trainer.
+  /// The merges in the order of their ranks. A pair that occurred again (its left or right token was formed again
+  /// by another merge) has the rank of its last merge, as in Hugging Face's trainer.
   func finalMerges() -> BPEMerges {
     var last: [SymbolPair: Int] = [:]
     for (rank, merge) in merges.enumerated() { last[merge.pair] = rank }

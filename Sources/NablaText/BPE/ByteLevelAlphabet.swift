@@ -1,7 +1,7 @@
-/// GPT-2's way to write bytes as printable characters: bytes that are printable in Latin-1 stand for themselves, the
-/// other 68 take U+0100, U+0101, … in order. A space is `Ġ`, a line feed `Ċ`.
+/// GPT-2's way to write bytes as printable characters: bytes that are printable in Latin-1 represent themselves,
+/// the other 68 take U+0100, U+0101, … in order. A space is `Ġ`, a line feed `Ċ`.
 ///
-/// Only files use this spelling; in memory tokens are bytes.
+/// Only files use this encoding; in memory tokens are bytes.
 enum ByteLevelAlphabet {
   /// The character of each byte.
   static let scalars: [Unicode.Scalar] = {
@@ -31,24 +31,24 @@ enum ByteLevelAlphabet {
     return String(text)
   }
 
-  /// The bytes that `spelling` stands for, or nil when a character is not one of the 256.
+  /// The bytes that `spelling` encodes, or nil when a character is not one of the 256.
   static func bytes(_ spelling: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     return spelling.withUTF8Bytes { append($0, to: &bytes) } ? bytes : nil
   }
 
-  /// Appends the bytes that `spelling` stands for; false, and nothing appended, when a character is not one of the 256
+  /// Appends the bytes that `spelling` encodes; false, and nothing appended, when a character is not one of the 256
   /// or is not UTF-8.
   static func append(_ spelling: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) -> Bool {
     let before = bytes.count
-    // A character is one or two bytes of UTF-8, and stands for one: the spelling is written over.
+    // A character is one or two bytes of UTF-8, and encodes one: the buffer is overwritten in place.
     bytes.append(contentsOf: spelling)
     let count = bytes.withUnsafeMutableBufferPointer { decode(spelling, to: $0.baseAddress! + before) }
     bytes.removeLast(spelling.count - (count ?? 0))
     return count != nil
   }
 
-  /// Writes the bytes that `spelling` stands for, at most as many as it has, and returns how many; nil when a character
+  /// Writes the bytes that `spelling` encodes, at most as many as it has, and returns how many; nil when a character
   /// is not one of the 256.
   static func decode(_ spelling: UnsafeBufferPointer<UInt8>, to output: UnsafeMutablePointer<UInt8>) -> Int? {
     byteOfScalar.withUnsafeBufferPointer { table in

@@ -1,5 +1,5 @@
-/// Byte-level byte-pair encoding, as in GPT-2 (Radford et al. 2019, section 2.2): text is cut into words, each word
-/// starts as its UTF-8 bytes, and learned merges join neighbours. Every text can be encoded.
+/// Byte-level byte-pair encoding, as in GPT-2 (Radford et al. 2019, section 2.2): text is split into words, each word
+/// starts as its UTF-8 bytes, and learned merges join adjacent symbols. Every text can be encoded.
 ///
 /// Encoding takes time proportional to the text, up to the logarithm of its longest word.
 public struct ByteLevelBPETokenizer: Tokenizer {
@@ -7,9 +7,9 @@ public struct ByteLevelBPETokenizer: Tokenizer {
   public let template: TokenTemplate
   public let vocabularySize: Int
   public let normalizer: Normalizer?
-  /// How text is cut into words; each step cuts what the one before left.
+  /// How text is split into words; each step splits the parts of the previous one.
   public let preTokenizers: [PreTokenizer]
-  /// Whether a space is put before text that does not begin with one (`add_prefix_space`).
+  /// Whether a space is prepended to text that does not begin with one (`add_prefix_space`).
   public let addsPrefixSpace: Bool
   /// Whether a word that is itself a token is taken whole, whatever the merges say (`ignore_merges`, Llama 3).
   public let prefersWholeWords: Bool
@@ -68,7 +68,7 @@ public struct ByteLevelBPETokenizer: Tokenizer {
     }
   }
 
-  /// Appends the ids of a stretch without special tokens.
+  /// Appends the ids of a segment without special tokens.
   private func encode(
     _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, addingSpace: Bool, _ cache: borrowing WordCache,
     into ids: inout [Int32]
@@ -81,7 +81,7 @@ public struct ByteLevelBPETokenizer: Tokenizer {
     }
   }
 
-  /// `offset` is where `bytes` stand in the text, for errors.
+  /// `offset` is the position of `bytes` in the text, for errors.
   private func encode(
     _ bytes: UnsafeBufferPointer<UInt8>, offset: Int, _ cache: borrowing WordCache, into ids: inout [Int32]
   ) throws {

@@ -1,4 +1,4 @@
-/// The patterns of Tekken (Mistral) and of GPT-4o, which cut before a capital letter that follows small ones.
+/// The patterns of Tekken (Mistral) and of GPT-4o, which split before an uppercase letter that follows lowercase ones.
 /// With upper = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]` and lower = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`, the alternatives in order:
 /// `[^\r\n\p{L}\p{N}]?upper*lower+`, `[^\r\n\p{L}\p{N}]?upper+lower*`, `\p{N}` or `\p{N}{1,3}`,
 /// ` ?[^\s\p{L}\p{N}]+[\r\n/]*`, `\s*[\r\n]+`, `\s+(?!\S)`, `\s+`. GPT-4o lets a contraction follow the first two.
@@ -58,7 +58,7 @@ enum CaseAwareScanner {
       position += length
     }
     if position > endOfUpper { return position }
-    // No small letter follows: the pattern gives characters back until one is left that may count as one.
+    // No lowercase letter follows: the pattern backtracks until one is left that may count as one.
     return lowerNeeded ? endOfLastBoth : endOfUpper > start ? endOfUpper : nil
   }
 

@@ -1,4 +1,4 @@
-/// What the patterns of pre-tokenizers tell apart: `\p{L}`, `\p{N}`, `\s` and the rest.
+/// The character classes of pre-tokenizer patterns: `\p{L}`, `\p{N}`, `\s` and the rest.
 enum CharacterClass: UInt8 {
   case other, letter, number, space
 
@@ -27,10 +27,10 @@ extension CharacterClassifier {
   }
 }
 
-/// Looks up the class of the character at a place in UTF-8.
+/// Looks up the class of the character at a position in UTF-8.
 ///
 /// ASCII is computed, the rest of the basic plane comes from a table of 64 KiB that is built once (about 5 ms, and
-/// only when a non-ASCII character is met), and the planes above ask the Unicode properties.
+/// only when a non-ASCII character occurs), and the higher planes use the Unicode properties.
 struct CharacterClassifier {
   private static let basicPlane: [UInt8] = (0..<0x10000).map {
     Unicode.Scalar(UInt32($0)).map { CharacterClass(slow: $0).rawValue } ?? CharacterClass.other.rawValue

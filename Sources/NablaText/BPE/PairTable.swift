@@ -1,8 +1,8 @@
 /// A hash table from a pair of token ids to a small value, by open addressing with linear probing.
 ///
-/// Merging looks up a pair for every two neighbours of a text, so this is where tokenizing spends its time;
-/// `Dictionary`, whose hash resists attacks, is several times slower here. The keys of a tokenizer's table are its
-/// merges and their number is bounded, so a file made to collide costs its owner time and nothing else.
+/// Merging looks up every adjacent pair of a text, so this is where tokenizing spends its time;
+/// `Dictionary`, whose hash resists attacks, is several times slower here. The keys of a tokenizer's table are
+/// its merges and their number is bounded, so a file crafted to collide only costs its user time.
 struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
   typealias Key = UInt64
 
@@ -50,7 +50,7 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
     }
   }
 
-  /// Stores `value`, replacing what the pair had.
+  /// Stores `value`, replacing the pair's old one.
   mutating func set(_ key: Key, _ value: Value) {
     if 3 * (count + 1) > 2 * slots.count { grow() }
     let index = insertionIndex(key)
@@ -68,10 +68,10 @@ struct PairTable<Value: BitwiseCopyable & Sendable>: Sendable {
     return true
   }
 
-  /// Stores the value of each of `count` pairs, in order, up to the first that has one already; returns the place of
-  /// that one.
+  /// Stores the value of each of `count` pairs, in order, up to the first that has one already; returns the index
+  /// of that one.
   ///
-  /// In rounds: looking at the slots of many pairs at once lets the CPU wait for all their memory at a time.
+  /// In rounds: probing the slots of many pairs at once overlaps their cache misses.
   mutating func insert(_ count: Int, _ entry: (Int) -> (key: Key, value: Value)) -> Int? {
     for first in stride(from: 0, to: count, by: 256) {
       let entries = (first..<min(first + 256, count)).map(entry)

@@ -1,11 +1,11 @@
-/// How text is cut into words before merging: BPE never merges across the cuts.
+/// How text is split into words before merging: BPE never merges across the splits.
 ///
-/// Tokenizer files give these cuts as regular expressions. Each is known here by name and has a scanner written by
-/// hand that is linear in the text; an expression that comes with a file is compared with the known ones and never run.
+/// Tokenizer files give these splits as regular expressions. Each known one has a name and a hand-written
+/// scanner that is linear in the text; an expression from a file is compared with the known ones and never executed.
 public enum PreTokenizer: String, Sendable, CaseIterable {
-  /// No cuts: the whole text is one word.
+  /// No splits: the whole text is one word.
   case none
-  /// GPT-2: contractions; letters, digits, or other characters with an optional space before; white space.
+  /// GPT-2: contractions; letters, digits, or other characters with an optional space before; whitespace.
   case gpt2
   /// Llama 3 (close to OpenAI's cl100k): digits in groups of three, line ends on their own.
   case llama3
@@ -13,7 +13,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   case qwen2
   /// Qwen 3.5: as Qwen 2 with combining marks among the letters.
   case qwen35
-  /// Tekken (Mistral Nemo and later): cuts at changes from small to capital letters; every digit on its own.
+  /// Tekken (Mistral Nemo and later): splits at changes from lowercase to uppercase letters; every digit on its own.
   case tekken
   /// GPT-4o: as Tekken with digits in groups of three, and contractions at the ends of words.
   case gpt4o = "gpt-4o"
@@ -22,7 +22,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   /// Runs of digits; all else stays together.
   case digitRuns = "digit-runs"
 
-  /// The expression that Hugging Face files give for this scanner; nil for those that have no expression there.
+  /// The expression in Hugging Face files for this scanner; nil for those that have no expression there.
   public var pattern: String? {
     switch self {
     case .none, .digits, .digitRuns: nil
@@ -49,7 +49,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
       + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
   }
 
-  /// The words of `text`, in order; joined they are `text`.
+  /// The words of `text`, in order; concatenated they are `text`.
   public func words(in text: String) -> [String] {
     text.withUTF8Bytes { bytes in
       var words: [String] = []
@@ -63,8 +63,8 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     }
   }
 
-  /// Calls `body` with each word that `steps` cut `bytes` into: the first cuts the text, each of the others cuts what
-  /// the one before left.
+  /// Calls `body` with each word that `steps` split `bytes` into: the first splits the text, each of the others splits
+  /// the parts of the previous one.
   @inline(__always)
   static func forEachWord(
     in bytes: UnsafeBufferPointer<UInt8>, cutBy steps: ArraySlice<PreTokenizer>,
@@ -152,8 +152,8 @@ enum WordScan {
     return position
   }
 
-  /// `\s+(?!\S)|\s+` at a space: the run of white space up to the end of the text, else the run without its last
-  /// character (which the next word may want), else that one character.
+  /// `\s+(?!\S)|\s+` at a space: the run of whitespace up to the end of the text, otherwise the run without its last
+  /// character (which belongs to the next word), otherwise that one character.
   static func endOfSpaces(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
     let end = endOfRun(.space, in: bytes, from: start)
     if end == bytes.count { return end }

@@ -1,4 +1,4 @@
-/// The distinct words of a corpus as symbols, with the count of every pair of neighbours kept up to date.
+/// The distinct words of a corpus as symbols, with the count of every adjacent pair kept up to date.
 struct TrainingWords {
   private var symbols: [Int32] = []
   private var starts: [Int] = []
@@ -30,7 +30,7 @@ struct TrainingWords {
     indexOfPair[PairTable<Int32>.key(pair.left, pair.right)].map { pairCounts[Int($0)] } ?? 0
   }
 
-  /// The pairs that occur anew, each with the words to look at.
+  /// The new pairs, each with the words to process.
   mutating func takeCandidates() -> [MergeCandidate] {
     var candidates: [MergeCandidate] = []
     for index in touched.map(Int.init) {
@@ -45,8 +45,8 @@ struct TrainingWords {
 
   /// Replaces `pair` by `id`, from left to right, in the words listed.
   ///
-  /// The count of `pair` itself is left alone, as in Hugging Face's trainer: a pair that comes up again later counts
-  /// what it had before, too.
+  /// The count of `pair` itself is left alone, as in Hugging Face's trainer: a pair that occurs again later keeps
+  /// its earlier count, too.
   mutating func merge(_ pair: SymbolPair, into id: Int32, in words: [Int32]) {
     for word in words {
       let start = starts[Int(word)]
@@ -63,7 +63,7 @@ struct TrainingWords {
           continue
         }
         // What is before has been rewritten already; what follows has not, so a run such as "aaaa" first counts
-        // (aa, a) and corrects it when the next pair is met.
+        // (aa, a) and corrects it at the next pair.
         if write > 0 {
           let before = symbols[start + write - 1]
           change(before, left, by: -frequency, in: word)

@@ -1,6 +1,6 @@
-/// Remembers how recent short words were encoded: text repeats its words, and a look-up costs far less than merging.
+/// Caches the ids of recent short words: text repeats its words, and a lookup costs far less than merging.
 ///
-/// Direct-mapped: each word has one place and a newcomer replaces what is there, so memory is fixed. It lives for one
+/// Direct-mapped: each word has one slot and a new entry replaces the old one, so memory is fixed. It lives for one
 /// call of `encode` and is sized by the text, so that short texts do not pay for it.
 struct WordCache: ~Copyable {
   /// Words of up to 15 bytes, with their length in the last byte: equal keys are equal words.
@@ -32,7 +32,7 @@ struct WordCache: ~Copyable {
 
   deinit { entries.deallocate() }
 
-  /// The key of a word, or nil when it is too long to be remembered.
+  /// The key of a word, or nil when it is too long to be cached.
   @inline(__always)
   static func key(_ word: UnsafeBufferPointer<UInt8>) -> Key? {
     let count = word.count

@@ -4,11 +4,11 @@ struct WordCounter {
   /// Where each distinct word stands in `bytes`, in order of first appearance.
   private(set) var ranges: [Range<Int>] = []
   private(set) var counts: [Int] = []
-  /// Open addressing: index of a word + 1, or 0. The hash is kept beside it so that growing and most misses need
-  /// not look at the bytes.
+  /// Open addressing: index of a word + 1, or 0. The hash is stored with it so that growing and most misses
+  /// need not read the bytes.
   private var slots: [(hash: UInt32, word: UInt32)] = Array(repeating: (0, 0), count: 1024)
 
-  /// Counts the words into which `preTokenizer` cuts `text`.
+  /// Counts the words into which `preTokenizer` splits `text`.
   mutating func add(_ text: String, cutBy preTokenizer: PreTokenizer) {
     text.withUTF8Bytes { text in
       var start = 0

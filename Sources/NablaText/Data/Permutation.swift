@@ -1,9 +1,9 @@
 import NablaTensor
 
-/// A shuffle of `0..<count` that is computed place by place, in constant memory.
+/// A shuffle of `0..<count` that is computed index by index, in constant memory.
 ///
 /// A Feistel network with Philox as its round function permutes the next power of four; values outside the
-/// range are sent through again until they fall inside (cycle walking; Black and Rogaway 2002, "Ciphers with arbitrary
+/// range are permuted again until they fall inside (cycle walking; Black and Rogaway 2002, "Ciphers with arbitrary
 /// finite domains"), which takes fewer than four passes on average.
 package struct Permutation: Sendable {
   package let count: Int

@@ -4,8 +4,8 @@ extension TextCorpus {
   /// Reads files and folders, in the order given.
   ///
   /// A file named here must be text: UTF-8 and not empty. In a folder, every file below it is read, in the order of
-  /// their paths; names that begin with a dot, links to folders, and files that are binary or empty are left out. A
-  /// byte order mark at the start of a file is dropped.
+  /// their paths; names that begin with a dot, links to folders, and files that are binary or empty are skipped.
+  /// A byte order mark at the start of a file is dropped.
   ///
   /// - Throws: ``CorpusError``, or `FileError` when a file cannot be read.
   public static func read(_ paths: [String]) throws -> TextCorpus {
@@ -31,7 +31,7 @@ extension TextCorpus {
     }
   }
 
-  /// The text of `bytes`, or a ``CorpusError`` with the offset in the whole of what is called `path`.
+  /// The text of `bytes`, or a ``CorpusError`` with the offset in the file at `path`.
   package static func string(_ bytes: UnsafeRawBufferPointer.SubSequence, of path: String) throws(CorpusError) -> String
   {
     guard let string = String(validating: bytes, as: UTF8.self) else {
@@ -43,7 +43,7 @@ extension TextCorpus {
   private static func readFolder(
     _ folder: String, into documents: inout [Document], _ skipped: inout [SkippedFile]
   ) throws {
-    // A folder sorts as its name with the slash, so that the order is that of whole paths.
+    // A folder sorts with a trailing slash, so that the order is that of full paths.
     let entries = try folderEntries(folder).filter { !$0.hasPrefix(".") }.map { name in
       let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
       return (path: path, isFolder: FileKind(path, followingLinks: false) == .folder)

@@ -24,7 +24,7 @@ public struct TextCorpus: Sendable {
   }
 
   public let documents: [Document]
-  /// Files in folders that were left out; hidden ones are not listed.
+  /// Skipped files in folders; hidden ones are not listed.
   public let skipped: [SkippedFile]
 
   public init(documents: [Document], skipped: [SkippedFile] = []) {
@@ -32,7 +32,7 @@ public struct TextCorpus: Sendable {
     self.skipped = skipped
   }
 
-  /// What to tell the user about files left out, naming the first few; nil when there are none.
+  /// A message about skipped files, naming the first few; nil when there are none.
   public var skippedSummary: String? {
     guard !skipped.isEmpty else { return nil }
     let named = skipped.prefix(3).map { "\($0.path) (\($0.reason))" }.joined(separator: ", ")
@@ -45,7 +45,7 @@ public struct TextCorpus: Sendable {
 
   /// The token ids of all documents, with the end-of-text token between them when the tokenizer has one.
   ///
-  /// - Parameter recognizingSpecialTokens: Whether `<|endoftext|>` written in the text is that token, as in data sets
+  /// - Parameter recognizingSpecialTokens: Whether `<|endoftext|>` written in the text is that token, as in datasets
   ///   that keep many documents in one file.
   /// - Throws: ``CorpusError/encoding(path:reason:)`` that names the document.
   public func encode(with tokenizer: any Tokenizer, recognizingSpecialTokens: Bool = true) throws -> [Int32] {
@@ -61,8 +61,8 @@ public struct TextCorpus: Sendable {
     return ids
   }
 
-  /// SHA-256 of the documents in order, each after its length in bytes (8 bytes, little-endian), as hexadecimal
-  /// digits. Names do not count: moving a corpus leaves its hash alone.
+  /// SHA-256 of the documents in order, each preceded by its length in bytes (8 bytes, little-endian), as hexadecimal
+  /// digits. Names do not count: moving a corpus does not change its hash.
   public func contentHash() -> String {
     let hash = SHA256()
     for document in documents {
@@ -73,7 +73,7 @@ public struct TextCorpus: Sendable {
   }
 }
 
-/// What can be wrong with a corpus; each message names the file.
+/// An error in a corpus; each message names the file.
 public enum CorpusError: Error, Equatable, CustomStringConvertible {
   case notFound(path: String)
   case notAFile(path: String)
@@ -97,12 +97,12 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
     case .noText(let paths, let skippedCount):
       let skipped = skippedCount > 0 ? " (\(skippedCount) files skipped as binary or empty)" : ""
       return paths.isEmpty
-        ? "no files given to read text from" : "no text found in \(paths.joined(separator: ", "))\(skipped)"
+        ? "no text files given" : "no text found in \(paths.joined(separator: ", "))\(skipped)"
     case .encoding(let path, let reason):
       return "\(path): \(reason)"
     case .tooShort(let tokenCount, let context):
-      return "the text has \(tokenCount) tokens, and a context of \(context) needs \(context + 1) or more; "
-        + "give more text or a shorter context"
+      return "the text has \(tokenCount) tokens, but a context of \(context) needs at least \(context + 1); "
+        + "use more text or a shorter context"
     }
   }
 }

@@ -1,15 +1,15 @@
 import NablaTensor
 
-/// Windows of a data set to train or evaluate on.
+/// Windows of a dataset to train or evaluate on.
 public struct TokenBatch: Sendable {
-  /// The target of a position that does not count (PyTorch's `ignore_index`).
+  /// The target of an ignored position (PyTorch's `ignore_index`).
   public static let ignoredTarget: Int32 = -100
 
   /// [B, T] int32.
   public let inputs: Tensor
   /// [B, T] int32: the token after each input.
   public let targets: Tensor
-  /// Targets that count.
+  /// The number of targets that are not ignored.
   public let targetCount: Int
 
   /// Windows of `context` inputs that begin at `starts`.
@@ -27,8 +27,8 @@ public struct TokenBatch: Sendable {
     targets = windows(shift: 1)
   }
 
-  /// One row for each of `rows`, as wide as the longest: shorter ones are padded with token 0 and targets that do not
-  /// count. Nor do the first `skipped` targets of a row.
+  /// One row for each of `rows`, as wide as the longest: shorter ones are padded with token 0 and ignored targets.
+  /// The first `skipped` targets of a row are ignored too.
   init(_ dataset: TokenDataset, rows: [(range: Range<Int>, skipped: Int)]) {
     targetCount = rows.reduce(0) { $0 + $1.range.count - $1.skipped }
     let context = rows.map(\.range.count).max() ?? 0

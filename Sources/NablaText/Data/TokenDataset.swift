@@ -1,4 +1,4 @@
-/// A long run of token ids in memory: 2 bytes a token when the vocabulary fits in 65,536, else 4.
+/// A long sequence of token ids in memory: 2 bytes per token if the vocabulary fits in 65,536, otherwise 4.
 ///
 /// Splitting shares the memory.
 public struct TokenDataset: Sendable {
@@ -35,22 +35,22 @@ public struct TokenDataset: Sendable {
     }
   }
 
-  /// The tokens of `part`, counted from the start of this data set.
+  /// The tokens of `part`, counted from the start of this dataset.
   public subscript(part: Range<Int>) -> TokenDataset {
     precondition(part.lowerBound >= 0 && part.upperBound <= count, "TokenDataset: \(part) is outside 0..<\(count)")
     let start = range.lowerBound
     return TokenDataset(storage: storage, range: (start + part.lowerBound)..<(start + part.upperBound))
   }
 
-  /// The head for training and the tail for validation, so that no validation text stands beside training text
-  /// except at one cut. The training part has ⌊count · (1 − fraction)⌋ tokens.
+  /// The head for training and the tail for validation, so that validation text is adjacent to training
+  /// text at only one point. The training part has ⌊count · (1 − fraction)⌋ tokens.
   public func split(validationFraction: Double) -> (training: TokenDataset, validation: TokenDataset) {
     precondition((0..<1).contains(validationFraction), "split: the fraction \(validationFraction) is not in 0..<1")
     let cut = Int(Double(count) * (1 - validationFraction))
     return (self[0..<cut], self[cut..<count])
   }
 
-  /// Bytes of text that the tokens of `part` stand for, given those of each id (``Tokenizer/byteCounts()``).
+  /// Bytes of text that the tokens of `part` represent, given those of each id (``Tokenizer/byteCounts()``).
   public func byteCount(of part: Range<Int>, _ byteCounts: [Int32]) -> Int {
     part.reduce(0) { $0 + Int(byteCounts[Int(self[$1])]) }
   }
@@ -68,11 +68,11 @@ public struct TokenDataset: Sendable {
   }
 }
 
-/// Bits per byte: the loss in a unit that does not depend on the tokenizer.
+/// Bits per byte: the loss in a tokenizer-independent unit.
 ///
 /// - Parameters:
 ///   - nats: The sum of −ln p over the tokens predicted.
-///   - byteCount: Bytes of text that those tokens stand for.
+///   - byteCount: Bytes of text that those tokens represent.
 /// - Returns: nats / (byteCount · ln 2).
 public func bitsPerByte(nats: Double, byteCount: Int) -> Double {
   nats / (Double(byteCount) * 0.693_147_180_559_945_309_4)

@@ -1,10 +1,10 @@
 import NablaTensor
 
-/// Windows at independent uniform places, as in nanoGPT.
+/// Windows at independent uniform positions, as in nanoGPT.
 ///
-/// The batch of a step is a function of (seed, step) and nothing else: training that resumes at step k sees what it
-/// would have seen. Row r of step s begins at ⌊x · (n − T) / 2⁶⁴⌋, where n is the number of tokens, T the context, and
-/// x the first 64 bits of Philox4x32-10 with key `seed`, counter s and stream r.
+/// The batch of a step is a function of (seed, step) and nothing else: training that resumes at step k sees the same
+/// data as without the stop. Row r of step s begins at ⌊x · (n − T) / 2⁶⁴⌋, where n is the number of tokens, T the
+/// context, and x the first 64 bits of Philox4x32-10 with key `seed`, counter s and stream r.
 public struct RandomWindows: Sendable {
   public let dataset: TokenDataset
   public let context: Int
@@ -30,9 +30,9 @@ public struct RandomWindows: Sendable {
   }
 }
 
-/// Every window of an epoch once, in an order shuffled anew for each epoch; windows do not overlap.
+/// Every window of an epoch once, in an order reshuffled for each epoch; windows do not overlap.
 ///
-/// The data set is cut into ⌊(n − 1) / T⌋ windows from its start. Batches follow each other through the epochs
+/// The dataset is split into ⌊(n − 1) / T⌋ windows from its start. Batches follow each other through the epochs
 /// without a gap, so a batch may hold the end of one and the start of the next. Like ``RandomWindows``, a batch is a
 /// function of (seed, step).
 public struct ShuffledWindows: Sendable {
@@ -76,7 +76,7 @@ public struct SequentialWindows: Sendable, Sequence {
   public let batchSize: Int
 
   /// - Parameter stride: tokens from the start of one window to that of the next, at most `context`; nil for `context`.
-  ///   Where windows overlap, only the targets that no earlier window had count.
+  ///   Where windows overlap, only targets that no earlier window had are counted.
   /// - Throws: ``CorpusError/tooShort(tokenCount:context:)`` when there is no token to predict.
   public init(_ dataset: TokenDataset, context: Int, stride: Int? = nil, batchSize: Int) throws {
     precondition(context > 0 && batchSize > 0, "windows: context \(context) and batch size \(batchSize) must be > 0")
@@ -92,7 +92,7 @@ public struct SequentialWindows: Sendable, Sequence {
   private var targetCount: Int { dataset.count - 1 }
   private var rowCount: Int { 1 + (Swift.max(0, targetCount - context) + stride - 1) / stride }
 
-  /// Batches in all.
+  /// The total number of batches.
   public var batchCount: Int { (rowCount + batchSize - 1) / batchSize }
 
   public func batch(_ index: Int) -> TokenBatch {

@@ -1,17 +1,18 @@
 import NablaFormats
 import NablaTemplates
 
-/// Finds the prompt of a pair of which each side is a whole conversation.
+/// Finds the prompt of a pair in which each side is a whole conversation.
 enum CommonPrompt {
-  /// The common beginning and the two rests, none of them empty; nil when there is no common beginning.
+  /// The common prefix and the two remainders, none of them empty; nil when there is no common prefix.
   ///
-  /// Of conversations it is whole messages. Of plain texts it ends before white space, so that no word is cut.
+  /// For conversations it consists of whole messages. For plain text it ends before whitespace, so that no word is
+  /// split.
   static func split(
     _ chosen: DatasetText, _ rejected: DatasetText
   ) -> (prompt: DatasetText, chosen: DatasetText, rejected: DatasetText)? {
     switch (chosen, rejected) {
     case (.conversation(let a), .conversation(let b)):
-      // Each side keeps one message, also where both are the same or one only continues the other.
+      // Each side keeps one message, even if both are the same or one only continues the other.
       let count = min(zip(a, b).prefix { $0 == $1 }.count, a.count - 1, b.count - 1)
       if count <= 0 { return nil }
       return (

@@ -27,14 +27,14 @@ public struct Dataset: Sendable, RandomAccessCollection {
   public var endIndex: Int { examples.count }
   public subscript(index: Int) -> DatasetExample { examples[index] }
 
-  /// What all examples are; nil when there are none.
+  /// The shape of all examples; nil when there are none.
   public var shape: DatasetShape? { examples.first?.shape }
   public var isConversational: Bool { examples.first?.isConversational ?? false }
 
-  /// Some examples, drawn by `seed`, kept apart from training; both parts keep the order of the file.
+  /// Splits off held-out examples, drawn by `seed`; both parts keep the order of the file.
   ///
-  /// - Parameter heldOutFraction: In 0..<1. The number is rounded, and at least 1 where the fraction is not 0 and there
-  ///   are two examples or more.
+  /// - Parameter heldOutFraction: In 0..<1. The number is rounded, and at least 1 if the fraction is not 0 and
+  ///   there are at least two examples.
   public func split(heldOutFraction: Double, seed: UInt64) -> (training: Dataset, heldOut: Dataset) {
     precondition((0..<1).contains(heldOutFraction), "split: the fraction \(heldOutFraction) is not in 0..<1")
     let rounded = Int((Double(count) * heldOutFraction).rounded())
@@ -48,14 +48,14 @@ public struct Dataset: Sendable, RandomAccessCollection {
     )
   }
 
-  /// Apart from the streams that shuffle epochs.
+  /// Different from the streams that shuffle epochs.
   private static let splitStream: UInt64 = 0x5EED_5911_7000_0000
 
-  /// SHA-256 of all that is learned from, as 64 hexadecimal digits: what keys a cache of reference log-probabilities.
+  /// SHA-256 of all training data, as 64 hexadecimal digits: the key of a cache of reference log-probabilities.
   public func contentHash() -> String {
     let hash = SHA256()
     for example in examples {
-      // JSON text ends before the next begins, so that no two data sets give the same bytes.
+      // JSON text ends before the next begins, so that no two datasets give the same bytes.
       var text = example.content.json.serialized() + "\n"
       if let tools = example.tools { text += JSONValue.array(tools).serialized() + "\n" }
       text.withUTF8Bytes { hash.update(UnsafeRawBufferPointer($0)) }

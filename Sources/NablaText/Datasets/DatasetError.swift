@@ -1,4 +1,4 @@
-/// Where an example stands: a file, and a line of it counted from 1.
+/// The location of an example: a file and a line, counted from 1.
 public struct DatasetPlace: Sendable, Hashable, CustomStringConvertible {
   public var file: String
   public var line: Int
@@ -8,10 +8,10 @@ public struct DatasetPlace: Sendable, Hashable, CustomStringConvertible {
   public var description: String { "\(file), line \(line)" }
 }
 
-/// What is wrong with a data set. The message names the file, the line and the column.
+/// An error in a dataset. The message names the file, the line and the column.
 public struct DatasetError: Error, Equatable, CustomStringConvertible {
   public var file: String
-  /// Nil when the whole file is meant.
+  /// Nil when it concerns the whole file.
   public var line: Int?
   public var column: String?
   public var problem: String

@@ -1,14 +1,14 @@
 import NablaFormats
 import NablaTemplates
 
-/// Text that a model reads or writes: as it is, or as messages that a chat template turns into text.
+/// Input or output of a model: plain text, or messages that a chat template formats as text.
 public enum DatasetText: Sendable, Equatable {
   case plain(String)
   case conversation([ChatMessage])
 
   public var isConversation: Bool { if case .conversation = self { true } else { false } }
 
-  /// Whether there is nothing in it: no character, or no message with a character.
+  /// Whether it is empty: no character, or no message with a character.
   public var isEmpty: Bool {
     switch self {
     case .plain(let text): text.isEmpty
@@ -17,23 +17,23 @@ public enum DatasetText: Sendable, Equatable {
   }
 }
 
-/// One example of a data set.
+/// One example of a dataset.
 public struct DatasetExample: Sendable, Equatable {
-  /// The example in one of the shapes that TRL knows.
+  /// The example in one of TRL's shapes.
   public enum Content: Sendable, Equatable {
-    /// Text to learn whole.
+    /// Text, all of which is learned.
     case text(String)
     /// A conversation in which the assistant's turns are learned.
     case messages([ChatMessage])
     case completion(prompt: DatasetText, completion: DatasetText)
-    /// Two completions of one prompt, of which people like the chosen one better.
+    /// Two completions of one prompt, one chosen and one rejected.
     case preference(prompt: DatasetText, chosen: DatasetText, rejected: DatasetText)
     /// A prompt that the model will complete itself.
     case prompt(DatasetText)
   }
 
   public var content: Content
-  /// The row's further columns, for reward functions.
+  /// The row's other columns, for reward functions.
   public var columns: JSONObject
   /// Functions that the model may call, from the column `tools`; they go to the chat template.
   public var tools: [JSONValue]?
@@ -53,7 +53,7 @@ public struct DatasetExample: Sendable, Equatable {
     }
   }
 
-  /// Whether the example is written as messages, which takes a chat template.
+  /// Whether the example consists of messages, which requires a chat template.
   public var isConversational: Bool {
     switch content {
     case .text: false
@@ -63,7 +63,7 @@ public struct DatasetExample: Sendable, Equatable {
   }
 }
 
-/// The shapes of a data set, by what an example has.
+/// The shapes of a dataset, by the fields of an example.
 public enum DatasetShape: String, Sendable, CaseIterable {
   case text
   case messages
@@ -73,7 +73,7 @@ public enum DatasetShape: String, Sendable, CaseIterable {
 }
 
 extension ChatMessage {
-  /// Whether the message says something: text, parts, or calls of tools.
+  /// Whether the message has content: text, parts, or tool calls.
   var hasContent: Bool {
     switch json["content"] {
     case .string(let text)?: if !text.isEmpty { return true }
@@ -85,7 +85,7 @@ extension ChatMessage {
 }
 
 extension DatasetExample.Content {
-  /// The content as the columns of TRL's shapes.
+  /// The content as columns of TRL's shapes.
   public var json: JSONValue {
     func value(_ text: DatasetText) -> JSONValue {
       switch text {

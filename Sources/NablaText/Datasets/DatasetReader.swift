@@ -1,6 +1,7 @@
 import NablaFormats
 
-/// Reads the examples of JSONL files one by one: one JSON object a line, `.gz` or not. Blank lines do not count.
+/// Reads the examples of JSONL files one by one: one JSON object per line, gzip-compressed or not. Blank lines are
+/// skipped.
 ///
 /// ```swift
 /// var reader = DatasetReader(["pairs.jsonl.gz"])
@@ -42,7 +43,7 @@ public struct DatasetReader: ~Copyable {
       value = try JSONValue(parsing: Array(line))
     } catch {
       let isArray = place.line == 1 && line.first == UInt8(ascii: "[")
-      let hint = isArray ? "; a data set has one JSON object a line (JSONL), not one array" : ""
+      let hint = isArray ? "; a dataset has one JSON object per line (JSONL), not one array" : ""
       throw DatasetError(place, problem: "invalid JSON at byte \(error.offset) of the line: \(error.problem)\(hint)")
     }
     guard let object = value.object else {

@@ -3,7 +3,7 @@ import NablaFormats
 /// Problems with an answer that can be checked, as in GSM8K (Cobbe et al. 2021, arXiv:2110.14168): the reasoning, then
 /// `#### ` and a number.
 public enum MathProblem {
-  /// What stands after the last `####`, without white space, commas and the sign of dollars; nil where there is none.
+  /// The text after the last `####`, without whitespace, commas and dollar signs; nil if there is none.
   ///
   /// ```swift
   /// MathProblem.finalAnswer("9 * 2 = 18 a day.\n#### $1,018")  // "1018"

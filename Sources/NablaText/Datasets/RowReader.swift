@@ -1,9 +1,9 @@
 import NablaFormats
 import NablaTemplates
 
-/// Turns rows of one data set into examples. The first row decides what columns every row must have.
+/// Converts rows of one dataset to examples. The first row determines the columns that every row must have.
 struct RowReader {
-  /// Ways to write an example as columns.
+  /// The column layouts of an example.
   enum Form: CaseIterable {
     case explicitPreference, implicitPreference, promptCompletion, messages, text, mathProblem, prompt
 
@@ -42,7 +42,7 @@ struct RowReader {
     for member in row.members where !form.columns.contains(member.key) && member.key != "tools" {
       example.columns[member.key] = member.value
     }
-    // A reward function reads the answer that the completion has.
+    // Reward functions read the answer in the completion.
     if form == .mathProblem { example.columns["answer"] = row["answer"] }
     if self.form == nil {
       (self.form, firstPlace, isConversational) = (form, place, example.isConversational)
@@ -50,7 +50,7 @@ struct RowReader {
       throw DatasetError(
         place, column: form.columns.last,
         problem: "\(example.isConversational ? "messages" : "plain text"), while \(firstPlace!) has "
-          + "\(isConversational ? "messages" : "plain text"); all rows must be alike")
+          + "\(isConversational ? "messages" : "plain text"); all rows must be of the same kind")
     }
     return example
   }
@@ -59,7 +59,7 @@ struct RowReader {
 
   private static func form(of row: JSONObject, _ place: DatasetPlace) throws(DatasetError) -> Form {
     if let form = Form(row) { return form }
-    // One column of a pair tells what was meant.
+    // One column of a pair is enough to recognize the intent.
     for (known, form) in [("chosen", Form.implicitPreference), ("rejected", .implicitPreference)]
     where row[known] != nil {
       try check(row, has: form.columns, place, nil)
@@ -124,7 +124,7 @@ struct RowReader {
     }
   }
 
-  /// Messages that begin with the prompt, which the data set UltraFeedback has in a column of its own, too.
+  /// Messages that begin with the prompt, which the UltraFeedback dataset also has in its own column.
   private static func isWholeConversation(_ value: JSONValue?) -> Bool {
     guard let messages = value?.array, messages.count > 1, let role = messages[0]["role"]?.string else { return false }
     return role != "assistant"
@@ -138,7 +138,7 @@ struct RowReader {
     guard let (prompt, first, second) = CommonPrompt.split(chosen, rejected) else {
       throw DatasetError(
         place, column: "rejected",
-        problem: "it has no beginning in common with \"chosen\", which would be the prompt; give a column \"prompt\"")
+        problem: "it has no common prefix with \"chosen\" to use as the prompt; add a column \"prompt\"")
     }
     return .preference(prompt: prompt, chosen: first, rejected: second)
   }
@@ -178,7 +178,7 @@ struct RowReader {
     }
   }
 
-  /// A prompt: a transcript may end with the beginning of the answer, which the chat template writes itself.
+  /// A prompt: a transcript may end with the header of the answer, which the chat template writes itself.
   private static func prompt(_ row: JSONObject, _ place: DatasetPlace) throws(DatasetError) -> DatasetText {
     let prompt = try text(row, "prompt", place)
     guard row["prompt"]!.string != nil, case .conversation(let messages) = prompt,
@@ -187,7 +187,7 @@ struct RowReader {
     return .conversation(messages.dropLast())
   }
 
-  /// A completion written as its prompt is; plain text after a conversation is what the assistant says.
+  /// A completion in the same form as its prompt; plain text after a conversation is the assistant's turn.
   private static func completion(
     _ row: JSONObject, _ column: String, of prompt: DatasetText, _ place: DatasetPlace
   ) throws(DatasetError) -> DatasetText {
@@ -197,7 +197,8 @@ struct RowReader {
     case (.plain, .string(let text)): return .plain(text)
     case (.conversation, .array): return .conversation(try messages(row[column]!, column, place))
     case (.plain, .array):
-      throw DatasetError(place, column: column, problem: "messages after a prompt of plain text; make both alike")
+      throw DatasetError(
+        place, column: column, problem: "messages after a plain-text prompt; use the same form for both")
     case (_, let other):
       throw DatasetError(place, column: column, problem: "expected text or a list of messages, found \(kind(other))")
     }
@@ -205,7 +206,7 @@ struct RowReader {
 
   private static func tools(_ value: JSONValue, _ place: DatasetPlace) throws(DatasetError) -> [JSONValue] {
     if let tools = value.array { return tools }
-    // Tables that cannot hold nested values have it as JSON in text.
+    // Tables that cannot hold nested values store it as JSON text.
     if let text = value.string, let tools = (try? JSONValue(parsing: text))?.array { return tools }
     throw DatasetError(place, column: "tools", problem: "expected a list of functions")
   }

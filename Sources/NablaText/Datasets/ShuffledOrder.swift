@@ -1,6 +1,6 @@
-/// The order of examples through shuffled epochs: each epoch has every example once, in an order of its own.
+/// The order of examples through shuffled epochs: each epoch has every example once, in a different order.
 ///
-/// A cursor is a plain number, the examples seen so far: what a checkpoint has to keep.
+/// A cursor is a plain number, the examples seen so far, which checkpoints save.
 public struct ShuffledOrder: Sendable {
   public let count: Int
   public let seed: UInt64
@@ -10,7 +10,7 @@ public struct ShuffledOrder: Sendable {
     (self.count, self.seed) = (count, seed)
   }
 
-  /// The index of the example that is seen after `cursor` others.
+  /// The index of the example after `cursor` others.
   public subscript(cursor: Int) -> Int {
     Permutation(count: count, seed: seed, stream: UInt64(cursor / count))[cursor % count]
   }

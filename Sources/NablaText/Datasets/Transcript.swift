@@ -5,7 +5,7 @@ import NablaTemplates
 public enum Transcript {
   static let markers: [(marker: String, role: String)] = [("\n\nHuman:", "user"), ("\n\nAssistant:", "assistant")]
 
-  /// A chat template that writes messages so, each answer with the end-of-text token behind it: for models without one.
+  /// A chat template in this format, with the end-of-text token after each answer: for models without one.
   public static let template = """
     {%- for message in messages -%}
     {%- if message.role == 'assistant' -%}
@@ -19,7 +19,7 @@ public enum Transcript {
     {%- if add_generation_prompt -%}{{ '\\n\\nAssistant:' }}{%- endif -%}
     """
 
-  /// The messages of a transcript, without the white space around each; nil when `text` does not begin as one.
+  /// The messages of a transcript, without surrounding whitespace; nil when `text` does not begin like one.
   public static func messages(_ text: String) -> [ChatMessage]? {
     let bytes = Array(text.utf8)
     guard markers.contains(where: { bytes.starts(with: $0.marker.utf8) }) else { return nil }

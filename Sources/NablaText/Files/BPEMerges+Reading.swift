@@ -1,6 +1,6 @@
-/// The merges of a byte-level vocabulary, from how files spell them.
+/// The merges of a byte-level vocabulary, as encoded in files.
 ///
-/// - Throws: What is wrong, and with which merge.
+/// - Throws: The problem, and the merge that has it.
 func byteLevelMerges(
   _ stored: StoredMerges, _ tokens: TokenTable, _ added: [SpecialToken]
 ) throws(MergeProblem) -> BPEMerges {
@@ -10,14 +10,14 @@ func byteLevelMerges(
   return try BPEMerges(merges, tokens, without: added.foundBeforeMerging)
 }
 
-/// What is wrong with a merge in a file.
+/// A problem with a merge in a file.
 struct MergeProblem: Error {
   enum Kind { case malformed, left, right, result, repeated }
 
   var rank: Int
   var kind: Kind
 
-  /// - Parameter merges: As the file spells them.
+  /// - Parameter merges: As encoded in the file.
   func reason(_ merges: StoredMerges) -> String {
     let (left, right) = (merges.left(rank), merges.right(rank))
     func quoted(_ token: ArraySlice<UInt8>) -> String { String(reflecting: String(decoding: token, as: UTF8.self)) }
@@ -31,23 +31,27 @@ struct MergeProblem: Error {
   }
 }
 
+extension SpecialToken {
+  /// Whether its spelling never reaches the model. That of a whole-word token does, inside words.
+  var isFoundBeforeModel: Bool { isControl && !matching.isWholeWord }
+}
+
 extension [SpecialToken] {
-  /// The control tokens whose spelling never reaches the merges. One that is found as a whole word only does, inside
-  /// of words.
+  /// The spellings that never reach the merges.
   var foundBeforeMerging: Set<[UInt8]> {
-    Set(filter { $0.isControl && !$0.matching.isWholeWord }.map { [UInt8]($0.content.utf8) })
+    Set(filter(\.isFoundBeforeModel).map { [UInt8]($0.content.utf8) })
   }
 }
 
 extension BPEMerges {
   /// The merges of a file, whose tokens are those of `tokens`.
   ///
-  /// - Parameter absent: Tokens that `tokens` lacks because no text becomes them. Merges from or to these are left out:
-  ///   vocabularies trained on text in which a control token was spelled have such.
+  /// - Parameter absent: Tokens that `tokens` lacks because no text becomes them. Merges from or to these are dropped:
+  ///   vocabularies trained on text that contains a control token have such merges.
   init(_ stored: StoredMerges, _ tokens: TokenTable, without absent: Set<[UInt8]> = []) throws(MergeProblem) {
     if let rank = stored.firstMalformed { throw MergeProblem(rank: rank, kind: .malformed) }
     var sides = tokens.ids(of: stored.bytes, ends: stored.ends)
-    // One merge usually makes the token that the last one made, or the one after it, which saves looking it up.
+    // A merge usually forms the same token as the previous one, or the next id, which saves the lookup.
     var made = -1
     var results = stored.bytes.withUnsafeBufferPointer { bytes in
       (0..<stored.count).map { rank in

@@ -8,7 +8,7 @@ extension GGUFTokenizerReader {
     let special = try specialTokens(tokens, kinds)
     let scores = try metadata.numbers(Self.prefix + "scores")
     guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
-      throw malformed("scores", "expected \(tokens.count) finite numbers, one a token")
+      throw malformed("scores", "expected \(tokens.count) finite numbers, one per token")
     }
     var content = TokenBytes(minimumCapacity: tokens.count)
     var bytes: [UInt8: Int32] = [:]
@@ -18,7 +18,7 @@ extension GGUFTokenizerReader {
       switch kinds[id] {
       case .byte:
         guard let byte = PieceVocabulary.byte(spelledBy: token) else {
-          throw malformed("tokens", "the byte token \(id) is not spelled <0xHH>")
+          throw malformed("tokens", "the byte token \(id) does not have the form <0xHH>")
         }
         bytes[byte] = Int32(id)
       case .normal, .userDefined:
@@ -30,7 +30,7 @@ extension GGUFTokenizerReader {
       }
       content.append(piece)
     }
-    // Of equals the first is found, as in llama.cpp.
+    // Among equals the first is used, as in llama.cpp.
     let pieces = TokenTable(content)
     let unknown =
       try identifier("unknown_token_id", count: tokens.count) ?? kinds.firstIndex(of: .unknown).map(Int32.init)
@@ -64,7 +64,7 @@ extension GGUFTokenizerReader {
     return map
   }
 
-  /// WordPiece. GGUF marks tokens that begin a word with ▁ and leaves the others bare.
+  /// WordPiece. GGUF marks tokens that begin a word with ▁ and leaves the others unmarked.
   func wordPieceTokenizer() throws -> WordPieceTokenizer {
     let stored = try tokens()
     let kinds = try kinds(count: stored.count)

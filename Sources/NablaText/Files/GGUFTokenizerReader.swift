@@ -2,13 +2,13 @@ import NablaFormats
 
 /// Reads the tokenizer in the metadata of a GGUF file (`tokenizer.ggml.…`).
 ///
-/// As with `tokenizer.json`, what the file asks for is done exactly or refused by name.
+/// As with `tokenizer.json`, every field is implemented exactly or rejected by name.
 struct GGUFTokenizerReader {
   let metadata: GGUFMetadata
 
   static let prefix = "tokenizer.ggml."
 
-  /// What a token is (`tokenizer.ggml.token_type`, numbers of llama.cpp).
+  /// The type of a token (`tokenizer.ggml.token_type`, llama.cpp's numbers).
   enum Kind: Int {
     case normal = 1
     case unknown, control, userDefined, unused, byte
@@ -47,12 +47,12 @@ struct GGUFTokenizerReader {
   private func strings(_ key: String) throws -> GGUFArray {
     let array = try metadata.array(Self.prefix + key)
     guard array.kind == .string else { throw malformed(key, "expected an array of strings, not \(array)") }
-    // Places in the flat arrays made of them are 32 bits wide.
+    // Offsets in the flat arrays made of them are 32 bits wide.
     guard array.bytes.count <= Int(Int32.max) else { throw malformed(key, "more than 2 GiB are not supported") }
     return array
   }
 
-  /// The kind of each token; all normal when the file does not say.
+  /// The type of each token; all normal if the file has none.
   func kinds(count: Int) throws -> [Kind] {
     guard metadata.has(Self.prefix + "token_type") else { return Array(repeating: .normal, count: count) }
     let numbers = try metadata.integers(Self.prefix + "token_type")
@@ -68,7 +68,7 @@ struct GGUFTokenizerReader {
     }
   }
 
-  /// Tokens that stand for themselves: those that control the model, and those that a person defined.
+  /// Tokens that are matched literally: control tokens and user-defined tokens.
   func specialTokens(_ tokens: GGUFArray, _ kinds: [Kind]) throws -> [SpecialToken] {
     var contents: Set<[UInt8]> = []
     return try kinds.enumerated().compactMap { id, kind in
@@ -86,12 +86,12 @@ struct GGUFTokenizerReader {
   /// The id under `key`, nil when it is absent.
   func identifier(_ key: String, count: Int) throws -> Int32? {
     guard metadata.has(Self.prefix + key) else { return nil }
-    // Some files say "none" with a number that no token has, such as 2^32 - 1.
+    // Some files express "none" with an unused id, such as 2^32 - 1.
     let id = try metadata.integer(Self.prefix + key)
     return id < count ? Int32(id) : nil
   }
 
-  /// What stands around a text: `bos` before it and `eos` after it, where the file or the kind of tokenizer wants them.
+  /// The tokens around a text: `bos` before it and `eos` after it, if the file or the kind of tokenizer requires them.
   func template(
     count: Int, addsBOS: Bool, addsEOS: Bool = false, eos: String = "eos_token_id"
   ) throws -> TokenTemplate {
@@ -108,7 +108,7 @@ struct GGUFTokenizerReader {
 
   // MARK: Byte-level BPE
 
-  /// What llama.cpp's name of a pre-tokenizer stands for.
+  /// The meaning of llama.cpp's names of pre-tokenizers.
   struct Cut {
     var steps: [PreTokenizer]
     var prefersWholeWords = false
@@ -142,22 +142,25 @@ struct GGUFTokenizerReader {
     guard let cut = Self.cut(name) else {
       throw unsupported(
         "pre", String(reflecting: name),
-        "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and their kin")
+        "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and equivalents")
     }
     let tokens = try tokens()
     let kinds = try kinds(count: tokens.count)
     let special = try specialTokens(tokens, kinds)
     let merges = try strings("merges")
+    // Merges may produce a user-defined token. If it is not ASCII it is spelled as text, and no merge produces it.
+    let merged = Set(
+      special.filter { !$0.isControl && $0.content.utf8.allSatisfy { (0x21...0x7E).contains($0) } }.map(\.id))
     var vocabulary = ByteLevelVocabulary(minimumCapacity: tokens.count)
     try tokens.withUTF8 { spelling in
-      let kind = kinds[vocabulary.count]
+      let (id, kind) = (vocabulary.count, kinds[vocabulary.count])
       let isOrdinary = kind == .normal || kind == .byte
-      if isOrdinary, spelling.isEmpty { throw malformed("tokens", "the token \(vocabulary.count) is empty") }
-      vocabulary.append(isOrdinary ? spelling : nil)
+      if isOrdinary, spelling.isEmpty { throw malformed("tokens", "the token \(id) is empty") }
+      vocabulary.append(isOrdinary || merged.contains(Int32(id)) ? spelling : nil)
     }
     let table = vocabulary.table()
     if let id = table.firstRepeated {
-      throw malformed("tokens", "the token \(id) stands for the same bytes as another")
+      throw malformed("tokens", "the token \(id) has the same bytes as another")
     }
     let stored = StoredMerges(merges)
     let pairs: BPEMerges

@@ -1,13 +1,13 @@
 import NablaFormats
 
 extension PretrainedTokenizer {
-  /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, as llama.cpp reads them.
+  /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, in llama.cpp's format.
   ///
   /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
-  /// - Returns: Tokens that end a text, beyond the three that GGUF has room for, which its readers do not know.
-  /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF has no form for.
+  /// - Returns: What the file cannot represent, as sentences.
+  /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF cannot represent.
   @discardableResult
-  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [Int32] {
+  public func write(to metadata: inout GGUFMetadata, vocabularySize: Int? = nil) throws -> [String] {
     let prefix = GGUFTokenizerReader.prefix
     let count = max(vocabularySize ?? 0, tokenizer.vocabularySize)
     var writer = GGUFTokenizerWriter(tokenizer.specialTokens, count: count)
@@ -35,18 +35,29 @@ extension PretrainedTokenizer {
       metadata[prefix + "add_bos_token"] = .bool(!tokenizer.template.prefix.isEmpty)
       metadata[prefix + "add_eos_token"] = .bool(!tokenizer.template.suffix.isEmpty)
     }
-    let lost = writeEndTokens(to: &metadata)
+    let lost = writeEndTokens(to: &metadata).map(String.init).joined(separator: ", ")
     for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
       metadata["tokenizer.chat_template" + (name == "default" ? "" : "." + name)] = .string(template)
     }
-    return lost
+    var notes = notes
+    if !lost.isEmpty { notes.append("GGUF has fields for three end tokens; omitted: \(lost)") }
+    let special = tokenizer.specialTokens.filter {
+      $0.matching.isWholeWord || $0.matching.takesSpaceBefore || $0.matching.takesSpaceAfter
+    }
+    if !special.isEmpty {
+      notes.append(
+        "GGUF cannot represent added tokens that strip adjacent whitespace or match whole words only; "
+          + "readers match these literally: " + special.prefix(8).map(\.content).joined(separator: " ")
+          + (special.count > 8 ? " …" : ""))
+    }
+    return notes
   }
 }
 
 extension PretrainedTokenizer {
-  /// The tokens that end a text: GGUF has room for three. Those that readers know by their spelling come last.
+  /// The end-of-text tokens: GGUF has room for three. Those that readers recognize by their text come last.
   ///
-  /// - Returns: Those that found no room, and that readers do not know.
+  /// - Returns: Those without room that readers do not recognize.
   private func writeEndTokens(to metadata: inout GGUFMetadata) -> [Int32] {
     let keys = ["eos_token_id", "eot_token_id", "eom_token_id"].map { GGUFTokenizerReader.prefix + $0 }
     let ends = endTokens.subtracting(keys.compactMap { metadata[$0]?.integer.map { Int32($0) } })
@@ -78,29 +89,41 @@ struct GGUFTokenizerWriter {
     kinds[id] = kind
   }
 
-  /// Marks the token that stands for what the vocabulary lacks.
+  /// Marks the unknown token.
   mutating func setUnknown(_ id: Int32) { kinds[Int(id)] = .unknown }
 
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("gpt2")
     let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35", "tekken", "gpt-4o"]
-    guard
-      let name = names.first(where: {
-        let cut = GGUFTokenizerReader.cut($0)!
-        return cut.steps == tokenizer.preTokenizers && cut.prefersWholeWords == tokenizer.prefersWholeWords
-          && cut.normalizer == tokenizer.normalizer
-      }), !tokenizer.addsPrefixSpace
-    else {
-      throw TokenizerError.unsupported(
-        path: metadata.file, field: prefix + "pre",
-        found: tokenizer.preTokenizers.map(\.rawValue).joined(separator: " then "),
-        supported: "the cuts of \(names.joined(separator: ", ")), with their normalizer and without add_prefix_space")
+    func refuse(_ field: String, _ found: String, _ supported: String) -> TokenizerError {
+      .unsupported(path: metadata.file, field: field, found: found, supported: supported)
     }
+    let cuts = names.map { (name: $0, cut: GGUFTokenizerReader.cut($0)!) }
+      .filter { $0.cut.steps == tokenizer.preTokenizers }
+    let steps = tokenizer.preTokenizers.map(\.rawValue).joined(separator: " then ")
+    if cuts.isEmpty {
+      throw refuse(prefix + "pre", steps, "the cuts of \(names.joined(separator: ", "))")
+    }
+    let wholeWords = cuts.filter { $0.cut.prefersWholeWords == tokenizer.prefersWholeWords }
+    if wholeWords.isEmpty {
+      throw refuse(
+        "model.ignore_merges", "\(tokenizer.prefersWholeWords)",
+        "for the cuts of \(steps) in GGUF, \(!tokenizer.prefersWholeWords)")
+    }
+    guard let name = wholeWords.first(where: { $0.cut.normalizer == tokenizer.normalizer })?.name else {
+      let known = wholeWords.map { $0.cut.normalizer?.json.serialized() ?? "none" }
+      throw refuse(
+        "normalizer", tokenizer.normalizer?.json.serialized() ?? "none",
+        "for the cuts of \(steps) in GGUF, \(known.joined(separator: " or "))")
+    }
+    if tokenizer.addsPrefixSpace { throw refuse("pre_tokenizer.add_prefix_space", "true", "in GGUF, false") }
     metadata[prefix + "pre"] = .string(name)
-    for id in 0..<tokenizer.tokens.count where !tokenizer.tokens.bytes(of: id).isEmpty {
-      set(id, ByteLevelAlphabet.spelling(tokenizer.tokens.bytes(of: id)), .normal)
+    func spelling(_ id: Int) -> String { ByteLevelAlphabet.spelling(tokenizer.tokens.bytes(of: id)) }
+    // An added token that merges make too keeps its kind: it is found before they are tried.
+    for id in 0..<tokenizer.tokens.count where !tokenizer.tokens.bytes(of: id).isEmpty && kinds[id] == .unused {
+      set(id, spelling(id), .normal)
     }
-    let merges = tokenizer.merges.pairs.map { tokens[Int($0.left)] + " " + tokens[Int($0.right)] }
+    let merges = tokenizer.merges.pairs.map { spelling(Int($0.left)) + " " + spelling(Int($0.right)) }
     metadata[prefix + "merges"] = .array(GGUFArray(merges))
   }
 
@@ -125,10 +148,10 @@ struct GGUFTokenizerWriter {
         metadata[prefix + "add_space_prefix"] = .bool(true)
       default:
         throw TokenizerError.unsupported(
-          path: metadata.file, field: prefix + "model", found: "a normalizer or pre-tokenizer that llama.cpp has not",
+          path: metadata.file, field: prefix + "model", found: "a normalizer or pre-tokenizer that llama.cpp lacks",
           supported: "U+2581 for spaces and nothing else")
       }
-      // A piece is as good as the first merge that makes it; characters, which no merge makes, come after all.
+      // A piece ranks like the first merge that forms it; characters, which no merge forms, come last.
       for (rank, pair) in merges.merges.pairs.enumerated().reversed() {
         let made = Array(pieces.bytes(of: Int(pair.left))) + pieces.bytes(of: Int(pair.right))
         if let id = pieces.id(of: made) { scores[Int(id)] = -Float(rank) }
@@ -168,7 +191,7 @@ struct GGUFTokenizerWriter {
     metadata[prefix + "normalizer.lowercase"] = .bool(normalizer.lowercases)
     metadata[prefix + "normalizer.strip_accents"] = .bool(normalizer.stripsAccents)
     let words = tokenizer.vocabulary
-    for id in 0..<words.count where !words.tokens.isEmpty(id) {
+    for id in 0..<words.count where !words.tokens.isEmpty(id) && kinds[id] == .unused {
       let text = String(decoding: words.tokens[id], as: UTF8.self)
       set(id, words.continues[id] ? text : Metaspace.mark + text, .normal)
     }

@@ -1,10 +1,11 @@
 import NablaFormats
 
-/// The files about a tokenizer in a Hugging Face folder: `tokenizer.json`, `tokenizer_config.json`,
-/// `special_tokens_map.json`, `generation_config.json`, `chat_template.jinja` and `additional_chat_templates/`.
+/// The tokenizer files of a Hugging Face folder: `tokenizer.json`, `tokenizer_config.json`,
+/// `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`, `chat_template.jinja` and
+/// `additional_chat_templates/`.
 struct HuggingFaceTokenizerFiles {
   /// The folder, with a slash at its end; empty for the current one.
-  private let folder: String
+  let folder: String
   private let tokenizerPath: String
   /// As the user named it.
   private let path: String
@@ -33,7 +34,6 @@ struct HuggingFaceTokenizerFiles {
   }
 
   func pretrained() throws -> PretrainedTokenizer {
-    let tokenizer = try TokenizerFolder.load(tokenizerPath)
     let configuration = try object(TokenizerFolder.configurationName) ?? JSONObject()
     let map = try object("special_tokens_map.json") ?? JSONObject()
     var roles: [String: String] = [:]
@@ -41,6 +41,8 @@ struct HuggingFaceTokenizerFiles {
       let file = configuration[role] == nil ? "special_tokens_map.json" : TokenizerFolder.configurationName
       roles[role] = try content(configuration[role] ?? map[role], role, file)
     }
+    let additions = try additions(configuration, map, roles)
+    let tokenizer = try TokenizerReader(path: tokenizerPath, additions).tokenizer()
     var ends = Set(Self.endRoles.compactMap { roles[$0].flatMap(tokenizer.specialTokens.id(of:)) })
     if let value = try object("generation_config.json")?["eos_token_id"], value != .null {
       for id in value.array ?? [value] {
@@ -51,15 +53,18 @@ struct HuggingFaceTokenizerFiles {
         ends.insert(Int32(id))
       }
     }
-    if let end = tokenizer.endOfText, ends.isEmpty { ends.insert(end) }
+    ends.formUnion(PretrainedTokenizer.knownEnds(tokenizer.specialTokens))
+    let templates = try chatTemplates(configuration)
+    ends.formUnion(TurnEnd.tokens(tokenizer, templates["default"], roles, known: ends))
     return PretrainedTokenizer(
-      tokenizer, roles: roles, endTokens: ends, chatTemplates: try chatTemplates(configuration), path: path)
+      tokenizer, roles: roles, endTokens: ends, chatTemplates: templates, path: path,
+      notes: notes(on: tokenizer, roles, additions, configuration))
   }
 
   private func exists(_ name: String) -> Bool { FileKind(folder + name, followingLinks: true) == .file }
 
   /// The JSON object of a file, nil when there is no such file.
-  private func object(_ name: String) throws -> JSONObject? {
+  func object(_ name: String) throws -> JSONObject? {
     guard exists(name) else { return nil }
     guard let object = try JSONValue(contentsOfFile: folder + name).object else {
       throw TokenizerError.malformedFile(path: folder + name, field: "the file", reason: "expected a JSON object")
@@ -67,7 +72,7 @@ struct HuggingFaceTokenizerFiles {
     return object
   }
 
-  /// A token as text, or as the object that `transformers` writes for an added token.
+  /// A token as text, or as `transformers`' object for an added token.
   private func content(_ value: JSONValue?, _ role: String, _ file: String) throws -> String? {
     guard let value, value != .null else { return nil }
     if let text = value.string ?? value["content"]?.string { return text.isEmpty ? nil : text }
@@ -91,7 +96,7 @@ struct HuggingFaceTokenizerFiles {
       }
     default: throw field("")
     }
-    // Files of their own come before what the configuration says.
+    // Separate files take precedence over the configuration.
     if exists("chat_template.jinja") { templates["default"] = try text(folder + "chat_template.jinja") }
     let additional = folder + "additional_chat_templates"
     if FileKind(additional, followingLinks: true) == .folder {
@@ -104,7 +109,7 @@ struct HuggingFaceTokenizerFiles {
 
   private func text(_ path: String) throws -> String {
     try MappedFile(path: path).withBytes { bytes in
-      guard let text = String(validating: bytes, as: UTF8.self) else {
+      guard let text = String(validating: TextBytes.withoutMark(bytes), as: UTF8.self) else {
         throw TokenizerError.malformedFile(path: path, field: "the file", reason: "not UTF-8")
       }
       return text

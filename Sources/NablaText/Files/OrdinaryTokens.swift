@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// The tokens of `model.vocab` that text may become by the model, in the order of their ids.
+/// The tokens of `model.vocab` that text can become, in the order of their ids.
 struct OrdinaryTokens {
   private let vocabulary: StoredVocabulary
   /// The entry of each id; -1 where an id has none.
@@ -12,13 +12,13 @@ struct OrdinaryTokens {
     self.entries = entries
   }
 
-  /// The tokens of a list, whose places are their ids.
+  /// The tokens of a list, whose indices are their ids.
   init(list: StoredVocabulary) { self.init(list, entries: Array(0..<Int32(list.count))) }
 
   /// One more than the largest id.
   var count: Int { entries.count }
 
-  /// Takes the token of an id away, if it has one.
+  /// Removes the token of an id, if it has one.
   mutating func remove(_ id: Int) { if id < entries.count { entries[id] = -1 } }
 
   /// Calls `body` with each id from 0 on and its token, nil where it has none.
@@ -30,11 +30,11 @@ struct OrdinaryTokens {
 }
 
 extension TokenizerReader {
-  /// Those that are not among `added`.
+  /// All but the added ones that are found in text before the model sees it. An added token that is text stays: merges
+  /// may produce it or pass through it.
   ///
-  /// - Parameter keepsText: Whether added tokens that are text stay.
-  /// - Throws: ``TokenizerError`` when an id is none, occurs twice, or is another token's among the added ones.
-  func ordinaryTokens(_ added: [SpecialToken], keepingText keepsText: Bool = false) throws -> OrdinaryTokens {
+  /// - Throws: ``TokenizerError`` when an id is invalid, occurs twice, or belongs to another added token.
+  func ordinaryTokens(_ added: [SpecialToken]) throws -> OrdinaryTokens {
     guard let vocabulary = file.vocabulary, vocabulary.form == .object else {
       throw malformed("model.vocab", "expected an object")
     }
@@ -65,15 +65,15 @@ extension TokenizerReader {
         guard stored.elementsEqual(special.content.utf8) else {
           throw malformed(field(stored), "the id \(special.id) is the added token \(special.content)")
         }
-        if special.isControl || !keepsText { entries[Int(special.id)] = -1 }
+        if special.isFoundBeforeModel { entries[Int(special.id)] = -1 }
       }
     }
     while entries.last == -1 { entries.removeLast() }
     return OrdinaryTokens(vocabulary, entries: entries)
   }
 
-  /// - Throws: ``TokenizerError`` when two of the tokens are spelled alike. Byte-level and piece vocabularies find that
-  ///   themselves.
+  /// - Throws: ``TokenizerError`` when two of the tokens are equal. Byte-level and piece vocabularies detect
+  ///   that themselves.
   func checkSpellings(of tokens: OrdinaryTokens) throws {
     var bytes = TokenBytes(minimumCapacity: tokens.count)
     tokens.forEach { _, token in bytes.append(token ?? UnsafeBufferPointer(start: nil, count: 0)) }
@@ -83,7 +83,7 @@ extension TokenizerReader {
     }
   }
 
-  /// The id of a token in `model.vocab`; nil when it is not there.
+  /// The id of a token in `model.vocab`; nil when there is none.
   func identifier(ofToken token: String) throws -> Int32? {
     guard let vocabulary = file.vocabulary, let entry = vocabulary.entry(of: token.utf8) else { return nil }
     guard vocabulary.ids[entry] >= 0 else {

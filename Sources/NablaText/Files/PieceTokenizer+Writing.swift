@@ -7,7 +7,7 @@ extension PieceTokenizer {
       decoder: decoderJSON, specialTokens: specialTokens)
   }
 
-  /// The spelling of every id in a file; empty where an id has none.
+  /// The text of every id in a file; empty where an id has none.
   func spellings() -> [String] {
     let bytes = Dictionary(uniqueKeysWithValues: vocabulary.byteTokens.map { ($1, $0) })
     return (0..<Int32(vocabularySize)).map { id in

@@ -2,7 +2,8 @@ import NablaFormats
 // Messages and templates are part of this type's interface.
 @_exported import NablaTemplates
 
-/// A tokenizer with what else its files say: which tokens play which role, which end a text, and how to write a chat.
+/// A tokenizer with the other contents of its files: the roles of tokens, the end-of-text tokens, and the chat
+/// templates.
 ///
 /// ```swift
 /// let pretrained = try PretrainedTokenizer.load("SmolLM2-135M-Instruct.gguf")
@@ -13,22 +14,31 @@ public struct PretrainedTokenizer: Sendable {
   public let tokenizer: any Tokenizer
   /// The file or folder it is from, for errors.
   public let path: String
-  /// The spellings of special tokens by role: `bos_token`, `eos_token`, `unk_token`, `pad_token`, …
+  /// The text of special tokens by role: `bos_token`, `eos_token`, `unk_token`, `pad_token`, …
   public let roles: [String: String]
-  /// Tokens after which a text has ended.
+  /// Tokens that end a text.
   public let endTokens: Set<Int32>
   /// Chat templates by name. Most models have one, called `default`.
   public let chatTemplates: [String: String]
+  /// Unsupported settings in the files, as sentences.
+  public let notes: [String]
 
   public init(
     _ tokenizer: any Tokenizer, roles: [String: String] = [:], endTokens: Set<Int32> = [],
-    chatTemplates: [String: String] = [:], path: String = "the model"
+    chatTemplates: [String: String] = [:], path: String = "the model", notes: [String] = []
   ) {
+    self.notes = notes
     self.tokenizer = tokenizer
     self.path = path
     self.roles = roles
     self.endTokens = endTokens
     self.chatTemplates = chatTemplates
+  }
+
+  /// The same with additional end tokens.
+  public func ending(also more: Set<Int32>) -> PretrainedTokenizer {
+    PretrainedTokenizer(
+      tokenizer, roles: roles, endTokens: endTokens.union(more), chatTemplates: chatTemplates, path: path, notes: notes)
   }
 
   /// The id of the token in a role, such as `bos_token`.
@@ -37,7 +47,7 @@ public struct PretrainedTokenizer: Sendable {
   /// The template for a chat; nil when the files have none.
   ///
   /// As in `transformers`: with several, the one called `tool_use` for chats with tools, else `default`.
-  /// - Throws: ``ChatTemplateError`` when the template is not one this engine can run, or when none has the name.
+  /// - Throws: ``ChatTemplateError`` if the template is not supported, or none has the name.
   public func chatTemplate(named name: String? = nil, hasTools: Bool = false) throws(ChatTemplateError) -> ChatTemplate?
   {
     if chatTemplates.isEmpty { return nil }
@@ -50,7 +60,7 @@ public struct PretrainedTokenizer: Sendable {
     return try ChatTemplate(source)
   }
 
-  /// The text of a conversation by the model's own template.
+  /// The text of a conversation, formatted by the model's own template.
   ///
   /// - Throws: ``ChatTemplateError``, also when the model has no template.
   public func render(
@@ -66,9 +76,9 @@ public struct PretrainedTokenizer: Sendable {
       messages, specialTokens: roles, addGenerationPrompt: addGenerationPrompt, tools: tools, extra: extra)
   }
 
-  /// The tokens of a conversation. A template writes the tokens at the beginning of a text itself, so none are added.
+  /// The tokens of a conversation. A template writes the beginning-of-text token itself, so none are added.
   ///
-  /// Control tokens spelled in a message are recognized, as in `transformers`: check what comes from strangers.
+  /// Control tokens in the text of a message are recognized, as in `transformers`: check untrusted input.
   public func encode(
     _ messages: [ChatMessage], addGenerationPrompt: Bool = true, tools: [JSONValue]? = nil,
     extra: JSONObject = JSONObject()
@@ -79,11 +89,12 @@ public struct PretrainedTokenizer: Sendable {
 }
 
 extension PretrainedTokenizer {
-  /// Reads the tokenizer of a model: a GGUF file, a Hugging Face folder, or a `tokenizer.json` with what stands beside
-  /// it.
+  /// Reads the tokenizer of a model: a GGUF file, a Hugging Face folder, or a `tokenizer.json` with the files next
+  /// to it.
   ///
   /// - Throws: ``TokenizerError``, `GGUFError`, `JSONError` or `FileError`, each naming the file and the field.
   public static func load(_ path: String) throws -> PretrainedTokenizer {
+    let path = try GGUFFile.path(meantBy: path)
     if try GGUFFile.isGGUF(path) {
       return try PretrainedTokenizer(try GGUFFile(path: path).metadata)
     }
@@ -108,10 +119,7 @@ extension PretrainedTokenizer {
     for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
       if let id = try reader.identifier(key, count: tokenizer.vocabularySize) { ends.insert(id) }
     }
-    // Files often name only one of several ends; llama.cpp knows the others by their spelling, too.
-    for token in tokenizer.specialTokens where token.isControl && Self.endSpellings.contains(token.content) {
-      ends.insert(token.id)
-    }
+    ends.formUnion(Self.knownEnds(tokenizer.specialTokens))
     var templates: [String: String] = [:]
     for member in metadata.members where member.key.hasPrefix("tokenizer.chat_template") {
       let name = member.key.dropFirst("tokenizer.chat_template".count)
@@ -121,12 +129,19 @@ extension PretrainedTokenizer {
         templates[String(name.dropFirst())] = try metadata.string(member.key)
       }
     }
+    ends.formUnion(TurnEnd.tokens(tokenizer, templates["default"], roles, known: ends))
     self.init(tokenizer, roles: roles, endTokens: ends, chatTemplates: templates, path: metadata.file)
   }
 
-  /// Control tokens that end a turn or a text, whatever a file says about them.
+  /// Control tokens that end a turn or a text, whether or not a file says so.
   static let endSpellings: Set<String> = [
     "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<|end_of_text|>", "</s>",
-    "<|return|>", "<|call|>",
+    "<|return|>", "<|call|>", "<eos>", "<EOT>", "<|EOT|>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>",
+    "<end_of_utterance>", "<｜end▁of▁sentence｜>",
   ]
+
+  /// Files often name only one of several end tokens; the others are known by their spelling, as in llama.cpp.
+  static func knownEnds(_ tokens: SpecialTokens) -> [Int32] {
+    tokens.filter { $0.isControl && endSpellings.contains($0.content) }.map(\.id)
+  }
 }

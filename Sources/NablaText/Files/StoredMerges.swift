@@ -1,14 +1,14 @@
 import NablaFormats
 
-/// The merges of a model as files have them, in flat arrays: a list of tokens, two a merge.
+/// The merges of a model as in its files, in flat arrays: a list of tokens, two per merge.
 ///
 /// `tokenizer.json` has `["a", "b"]` each or, in older files, `"a b"`, as GGUF has.
 struct StoredMerges {
-  /// The tokens, one after the other, so that the two of a merge are its result.
+  /// The tokens, concatenated, so that the two of a merge form its result.
   let bytes: [UInt8]
   /// Where each token ends.
   let ends: [Int32]
-  /// The first merge that is not two tokens.
+  /// The first merge that does not consist of two tokens.
   let firstMalformed: Int?
 
   var count: Int { ends.count / 2 }
@@ -88,10 +88,10 @@ struct StoredMerges {
     (self.ends, self.firstMalformed) = (ends, firstMalformed)
   }
 
-  /// Takes the one space out of a line that parts its tokens, and returns where it was; nil when the line has another
-  /// form.
+  /// Removes the one space that separates the tokens of a line, and returns its position; nil when the line has
+  /// another form.
   private static func takeSeparator(_ line: UnsafeMutableBufferPointer<UInt8>) -> Int? {
-    // The first character is never the separator: old files spell a token that is a space by itself.
+    // The first character is never the separator: old files have a token that is a space by itself.
     var space: Int?
     var place = 1
     while place < line.count {
@@ -110,7 +110,7 @@ struct StoredMerges {
 extension StoredMerges {
   private init(bytes: [UInt8], ends: [Int32]) { (self.bytes, self.ends, firstMalformed) = (bytes, ends, nil) }
 
-  /// The merges as bytes, where these spell bytes in ``ByteLevelAlphabet``; nil when a character is not in it.
+  /// The merges as bytes, decoded from ``ByteLevelAlphabet``; nil when a character is not in it.
   ///
   /// - Parameter rank: Set to the first merge with such a character.
   func decoded(firstMalformed rank: inout Int?) -> StoredMerges {

@@ -1,18 +1,18 @@
 import NablaFormats
 
 /// The `vocab` of a model: `{"token": id, …}`, or the list `[["token", score], …]` of a unigram model, whose ids are
-/// the places in it.
+/// the indices in it.
 struct StoredVocabulary {
   enum Form { case object, list }
 
   let form: Form
-  /// By entry; -1 for what is not an id.
+  /// By entry; -1 for an invalid id.
   let ids: [Int32]
   /// By entry, in the list form.
   let scores: [Double]
   /// The first entry of a list that is not a token and a score.
   let firstMalformed: Int?
-  /// The tokens, one after the other.
+  /// The tokens, concatenated.
   private let bytes: [UInt8]
   /// Where each token begins; one more than there are entries.
   private let starts: [Int32]
@@ -81,7 +81,7 @@ struct StoredVocabulary {
     return (0..<count).first { Int(starts[$0 + 1] - starts[$0]) == token.count && self.token($0).elementsEqual(token) }
   }
 
-  /// Runs `body` with a function that gives the token of an entry, without the cost of an array slice.
+  /// Runs `body` with a function that returns the token of an entry, without the cost of an array slice.
   func withTokens<Result>(
     _ body: (_ token: (Int) -> UnsafeBufferPointer<UInt8>) throws -> Result
   ) rethrows -> Result {

@@ -1,14 +1,14 @@
 import NablaFormats
 
-/// A `tokenizer.json` while it is read: the two long lists of its model in flat arrays, all else as a tree.
+/// A `tokenizer.json` while it is read: the two long lists of its model in flat arrays, everything else as a tree.
 ///
 /// As trees, a vocabulary of 150,000 tokens and 300,000 merges would be a million small allocations.
 struct TokenizerFile {
   /// Everything but `model.vocab` and `model.merges`, which are null here.
   let root: JSONValue
-  /// Nil when the model has none, or neither an object nor a list.
+  /// Nil when the model has none, or it is neither an object nor a list.
   private(set) var vocabulary: StoredVocabulary?
-  /// Nil when the model has none, or no list.
+  /// Nil when the model has none, or it is not a list.
   private(set) var merges: StoredMerges?
 
   /// - Throws: `FileError` or `JSONError`.
@@ -16,7 +16,7 @@ struct TokenizerFile {
     var vocabulary: StoredVocabulary?
     var merges: StoredMerges?
     root = try JSONReader.read(path) { (reader) throws(JSONError) in
-      // Places in the flat arrays are 32 bits wide.
+      // Offsets in the flat arrays are 32 bits wide.
       if reader.count > Int(Int32.max) { throw reader.failure("a tokenizer of more than 2 GiB is not supported") }
       guard reader.nextKind == .object else { return try reader.readValue() }
       let root = try reader.readObject { (key, reader) throws(JSONError) in

@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// A tokenizer beside a model, as Hugging Face keeps it: `tokenizer.json` and `tokenizer_config.json`.
+/// The tokenizer files of a model folder, in Hugging Face's layout: `tokenizer.json` and `tokenizer_config.json`.
 ///
 /// ```swift
 /// try TokenizerFolder.save(tokenizer, to: "runs/pretrain")
@@ -10,7 +10,7 @@ public enum TokenizerFolder {
   public static let fileName = "tokenizer.json"
   public static let configurationName = "tokenizer_config.json"
 
-  /// Writes both files into `folder`, which must exist; each is replaced whole or not at all.
+  /// Writes both files into `folder`, which must exist; each is replaced atomically.
   ///
   /// - Parameter maximumLength: The model's context in tokens, for the configuration.
   /// - Throws: `FileError`.
@@ -28,7 +28,7 @@ public enum TokenizerFolder {
   }
 
   private static func configuration(of tokenizer: any Tokenizer, _ maximumLength: Int?) -> String {
-    // The class that takes tokenizer.json as it is, whatever model stands beside it.
+    // The class that reads tokenizer.json as is, whatever the model type.
     var configuration = JSONObject([
       ("tokenizer_class", "PreTrainedTokenizerFast"), ("clean_up_tokenization_spaces", false),
     ])

@@ -43,10 +43,12 @@ enum TokenizerJSON {
     ]
   }
 
-  /// The `vocab` of a model in the order of the ids. Special tokens are listed too: left out, they would get the ids
-  /// after the largest when Hugging Face loads the file.
+  /// The `vocab` of a model in the order of the ids. Special tokens are listed too: otherwise they would get the
+  /// ids after the largest when Hugging Face loads the file.
   static func vocabulary(_ tokens: [(spelling: String, id: Int)], _ special: SpecialTokens) -> JSONObject {
-    let all = tokens + special.map { ($0.content, Int($0.id)) }
+    // An added token that is text may be an ordinary one too.
+    let ordinary = Set(tokens.map(\.id))
+    let all = tokens + special.filter { !ordinary.contains(Int($0.id)) }.map { ($0.content, Int($0.id)) }
     return JSONObject(all.sorted { $0.1 < $1.1 }.map { ($0.0, .integer($0.1)) })
   }
 

@@ -22,7 +22,7 @@ extension TokenizerReader {
     if let id = tokens.firstRepeated {
       throw malformed(
         "model.vocab[\(String(reflecting: ByteLevelAlphabet.spelling(tokens.bytes(of: id))))]",
-        "the token \(id) stands for the same bytes as another")
+        "the token \(id) has the same bytes as another")
     }
     let pairs: BPEMerges
     do throws(MergeProblem) {
@@ -49,7 +49,7 @@ extension TokenizerReader {
 
   func checkOptions(_ model: JSONValue) throws {
     if let dropout = model["dropout"], dropout != .null, dropout.double != 0 {
-      throw unsupported("model.dropout", "set", "null (merges are applied always)")
+      throw unsupported("model.dropout", "set", "null (merges are always applied)")
     }
     for field in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let text = model[field]?.string, !text.isEmpty {

@@ -4,8 +4,7 @@ extension TokenizerReader {
   /// BPE over characters (Llama 2, Mistral, Gemma).
   func pieceMergesTokenizer(_ model: JSONValue, _ added: [SpecialToken]) throws -> PieceTokenizer {
     if model["ignore_merges"]?.bool == true { throw unsupported("model.ignore_merges", "true", "false") }
-    // Gemma's merges go through added tokens: runs of spaces and of line feeds.
-    var ordinary = try ordinaryTokens(added, keepingText: true)
+    var ordinary = try ordinaryTokens(added)
     var absent = added.foundBeforeMerging
     let fallsBack = model["byte_fallback"]?.bool ?? false
     var unknown: Int32?
@@ -36,7 +35,7 @@ extension TokenizerReader {
       throw malformed("model.vocab[\(entry)]", "expected a piece and its score")
     }
     var ordinary = OrdinaryTokens(list: list)
-    for token in added where token.isControl { ordinary.remove(Int(token.id)) }
+    for token in added where token.isFoundBeforeModel { ordinary.remove(Int(token.id)) }
     var unknown: Int32?
     if let value = model["unk_id"], value != .null {
       unknown = try identifier(value, "model.unk_id")
@@ -64,7 +63,7 @@ extension TokenizerReader {
       }
     }
     let table = TokenTable(pieces)
-    if let id = table.firstRepeated { throw malformed("model.vocab", "the piece \(id) is spelled as another one") }
+    if let id = table.firstRepeated { throw malformed("model.vocab", "the piece \(id) equals another one") }
     return PieceVocabulary(
       pieces: table, unknown: unknown, fusesUnknown: fusesUnknown, byteTokens: fallsBack ? bytes : nil)
   }
@@ -95,7 +94,7 @@ extension TokenizerReader {
       return metaspace
     case "Split"
     where steps.isEmpty && last.value["pattern"]?["String"]?.string == " " && normalizer?.marksSpaces == true:
-      // Gemma cuts at spaces that its normalizer has already replaced.
+      // Gemma splits at spaces that its normalizer has already replaced.
       return nil
     case let type:
       throw unsupported(
@@ -117,7 +116,7 @@ extension TokenizerReader {
     return prepending
   }
 
-  /// What the decoder does beside turning marks to spaces and byte tokens to bytes, which all of them do.
+  /// What the decoder does besides converting marks to spaces and byte tokens to bytes, which all of them do.
   private func firstPiece(decodesBytes: Bool) throws -> PieceTokenizer.FirstPiece {
     var result = PieceTokenizer.FirstPiece.asItIs
     var marks = false
@@ -142,7 +141,7 @@ extension TokenizerReader {
     }
     guard marks, bytes || !decodesBytes else {
       throw unsupported(
-        "decoder", "one that leaves \(marks ? "byte tokens" : "U+2581") as it is", "one that decodes it")
+        "decoder", "one that does not decode \(marks ? "byte tokens" : "U+2581")", "one that decodes it")
     }
     return result
   }

@@ -1,21 +1,23 @@
 import NablaFormats
 
-/// Reads the JSON of a Hugging Face `tokenizer.json`; each method is a part of the file.
+/// Reads the JSON of a Hugging Face `tokenizer.json`; each method reads a part of the file.
 ///
-/// What a field asks for is either done exactly or refused by name: a tokenizer that is nearly right trains a model
-/// that is quietly wrong.
+/// Every field is either implemented exactly or rejected by name: a tokenizer that is almost right silently
+/// trains a wrong model.
 struct TokenizerReader {
   let path: String
   let file: TokenizerFile
+  /// The tokens defined in the files next to it.
+  let additions: TokenizerAdditions
 
-  /// Ids at or above this are refused: an id decides how much memory its tables take, and the largest vocabularies
+  /// Ids at or above this are rejected: an id determines how much memory its tables take, and the largest vocabularies
   /// have a few hundred thousand.
   static let identifierLimit = 1 << 22
   static let expectedIdentifier = "expected a token id from 0 to \(identifierLimit - 1)"
 
   /// - Throws: `FileError` or `JSONError`.
-  init(path: String) throws {
-    self.path = path
+  init(path: String, _ additions: TokenizerAdditions = TokenizerAdditions()) throws {
+    (self.path, self.additions) = (path, additions)
     file = try TokenizerFile(path: path)
   }
 
@@ -23,9 +25,9 @@ struct TokenizerReader {
 
   func tokenizer() throws -> any Tokenizer {
     guard root.object != nil else { throw malformed("the file", "expected a JSON object") }
-    let added = try addedTokens()
+    let added = try additions.merged(into: addedTokens(), self)
     guard let model = root["model"], model.object != nil else { throw malformed("model", "expected an object") }
-    // Files from before 2020 leave the type out; it was BPE when there were merges.
+    // Files from before 2020 omit the type; it was BPE if there were merges.
     switch model["type"]?.string ?? (model["merges"] != nil ? "BPE" : nil) {
     case "BPE":
       let usesBytes =
@@ -64,7 +66,15 @@ struct TokenizerReader {
 
   func normalizer() throws -> Normalizer? {
     let steps = try parts("normalizer", "normalizers").map { try normalizer($0.field, $0.value) }
-    return steps.isEmpty ? nil : steps.count == 1 ? steps[0] : .sequence(steps)
+    if steps.isEmpty { return nil }
+    let whole = steps.count == 1 ? steps[0] : Normalizer.sequence(steps)
+    if whole.growth > Normalizer.maximumGrowth {
+      throw malformed(
+        "normalizer",
+        "it can make a text \(scaled(whole.growth, ["", " thousand", " million", " billion"])) "
+          + "times longer; at most \(Int(Normalizer.maximumGrowth)) times is allowed")
+    }
+    return whole
   }
 
   private func normalizer(_ field: String, _ value: JSONValue) throws -> Normalizer {
@@ -97,7 +107,7 @@ struct TokenizerReader {
     }
   }
 
-  /// What stands around a text. `ByteLevel` moves offsets only and leaves the ids alone.
+  /// The tokens around a text. `ByteLevel` only changes offsets, not ids.
   func template(_ added: [SpecialToken]) throws -> TokenTemplate {
     var template = TokenTemplate()
     for (field, value) in try parts("post_processor", "processors") {
@@ -181,7 +191,9 @@ struct TokenizerReader {
       throw unsupported("pre_tokenizer", "of another form", "for WordLevel, Split of single characters (\\s\\S)")
     }
     var scalars: [Int32: Unicode.Scalar] = [:]
-    let ordinary = try ordinaryTokens(added)
+    var ordinary = try ordinaryTokens(added)
+    // Words among the added tokens are found before text is cut into characters.
+    for token in added where token.content.unicodeScalars.count > 1 { ordinary.remove(Int(token.id)) }
     try checkSpellings(of: ordinary)
     try ordinary.forEach { id, bytes in
       guard let bytes else { return }

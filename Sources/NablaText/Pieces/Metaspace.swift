@@ -1,8 +1,8 @@
-/// SentencePiece's way with spaces: a space is a visible character (▁, U+2581) that belongs to the word after it, and
-/// a text may get one in front, so that a word is the same piece wherever it stands.
+/// SentencePiece's treatment of spaces: a space is a visible character (▁, U+2581) that belongs to the word after it,
+/// and one may be prepended to a text, so that a word is the same piece wherever it occurs.
 public struct Metaspace: Sendable, Equatable {
   public enum Prepending: String, Sendable {
-    /// Before every stretch of text that does not begin with one.
+    /// Before every segment of text that does not begin with one.
     case always
     /// Only at the beginning of the text.
     case first
@@ -13,9 +13,9 @@ public struct Metaspace: Sendable, Equatable {
   public static let mark = "\u{2581}"
 
   public var prepending: Prepending
-  /// Whether the text is cut before every mark, so that no piece spans two words.
+  /// Whether the text is split before every mark, so that no piece spans two words.
   public var splits: Bool
-  /// Whether the text is first cut into words at white space, which goes (`WhitespaceSplit`).
+  /// Whether the text is first split into words at whitespace, which is removed (`WhitespaceSplit`).
   public var dropsWhitespace: Bool
 
   public init(prepending: Prepending = .always, splits: Bool = true, dropsWhitespace: Bool = false) {

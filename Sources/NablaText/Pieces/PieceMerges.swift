@@ -1,13 +1,14 @@
-/// BPE over characters: a word starts as its characters, and learned merges join neighbours (Sennrich et al. 2016).
+/// BPE over characters: a word starts as its characters, and learned merges join adjacent symbols (Sennrich et al.
+/// 2016).
 struct PieceMerges: Sendable {
   let merges: BPEMerges
-  /// Whether no piece goes on into a next word: then words can be merged one by one, and remembered.
+  /// Whether no piece spans two words: then words can be merged one by one, and cached.
   private let staysInWords: Bool
 
   init(_ merges: BPEMerges, _ vocabulary: PieceVocabulary) {
     self.merges = merges
     let mark = Array(Metaspace.mark.utf8)
-    // A mark that is a piece never is part of a run of unknown characters either.
+    // A mark that is a piece is never part of a run of unknown characters either.
     staysInWords =
       vocabulary.pieces.id(of: mark) != nil
       && !(0..<vocabulary.pieces.count).contains { id in
@@ -78,8 +79,8 @@ struct PieceMerges: Sendable {
 }
 
 extension BPEMerges {
-  /// The merges of a vocabulary that has scores in their place: any two pieces that make a piece merge, those with
-  /// the highest score first, the leftmost of equals (SentencePiece's BPE).
+  /// The merges of a vocabulary that has scores in their place: any two pieces that form a piece merge, those
+  /// with the highest score first, the leftmost of equals (SentencePiece's BPE).
   ///
   /// - Parameter scores: By id; as many as there are pieces.
   init(_ pieces: TokenTable, scores: [Float]) {

@@ -1,7 +1,7 @@
 /// Tokens that are pieces of characters: the BPE and unigram models of SentencePiece (Kudo & Richardson 2018,
 /// arXiv:1808.06226), as in Llama 2, Mistral, Gemma and T5.
 ///
-/// What the vocabulary lacks is written as bytes where it has tokens for them (byte fallback), else as the unknown
+/// Unknown characters are encoded as bytes if there are byte tokens (byte fallback), otherwise as the unknown
 /// token. Encoding takes time proportional to the text, up to the logarithm of its longest word.
 public struct PieceTokenizer: Tokenizer {
   /// How a word becomes pieces.
@@ -10,12 +10,12 @@ public struct PieceTokenizer: Tokenizer {
     case unigram(Unigram)
   }
 
-  /// What decoding does to the first piece, whose space the tokenizer put there itself.
+  /// What decoding does to the first piece, whose space was added by the tokenizer.
   enum FirstPiece: Sendable {
     case asItIs
-    /// Takes one space away.
+    /// Removes one space.
     case dropsSpace
-    /// Takes all its marks away (the decoder `Metaspace`).
+    /// Removes all its marks (the decoder `Metaspace`).
     case dropsMarks
   }
 
@@ -23,7 +23,7 @@ public struct PieceTokenizer: Tokenizer {
   public let template: TokenTemplate
   public let vocabularySize: Int
   public let normalizer: Normalizer?
-  /// How spaces are marked and words cut; nil where the normalizer marks them and the whole text is one word.
+  /// How spaces are marked and words split; nil where the normalizer marks them and the whole text is one word.
   public let metaspace: Metaspace?
   let model: Model
   let vocabulary: PieceVocabulary
@@ -85,7 +85,7 @@ public struct PieceTokenizer: Tokenizer {
 
   public func appendBytes(of id: Int32, to bytes: inout [UInt8]) {
     let isPiece = id >= 0 && Int(id) < vocabulary.pieces.count && !vocabulary.pieces.bytes(of: Int(id)).isEmpty
-    // An added token that is a piece too, such as Gemma's runs of spaces, is decoded as that.
+    // An added token that is also a piece, such as Gemma's runs of spaces, is decoded as a piece.
     if !isPiece, let token = specialTokens.token(id) {
       bytes.append(contentsOf: token.content.utf8)
     } else if let byte = vocabulary.byte(of: id) {

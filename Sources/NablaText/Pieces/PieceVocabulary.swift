@@ -5,9 +5,9 @@ struct PieceVocabulary: Sendable {
   /// Spelled with ▁ for a space; empty for ids that no text becomes (special, byte and unused ones).
   let pieces: TokenTable
   let unknown: Int32?
-  /// Whether unknown characters side by side become one unknown token.
+  /// Whether adjacent unknown characters become one unknown token.
   let fusesUnknown: Bool
-  /// The token of each byte where text may be written in bytes, else empty.
+  /// The token of each byte with byte fallback, otherwise empty.
   private let idOfByte: [Int32]
   private let byteOfID: [Int32: UInt8]
 
@@ -22,7 +22,7 @@ struct PieceVocabulary: Sendable {
 
   var fallsBackToBytes: Bool { !idOfByte.isEmpty }
 
-  /// The byte that a byte token stands for.
+  /// The byte that a byte token represents.
   func byte(of id: Int32) -> UInt8? { byteOfID[id] }
 
   var byteTokens: [UInt8: Int32] {
@@ -40,12 +40,12 @@ struct PieceVocabulary: Sendable {
     .unknownPiece(String(decoding: characters, as: UTF8.self))
   }
 
-  /// How files spell the token of a byte.
+  /// The text of a byte's token in files.
   static func spelling(_ byte: UInt8) -> String {
     "<0x" + String(byte, radix: 16, uppercase: true).leftPadded(to: 2) + ">"
   }
 
-  /// The byte that a token spelled `<0xHH>` stands for.
+  /// The byte that a token of the form `<0xHH>` represents.
   static func byte(spelledBy token: some Collection<UInt8>) -> UInt8? {
     guard token.count == 6, token.starts(with: "<0x".utf8), token.reversed().first == UInt8(ascii: ">") else {
       return nil

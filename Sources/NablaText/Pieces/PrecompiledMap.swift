@@ -1,10 +1,12 @@
 /// SentencePiece's normalization (`Precompiled` in `tokenizer.json`): a map from character sequences to texts, as a
-/// double-array trie (Aoe 1989, the layout of the library Darts-clone) and the texts one after the other.
+/// double-array trie (Aoe 1989, the layout of the library Darts-clone) and the concatenated texts.
 public struct PrecompiledMap: Sendable, Equatable {
   /// The bytes as files have them: the size of the trie in bytes, the trie, the texts with a zero byte after each.
   public let bytes: [UInt8]
   private let units: [UInt32]
   private let textStart: Int
+  /// The most bytes of a text in the map. The longest of Unicode's compatibility mappings has 33.
+  static let longestText = 64
 
   /// Nil when `bytes` are not such a map.
   public init?(_ bytes: [UInt8]) {
@@ -17,9 +19,15 @@ public struct PrecompiledMap: Sendable, Equatable {
     self.bytes = bytes
     units = (0..<(size / 4)).map { word(4 + 4 * $0) }
     textStart = 4 + size
+    var length = 0
+    for byte in bytes[textStart...] {
+      length = byte == 0 ? 0 : length + 1
+      if length > Self.longestText { return nil }
+    }
   }
 
-  /// What `characters` become; nil when they stay. Of several entries the shortest counts, as in Hugging Face.
+  /// The replacement of `characters`; nil if there is none. Of several matches the shortest is used, as in Hugging
+  /// Face.
   private func replacement(_ characters: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     var node = Int(Self.offset(units[0]))
     for byte in characters {

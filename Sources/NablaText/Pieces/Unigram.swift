@@ -1,5 +1,5 @@
 /// The unigram model (Kudo 2018, arXiv:1804.10959): each piece has a log-probability, and a word becomes the pieces
-/// whose sum is the greatest, found by the Viterbi algorithm.
+/// with the highest sum, found by the Viterbi algorithm.
 ///
 /// The time is proportional to the word times the longest piece.
 struct Unigram: Sendable {
@@ -8,7 +8,7 @@ struct Unigram: Sendable {
   private let trie: ByteTrie
   private let unknownScore: Double
 
-  /// What an unknown character costs below the least likely piece.
+  /// The cost of an unknown character below the least likely piece.
   private static let unknownPenalty = 10.0
 
   init(_ pieces: TokenTable, scores: [Double]) {
@@ -18,9 +18,9 @@ struct Unigram: Sendable {
   }
 
   private struct Node: BitwiseCopyable {
-    /// Of the best way to this place.
+    /// Of the best path to this position.
     var score = 0.0
-    /// Where the last piece of that way begins; -1 where no way leads.
+    /// Where the last piece of that path begins; -1 if there is no path.
     var start: Int32 = -1
     /// The last piece, -1 for an unknown character.
     var id: Int32 = -1
@@ -56,7 +56,7 @@ struct Unigram: Sendable {
         position += length
       }
     }
-    // From the end back; unknown characters side by side are one stretch.
+    // From the end back; adjacent unknown characters are one segment.
     var path: [(range: Range<Int>, id: Int32)] = []
     var end = word.count
     while end > 0 {

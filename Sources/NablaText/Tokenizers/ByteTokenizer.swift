@@ -1,10 +1,10 @@
-/// One token a byte: ids 0 to 255 are the bytes of UTF-8, special tokens follow from 256.
+/// One token per byte: ids 0 to 255 are the bytes of UTF-8, special tokens follow from 256.
 ///
 /// Needs no training and can express every text, at the price of sequences about four times as long as BPE's.
 public struct ByteTokenizer: Tokenizer {
   public let specialTokens: SpecialTokens
 
-  /// - Parameter specialTokens: Spellings that get the ids 256, 257, …
+  /// - Parameter specialTokens: Their texts, which get the ids 256, 257, …
   public init(specialTokens: [String] = [SpecialToken.endOfText]) {
     self.init(SpecialToken.numbered(specialTokens, from: 256))
   }

@@ -1,20 +1,21 @@
-/// Byte strings with a number each, found by walking along a text: all that begin at a place, or the longest.
+/// A trie of numbered byte strings: finds all that begin at a position of a text, or the longest.
 ///
-/// Nodes stand in breadth-first order, so that a node is three numbers: its children follow one another, in the order
-/// of their bytes. Where only one string goes on, there are no more nodes, and the rest of the string is compared.
+/// Nodes are in breadth-first order, so that a node is three numbers: its children are contiguous, in byte
+/// order. Where only one string continues, there are no more nodes, and the rest of the string is compared.
 struct ByteTrie: Sendable {
   private let strings: TokenBytes
   /// The byte that leads to each node; the first node is the root.
   private var bytes: [UInt8] = [0]
   /// The first child of each node, and at the end the number of nodes.
   private var firstChildren: [Int32] = []
-  /// The string that ends at each node, or the only one that goes through it; -1 where there is neither.
+  /// The string that ends at each node, or the only one that passes through it; -1 if there is neither.
   private var values: [Int32] = []
   private var isFirstByte = [Bool](repeating: false, count: 256)
 
   /// - Parameters:
-  ///   - strings: The number of a string is its place. Those without bytes are not there, and of equals the first is.
-  ///   - isIncluded: Whether the string of this number is there.
+  ///   - strings: The number of a string is its index. Empty ones are excluded, and of equals only the first is
+  ///     included.
+  ///   - isIncluded: Whether the string of this number is included.
   init(_ strings: TokenBytes = TokenBytes(), where isIncluded: (Int) -> Bool = { _ in true }) {
     self.strings = strings
     let included = (0..<strings.count).filter { !strings.isEmpty($0) && isIncluded($0) }.map(Int32.init)
@@ -22,7 +23,7 @@ struct ByteTrie: Sendable {
     var depth = 0
     var endOfLevel = 1
     var node = 0
-    // The strings that go through each node, as a range of those that the sorter has.
+    // The strings that pass through each node, as a range of the sorter's.
     var ranges = [0..<included.count]
     while node < ranges.count {
       if node == endOfLevel { (depth, endOfLevel) = (depth + 1, ranges.count) }
@@ -94,7 +95,7 @@ struct ByteTrie: Sendable {
     return longest
   }
 
-  /// The first place at or after `start` where a string begins, and the longest that begins there.
+  /// The first position at or after `start` where a string begins, and the longest that begins there.
   func firstMatch(
     in text: UnsafeBufferPointer<UInt8>, from start: Int
   ) -> (range: Range<Int>, value: Int32)? {
@@ -113,7 +114,7 @@ struct ByteTrie: Sendable {
 /// Sorts strings by one byte after another: a radix sort from the front.
 private struct PrefixSorter {
   private(set) var ids: [Int32]
-  /// By place in `ids`: the byte that the last sort of this place was by; -1, the least, for a string that had ended.
+  /// By index in `ids`: the byte of the last sort key; -1, the least, for a string that had ended.
   private(set) var keys: [Int16]
   private var copy: [Int32]
 
@@ -123,7 +124,7 @@ private struct PrefixSorter {
     keys = Array(repeating: -1, count: ids.count)
   }
 
-  /// Sorts a range of `ids` by the byte at `place`, and keeps the order of equals.
+  /// Sorts a range of `ids` by the byte at `place`, stably.
   mutating func sort(_ range: Range<Int>, byByte place: Int, of strings: TokenBytes) {
     strings.content.withUnsafeBufferPointer { content in
       ids.withUnsafeMutableBufferPointer { ids in
@@ -160,7 +161,7 @@ private struct PrefixSorter {
     _ ids: UnsafeMutableBufferPointer<Int32>, _ keys: UnsafeMutableBufferPointer<Int16>,
     _ copy: UnsafeMutableBufferPointer<Int32>, _ range: Range<Int>
   ) {
-    // At 1 more than a key: how many have it.
+    // At index key + 1: how many have the key.
     var counts = [Int](repeating: 0, count: 257)
     for index in range { counts[Int(keys[index]) + 1] += 1 }
     // Where the next string of each key goes.

@@ -1,7 +1,7 @@
-/// One token a Unicode scalar, for the characters that occur in a corpus.
+/// One token per Unicode scalar, for the characters that occur in a corpus.
 ///
-/// Special tokens come first, then the characters in the order of their code points. A character that the corpus did
-/// not have is an error that names it: there is no "unknown" token that would quietly lose text.
+/// Special tokens come first, then the characters in the order of their code points. A character that is not in the
+/// corpus is an error that names it: there is no "unknown" token that would silently lose text.
 public struct CharacterTokenizer: Tokenizer {
   public let specialTokens: SpecialTokens
   public let vocabularySize: Int

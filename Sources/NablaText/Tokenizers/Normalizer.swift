@@ -1,8 +1,8 @@
 import NablaFormats
 
-/// What a tokenizer does to text before it cuts it (`normalizer` in `tokenizer.json`).
+/// What a tokenizer does to text before pre-tokenization (`normalizer` in `tokenizer.json`).
 public indirect enum Normalizer: Sendable, Equatable {
-  /// Puts a text before what is not empty.
+  /// Prepends a text, unless the input is empty.
   case prepend(String)
   /// Replaces every occurrence of a text, which is not empty.
   case replace(String, with: String)
@@ -10,11 +10,11 @@ public indirect enum Normalizer: Sendable, Equatable {
   case precompiled(PrecompiledMap)
   case bert(BertNormalizer)
   case lowercase
-  /// Takes white space away at the ends.
+  /// Strips whitespace at the ends.
   case strip(left: Bool, right: Bool)
   case sequence([Normalizer])
 
-  /// The same without what is put before a text, for text that continues another.
+  /// The same without prepending, for text that continues another.
   var withoutPrepending: Normalizer? {
     switch self {
     case .prepend: nil
@@ -23,7 +23,26 @@ public indirect enum Normalizer: Sendable, Equatable {
     }
   }
 
-  /// The UTF-8 of what becomes of `text`.
+  /// The most times longer that a text can become, in bytes. A chain of replacements multiplies, so that a small
+  /// file could ask for any amount of memory; ``maximumGrowth`` bounds what is read from files.
+  var growth: Double {
+    switch self {
+    case .prepend(let text): 1 + Double(text.utf8.count)
+    case .replace(let old, let new): max(1, Double(new.utf8.count) / Double(max(old.utf8.count, 1)))
+    // U+FDFA, of 3 bytes, has the longest compatibility decomposition: 33 bytes. In NFD three times is the most.
+    case .unicode(let form): form == .nfkc || form == .nfkd ? 11 : 3
+    case .precompiled: Double(PrecompiledMap.longestText)
+    // Spaces around ideographs, NFD and lowercase.
+    case .bert: 8
+    case .lowercase: 1.5
+    case .strip: 1
+    case .sequence(let steps): steps.reduce(1) { $0 * $1.growth }
+    }
+  }
+
+  static let maximumGrowth = 2_000.0
+
+  /// The UTF-8 of the normalized `text`.
   func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var bytes = Array(text)
     apply(to: &bytes)

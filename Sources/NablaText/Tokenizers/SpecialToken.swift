@@ -1,24 +1,24 @@
-/// A token that stands for itself: its spelling is matched whole before anything else looks at the text.
+/// A token that is matched literally in the text, before tokenization.
 public struct SpecialToken: Sendable, Equatable {
-  /// The usual spelling of the token that ends a document (GPT-2).
+  /// The usual end-of-text token (GPT-2).
   public static let endOfText = "<|endoftext|>"
 
   public let content: String
   public let id: Int32
-  /// Whether the token controls the model rather than being text, and is left out of text shown to people
+  /// Whether the token controls the model rather than being text, and is skipped in text shown to people
   /// (`special` in `tokenizer.json`).
   public let isControl: Bool
-  /// How its spelling is looked for.
+  /// How it is matched.
   public let matching: Matching
 
   public struct Matching: Sendable, Equatable {
-    /// Only where no letter, digit or underscore touches it (`single_word`).
+    /// Only where no letter, digit or underscore is adjacent (`single_word`).
     public var isWholeWord = false
-    /// The white space before it belongs to it (`lstrip`).
+    /// It absorbs the whitespace before it (`lstrip`).
     public var takesSpaceBefore = false
-    /// The white space after it belongs to it (`rstrip`).
+    /// It absorbs the whitespace after it (`rstrip`).
     public var takesSpaceAfter = false
-    /// It is looked for in the text as the tokenizer has normalized it (`normalized`).
+    /// It is matched in the normalized text (`normalized`).
     public var isNormalized = false
 
     public init() {}

@@ -2,11 +2,11 @@
 public struct SpecialTokens: Sendable, RandomAccessCollection {
   private let tokens: [SpecialToken]
   private let indexOfID: [Int32: Int]
-  /// Indices of the tokens looked for in the text as it is, and in the normalized text.
+  /// Indices of the tokens matched in the original text, and in the normalized text.
   private let asWritten: ByteTrie
   private let normalized: ByteTrie
 
-  /// - Parameter normalizer: What the tokenizer does to text first; tokens that are looked for after it are
+  /// - Parameter normalizer: The tokenizer's normalizer; tokens that are matched after it are
   ///   themselves normalized.
   public init(_ tokens: [SpecialToken] = []) { self.init(tokens, normalizer: nil) }
 
@@ -34,19 +34,19 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
   public func token(_ id: Int32) -> SpecialToken? { indexOfID[id].map { tokens[$0] } }
 
   public func id(of content: String) -> Int32? {
-    // Bytes, not String equality: Unicode would call two spellings of the same accented letter equal.
+    // Bytes, not String equality: Unicode would treat two encodings of the same accented letter as equal.
     tokens.first { $0.content.utf8.elementsEqual(content.utf8) }?.id
   }
 
   /// Whether `id` is a token that decoding may leave out.
   public func isControl(_ id: Int32) -> Bool { token(id)?.isControl ?? false }
 
-  /// Calls `ordinary` with each stretch of `text` between special tokens (never empty) and `special` with the id of
-  /// each special token, in order. With `recognizing` false control tokens are part of the stretches; tokens that are
-  /// text still match.
+  /// Calls `ordinary` with each segment of `text` between special tokens (never empty) and `special` with the id of
+  /// each special token, in order. With `recognizing` false control tokens are part of the segments; tokens that
+  /// are text still match.
   ///
-  /// Tokens that are looked for in normalized text come second, in what the others leave; here the text is taken to
-  /// be normalized.
+  /// Tokens that are matched in normalized text come second, in the remaining segments; here the text is assumed
+  /// to be normalized.
   package func split(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool,
     ordinary: (Range<Int>) throws -> Void, special: (Int32) -> Void
@@ -62,7 +62,7 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
     }
   }
 
-  /// The first half of ``split(_:recognizing:ordinary:special:)``: tokens that are looked for before normalization.
+  /// The first half of ``split(_:recognizing:ordinary:special:)``: tokens that are matched before normalization.
   func splitAsWritten(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, ordinary: (Range<Int>) throws -> Void,
     special: (Int32) -> Void
@@ -70,7 +70,7 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
     try split(text, by: asWritten, recognizing, ordinary: ordinary, special: special)
   }
 
-  /// The second half: tokens that are looked for in normalized text.
+  /// The second half: tokens that are matched in normalized text.
   func splitNormalized(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, ordinary: (Range<Int>) throws -> Void,
     special: (Int32) -> Void

@@ -1,16 +1,16 @@
-/// Decodes tokens as a model produces them, and never shows half a character.
+/// Decodes tokens as a model generates them, and never shows a partial character.
 ///
 /// A token of a byte-level vocabulary may end in the middle of a UTF-8 sequence. Such bytes are held back until the
-/// rest arrives. The strings returned, joined, equal ``Tokenizer/decode(_:skippingSpecialTokens:)`` of all tokens, or what
-/// they add to it where they go on from a text.
+/// rest arrives. The strings returned, joined, equal ``Tokenizer/decode(_:skippingSpecialTokens:)`` of all tokens, or
+/// what they add to it if they continue a text.
 public struct StreamingDecoder: Sendable {
   private let tokenizer: any Tokenizer
   private let skipsSpecialTokens: Bool
   private var held: [UInt8] = []
   private var isFirst: Bool
 
-  /// - Parameter continuing: whether the tokens go on from a text, so that a space before their first word is part of
-  ///   what they say. Decoders of SentencePiece's kind drop it at the beginning of a text.
+  /// - Parameter continuing: whether the tokens continue a text, so that a space before their first word is
+  ///   part of the output. Decoders of SentencePiece's kind drop it at the beginning of a text.
   public init(_ tokenizer: any Tokenizer, skippingSpecialTokens: Bool = true, continuing: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecialTokens = skippingSpecialTokens
@@ -28,7 +28,7 @@ public struct StreamingDecoder: Sendable {
     return text
   }
 
-  /// What was held back, once no more tokens follow: U+FFFD for a broken character, or nothing.
+  /// The text held back, once no more tokens follow: U+FFFD for an incomplete character, or nothing.
   public mutating func finish() -> String {
     defer { held = [] }
     return String(decoding: held, as: UTF8.self)
@@ -36,7 +36,7 @@ public struct StreamingDecoder: Sendable {
 
   /// How many bytes at the end may be the beginning of a longer sequence (0 to 3).
   ///
-  /// Cutting just before a lead byte never changes how the bytes on either side decode, so holding back too much
+  /// Splitting just before a lead byte never changes how the bytes on either side decode, so holding back too much
   /// (a lead byte whose continuation is already wrong) costs a delay and not a wrong character.
   private static func unfinishedCount(_ bytes: [UInt8]) -> Int {
     for count in 1...3 where count <= bytes.count {

@@ -1,5 +1,5 @@
 extension SpecialTokens {
-  /// As ``walk(_:recognizing:normalizer:firstNormalizer:ordinary:special:)`` with one normalizer for all stretches.
+  /// As ``walk(_:recognizing:normalizer:firstNormalizer:ordinary:special:)`` with one normalizer for all segments.
   func walk(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?,
     ordinary: (UnsafeBufferPointer<UInt8>, _ isAtStart: Bool) throws -> Void, special: (Int32) -> Void
@@ -9,14 +9,14 @@ extension SpecialTokens {
       special: special)
   }
 
-  /// Walks through `text` as a tokenizer does: control tokens are found in the text as it is, the rest is normalized,
-  /// and tokens that are looked for in normalized text are found there.
+  /// Processes `text` like a tokenizer: control tokens are matched in the original text, the rest is
+  /// normalized, and tokens for normalized text are matched there.
   ///
   /// - Parameters:
-  ///   - firstNormalizer: What to do to a stretch that begins where `text` does.
-  ///   - ordinary: Gets each normalized stretch between special tokens (never empty), and whether it begins where
-  ///     `text` does.
-  ///   - special: Gets the id of each special token.
+  ///   - firstNormalizer: The normalizer of a segment at the beginning of `text`.
+  ///   - ordinary: Receives each normalized segment between special tokens (never empty), and whether it is at the
+  ///     beginning of `text`.
+  ///   - special: Receives the id of each special token.
   func walk(
     _ text: UnsafeBufferPointer<UInt8>, recognizing: Bool, normalizer: Normalizer?, firstNormalizer: Normalizer?,
     ordinary: (UnsafeBufferPointer<UInt8>, _ isAtStart: Bool) throws -> Void, special: (Int32) -> Void

@@ -1,4 +1,4 @@
-/// The bytes of tokens by id, one after the other in one array: a vocabulary is two allocations.
+/// The bytes of tokens by id, concatenated in one array: a vocabulary is two allocations.
 struct TokenBytes: Sendable {
   private(set) var content: [UInt8] = []
   /// Where token `id` begins in `content`; one more entry than there are ids.
@@ -36,7 +36,7 @@ struct TokenBytes: Sendable {
     starts.append(Int32(content.count))
   }
 
-  /// Gives the next id to the bytes that `spelling` stands for; false, and nothing done, when it has a character that
+  /// Gives the next id to the bytes that `spelling` encodes; false, and nothing done, when it has a character that
   /// is not in ``ByteLevelAlphabet``.
   mutating func append(spelledInAlphabet spelling: UnsafeBufferPointer<UInt8>) -> Bool {
     guard ByteLevelAlphabet.append(spelling, to: &content) else { return false }

@@ -1,21 +1,21 @@
 /// The tokens of a vocabulary as bytes, by id and by content.
 ///
 /// Looking a token up neither allocates nor builds a string: loading a vocabulary of 150,000 tokens looks up a million.
-/// What takes time is waiting for memory, so whatever is done for many tokens is done in steps, each for all of them:
-/// the CPU then waits for many at once.
+/// Cache misses dominate, so work on many tokens is done in passes, each over all of
+/// them, which overlaps the misses.
 struct TokenTable: Sendable {
-  /// The first token with the bytes of an earlier one, which is the one that is found.
+  /// The first token with the bytes of an earlier one; lookup finds the earlier one.
   private(set) var firstRepeated: Int?
   private let tokens: TokenBytes
   /// Open addressing: 1 more than the id of a token, or 0.
   private var slots: [Int32]
-  /// Ids that are never found, though they have bytes; few or none.
+  /// Ids that lookup never finds, though they have bytes; few or none.
   private let hidden: Set<Int32>
 
-  /// Hashes differ between runs, so that no file can be made to collide.
+  /// Hashes differ between runs, so that no file can be crafted to collide.
   private static let seed = UInt64.random(in: 0...UInt64.max)
 
-  /// - Parameter hidden: Ids that can be looked at but not found, as those of no bytes.
+  /// - Parameter hidden: Ids that have bytes but are not found by lookup.
   init(_ tokens: TokenBytes, hidden: Set<Int32> = []) {
     self.tokens = tokens
     self.hidden = hidden
@@ -46,10 +46,10 @@ struct TokenTable: Sendable {
 
   func bytes(of id: Int) -> ArraySlice<UInt8> { tokens[id] }
 
-  /// The tokens for finding those that a text begins with.
+  /// A trie of the tokens, for finding those that a text begins with.
   func trie() -> ByteTrie { ByteTrie(tokens) }
 
-  /// Whether `token` is what the token `id` is found by; `id` may be any number.
+  /// Whether lookup of `token` finds `id`; `id` may be any number.
   @inline(__always)
   func has(_ id: Int, _ token: UnsafeBufferPointer<UInt8>) -> Bool {
     id >= 0 && id < count && Self.isEqual(tokens, id, token) && (hidden.isEmpty || !hidden.contains(Int32(id)))
@@ -68,7 +68,7 @@ struct TokenTable: Sendable {
     Array(token).withUnsafeBufferPointer { $0.isEmpty ? nil : id(of: $0) }
   }
 
-  /// The ids of tokens that stand one after the other, each up to its end; -1 for what is no token.
+  /// The ids of concatenated tokens, given the end of each; -1 for those that are not tokens.
   func ids(of bytes: [UInt8], ends: [Int32]) -> [Int32] {
     let mask = slots.count &- 1
     let round = 512
@@ -145,7 +145,7 @@ struct TokenTable: Sendable {
     raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
   }
 
-  /// The last eight bytes, or all there are, some of them twice: no loop over bytes.
+  /// The last eight bytes, or all there are, some of them twice, without a loop over bytes.
   @inline(__always)
   private static func lastWord(_ raw: UnsafeRawBufferPointer) -> UInt64 {
     let count = raw.count

@@ -1,4 +1,4 @@
-/// The tokens that a model wants around a text, such as `<s>` before it (a post-processor in `tokenizer.json`).
+/// The tokens that a model expects around a text, such as `<s>` before it (a post-processor in `tokenizer.json`).
 public struct TokenTemplate: Sendable, Equatable {
   public var prefix: [Int32]
   public var suffix: [Int32]

@@ -1,11 +1,11 @@
 extension Tokenizer {
-  /// The token ids of `text`, and the bytes of its UTF-8 that each stands for.
+  /// The token ids of `text`, and the range of its UTF-8 bytes for each.
   ///
-  /// A space that the tokenizer itself puts before a word is in no range; white space that a special token takes with it
+  /// A space that the tokenizer itself adds before a word is in no range; whitespace that a special token absorbs
   /// is in that token's. The ranges are in order and together they are the whole text.
   ///
-  /// - Throws: ``TokenizerError``, also when the tokenizer changes the text before it cuts it (letters made small,
-  ///   say), so that tokens have no place in it.
+  /// - Throws: ``TokenizerError``, also when the tokenizer normalizes the text (lowercasing, say),
+  ///   so that tokens have no offsets in it.
   public func encodeWithOffsets(
     _ text: String, recognizingSpecialTokens: Bool = true
   ) throws -> [(id: Int32, bytes: Range<Int>)] {

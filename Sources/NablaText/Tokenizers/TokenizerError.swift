@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// What can be wrong with text, a vocabulary or a tokenizer file. Each message says where, and what to do.
+/// An error in text, a vocabulary or a tokenizer file. Each message says where, and what to do.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// `offset` counts Unicode scalars from 0; `line` and `column` count from 1.
   case unknownCharacter(Unicode.Scalar, offset: Int, line: Int, column: Int)
@@ -13,7 +13,7 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
   case malformedFile(path: String, field: String, reason: String)
   case noTokenizer(path: String)
   case unsupported(path: String, field: String, found: String, supported: String)
-  /// A tokenizer that normalizes gives no places of tokens in a text; `offset` counts bytes of UTF-8 from 0.
+  /// A tokenizer that normalizes has no token offsets in a text; `offset` counts bytes of UTF-8 from 0.
   case changedText(offset: Int)
 
   public var description: String {
@@ -22,7 +22,7 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
       let code = "U+" + String(scalar.value, radix: 16, uppercase: true).leftPadded(to: 4)
       return
         "the character \(String(reflecting: String(scalar))) (\(code)) at character \(offset) (line \(line), column "
-        + "\(column)) is not in the vocabulary; use a byte or BPE tokenizer, or text with the corpus's characters only"
+        + "\(column)) is not in the vocabulary; use a byte or BPE tokenizer, or text with only the corpus's characters"
     case .unknownByte(let byte, let offset):
       return "the byte 0x\(String(byte, radix: 16).leftPadded(to: 2)) at byte \(offset) is not in the vocabulary; "
         + "use a tokenizer whose vocabulary has all 256 bytes"
@@ -31,9 +31,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case .vocabularyTooSmall(let requested, let minimum):
       return "a vocabulary of \(requested) is too small: the 256 bytes and the special tokens take \(minimum)"
     case .changedText(let offset):
-      return "the tokenizer changes this text at byte \(offset) before it cuts it, so its tokens have no place in it"
+      return "the tokenizer normalizes this text at byte \(offset), so its tokens have no offsets in it"
     case .emptyCorpus:
-      return "there is no text to make a vocabulary from"
+      return "there is no text to build a vocabulary from"
     case .malformedFile(let path, let field, let reason):
       return "\(path): \(field): \(reason)"
     case .noTokenizer(let path):

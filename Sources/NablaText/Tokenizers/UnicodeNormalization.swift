@@ -7,7 +7,7 @@ public enum NormalizationForm: String, Sendable, CaseIterable {
 
   /// Normalizes UTF-8, in time linear in the text up to the sorting of marks on one character.
   package func apply(to bytes: inout [UInt8]) {
-    // What most texts consist of is left alone without looking anything up.
+    // Most text passes through without a lookup.
     let isStable = bytes.withUnsafeBufferPointer { text in
       if self != .nfc { return text.allSatisfy { $0 < 0x80 } }
       var position = 0
@@ -26,7 +26,7 @@ public enum NormalizationForm: String, Sendable, CaseIterable {
     for scalar in scalars { bytes.append(contentsOf: UTF8.encode(scalar)!) }
   }
 
-  /// Whether NFC never changes this character, whatever stands beside it. Says false for some that it does not change.
+  /// Whether NFC never changes this character in any context. False for some that it does not change.
   package static func isComposedAlways(_ value: UInt32) -> Bool {
     switch value {
     case 0..<0x300, 0x400...0x482, 0x2002...0x20CF, 0x2100...0x2125, 0x3001...0x3029, 0x3041...0x3096, 0x30A1...0x30FA,
@@ -126,7 +126,7 @@ private enum Hangul {
   }
 }
 
-/// ``UnicodeMappings`` as tables, made when first asked for.
+/// ``UnicodeMappings`` as tables, built on first use.
 private struct UnicodeTables: Sendable {
   let canonical: [Unicode.Scalar: [Unicode.Scalar]]
   let compatible: [Unicode.Scalar: [Unicode.Scalar]]

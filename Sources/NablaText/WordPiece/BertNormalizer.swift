@@ -1,7 +1,7 @@
 import NablaFormats
 
-/// What BERT does to text first: control characters go, white space becomes spaces, Chinese characters stand alone,
-/// accents go, letters become small.
+/// BERT's normalization: removes control characters, converts whitespace to spaces, isolates Chinese
+/// characters, strips accents, lowercases.
 public struct BertNormalizer: Sendable, Equatable {
   public var cleansText: Bool
   public var separatesChinese: Bool
@@ -52,7 +52,7 @@ public struct BertNormalizer: Sendable, Equatable {
     }
   }
 
-  /// The blocks of Chinese characters that BERT and Hugging Face take.
+  /// The blocks of Chinese characters in BERT and Hugging Face.
   private static func isChinese(_ value: UInt32) -> Bool {
     switch value {
     case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F, 0x2B920...0x2CEAF,

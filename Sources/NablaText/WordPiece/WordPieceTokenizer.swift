@@ -1,8 +1,8 @@
 import NablaFormats
 
-/// WordPiece (Wu et al. 2016, arXiv:1609.08144), as in BERT: words are cut at white space and punctuation, and each
-/// becomes the longest token that begins it, then the longest that goes on from there (spelled `##…`), and so on.
-/// A word that cannot be written so is one unknown token.
+/// WordPiece (Wu et al. 2016, arXiv:1609.08144), as in BERT: words are split at whitespace and punctuation, and each
+/// becomes the longest token that begins it, then the longest that continues from there (written `##…`), and so on.
+/// A word that cannot be encoded this way is one unknown token.
 public struct WordPieceTokenizer: Tokenizer {
   public let specialTokens: SpecialTokens
   public let template: TokenTemplate
@@ -10,7 +10,7 @@ public struct WordPieceTokenizer: Tokenizer {
   public let normalizer: Normalizer?
   /// A longer word, in characters, is unknown.
   public let longestWord: Int
-  /// Whether decoding takes away the spaces before punctuation and contractions.
+  /// Whether decoding removes the spaces before punctuation and contractions.
   public let cleansUp: Bool
   let unknown: Int32
   let vocabulary: WordPieceVocabulary
@@ -47,7 +47,7 @@ public struct WordPieceTokenizer: Tokenizer {
     }
   }
 
-  /// Words between white space, with each punctuation mark as a word of its own.
+  /// Words between whitespace, with each punctuation mark as a separate word.
   static func forEachWord(in text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
     var start = 0
     var position = 0

@@ -9,7 +9,7 @@ struct WordPieceVocabulary: Sendable {
 
   var count: Int { tokens.count }
 
-  /// Gives the next id to a token; one of no bytes holds its place.
+  /// Gives the next id to a token; an empty one reserves its id.
   mutating func append(_ token: some Collection<UInt8>, continues: Bool = false) {
     tokens.append(token)
     self.continues.append(continues)

@@ -3,20 +3,21 @@ import Nabla
 
 struct DPOCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "dpo", abstract: "Align a model with preferences: direct preference optimization.",
+    commandName: "dpo", abstract: "Align a model with preference pairs (direct preference optimization).",
     usage: "nabla dpo <model> --data <file> ... [options]\nnabla dpo --resume <run>",
     discussion: """
-      Trains an adapter beside the frozen model, or with --adapter none the whole model, on pairs of completions of \
-      which people chose one. The reference is the model as it is given: also where that is a run that trained an \
-      adapter. The rows are audited first, and the reference's log-probabilities computed once.
+      Trains an adapter on the frozen model, or with --adapter none the whole model, on pairs of a chosen \
+      and a rejected completion. The reference is the given model, even if that is a run that trained an \
+      adapter. The rows are audited first, and the reference's log-probabilities are computed once.
 
-      The run folder gets the configuration, metrics, checkpoints, answers before and after, a report to open in a \
-      browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
+      The run folder contains the configuration, metrics, checkpoints, sample completions, a report to open in \
+      a browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately.
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
+  @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
   @OptionGroup var options: DPOOptions
 
@@ -41,7 +42,7 @@ struct DPOCommand: ParsableCommand {
     guard try display.train(run, command: "dpo") else { return }
     let scores = Dictionary(uniqueKeysWithValues: run.evaluation.map { ($0.name, $0.value) })
     if let accuracy = scores["eval_rewards/accuracies"], let margin = scores["eval_rewards/margins"] {
-      display.message("held out: \(rounded(100 * accuracy)) % of pairs are right, by a margin of \(rounded(margin))")
+      display.message("held out: \(rounded(100 * accuracy)) % accuracy on pairs, mean reward margin \(rounded(margin))")
     }
     display.showResult(trainer.tuned, run.folder.path)
   }

@@ -3,23 +3,24 @@ import Nabla
 
 struct Merge: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make an adapter a part of its model.",
+    abstract: "Merge an adapter into its base model.",
     usage: "nabla merge <model> <adapter> <output> [options]",
     discussion: """
-      Writes a Hugging Face folder in float32. Of a quantized model, the change is added to the numbers that its blocks \
-      represent, which is what the adapter was trained beside. 'nabla convert' makes a GGUF file of the folder, where \
-      quantizing again costs what 'nabla inspect MODEL OUTPUT' shows.
+      Writes a Hugging Face folder in float32. For a quantized model, the update is added to the dequantized \
+      weights, on which the adapter was trained. 'nabla convert' makes a GGUF file from the folder; 'nabla \
+      inspect MODEL OUTPUT' shows the error of quantizing it again.
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file()) var model: String
-  @Argument(help: "A PEFT folder, or a run that trained an adapter.", completion: .directory) var adapter: String
-  @Argument(help: "The folder to write: new or empty.", completion: .directory) var output: String
-  @Option(help: "The type that the model's layers were put into for training: none, nf4 or q8_0.")
+  @Argument(help: "Base model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file()) var model:
+    String
+  @Argument(help: "Adapter: a PEFT folder, or a run that trained one.", completion: .directory) var adapter: String
+  @Argument(help: "Output folder, new or empty.", completion: .directory) var output: String
+  @Option(help: "Quantization of the base model in training: none, nf4 or q8_0.")
   var quantize: BaseQuantization?
 
   func run() throws {
     let trained = try TrainedModel(model, precision: .float32)
-    // A run says by itself how its base was kept.
+    // A run records how its base model was quantized.
     try trained.model.quantizeLayers(try quantize ?? AdapterRun(adapter)?.quantization ?? .none)
     for line in try trained.merge(adapter, to: output) { note("note: \(line)") }
     note("model: \(output)\nnext:  \(toolName) chat \(shellQuoted(output))")

@@ -6,16 +6,17 @@ struct SFTCommand: ParsableCommand {
     commandName: "sft", abstract: "Fine-tune a model on completions or conversations.",
     usage: "nabla sft <model> --data <file> ... [options]\nnabla sft --resume <run>",
     discussion: """
-      Trains an adapter beside the frozen model, or with --adapter none the whole model, to write what the completions \
-      of the rows say, or the assistant of a conversation; prompts are read and not learned. The rows are audited first.
+      Trains an adapter on the frozen model, or with --adapter none the whole model, on the completions \
+      of the rows, or the assistant's turns of conversations; prompts are not learned. The rows are audited first.
 
-      The run folder gets the configuration, metrics, checkpoints, answers before and after, a report to open in a \
-      browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
+      The run folder contains the configuration, metrics, checkpoints, sample completions, a report to open in \
+      a browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
 
-      Ctrl-C (or SIGTERM) finishes the step, saves, says how to continue, and exits 0; a second one exits at once.
+      Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately.
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
+  @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
   @OptionGroup var options: SFTOptions
 
@@ -42,7 +43,7 @@ struct SFTCommand: ParsableCommand {
     let scores = Dictionary(uniqueKeysWithValues: run.evaluation.map { ($0.name, $0.value) })
     if let loss = scores["validation_loss"], let accuracy = scores["eval_mean_token_accuracy"] {
       display.message(
-        "held out: loss \(rounded(loss)) nats per token, \(rounded(100 * accuracy)) % of tokens are the likeliest")
+        "held out: loss \(rounded(loss)) nats per token, \(rounded(100 * accuracy)) % token accuracy")
     }
     display.showResult(trainer.tuned, path)
   }

@@ -1,7 +1,7 @@
 import Glibc
 import Nabla
 
-/// Shows the events of a run: a bar that redraws itself on a terminal, plain lines elsewhere, or JSON lines.
+/// Shows the events of a run: a progress bar on a terminal, plain lines elsewhere, or JSON lines.
 ///
 /// ```swift
 /// let display = ProgressDisplay(title: "pretrain")
@@ -10,7 +10,7 @@ import Nabla
 /// ```
 package final class ProgressDisplay {
   package enum Style: Sendable {
-    /// A bar when standard error is a terminal, else lines.
+    /// A bar if standard error is a terminal, otherwise lines.
     case automatic
     case bar
     case lines
@@ -23,7 +23,7 @@ package final class ProgressDisplay {
   private let style: Style
   private let output: Int32
   private let now: () -> Double
-  /// Whether the user's terminal shows block characters.
+  /// Whether the user's terminal supports block characters.
   package let isUnicode: Bool
   /// Seconds between two displays: short enough to look alive, long enough not to flicker or to fill a log.
   private let interval: Double
@@ -65,14 +65,14 @@ package final class ProgressDisplay {
     }
   }
 
-  /// Rates are those of the last steps together: single ones jump.
+  /// Rates are averaged over the last steps: single ones fluctuate.
   private func report(of step: RunStep) -> ProgressReport {
     let figures = step.report.figures.map { figure in
       guard figure.isRate else { return figure }
       recentRates[figure.label, default: []].append(figure.value)
       if recentRates[figure.label]!.count > 20 { recentRates[figure.label]!.removeFirst() }
       let recent = recentRates[figure.label]!
-      // Steps are alike: the rate over all is the harmonic mean of theirs.
+      // Steps are of equal size: the overall rate is the harmonic mean of theirs.
       return Figure(
         figure.label, Double(recent.count) / recent.reduce(0) { $0 + 1 / max($1, 1e-9) }, isRate: true)
     }
@@ -81,7 +81,7 @@ package final class ProgressDisplay {
       memory: step.memory, secondsLeft: step.secondsLeft)
   }
 
-  /// Shows a report, unless the last one was shown only just now. The final step is always shown.
+  /// Shows a report, unless the last one was shown very recently. The final step is always shown.
   package func update(_ report: ProgressReport) {
     latest = report
     guard report.step >= report.total || now() - lastDisplay >= interval else {
@@ -98,7 +98,7 @@ package final class ProgressDisplay {
     case .json: write((["message": .string(text)] as JSONValue).serialized() + "\n")
     case .lines, .automatic: write(text + "\n")
     case .bar:
-      // One write for all three, so that the bar never seems to vanish.
+      // One write for all three, so that the bar does not flicker.
       let bar = isBarShown ? latest.map { line(for: $0) } : nil
       write((isBarShown ? "\r\u{1B}[K" : "") + text + "\n" + (bar ?? ""))
     }
@@ -136,14 +136,14 @@ package final class ProgressDisplay {
       let count = bytes.withUnsafeBytes { pointer in
         retryingInterrupts { Glibc.write(output, pointer.baseAddress, pointer.count) }
       }
-      // A reader that went away must not end the training.
+      // A closed pipe must not end training.
       if count <= 0 { return }
       bytes = bytes.dropFirst(count)
     }
   }
 }
 
-/// The columns of the terminal behind a descriptor, asked anew each time because windows are resized; 80 when unknown.
+/// The columns of the terminal behind a descriptor, queried each time because windows are resized; 80 when unknown.
 private func terminalWidth(_ descriptor: Int32) -> Int {
   var size = winsize()
   guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
@@ -154,7 +154,7 @@ private func terminalWidth(_ descriptor: Int32) -> Int {
 private func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
 extension RunEvent {
-  /// One JSON object for programs to read; nil for what they do not need.
+  /// One JSON object for programs; nil for events they do not need.
   fileprivate var json: JSONValue? {
     func object(_ step: Int, _ metrics: [Metric], _ more: [(String, JSONValue?)] = []) -> JSONValue {
       var object = JSONObject([("step", .integer(step))])

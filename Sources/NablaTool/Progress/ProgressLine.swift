@@ -1,8 +1,8 @@
 import Nabla
 
 extension ProgressReport {
-  /// The report as one line of at most `width` columns: what fits, the most important kept; with a bar where there is
-  /// room for one.
+  /// The report as one line of at most `width` columns: what fits, the most important first; with a bar if there
+  /// is room for one.
   ///
   /// - Parameter isUnicode: Whether block characters may be used.
   package func line(title: String, width: Int, isUnicode: Bool) -> String {
@@ -11,7 +11,7 @@ extension ProgressReport {
     var shown = [title.isEmpty ? percent : "\(title) \(percent)"]
     var columns = shown[0].count
     for (index, part) in parts.enumerated() {
-      // A bar says more than what comes after the step, the loss, the time left and the speed.
+      // The bar takes precedence over figures after the step, the loss, the time left and the speed.
       guard columns + 2 + part.count + (index < 4 ? 0 : 12) <= width else { break }
       shown.append(part)
       columns += 2 + part.count
@@ -21,7 +21,7 @@ extension ProgressReport {
     return String(shown.joined(separator: "  ").prefix(max(0, width)))
   }
 
-  /// A bar of so many columns, filled to a fraction in steps of an eighth of a column.
+  /// A bar of the given columns, filled to a fraction in steps of an eighth of a column.
   package static func bar(_ fraction: Double, columns: Int, isUnicode: Bool) -> String {
     guard isUnicode else {
       let filled = Int(fraction * Double(columns - 2))

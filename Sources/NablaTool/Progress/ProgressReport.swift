@@ -1,8 +1,8 @@
 import Nabla
 
-/// A line about a step, for people to watch.
+/// A line about a step, for display.
 package struct ProgressReport: Equatable {
-  /// Of this many.
+  /// The total.
   package var step: Int
   package var total: Int
   /// The most important first.

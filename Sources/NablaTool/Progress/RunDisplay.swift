@@ -1,7 +1,7 @@
 import ArgumentParser
 import Nabla
 
-/// Shows a run on the terminal, stops it on a signal, and says how to resume it.
+/// Shows a run on the terminal, stops it on a signal, and prints how to resume it.
 final class RunDisplay {
   let progress: ProgressDisplay
   private let options: RunOptions
@@ -20,7 +20,7 @@ final class RunDisplay {
   /// Trains until the end, a signal, or `--stop-after`.
   ///
   /// - Parameters:
-  ///   - command: What resumes such a run: "pretrain", "rl train".
+  ///   - command: The command that resumes such a run: "pretrain", "rl train".
   /// - Returns: Whether training is finished.
   func train<T: Trainer>(_ run: TrainingRun<T>, command: String) throws -> Bool {
     let outcome: RunOutcome
@@ -52,12 +52,12 @@ final class RunDisplay {
     "\(toolName) \(command) --resume \(shellQuoted(path))"
   }
 
-  /// Passes the error on with what remains of the run; a new run that has nothing yet is removed.
+  /// Rethrows the error with the state of the run; a new run that has nothing yet is removed.
   private func explain<T>(_ error: any Error, _ run: TrainingRun<T>, _ command: String) throws -> Never {
     let path = run.folder.path
     if let saved = try CheckpointStore.newestValid(in: run.folder.checkpointsPath).checkpoint {
       throw TrainingFailure(
-        description: "\(described(error))\nThe checkpoint of step \(saved.step) is good; continue from it with:\n  "
+        description: "\(described(error))\nThe checkpoint of step \(saved.step) is valid; continue from it with:\n  "
           + resume(command, path))
     }
     if options.resume == nil, run.trainer.progress.done == 0 { try? removeTree(path) }
@@ -65,12 +65,12 @@ final class RunDisplay {
   }
 }
 
-/// An error for people, with settings as flags.
+/// A human-readable error, with settings as flags.
 func described(_ error: any Error) -> String {
   (error as? any SettingError)?.message.namingFlags ?? "\(error)"
 }
 
-/// Why training ended early, and how to go on.
+/// Why training ended early, and how to continue.
 struct TrainingFailure: Error, CustomStringConvertible {
   let description: String
 }
@@ -78,7 +78,7 @@ struct TrainingFailure: Error, CustomStringConvertible {
 /// This program as the user called it, for commands to copy.
 let toolName = shellQuoted(CommandLine.arguments.first ?? "nabla")
 
-/// The text without control characters: a model that has not learned much may write any, and a terminal obeys them.
+/// The text without control characters: an untrained model may generate any, and a terminal obeys them.
 func printable(_ text: String) -> String {
   String(
     String.UnicodeScalarView(

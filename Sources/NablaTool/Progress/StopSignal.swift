@@ -3,15 +3,15 @@ import Synchronization
 
 /// Turns Ctrl-C (SIGINT) and SIGTERM into a flag that the training loop polls, so that it can finish the step and save.
 ///
-/// A second signal ends the process at once, with the status the shell gives such a death: 130 for SIGINT, 143 for
-/// SIGTERM. SIGPIPE and SIGXFSZ are ignored: the write that caused them fails with an error instead.
+/// A second signal ends the process immediately, with the shell's status for it: 130 for SIGINT, 143
+/// for SIGTERM. SIGPIPE and SIGXFSZ are ignored: the write that caused them fails with an error instead.
 ///
 /// ```swift
 /// StopSignal.install()
 /// while step < total, !StopSignal.isRequested { … }
 /// ```
 package enum StopSignal {
-  /// Starts to catch both signals.
+  /// Starts catching both signals.
   package static func install() {
     // Touched here so that the handler never runs the lazy initialization of the global, which may take a lock.
     _ = requests.load(ordering: .relaxed)
@@ -31,22 +31,22 @@ package enum StopSignal {
     sigaddset(&stopping, SIGINT)
     sigaddset(&stopping, SIGTERM)
     pthread_sigmask(SIG_UNBLOCK, &stopping, nil)
-    // A closed pipe behind the progress display must not end a training either.
+    // A closed pipe behind the progress display must not end training either.
     signal(SIGPIPE, SIG_IGN)
     // Nor a file at its size limit kill the process before it can say so.
     signal(SIGXFSZ, SIG_IGN)
   }
 
-  /// Whether a signal has come since ``install()`` or ``remove()``.
+  /// Whether a signal has arrived since ``install()`` or ``remove()``.
   package static var isRequested: Bool { received != nil }
 
-  /// The signal that has come.
+  /// The signal that has arrived.
   package static var received: Int32? {
     let signal = requests.load(ordering: .relaxed)
     return signal == 0 ? nil : signal
   }
 
-  /// Lets both signals end the process again, and forgets those that came.
+  /// Lets both signals end the process again, and clears pending ones.
   package static func remove() {
     signal(SIGINT, SIG_DFL)
     signal(SIGTERM, SIG_DFL)
@@ -54,5 +54,5 @@ package enum StopSignal {
   }
 }
 
-/// The signal that has come, or 0.
+/// The signal that has arrived, or 0.
 private let requests = Atomic<Int32>(0)

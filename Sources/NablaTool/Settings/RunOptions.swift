@@ -5,19 +5,19 @@ import Nabla
 struct RunOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Run folder: new or empty (default: runs/COMMAND-DATE-N).", valueName: "folder"), completion: .directory)
+      "Run folder, new or empty (default: runs/COMMAND-DATE-N).", valueName: "folder"), completion: .directory)
   var output: String?
   @Option(
-    help: ArgumentHelp("Continue a run from its last checkpoint, with its own settings.", valueName: "run"),
+    help: ArgumentHelp("Run folder to resume from its last checkpoint, with its own settings.", valueName: "run"),
     completion: .directory)
   var resume: String?
-  @Option(help: ArgumentHelp("Stop, saved, at this step of the run; --resume continues.", valueName: "n"))
+  @Option(help: ArgumentHelp("Step at which to save and stop; --resume continues.", valueName: "n"))
   var stopAfter: Int?
   @Option(
-    help: ArgumentHelp("YAML file of 'flag: value' lines; flags on the command line win.", valueName: "file"),
+    help: ArgumentHelp("YAML file of 'flag: value' lines; flags on the command line override it.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var config: String?
-  @Flag(help: "Print metrics and messages on standard output, one JSON object a line, for programs to read.")
+  @Flag(help: "Output of metrics and messages as JSON lines on standard output.")
   var json = false
 
   func validate() throws {
@@ -27,8 +27,8 @@ struct RunOptions: ParsableArguments {
     }
   }
 
-  /// Refuses settings beside `--resume`.
-  /// - Parameter given: A flag that only a new run can follow.
+  /// Rejects settings given with `--resume`.
+  /// - Parameter given: A flag that applies only to a new run.
   func refuse(_ given: String?) throws {
     if resume != nil, let given {
       throw ValidationError("--resume continues with the run's own settings: leave out \(given)")

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Nabla
 
-/// A setting as a flag: made of the library's table, so that name, help, range and validation are written once.
+/// A setting as a flag, derived from the library's table, so that name, help, range and validation are declared once.
 struct SettingFlag: Sendable {
   let name: String
   let summary: String
@@ -9,14 +9,14 @@ struct SettingFlag: Sendable {
   let kind: SettingKind
   /// The default in words; nil for none.
   private(set) var defaults: String?
-  /// - Throws: `ConfigurationError` for text that is no value of the setting.
+  /// - Throws: `ConfigurationError` for text that is not a value of the setting.
   let check: @Sendable (String) throws(ConfigurationError) -> Void
 
   /// - Parameters:
-  ///   - configurations: What the setting's defaults are read from; the first is the default, and others are named where
-  ///     they differ.
+  ///   - configurations: The sources of the setting's defaults; the first is the default, and others are
+  ///     named if they differ.
   ///   - note: Added to the summary.
-  ///   - defaultNote: Stands before the default.
+  ///   - defaultNote: Prefix of the default.
   init<C>(
     _ setting: Setting<C>, defaults configurations: [(name: String, configuration: C)], note: String = "",
     defaultNote: String = ""
@@ -35,7 +35,7 @@ struct SettingFlag: Sendable {
     }
   }
 
-  /// Where the default depends on more than the table knows.
+  /// Where the default depends on more than the table.
   var withoutDefault: SettingFlag {
     var flag = self
     flag.defaults = nil
@@ -56,7 +56,8 @@ protocol SettingTable {
   static var flags: [SettingFlag] { get }
 }
 
-/// The flags of a table of settings. What the parser finds by reflection in other commands, this gives it from the table.
+/// The flags of a table of settings. The parser finds flags by reflection in other commands; this provides them from
+/// the table.
 struct SettingFlags<Table: SettingTable>: ParsableArguments, CustomReflectable {
   /// Values as text, by the names of settings.
   private(set) var given: [String: String] = [:]
@@ -111,7 +112,7 @@ extension SettingMessage {
   var namingFlags: String { text { "--\($0)" } }
 }
 
-/// Runs `body`, and turns settings that make no sense into a usage error that names flags.
+/// Runs `body`, and converts invalid settings to a usage error that names flags.
 func namingFlags<Result, Failure: SettingError>(_ body: () throws(Failure) -> Result) throws -> Result {
   do { return try body() } catch { throw ValidationError(error.message.namingFlags) }
 }

@@ -1,11 +1,11 @@
 import NablaFormats
 
-/// One saved state of a training run: a folder of files that its manifest vouches for.
+/// One saved state of a training run: a folder of files verified by its manifest.
 public struct Checkpoint: Sendable, Equatable {
   public let path: String
-  /// The number of steps that were done when it was saved.
+  /// The number of steps done when it was saved.
   public let step: Int
-  /// What "best" is judged by, lower being better; nil when none was given.
+  /// The metric that decides which checkpoint is best, lower being better; nil if none was given.
   public let metric: Double?
 
   /// Opens a checkpoint folder and verifies every byte of it.

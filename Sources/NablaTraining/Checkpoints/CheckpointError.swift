@@ -6,7 +6,7 @@ public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertib
   public var description: String { "the checkpoint \(path) cannot be used: \(reason)" }
 }
 
-/// A checkpoint that could not be written. Nothing that was there before has changed.
+/// A checkpoint that could not be written. Existing files are unchanged.
 public struct CheckpointSaveError: Error, CustomStringConvertible {
   public var step: Int
   /// The folder of checkpoints.

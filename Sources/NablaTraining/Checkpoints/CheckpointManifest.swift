@@ -2,9 +2,10 @@ import Glibc
 import NablaFormats
 
 /// The list of a checkpoint's files with their sizes and digests, written last: a checkpoint whose manifest verifies
-/// is whole.
+/// is complete.
 ///
-/// The manifest has one spelling only and holds a digest of itself, so any change to any byte of the folder is noticed.
+/// The manifest has a canonical form and contains a digest of itself, so any change to any byte of the folder is
+/// detected.
 struct CheckpointManifest: Equatable {
   static let fileName = "manifest.json"
   static let formatVersion = 1
@@ -67,7 +68,7 @@ struct CheckpointManifest: Equatable {
   func verify(_ folder: String) throws(CheckpointError) {
     func damaged(_ reason: String) -> CheckpointError { CheckpointError(path: folder, reason: reason) }
     do {
-      // Names are matched with what the folder holds, never joined to a path: they cannot lead outside.
+      // Names are matched against the folder's contents, never joined to a path: they cannot escape it.
       let present = Set(try Self.fileNames(in: folder))
       for file in files {
         guard present.contains(file.name) else { throw damaged("\(file.name) is missing") }
@@ -100,7 +101,7 @@ struct CheckpointManifest: Equatable {
     return JSONValue.object(object).serialized(.indented) + "\n"
   }
 
-  /// The files below a folder by relative name, the manifest left out.
+  /// The files below a folder by relative name, without the manifest.
   private static func fileNames(in folder: String, prefix: String = "") throws(FileError) -> [String] {
     var names: [String] = []
     for name in try folderEntries(folder) {

@@ -2,9 +2,9 @@ import NablaFormats
 
 /// The folder of a run's checkpoints: `step-00000100/`, `step-00000200/`, …
 ///
-/// A save is all or nothing: the files go to a temporary sibling folder, the manifest is written last, everything is
-/// flushed to the disk, and only then does the folder get its name. A kill or a power cut at any moment leaves the
-/// earlier checkpoints as they were.
+/// Saves are atomic: the files go to a temporary sibling folder, the manifest is written last, everything
+/// is flushed to disk, and only then is the folder renamed. A kill or a power cut at any moment leaves
+/// the earlier checkpoints intact.
 ///
 /// ```swift
 /// let store = try CheckpointStore(folder: run.checkpointsPath)
@@ -20,7 +20,7 @@ public struct CheckpointStore: Sendable {
   /// Whether the checkpoint with the lowest metric is kept too.
   public let keepsBest: Bool
 
-  /// Opens a folder for saving, creates it if needed, and clears what a killed writer left behind.
+  /// Opens a folder for saving, creates it if needed, and removes what a killed writer left behind.
   public init(folder: String, newestCount: Int = 2, keepsBest: Bool = false) throws(FileError) {
     precondition(newestCount >= 1, "CheckpointStore: newestCount must be at least 1")
     self.folder = folder
@@ -34,7 +34,7 @@ public struct CheckpointStore: Sendable {
   ///
   /// - Parameters:
   ///   - step: The number of steps done. A checkpoint of the same step is replaced.
-  ///   - metric: Lower is better; a value that is not finite counts as none.
+  ///   - metric: Lower is better; a non-finite value counts as none.
   ///   - writeFiles: Writes the files into the folder it is given.
   /// - Throws: ``CheckpointSaveError`` when `writeFiles` or the disk fails; then nothing has changed.
   @discardableResult
@@ -60,8 +60,8 @@ public struct CheckpointStore: Sendable {
     return Checkpoint(path: path, manifest)
   }
 
-  /// Removes the checkpoints after a step. A run that resumes calls it, so that neither a damaged checkpoint nor one
-  /// of an abandoned future is ever taken for the newest.
+  /// Removes the checkpoints after a step. A resumed run calls it, so that neither a damaged checkpoint nor
+  /// one of an abandoned branch is ever taken for the newest.
   public func discard(after step: Int) throws(FileError) {
     for later in try Self.steps(in: folder) where later > step { try remove(later) }
   }
@@ -74,7 +74,7 @@ public struct CheckpointStore: Sendable {
         let path = "\(folder)/\(Self.folderName(step: step))"
         return (try? CheckpointManifest(readingFrom: path))?.metric.map { (step, $0) }
       }
-      // Of equals the latest, which has seen the most data.
+      // Among equals the latest, which has seen the most data.
       if let best = measured.reversed().min(by: { $0.metric < $1.metric }) { kept.insert(best.step) }
     }
     for step in steps where !kept.contains(step) { try remove(step) }
@@ -86,8 +86,8 @@ public struct CheckpointStore: Sendable {
 }
 
 extension CheckpointStore {
-  /// The newest checkpoint that verifies, and the newer ones that did not, for the user to be told. Nil when there is
-  /// none. Reads only.
+  /// The newest checkpoint that verifies, and the newer ones that did not, to report to the user. Nil when there
+  /// is none. Read-only.
   public static func newestValid(
     in folder: String
   ) throws(FileError) -> (checkpoint: Checkpoint?, rejected: [CheckpointError]) {
@@ -105,7 +105,7 @@ extension CheckpointStore {
     return (nil, rejected)
   }
 
-  /// The steps that have a folder, whole or not, in ascending order.
+  /// The steps that have a folder, complete or not, in ascending order.
   public static func steps(in folder: String) throws(FileError) -> [Int] {
     try folderEntries(folder).compactMap { name in
       guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), folderName(step: step) == name else {

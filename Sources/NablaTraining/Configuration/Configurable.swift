@@ -3,20 +3,20 @@ import NablaFormats
 /// A configuration whose settings are known by name.
 public protocol Configurable: Codable, Sendable {
   static var settings: [Setting<Self>] { get }
-  /// Checks what settings mean together; each alone is checked already.
+  /// Validates combinations of settings; each one alone is already checked.
   func validateTogether() throws(ConfigurationError)
 }
 
 extension Configurable {
   public func validateTogether() throws(ConfigurationError) {}
 
-  /// - Throws: ``ConfigurationError`` that names the first setting that makes no sense.
+  /// - Throws: ``ConfigurationError`` that names the first invalid setting.
   public func validate() throws(ConfigurationError) {
     for setting in Self.settings { try setting.check(self) }
     try validateTogether()
   }
 
-  /// - Throws: ``ConfigurationError`` for a name that is no setting, or text that is no value of it.
+  /// - Throws: ``ConfigurationError`` for an unknown setting, or text that is not a valid value of it.
   public mutating func set(_ name: String, to text: String) throws(ConfigurationError) {
     guard let setting = Self.settings.first(where: { $0.name == name }) else {
       let nearest = nearestName(to: name, among: Self.settings.map(\.name))

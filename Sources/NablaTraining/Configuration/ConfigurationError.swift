@@ -1,5 +1,5 @@
-/// Settings that make no sense, alone or together. The message names settings by their names, such as `learning-rate`;
-/// a program with flags or a form shows them as its users know them.
+/// Invalid settings, alone or in combination. The message refers to settings by name, such as `learning-rate`;
+/// a program with flags or a form shows them in its own form.
 ///
 /// ```swift
 /// throw ConfigurationError("\(setting: "warmup") must be at most \(setting: "steps"), not \(warmup)")
@@ -23,7 +23,7 @@ extension SettingError {
   public var description: String { message.text { $0 } }
 }
 
-/// Text in which the names of settings are known as such.
+/// Text in which the names of settings are marked.
 public struct SettingMessage: ExpressibleByStringInterpolation, Sendable, Equatable {
   fileprivate enum Part: Sendable, Equatable {
     case text(String)

@@ -1,5 +1,5 @@
-/// One setting of a configuration: its name, what it means, and the values it may have. Flags, keys of configuration
-/// files, forms and validation are all made of this.
+/// One setting of a configuration: its name, meaning, and allowed values. Flags, keys of configuration files,
+/// forms and validation are all derived from this.
 ///
 /// ```swift
 /// extension Training: Configurable {
@@ -14,12 +14,12 @@ public struct Setting<Configuration: Sendable>: Sendable {
   public let name: String
   /// A short noun phrase.
   public let summary: String
-  /// What its value is called in help.
+  /// The placeholder for its value in help.
   public let valueName: String
   public let kind: SettingKind
   /// The value as text; nil for none.
   public let text: @Sendable (Configuration) -> String?
-  /// - Throws: ``ConfigurationError`` for text that is no value, or one out of range.
+  /// - Throws: ``ConfigurationError`` for text that is not a value, or is out of range.
   public let set: @Sendable (inout Configuration, String) throws(ConfigurationError) -> Void
   /// - Throws: ``ConfigurationError`` for a value out of range.
   public let check: @Sendable (Configuration) throws(ConfigurationError) -> Void
@@ -63,9 +63,9 @@ public struct Setting<Configuration: Sendable>: Sendable {
   }
 }
 
-/// The values a setting may have.
+/// The allowed values of a setting.
 public struct SettingRange<Value: Sendable>: Sendable {
-  /// What a value must be, in words.
+  /// The requirement on a value, in words.
   public let requirement: String
   public let contains: @Sendable (Value) -> Bool
 
@@ -101,6 +101,6 @@ extension SettingRange where Value: BinaryFloatingPoint {
 }
 
 extension SettingRange where Value == UInt64 {
-  /// JSON, which keeps seeds, has whole numbers up to here.
+  /// JSON, in which seeds are saved, has integers up to this.
   public static var seed: SettingRange { SettingRange("at most \(Int.max)") { $0 <= UInt64(Int.max) } }
 }

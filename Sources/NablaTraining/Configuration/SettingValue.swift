@@ -1,40 +1,40 @@
-/// What a setting may hold, and how it is read from text and shown as text.
+/// A type that a setting can have, with its conversion from and to text.
 public protocol SettingValue: Sendable {
   static var kind: SettingKind { get }
-  /// Nil for text that is no such value.
+  /// Nil for text that is not such a value.
   init?(settingText: String)
   /// Nil for no value.
   var settingText: String? { get }
 }
 
-/// What kind of value a setting holds.
+/// The kind of a setting's value.
 public enum SettingKind: Sendable, Equatable {
   /// On or off.
   case flag
   case integer
   case number
   case choice([String])
-  /// Whole numbers with commas between them.
+  /// Integers separated by commas.
   case integers
-  /// Names with commas between them.
+  /// Names separated by commas.
   case names
 
-  /// What the text of a value should be.
+  /// What the text of a value must be.
   var expectation: String {
     switch self {
     case .flag: "true or false"
-    case .integer: "a whole number"
+    case .integer: "an integer"
     case .number: "a number"
     case .choice(let names): "one of \(names.joined(separator: ", "))"
-    case .integers: "whole numbers with commas between them, such as 64,64"
-    case .names: "names with commas between them"
+    case .integers: "integers separated by commas, such as 64,64"
+    case .names: "names separated by commas"
     }
   }
 }
 
 extension Int: SettingValue {
   public static var kind: SettingKind { .integer }
-  /// Whole numbers may be written as 100_000 or 1e5.
+  /// Integers may be written as 100_000 or 1e5.
   public init?(settingText: String) {
     let plain = settingText.filter { $0 != "_" }
     if let value = Int(plain) {
@@ -64,7 +64,7 @@ extension Float: SettingValue {
 extension Double: SettingValue {
   public static var kind: SettingKind { .number }
   public init?(settingText: String) { self.init(settingText) }
-  /// Whole numbers without a decimal point.
+  /// Integers are written without a decimal point.
   public var settingText: String? { Int(exactly: self).map { "\($0)" } ?? "\(self)" }
 }
 

@@ -1,9 +1,9 @@
 import NablaFormats
 
-/// The numbers of a run over its steps: appended to `metrics.jsonl`, one flat JSON object a line, and to TensorBoard's
-/// event file.
+/// The metrics of a run over its steps: appended to `metrics.jsonl`, one flat JSON object per line, and to
+/// TensorBoard's event file.
 ///
-/// Each record is handed to the system at once, so that other programs can watch and a killed run loses none.
+/// Each record is written immediately, so that other programs can follow it and a killed run loses none.
 ///
 /// ```swift
 /// try metrics.record(step: 10, ["loss": 3.2, "learning_rate": 1e-4])
@@ -18,8 +18,8 @@ public final class MetricsLog {
   ///
   /// - Parameters:
   ///   - folder: The run folder.
-  ///   - step: When resuming, the last step that counts: lines of later steps are removed, and so is a last line that
-  ///     a crash tore.
+  ///   - step: When resuming, the last step to keep: lines of later steps are removed, and so is a last line
+  ///     truncated by a crash.
   ///   - now: Seconds since 1970.
   public init(
     folder: String, resumingAfter step: Int? = nil, now: @escaping () -> Double = secondsSince1970
@@ -31,14 +31,16 @@ public final class MetricsLog {
     self.now = now
   }
 
-  /// Appends one record. Names are unique, and neither "step" nor "time"; a value that is not finite is written as
-  /// null, JSON having no other word for it.
+  /// Appends one record. Names are unique, and neither "step" nor "time"; a non-finite value is written as null,
+  /// since JSON has no other representation for it.
   public func record(step: Int, _ values: KeyValuePairs<String, Double>) throws(FileError) {
     try record(step: step, values.map { Metric($0.key, $0.value) })
   }
 
   /// Appends one record. The same rules hold.
-  public func record(step: Int, _ values: [Metric]) throws(FileError) {
+  ///
+  /// - Parameter reason: Why the step was skipped, as `skip_reason`; nil if it was taken.
+  public func record(step: Int, _ values: [Metric], skipped reason: String? = nil) throws(FileError) {
     var object: JSONObject = JSONObject([
       ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),
     ])
@@ -46,6 +48,7 @@ public final class MetricsLog {
       precondition(object[metric.name] == nil, "MetricsLog.record: the name \(metric.name) is taken")
       object[metric.name] = .number(metric.value)
     }
+    if let reason { object[Self.skipReasonKey] = .string(reason) }
     try writer.write(JSONValue.object(object).serialized() + "\n")
     try writer.flush()
     for metric in values { try events.write(scalar: metric.value, tag: metric.name, step: step) }
@@ -55,6 +58,8 @@ public final class MetricsLog {
   public var tensorBoard: TensorBoardWriter { events }
 
   static let fileName = "metrics.jsonl"
+  /// Names the one text in a record.
+  package static let skipReasonKey = "skip_reason"
 
   private static func truncate(_ path: String, after step: Int) throws {
     let lines = try lines(of: path)
@@ -65,7 +70,7 @@ public final class MetricsLog {
     }
   }
 
-  static func lines(of path: String) throws(FileError) -> [[UInt8]] {
+  package static func lines(of path: String) throws(FileError) -> [[UInt8]] {
     try MappedFile(path: path).withBytes { bytes in bytes.split(separator: UInt8(ascii: "\n")).map(Array.init) }
   }
 
@@ -79,7 +84,7 @@ public struct MetricsRecord: Sendable, Equatable {
   public let step: Int
   /// Seconds since 1970.
   public let time: Double
-  /// The names and values in the order they were written; NaN for what was not finite.
+  /// The names and values in the order they were written; NaN for non-finite values.
   public let values: [(name: String, value: Double)]
 
   /// The value of this name, nil when the record has none.
@@ -90,7 +95,7 @@ public struct MetricsRecord: Sendable, Equatable {
       && left.values.elementsEqual(right.values) { $0.name == $1.name && $0.value == $1.value }
   }
 
-  /// Reads all records of a run folder. Lines that are no records, such as a torn last one, are passed over.
+  /// Reads all records of a run folder. Invalid lines, such as a truncated last one, are skipped.
   public static func readAll(folder: String) throws(FileError) -> [MetricsRecord] {
     try MetricsLog.lines(of: "\(folder)/\(MetricsLog.fileName)").compactMap { MetricsRecord(line: $0) }
   }

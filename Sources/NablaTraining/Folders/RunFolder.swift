@@ -1,24 +1,25 @@
 import FoundationEssentials
 import NablaFormats
 
-/// The folder of one training run, and what lies where in it.
+/// The folder of one training run, and its layout.
 ///
 /// ```
 /// config.json            the command and its configuration
-/// metrics.jsonl          one flat JSON object a line
+/// metrics.jsonl          one flat JSON object per line
 /// events.out.tfevents.*  the same for TensorBoard
 /// checkpoints/step-…/    saved states
-/// samples/step-….txt     what the model produced along the way
+/// samples/step-….txt     samples from the model during training
+/// summary.json           what is trained on what, for people
 /// report.html            charts of all that
 /// ```
 ///
-/// A run that is open for writing is locked: a second process that wants to write it is refused.
+/// A run that is open for writing is locked: a second process that tries to write it is refused.
 public final class RunFolder: Sendable {
   public let path: String
   /// The command that made the run: "pretrain", "dpo", …
   public let command: String
 
-  private let configuration: JSONValue
+  package let configuration: JSONValue
   private let lock: FolderLock?
 
   public var configurationPath: String { "\(path)/config.json" }
@@ -68,7 +69,7 @@ public final class RunFolder: Sendable {
       try createFolders("\(path)/samples")
       try AtomicFile.write(description.serialized(.indented) + "\n", to: "\(path)/config.json")
     } catch {
-      // No half of a run: a second try would be refused.
+      // Leave no partial run: a second attempt would be refused.
       for part in isNew ? [path] : ["\(path)/checkpoints", "\(path)/samples"] { try? removeTree(part) }
       throw error
     }
@@ -81,7 +82,7 @@ public final class RunFolder: Sendable {
     return RunFolder(path: path, command: command, configuration: configuration, lock: nil)
   }
 
-  /// Opens a run to go on with it; refused while another process writes it.
+  /// Opens a run to continue it; fails while another process writes it.
   public static func openForWriting(_ path: String) throws -> RunFolder {
     let (command, configuration) = try readDescription(path)
     let run = RunFolder(path: path, command: command, configuration: configuration, lock: try lockForWriting(path))
@@ -98,7 +99,7 @@ public final class RunFolder: Sendable {
     }
   }
 
-  /// Saves what the model produced after a step as `samples/step-00000100.txt` and returns the path.
+  /// Saves a sample of the model after a step as `samples/step-00000100.txt` and returns the path.
   @discardableResult
   public func writeSample(_ sample: RunSample, step: Int) throws -> String {
     try createFolders(samplesPath)

@@ -1,4 +1,4 @@
-/// Why a folder cannot serve as a training run.
+/// Why a folder cannot be used as a training run.
 public struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Kind: Equatable, Sendable {
     case missing
@@ -6,7 +6,7 @@ public struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertibl
     /// It has the `config.json` of a Hugging Face model.
     case modelFolder
     case alreadyARun
-    /// It holds other things, such as the one named.
+    /// It contains other files, such as the one named.
     case notEmpty(String)
     case inUse
     case otherVersion(Int)
@@ -21,12 +21,13 @@ public struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertibl
     case .missing: "there is no folder \(path)"
     case .notARun: "\(path) is not a training run: it has no config.json that Nabla wrote"
     case .modelFolder: "\(path) is a model folder, not a training run: it cannot be resumed or reported on"
-    case .alreadyARun: "\(path) is a training run already: resume it, or choose another folder"
-    case .notEmpty(let name): "\(path) is not empty (it holds \(name)) and is not a training run: choose another folder"
+    case .alreadyARun: "\(path) is already a training run: resume it, or choose another folder"
+    case .notEmpty(let name):
+      "\(path) is not empty (it contains \(name)) and is not a training run: choose another folder"
     case .inUse: "\(path) is being written by another process: wait for it or stop it"
     case .otherVersion(let version):
       "\(path) has run format version \(version), this program reads version \(RunFolder.formatVersion)"
-    case .badConfiguration(let reason): "\(path)/config.json does not hold the expected configuration: \(reason)"
+    case .badConfiguration(let reason): "\(path)/config.json does not have the expected configuration: \(reason)"
     }
   }
 }

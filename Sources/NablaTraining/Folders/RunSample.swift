@@ -1,9 +1,9 @@
-/// What a model made along the way, a file in the run's `samples/`.
+/// A sample from the model during training, a file in the run's `samples/`.
 public struct RunSample: Sendable, Equatable {
-  /// Of its file name, without the dot: "txt", "png".
+  /// The file name extension, without the dot: "txt", "png".
   public var kind: String
   public var contents: [UInt8]
-  /// To show where only text can be shown.
+  /// The text to show where only text can be shown.
   public var text: String
 
   public init(text: String) { (kind, contents, self.text) = ("txt", Array(text.utf8), text) }

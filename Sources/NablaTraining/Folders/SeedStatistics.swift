@@ -1,39 +1,39 @@
 import NablaTensor
 
-/// How a training came out over several seeds: with few of them, the spread says as much as the mean (Agarwal et al.
+/// The results of training over several seeds: with few of them, the spread is as important as the mean (Agarwal et al.
 /// 2021, "Deep reinforcement learning at the edge of the statistical precipice").
 public struct SeedStatistics: Sendable, Equatable {
-  /// One of each seed, ascending.
+  /// One value per seed, ascending.
   public let values: [Double]
 
   /// - Parameter values: At least one, all finite.
   public init(_ values: [Double]) {
-    precondition(!values.isEmpty && values.allSatisfy(\.isFinite), "SeedStatistics: no values, or one is not finite")
+    precondition(!values.isEmpty && values.allSatisfy(\.isFinite), "SeedStatistics: no values, or a non-finite one")
     self.values = values.sorted()
   }
 
   public var mean: Double { values.reduce(0) { $0 + $1 / Double(values.count) } }
   public var median: Double { quantile(0.5) }
-  /// The mean without the lowest and the highest quarter of the values, rounded down to whole values: what Agarwal et
-  /// al. compare by, since one seed that fails or shines hardly moves it.
+  /// The interquartile mean: without the lowest and the highest quarter of the values, rounded down to whole
+  /// values. Agarwal et al. recommend it, since one outlier hardly affects it.
   public var interquartileMean: Double {
     let cut = values.count / 4
     let kept = values[cut..<values.count - cut]
     return kept.reduce(0) { $0 + $1 / Double(kept.count) }
   }
-  /// The middle half of the seeds lies between these.
+  /// The interquartile range of the seeds.
   public var interquartileRange: ClosedRange<Double> { quantile(0.25)...quantile(0.75) }
 
-  /// Between the values nearest to it in a straight line, as NumPy does.
+  /// Interpolates linearly between the nearest values, like NumPy.
   public func quantile(_ share: Double) -> Double {
     let place = share * Double(values.count - 1)
     let (below, above) = (Int(place.rounded(.down)), Int(place.rounded(.up)))
     return values[below] + (values[above] - values[below]) * (place - Double(below))
   }
 
-  /// Where the mean of so many seeds lies in 95 of 100 cases: the middle 95 % of the means of 10,000 samples drawn from
-  /// the values with replacement (Efron 1979, the percentile bootstrap). Always the same for the same values. One value
-  /// gives no interval.
+  /// The 95 % confidence interval of the mean: the middle 95 % of the means of 10,000 samples drawn from the
+  /// values with replacement (Efron 1979, the percentile bootstrap). Always the same for the same values. One
+  /// value gives no interval.
   public var meanInterval: ClosedRange<Double>? {
     guard values.count > 1 else { return nil }
     var random = RandomSource(seed: 1)

@@ -5,25 +5,25 @@ import NablaTensor
 /// An exponential moving average of a model's parameters, w̄ ← d·w̄ + (1 - d)·w after each step: smoother than the last
 /// weights (Polyak & Juditsky 1992).
 ///
-/// The first weights are random, and an average of fixed decay would be made of them for about 1/(1 - d) steps. With a
-/// warm-up the decay of update n = 1, 2, … is 1 - n^(-power), and at most d: the first update copies the weights, and the
-/// average always reaches back over a share of the training so far.
+/// The initial weights are random, and an average of fixed decay would include them for about 1/(1 - d) steps.
+/// With a warmup the decay of update n = 1, 2, … is 1 - n^(-power), and at most d: the first update copies the weights,
+/// and the average always covers a fraction of the training so far.
 public struct MovingAverage {
   public let decay: Float
-  /// Nil for no warm-up; ¾ is usual for diffusion models.
+  /// Nil for no warmup; ¾ is usual for diffusion models.
   public let warmupPower: Double?
   /// Updates so far.
   public private(set) var updates: Int
   /// w̄ by parameter name.
   public private(set) var tensors: [String: Tensor]
 
-  /// Starts at the model's present weights.
+  /// Starts from the model's current weights.
   public init(of model: Module, decay: Float, warmupPower: Double? = nil) {
     (self.decay, self.warmupPower, updates) = (decay, warmupPower, 0)
     tensors = Dictionary(uniqueKeysWithValues: model.parameters().map { ($0.name, $0.value * 1) })
   }
 
-  /// Goes back to a saved average.
+  /// Restores a saved average.
   public init(_ tensors: [String: Tensor], decay: Float, warmupPower: Double? = nil, updates: Int = 0) {
     (self.tensors, self.decay, self.warmupPower, self.updates) = (tensors, decay, warmupPower, updates)
   }

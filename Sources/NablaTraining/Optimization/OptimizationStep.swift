@@ -4,7 +4,7 @@ import NablaTensor
 
 /// A part of a step's batch, small enough for one forward and backward pass.
 public struct MicroBatch<Model: Module> {
-  /// How much of what the loss is a mean over it holds: target tokens, rows.
+  /// How many of the units that the loss is averaged over it holds: target tokens, rows.
   public let weight: Double
   /// The mean loss over the micro-batch, a recorded scalar.
   public let loss: (Model) throws -> Tensor
@@ -15,11 +15,11 @@ public struct MicroBatch<Model: Module> {
   }
 }
 
-/// What every trainer does with a batch: micro-batches → gradient → spike guard → clip → optimizer → moving average.
+/// The optimization step of every trainer: micro-batches → gradient → spike guard → clip → optimizer → moving average.
 ///
-/// The gradient is that of the mean over the whole batch. A micro-batch counts by its weight, so that one with ten target
-/// tokens does not pull as hard as one with a thousand: a mean of means is not the mean. Micro-batches are summed in
-/// their order, each computed alone, so that the sum does not depend on who computes which.
+/// The gradient is that of the mean over the whole batch. A micro-batch counts by its weight, so that one with ten
+/// target tokens does not count as much as one with a thousand: a mean of means is not the mean. Micro-batches are
+/// summed in order, each computed separately, so that the sum does not depend on which worker computes which.
 ///
 /// ```swift
 /// let (loss, gradients) = try optimization.gradients(of: model, microBatches)
@@ -27,11 +27,11 @@ public struct MicroBatch<Model: Module> {
 /// ```
 public struct OptimizationStep {
   public let optimizer: any Optimizer
-  /// The largest global gradient norm; 0 for no clipping.
+  /// The maximum global gradient norm; 0 for no clipping.
   public let clip: Float
-  /// Added to the norm that the clip divides by: 1e-6 in torch's `clip_grad_norm_`.
+  /// Added to the norm in the denominator of clipping: 1e-6 in torch's `clip_grad_norm_`.
   public let clipEpsilon: Float
-  /// Decides whether a step can be trusted; nil takes every step whose numbers are finite.
+  /// Decides whether to take a step; nil takes every step with finite numbers.
   public var spikeGuard: SpikeGuard?
   /// The moving average of the weights, if there is one.
   public var average: MovingAverage?
@@ -44,13 +44,13 @@ public struct OptimizationStep {
     (self.spikeGuard, self.average) = (spikeGuard, average)
   }
 
-  /// What became of a step.
+  /// The outcome of a step.
   public struct Outcome: Sendable, Equatable {
     /// The mean over the batch.
     public let loss: Double
     /// The global norm before clipping.
     public let gradientNorm: Double
-    /// Why the step was not taken: nothing has changed then. Nil if it was.
+    /// Why the step was skipped: nothing has changed then. Nil if it was taken.
     public let skipped: String?
   }
 
@@ -59,7 +59,7 @@ public struct OptimizationStep {
     of model: Model, _ microBatches: [MicroBatch<Model>]
   ) throws -> (loss: Double, gradients: Gradients) {
     let total = microBatches.reduce(0) { $0 + $1.weight }
-    precondition(total > 0, "OptimizationStep: the micro-batches count nothing")
+    precondition(total > 0, "OptimizationStep: the total weight of the micro-batches is 0")
     var sum = Gradients()
     var loss = 0.0
     for microBatch in microBatches where microBatch.weight > 0 {
@@ -74,7 +74,7 @@ public struct OptimizationStep {
     return (loss, sum)
   }
 
-  /// Takes the step, unless its loss or gradient is not to be trusted.
+  /// Takes the step, unless its loss or gradient is bad.
   ///
   /// - Throws: ``Diverged`` when too many bad steps came in a row. Nothing has changed then.
   public mutating func apply<Model: Module>(
@@ -108,19 +108,19 @@ public struct OptimizationStep {
     return try apply(gradients, loss: loss, to: model)
   }
 
-  /// Runs `body` while the model has the averaged weights, if there are such.
+  /// Runs `body` while the model has the averaged weights, if there are any.
   public func averaged<Result>(_ model: Module, _ body: () throws -> Result) rethrows -> Result {
     if let average { return try average.applied(to: model, body) }
     return try body()
   }
 
   private func nonFinite(_ gradients: Gradients, _ model: Module) -> String {
-    if let name = model.firstNonFinite { return "; the first parameter that is not finite is \(name)" }
-    return gradients.firstNonFinite.map { "; the first gradient that is not finite is that of \($0)" } ?? ""
+    if let name = model.firstNonFinite { return "; the first non-finite parameter is \(name)" }
+    return gradients.firstNonFinite.map { "; the first non-finite gradient is that of \($0)" } ?? ""
   }
 }
 
-/// Training that has left the finite numbers, or cannot find back from bad steps.
+/// Training that produced non-finite numbers, or did not recover from bad steps.
 public struct Diverged: Error, Sendable, Equatable, CustomStringConvertible {
   public let reason: String
   public init(reason: String) { self.reason = reason }

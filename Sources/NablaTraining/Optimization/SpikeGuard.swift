@@ -1,11 +1,11 @@
 /// Decides, before a step changes anything, whether it should be taken.
 ///
-/// A step is bad when its loss or gradient norm is not finite, or when one of them has exploded: far above the median
+/// A step is bad when its loss or gradient norm is non-finite, or when one of them has exploded: far above the median
 /// of the recent good steps, both in units of their spread (median absolute deviation, scaled to a standard deviation)
 /// and as a multiple of the median. Bad steps are skipped; several in a row mean that training has diverged.
 ///
-/// The bounds are loose on purpose: gradient clipping deals with ordinary spikes, and a good step that is skipped costs
-/// more trust than it saves. The state is a value and goes into checkpoints.
+/// The bounds are deliberately loose: gradient clipping handles ordinary spikes, and skipping a good step costs
+/// more than it saves. The state is a value and is saved in checkpoints.
 ///
 /// ```swift
 /// switch spikeGuard.judge(loss: loss, gradientNorm: norm) {
@@ -60,7 +60,7 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
     self.normFloor = normFloor
   }
 
-  /// Judges a step by its loss and the norm of its gradient before clipping, and remembers it.
+  /// Judges a step by its loss and the norm of its gradient before clipping, and records it.
   public mutating func judge(loss: Double, gradientNorm: Double) -> Verdict {
     guard let reason = fault(loss: loss, gradientNorm: gradientNorm) else {
       consecutiveBadSteps = 0

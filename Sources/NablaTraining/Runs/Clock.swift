@@ -1,6 +1,6 @@
 import Glibc
 
-/// A clock that never jumps.
+/// A monotonic clock.
 public func monotonicSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// What a run tells while it goes on: to a terminal, as JSON lines, to a page.
+/// What a run reports while it proceeds: to a terminal, as JSON lines, to a page.
 public enum RunEvent: Sendable, Equatable {
-  /// For people to read.
+  /// A message for people.
   case message(String)
-  /// Something is not as it should be, and training continues.
+  /// Something is wrong, but training continues.
   case warning(String)
   case step(RunStep)
   case evaluated(step: Int, [Metric])
@@ -13,13 +13,13 @@ public enum RunEvent: Sendable, Equatable {
   case saved(step: Int)
 }
 
-/// A step that was done.
+/// A completed step.
 public struct RunStep: Sendable, Equatable {
   public let progress: RunProgress
   public let report: StepReport
-  /// Bytes of memory the process holds.
+  /// The resident bytes of the process.
   public let memory: Int
-  /// An estimate from the last steps; nil where there is none yet.
+  /// An estimate from the last steps; nil if there is none yet.
   public let secondsLeft: Double?
 
   public init(progress: RunProgress, report: StepReport, memory: Int, secondsLeft: Double?) {
@@ -35,7 +35,7 @@ public enum RunOutcome: Sendable, Equatable {
   case stopped(step: Int)
 }
 
-/// When a run ends before its time.
+/// When a run ends early.
 public struct StopCondition: Sendable {
   private let step: Int?
   private let isRequested: @Sendable () -> Bool
@@ -45,8 +45,8 @@ public struct StopCondition: Sendable {
   }
 
   /// - Parameters:
-  ///   - step: Stop once so much is done; nil for the end.
-  ///   - isRequested: Asked before each step, so that another thread, a page or a signal can stop the run.
+  ///   - step: Stop once this much is done; nil for the end.
+  ///   - isRequested: Checked before each step, so that another thread, a page or a signal can stop the run.
   public static func at(_ step: Int?, or isRequested: @escaping @Sendable () -> Bool = { false }) -> StopCondition {
     StopCondition(step: step, isRequested: isRequested)
   }
@@ -57,7 +57,7 @@ public struct StopCondition: Sendable {
   public static let never = StopCondition(step: nil) { false }
 
   func holds(at done: Int) -> Bool { step.map { done >= $0 } ?? false || isRequested() }
-  /// Whether the last step that may be taken is done; does not ask for requests.
+  /// Whether the last allowed step is done; does not check `isRequested`.
   func isReached(at done: Int) -> Bool { step.map { done >= $0 } ?? false }
 }
 

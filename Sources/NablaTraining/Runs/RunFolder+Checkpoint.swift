@@ -1,7 +1,7 @@
 extension RunFolder {
-  /// The newest checkpoint that verifies; nil where none was made yet.
+  /// The newest checkpoint that verifies; nil if there is none yet.
   ///
-  /// - Parameter warn: Told of newer ones that cannot be used.
+  /// - Parameter warn: Called for newer ones that cannot be used.
   /// - Throws: ``TrainingError/noCheckpoint(path:)`` when there are checkpoints and none can be used.
   public func newestCheckpoint(warn: (String) throws -> Void = { _ in }) throws -> Checkpoint? {
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: checkpointsPath)

@@ -1,46 +1,52 @@
-/// An algorithm that can take a step. What it is made of (model, data, optimizer, random state) is its own; the run around
-/// it (folder, metrics, checkpoints, report) is ``TrainingRun``'s.
+/// An algorithm that can take a step. It owns its parts (model, data, optimizer, random state); the run around it
+/// (folder, metrics, checkpoints, report) belongs to ``TrainingRun``.
 ///
-/// A step depends on nothing that ``save(to:)`` does not write: a resumed training gives the same bits as one that was
+/// A step depends on nothing that ``save(to:)`` does not write: a resumed run gives the same bits as one that was
 /// never stopped.
 public protocol Trainer: AnyObject {
-  /// What `config.json` holds: all it takes to make the trainer again.
+  /// The contents of `config.json`: all that is needed to recreate the trainer.
   associatedtype Setup: Codable & Sendable
 
-  /// Names the kind of run in `config.json` and in messages: "pretrain".
+  /// The name of the kind of run in `config.json` and in messages: "pretrain".
   static var command: String { get }
   var setup: Setup { get }
+  /// What is trained on what, for people.
+  var summary: RunSummary { get }
   var progress: RunProgress { get }
   var cadence: RunCadence { get }
 
-  /// Takes a step, which moves ``progress`` on, also where the step is skipped.
+  /// Takes a step, which advances ``progress`` even if the step is skipped.
   /// - Throws: ``Diverged`` when training cannot continue.
   func step() throws -> StepReport
-  /// Measures the model on data it is not trained on.
-  /// - Parameter isFinal: Whether training has ended, and all such data is to be read.
+  /// Evaluates the model on held-out data.
+  /// - Parameter isFinal: Whether training has ended, and all held-out data should be used.
   func evaluate(isFinal: Bool) throws -> [Metric]
-  /// Lets the model make something to look at.
+  /// Generates a sample to look at.
   func sample() throws -> RunSample?
 
   /// Writes everything the next step depends on.
-  /// - Throws: ``Diverged`` where the weights are not finite: such a checkpoint would push out good ones.
+  /// - Throws: ``Diverged`` if the weights are non-finite: such a checkpoint would displace good ones.
   func save(to folder: String) throws
-  /// Continues from what ``save(to:)`` wrote.
+  /// Restores what ``save(to:)`` wrote.
   func restore(from checkpoint: Checkpoint) throws
 
-  /// Writes what a run leaves at its end or when it stops: a model to use, what the report shows.
+  /// Writes the final output when a run ends or stops: a model to use, data for the report.
   func finish(in run: RunFolder) throws
+  /// Writes `report.html`, the page that shows the run, after ``finish(in:)``. What it throws becomes a warning.
+  func writeReport(in run: RunFolder) throws
 }
 
 extension Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] { [] }
   public func sample() throws -> RunSample? { nil }
   public func finish(in run: RunFolder) throws {}
+  public var summary: RunSummary { RunSummary() }
+  public func writeReport(in run: RunFolder) throws {}
 }
 
-/// How far a training has come.
+/// The progress of a run.
 public struct RunProgress: Sendable, Equatable {
-  /// What is counted, in the plural: "steps", "environment steps".
+  /// The unit, in the plural: "steps", "environment steps".
   public var unit: String
   public var done: Int
   public var total: Int
@@ -52,7 +58,7 @@ public struct RunProgress: Sendable, Equatable {
   public var isFinished: Bool { done >= total }
 }
 
-/// How often a run looks at its model and saves it, in the units of its progress; 0 for the end only.
+/// How often a run evaluates, samples and saves its model, in the units of its progress; 0 for only at the end.
 public struct RunCadence: Sendable, Equatable {
   public var evaluateEvery: Int
   public var sampleEvery: Int
@@ -63,13 +69,13 @@ public struct RunCadence: Sendable, Equatable {
   }
 }
 
-/// What a step tells.
+/// What a step reports.
 public struct StepReport: Sendable, Equatable {
-  /// In the order they are logged; names are unique.
+  /// In logging order; names are unique.
   public var metrics: [Metric]
-  /// What a display shows of them, the most important first.
+  /// The figures for a display, the most important first.
   public var figures: [Figure]
-  /// Why the step was not taken; nil if it was.
+  /// Why the step was skipped; nil if it was taken.
   public var skipped: String?
 
   public init(_ metrics: [Metric], figures: [Figure] = [], skipped: String? = nil) {
@@ -79,11 +85,11 @@ public struct StepReport: Sendable, Equatable {
   public subscript(name: String) -> Double? { metrics.first { $0.name == name }?.value }
 }
 
-/// A number for people: "loss 1.234", "12.3k tok/s".
+/// A figure for people: "loss 1.234", "12.3k tok/s".
 public struct Figure: Sendable, Equatable {
   public let label: String
   public let value: Double
-  /// Whether it is so much a second, which is shown with the label as its unit.
+  /// Whether it is a rate per second, shown with the label as its unit.
   public let isRate: Bool
 
   public init(_ label: String, _ value: Double, isRate: Bool = false) {

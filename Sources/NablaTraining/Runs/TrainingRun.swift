@@ -1,15 +1,15 @@
 import NablaFormats
 import NablaTensor
 
-/// A training in its run folder: steps, metrics, evaluations, samples, checkpoints and the report. New or resumed, it
-/// gives the same bits.
+/// Training in a run folder: steps, metrics, evaluations, samples, checkpoints and the report. New or resumed,
+/// it gives the same bits.
 ///
 /// ```swift
 /// let run = try TrainingRun(at: "runs/catch") { _ in try PolicyTrainer(settings, in: environments) }
 /// let outcome = try run.train { event in if case .step(let step) = event { print(step.progress.done) } }
 /// ```
 ///
-/// A run belongs to one thread at a time; several runs can go on in one process.
+/// A run belongs to one thread at a time; several runs can share a process.
 public final class TrainingRun<T: Trainer> {
   public typealias Observer = (RunEvent) throws -> Void
 
@@ -24,7 +24,7 @@ public final class TrainingRun<T: Trainer> {
   private let log: MetricsLog
   private var recent = StepTimes()
 
-  /// What a checkpoint holds of the run itself.
+  /// The run's own state in a checkpoint.
   private struct State: Codable { var seconds: Double }
 
   // MARK: Starting and resuming
@@ -44,11 +44,11 @@ public final class TrainingRun<T: Trainer> {
     }
   }
 
-  /// A run that continues from its newest good checkpoint, or from the beginning if it has none.
+  /// A run that resumes from its newest valid checkpoint, or from the beginning if it has none.
   ///
   /// - Parameters:
-  ///   - observe: Told of what is going on before training begins.
-  ///   - make: Makes the trainer as it was at its beginning. The checkpoint, if there is one, is restored afterwards.
+  ///   - observe: Receives events before training begins.
+  ///   - make: Makes the trainer in its initial state. The checkpoint, if there is one, is restored afterward.
   /// - Throws: ``TrainingError``, ``RunFolderError``, and what `make` and the trainer throw.
   public init(
     resuming path: String, observe: Observer = { _ in },
@@ -69,8 +69,8 @@ public final class TrainingRun<T: Trainer> {
     try store.discard(after: done)
   }
 
-  /// A new run where there is none yet, else one that continues.
-  /// - Parameter make: Makes the trainer; the setup is that of the run so far, nil for a new one.
+  /// A new run if there is none yet, otherwise a resumed one.
+  /// - Parameter make: Makes the trainer; the setup is that of the existing run, nil for a new one.
   public convenience init(at path: String, make: (_ setup: T.Setup?) throws -> T) throws {
     if pathExists("\(path)/config.json") {
       try self.init(resuming: path) { setup, _ in try make(setup) }
@@ -79,7 +79,7 @@ public final class TrainingRun<T: Trainer> {
     }
   }
 
-  /// The setup that a run's `config.json` holds.
+  /// The setup in a run's `config.json`.
   /// - Throws: ``TrainingError/otherCommand(path:command:expected:)`` if it is another kind of run.
   public static func setup(of folder: RunFolder) throws -> T.Setup {
     guard folder.command == T.command else {
@@ -101,9 +101,9 @@ public final class TrainingRun<T: Trainer> {
 
   /// Trains until the end or until the condition holds, and saves.
   ///
-  /// - Parameter observe: Told of each event, on this thread. What it throws ends the run, unsaved.
-  /// - Throws: ``TrainingError/diverged(step:reason:run:)``, and what the trainer and writing files throw; checkpoints made
-  ///   before stay good.
+  /// - Parameter observe: Receives each event, on this thread. An error that it throws ends the run, unsaved.
+  /// - Throws: ``TrainingError/diverged(step:reason:run:)``, and what the trainer and writing files throw; earlier
+  ///   checkpoints stay valid.
   public func train(until stop: StopCondition = .never, observe: Observer = { _ in }) throws -> RunOutcome {
     do {
       return try loop(stop, observe)
@@ -114,6 +114,7 @@ public final class TrainingRun<T: Trainer> {
 
   private func loop(_ stop: StopCondition, _ observe: Observer) throws -> RunOutcome {
     let cadence = trainer.cadence
+    try trainer.summary.write(to: folder)
     if trainer.progress.done == 0 {
       try evaluate(isFinal: false, observe)
       try sample(observe)
@@ -131,8 +132,9 @@ public final class TrainingRun<T: Trainer> {
     try save(observe)
     try trainer.finish(in: folder)
     do {
-      try Report.write(for: folder)
-    } catch let error as ReportError {
+      try trainer.writeReport(in: folder)
+    } catch {
+      // The model is saved: for want of a picture of it the run has not failed.
       try observe(.warning("no report was written: \(error)"))
     }
     return trainer.progress.isFinished ? .finished : .stopped(step: trainer.progress.done)
@@ -148,7 +150,7 @@ public final class TrainingRun<T: Trainer> {
     recent.add(progress.done - before, elapsed)
     let memory = Memory.resident
     report.metrics += [Metric("memory_bytes", Double(memory)), Metric("seconds", seconds)]
-    try log.record(step: progress.done, report.metrics)
+    try log.record(step: progress.done, report.metrics, skipped: report.skipped)
     if let reason = report.skipped { try observe(.warning("step \(progress.done) skipped: \(reason)")) }
     let left = recent.perUnit.map { $0 * Double(max(0, progress.total - progress.done)) }
     try observe(.step(RunStep(progress: progress, report: report, memory: memory, secondsLeft: left)))
@@ -183,7 +185,7 @@ public final class TrainingRun<T: Trainer> {
   }
 }
 
-/// What the last steps took.
+/// The durations of the last steps.
 private struct StepTimes {
   private var recent: [(units: Int, seconds: Double)] = []
 
@@ -192,7 +194,7 @@ private struct StepTimes {
     if recent.count > 20 { recent.removeFirst() }
   }
 
-  /// Seconds a unit of progress takes.
+  /// Seconds per unit of progress.
   var perUnit: Double? {
     let units = recent.reduce(0) { $0 + $1.units }
     return units > 0 ? recent.reduce(0) { $0 + $1.seconds } / Double(units) : nil

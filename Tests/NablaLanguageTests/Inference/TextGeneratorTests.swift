@@ -125,7 +125,7 @@ private struct SpacedWords: Tokenizer {
     let (completion, _) = try run(model, prompt, maximumTokens: 1000)
     #expect(completion.tokens.count == limit - 60 && completion.text == "abca" && completion.reason == .length)
     let error = #expect(throws: GenerationError.self) { try run(model, prompt + "abca") }
-    #expect("\(try #require(error))".contains("64 tokens and the model reads at most 64"))
+    #expect("\(try #require(error))".contains("64 tokens, but the context is 64"))
   }
 
   @Test func equalSeedsGiveEqualTexts() throws {

@@ -1,3 +1,4 @@
+import NablaNN
 import NablaRL
 import Testing
 

@@ -142,7 +142,7 @@ enum ByteModel {
   }
 
   static let refused: [(template: String?, message: String)] = [
-    (nil, "d.jsonl, line 3: the rows are messages, and the model has no chat template"),
+    (nil, "d.jsonl, line 3: the rows are messages, but the model has no chat template"),
     // The first answer changes when more follows, as where reasoning is left out of earlier turns.
     (
       "{% for m in messages %}{{ m.role }}:{{ m.content if loop.last else m.content[:1] }};{% endfor %}",
@@ -151,9 +151,9 @@ enum ByteModel {
     // The beginning of an answer is not what the answer begins with.
     (
       "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}bot:{% endif %}",
-      "the chat template writes the beginning of message 2 otherwise than when more follows (\"bot:\""
+      "the chat template writes the beginning of message 2 differently when more follows (\"bot:\""
     ),
-    ("{{ raise_exception('no system') }}", "d.jsonl, line 3: the chat template refuses this conversation: no system"),
+    ("{{ raise_exception('no system') }}", "d.jsonl, line 3: the chat template rejects this conversation: no system"),
   ]
 
   @Test(arguments: refused.indices)
@@ -174,7 +174,7 @@ enum ByteModel {
     #expect(try encoder.encodePrompt(prompt) == [97])
     let none = Dataset([Self.example(.messages([Self.question]))], files: ["d.jsonl"])
     #expect(
-      throws: DatasetError(file: "d.jsonl", line: 3, problem: "nothing to learn: no text, or no turn of the assistant")
+      throws: DatasetError(file: "d.jsonl", line: 3, problem: "nothing to learn: no text or assistant turn")
     ) {
       try encoder.encode(none)
     }

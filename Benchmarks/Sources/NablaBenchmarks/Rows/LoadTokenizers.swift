@@ -1,8 +1,8 @@
 import Foundation
 import Nabla
 
-/// Loading a tokenizer and encoding with it, against Hugging Face's `tokenizers` on the same `tokenizer.json`; and how
-/// long a program takes to be there at all.
+/// Loading a tokenizer and encoding with it, compared with Hugging Face's `tokenizers` on the same `tokenizer.json`;
+/// and the startup time of a program.
 enum LoadTokenizers {
   static let rows = [
     row("tokenizer-smollm2", "SmolLM2's tokenizer.json, 49,152 tokens", path: smollm, encodes: true),
@@ -15,7 +15,7 @@ enum LoadTokenizers {
 
   private static let root = URL(filePath: #filePath).appending(path: "../../../../..").standardized.path
 
-  /// SmolLM2's tokenizer out of its GGUF file, in the form that both sides read.
+  /// SmolLM2's tokenizer from its GGUF file, in the format that both sides read.
   private static let smollm: String = {
     let path = "\(RunModels.models)/smollm2-tokenizer.json"
     if !FileManager.default.fileExists(atPath: path), let text = try? PretrainedTokenizer.load(RunModels.smollm) {

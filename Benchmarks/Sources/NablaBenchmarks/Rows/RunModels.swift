@@ -1,8 +1,8 @@
 import Foundation
 import Nabla
 
-/// Reading a prompt and writing after it, with SmolLM2-135M-Instruct from its quantized file (`make model`) and with a
-/// model of 1.5 billion random weights, which no cache holds.
+/// Prefill and decoding with SmolLM2-135M-Instruct from its quantized file (`make model`), and with a model
+/// of 1.5 billion random weights, which fits in no cache.
 enum RunModels {
   static let models = URL(filePath: #filePath).appending(path: "../../../../../.models").standardized.path
   static let smollm = "\(models)/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -33,21 +33,22 @@ enum RunModels {
         script: script, arguments: arguments + ["--model", model, "--prompt", "\(promptCount)", "--count", "\(count)"]),
       nabla: { nabla(model, promptCount: promptCount, count: count, streams: streams) },
       metrics: [
-        Metric(key: "prefill", label: "read, tokens/s", higherIsBetter: true),
-        Metric(key: "decode", label: "write, tokens/s", higherIsBetter: true),
-        Metric(key: "bandwidth", label: "of the bandwidth of memory, written alone", higherIsBetter: true),
+        Metric(key: "prefill", label: "prefill, tokens/s", higherIsBetter: true),
+        Metric(key: "decode", label: "decode, tokens/s", higherIsBetter: true),
+        Metric(key: "bandwidth", label: "fraction of memory bandwidth, decode", higherIsBetter: true),
         .peakMemory,
       ]
         + (streams.map {
           [
-            Metric(key: "samples", label: "write \($0) answers to it, tokens/s", higherIsBetter: true),
+            Metric(key: "samples", label: "decode \($0) completions of it, tokens/s", higherIsBetter: true),
             Metric(
-              key: "streams", label: "write after \($0) prompts of \(promptCount / 8), tokens/s", higherIsBetter: true),
+              key: "streams", label: "decode after \($0) prompts of \(promptCount / 8) tokens, tokens/s",
+              higherIsBetter: true),
           ]
         } ?? []))
   }
 
-  /// The prompt of both sides: what stands in it plays no part in the time.
+  /// The prompt of both sides: its content does not affect the time.
   static func prompt(_ count: Int, seed: Int = 0) -> [Int32] {
     (0..<count).map { Int32(1000 + ($0 + seed) * 7919 % 40000) }
   }
@@ -75,7 +76,7 @@ enum RunModels {
     }
   }
 
-  /// Seconds until the first token of all prompts is there, and from there until `count` tokens of each are.
+  /// Seconds until the first token of every prompt, and from there until `count` tokens of each.
   private static func seconds(
     _ model: TransformerLM, _ prompts: [[Int32]], _ count: Int
   ) throws -> (read: Double, write: Double) {
@@ -95,7 +96,7 @@ enum RunModels {
     return (middle - start, monotonicSeconds() - middle)
   }
 
-  /// Bytes a second that summing half a gigabyte reads, on all threads.
+  /// Bytes per second read when summing half a gigabyte on all threads.
   private static let readBandwidth: Double = {
     let numbers = Tensor.ones([1 << 13, 1 << 14])
     _ = numbers.sum(axis: 1)

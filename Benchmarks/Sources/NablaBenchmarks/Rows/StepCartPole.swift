@@ -1,6 +1,6 @@
 import Nabla
 
-/// CartPole-v1 stepped with random actions on one thread: environments alone, nothing learned.
+/// CartPole-v1 stepped with random actions on one thread: environments only, no learning.
 enum StepCartPole {
   static let rows = [8, 4096].map { row(count: $0) }
 

@@ -1,6 +1,6 @@
 import Nabla
 
-/// Causal attention, forward and backward, over 2,048 tokens cut into sequences of T.
+/// Causal attention, forward and backward, over 2,048 tokens split into sequences of T.
 enum TimeAttention {
   static let rows = [256, 1024, 4096].flatMap { context in
     ["bfloat16", "float32"].map { row(context: context, precision: $0) }

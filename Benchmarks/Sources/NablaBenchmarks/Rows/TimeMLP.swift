@@ -1,6 +1,6 @@
 import Nabla
 
-/// The smallest network in common use, a CartPole policy: what is measured is the cost of a call.
+/// The smallest network in common use, a CartPole policy: this measures the overhead of a call.
 enum TimeMLP {
   static let row = Row(
     name: "mlp",

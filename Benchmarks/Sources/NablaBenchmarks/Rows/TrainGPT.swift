@@ -32,7 +32,7 @@ enum TrainGPT {
       metrics: [.tokensPerSecond, .peakMemory])
   }
 
-  /// The same model and step. Where the CPU has no bfloat16 products, Nabla's automatic precision is float32.
+  /// The same model and step. Where the CPU has no bfloat16 instructions, Nabla's automatic precision is float32.
   static func nabla(_ shape: Shape, precision: Precision, steps: Int) -> Round {
     var configuration = TransformerConfiguration(
       vocabularySize: shape.vocabulary, context: shape.context, width: shape.width, layerCount: shape.layers,

@@ -2,8 +2,8 @@ import Glibc
 import NablaNN
 import NablaTensor
 
-/// A diffusion transformer (Peebles & Xie 2023): the patches of an image are the positions of a transformer, which is told
-/// time, class and text by the scale and shift of its norms and by cross-attention.
+/// A diffusion transformer (Peebles & Xie 2023): the patches of an image are the positions of a transformer, which is
+/// conditioned on time, class and text by the scale and shift of its norms and by cross-attention.
 public final class DiT: Module {
   @Named("patch_embedding") var patches: Linear
   @Named("time_embedding") var time: TimeMLP
@@ -46,9 +46,10 @@ public final class DiT: Module {
     precondition(
       x.rank == 4 && Array(x.shape.dropFirst()) == [c.channels, c.sampleSize, c.sampleSize],
       "DiT: images of shape \(x.shape) for \(c.channels) channels of \(c.sampleSize) × \(c.sampleSize)")
-    precondition((labels == nil) == (classes == nil), "DiT: labels are \(labels == nil ? "missing" : "not known here")")
     precondition(
-      (context == nil) == (c.contextSize == nil), "DiT: texts are \(context == nil ? "missing" : "not read here")")
+      (labels == nil) == (classes == nil), "DiT: labels are \(labels == nil ? "missing" : "not supported here")")
+    precondition(
+      (context == nil) == (c.contextSize == nil), "DiT: texts are \(context == nil ? "missing" : "not supported here")")
     var embedding = time(sinusoidalTimeEmbedding(c.timeScale * times, width: 256))
     if let classes, let labels { embedding = embedding + classes(labels) }
     embedding = embedding.silu()
@@ -74,7 +75,7 @@ public final class DiT: Module {
   }
 }
 
-/// Waves of the row in one half of the width, of the column in the other: [1, side², width].
+/// Sinusoids of the row in one half of the width, of the column in the other: [1, side², width].
 private func patchPositions(_ side: Int, width: Int) -> Tensor {
   let quarter = width / 4
   var numbers: [Float] = []

@@ -1,12 +1,12 @@
 import NablaNN
 import NablaTensor
 
-/// A transformer block whose norms are told the condition (Peebles & Xie 2023, "Scalable diffusion models with
+/// A transformer block with conditioned norms (Peebles & Xie 2023, "Scalable diffusion models with
 /// transformers": adaLN-Zero):
 ///
-///     (s₁, c₁, g₁, s₂, c₂, g₂) = W·silu(e) + b              W = b = 0 at first: the block begins as the identity
+///     (s₁, c₁, g₁, s₂, c₂, g₂) = W·silu(e) + b              W = b = 0 initially: the block starts as the identity
 ///     x ← x + g₁·attention(norm(x)·(1 + c₁) + s₁)
-///     x ← x + cross-attention(x, text)                        with text only (Chen et al. 2024, "PixArt-α")
+///     x ← x + cross-attention(x, text)                        only with text (Chen et al. 2024, "PixArt-α")
 ///     x ← x + g₂·feed-forward(norm(x)·(1 + c₂) + s₂)
 final class DiTBlock: Module {
   @Named("attn") var attention: Attention
@@ -37,7 +37,7 @@ final class DiTBlock: Module {
 /// x·(1 + scale) + shift. x: [B, T, width], shift and scale: [B, 1, width].
 func modulated(_ x: Tensor, shift: Tensor, scale: Tensor) -> Tensor { x * (scale + 1) + shift }
 
-/// Two linear layers with GELU between.
+/// Two linear layers with GELU in between.
 final class DiTFeedForward: Module {
   let fc1: Linear
   let fc2: Linear
@@ -50,7 +50,7 @@ final class DiTFeedForward: Module {
   func callAsFunction(_ x: Tensor) -> Tensor { fc2(fc1(x).geluTanh()) }
 }
 
-/// Attention from positions of an image to words of a text; adds nothing at first.
+/// Attention from positions of an image to words of a text; adds nothing initially.
 final class CrossAttention: Module {
   @Named("q_proj") var query: Linear
   @Named("k_proj") var key: Linear

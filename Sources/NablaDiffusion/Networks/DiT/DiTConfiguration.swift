@@ -10,13 +10,13 @@ public struct DiTConfiguration: Sendable, Hashable, Codable {
   public var hiddenSize: Int
   public var depth: Int
   public var headCount: Int
-  /// The hidden size of the feed-forward layers over that of the network.
+  /// The ratio of the feed-forward hidden size to that of the network.
   public var feedForwardRatio: Int
-  /// Classes that the network can be told, one more meaning "no class"; 0 for none.
+  /// The number of classes, without the additional one for "no class"; 0 for none.
   public var classCount: Int
-  /// The width of the text that cross-attention sees; nil for no cross-attention.
+  /// The width of the text states for cross-attention; nil for no cross-attention.
   public var contextSize: Int?
-  /// Brings the objective's times to about 0 … 1000: 1 for a discrete process of a thousand steps, 1000 for a flow.
+  /// Scales the objective's times to about 0 … 1000: 1 for a discrete process of a thousand steps, 1000 for a flow.
   public var timeScale: Double
 
   public init(
@@ -37,7 +37,7 @@ public struct DiTConfiguration: Sendable, Hashable, Codable {
     self.timeScale = timeScale
   }
 
-  /// - Throws: ``DiffusionError`` naming the field that cannot be.
+  /// - Throws: ``DiffusionError`` naming the invalid field.
   public func validate() throws(DiffusionError) {
     guard channels > 0, outputChannels > 0, depth > 0, feedForwardRatio > 0, classCount >= 0 else {
       throw .invalid(field: "channels and depth", "must be positive")

@@ -1,14 +1,15 @@
 import NablaNN
 import NablaTensor
 
-/// Convolution in two dimensions, its padding keeping the size at stride 1. weight: [outputs, inputs, k, k], bias: [outputs].
+/// Convolution in two dimensions, with padding that keeps the size at stride 1. weight: [outputs, inputs, k, k], bias:
+/// [outputs].
 final class Conv2d: Module {
   @Parameter var weight: Tensor
   @Parameter var bias: Tensor
   let stride: Int
   let padding: Int
 
-  /// Weights and bias uniform in ±1/√(inputs·k²), as torch.nn.Conv2d has it.
+  /// Weights and bias uniform in ±1/√(inputs·k²), as in torch.nn.Conv2d.
   init(_ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, random: inout RandomSource) {
     let bound = 1 / Float(inputs * kernel * kernel).squareRoot()
     weight = random.uniform([outputs, inputs, kernel, kernel], in: -bound..<bound)
@@ -23,7 +24,7 @@ final class Conv2d: Module {
   }
 }
 
-/// Group normalization with a weight and a bias of each channel.
+/// Group normalization with a weight and a bias per channel.
 final class GroupNorm: Module {
   @Parameter var weight: Tensor
   @Parameter var bias: Tensor

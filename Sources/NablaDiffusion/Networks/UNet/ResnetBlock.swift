@@ -1,7 +1,7 @@
 import NablaNN
 import NablaTensor
 
-/// Two convolutions with the time between them, added to the input:
+/// Two convolutions with the time embedding in between, added to the input:
 ///
 ///     h = conv₁(silu(norm₁(x))) + W·silu(e)        y = shortcut(x) + conv₂(silu(norm₂(h)))
 final class ResnetBlock: Module {
@@ -30,7 +30,7 @@ final class ResnetBlock: Module {
   }
 }
 
-/// Self-attention between the places of an image, added to it.
+/// Self-attention between the positions of an image, added to it.
 final class SpatialAttention: Module {
   @Named("group_norm") var norm: GroupNorm
   @Named("to_q") var query: Linear

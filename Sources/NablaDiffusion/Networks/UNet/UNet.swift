@@ -1,8 +1,8 @@
 import NablaNN
 import NablaTensor
 
-/// The network of denoising diffusion (Ho et al. 2020): an image down through lower and lower resolutions and up again,
-/// the way up seeing at each resolution what the way down left. Parameter for parameter diffusers' `UNet2DModel`.
+/// The network of denoising diffusion (Ho et al. 2020): a down path through lower and lower resolutions and an
+/// up path, with skip connections at each resolution. Parameter for parameter diffusers' `UNet2DModel`.
 public final class UNet: Module {
   @Named("conv_in") var input: Conv2d
   @Named("time_embedding") var time: TimeMLP
@@ -24,7 +24,7 @@ public final class UNet: Module {
     input = Conv2d(c.inputChannels, channels[0], kernel: 3, random: &random)
     time = TimeMLP(channels[0], c.embeddingWidth, random: &random)
     classes = c.classCount == 0 ? nil : Embedding(c.classCount, c.embeddingWidth, random: &random)
-    // The channels of every state that the way down leaves, the input's first.
+    // The channels of every state of the down path, the input's first.
     var states = [channels[0]]
     down = []
     for (i, width) in channels.enumerated() {
@@ -56,7 +56,7 @@ public final class UNet: Module {
       x.rank == 4 && x.shape[1] == c.inputChannels && x.shape[2] % shrinking == 0 && x.shape[3] % shrinking == 0,
       "UNet: images of shape \(x.shape) for \(c.inputChannels) channels and sides that are multiples of \(shrinking)")
     precondition(
-      (labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not known here")")
+      (labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not supported here")")
     var embedding = time(
       sinusoidalTimeEmbedding(
         times, width: c.blockChannels[0], cosineFirst: c.cosineFirst, frequencyShift: c.frequencyShift))
@@ -70,7 +70,7 @@ public final class UNet: Module {
   }
 }
 
-/// W₂·silu(W₁·x): what makes an embedding of the waves of a time.
+/// W₂·silu(W₁·x): the time embedding from the sinusoids of a time.
 final class TimeMLP: Module {
   @Named("linear_1") var first: Linear
   @Named("linear_2") var second: Linear

@@ -1,7 +1,7 @@
 import NablaNN
 import NablaTensor
 
-/// One resolution on the way down: residual blocks, each perhaps with attention, then half the size.
+/// One resolution of the down path: residual blocks, each optionally with attention, then downsampling by 2.
 final class UNetDownBlock: Module {
   let resnets: [ResnetBlock]
   let attentions: [SpatialAttention]
@@ -20,7 +20,7 @@ final class UNetDownBlock: Module {
     downsamplers = shrinks ? [Resampler(outputs, stride: 2, random: &random)] : []
   }
 
-  /// All that the way up will want to see, the last of it being the result.
+  /// All states for the skip connections, the last of which is the result.
   func callAsFunction(_ x: Tensor, _ embedding: Tensor) -> [Tensor] {
     var (x, states) = (x, [Tensor]())
     for (i, resnet) in resnets.enumerated() {
@@ -50,14 +50,14 @@ final class UNetMiddleBlock: Module {
   }
 }
 
-/// One resolution on the way up: residual blocks that also see what the way down left, then twice the size.
+/// One resolution of the up path: residual blocks with skip connections, then upsampling by 2.
 final class UNetUpBlock: Module {
   let resnets: [ResnetBlock]
   let attentions: [SpatialAttention]
   @Named("upsamplers") var upsamplers: [Resampler]
 
   /// - Parameters:
-  ///   - skips: the channels of what each block sees beside the block before it.
+  ///   - skips: the channels of each block's skip connection.
   init(
     _ inputs: Int, _ outputs: Int, skips: [Int], attends: Bool, grows: Bool, _ c: UNetConfiguration,
     random: inout RandomSource
@@ -72,7 +72,7 @@ final class UNetUpBlock: Module {
     upsamplers = grows ? [Resampler(outputs, stride: 1, random: &random)] : []
   }
 
-  /// Takes what it sees off the end of `states`.
+  /// Removes its skip states from the end of `states`.
   func callAsFunction(_ x: Tensor, _ states: inout [Tensor], _ embedding: Tensor) -> Tensor {
     var x = x
     for (i, resnet) in resnets.enumerated() {
@@ -84,7 +84,7 @@ final class UNetUpBlock: Module {
   }
 }
 
-/// The convolution of a change of size.
+/// The convolution of a resizing layer.
 final class Resampler: Module {
   let conv: Conv2d
 

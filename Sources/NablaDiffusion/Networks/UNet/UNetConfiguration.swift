@@ -1,13 +1,13 @@
 /// The sizes of a ``UNet``: those of diffusers' UNet2DModel that vary in practice.
 public struct UNetConfiguration: Sendable, Hashable, Codable {
-  /// Height and width of the images; what is a multiple of 2^(levels - 1) works too.
+  /// Height and width of the images; other multiples of 2^(levels - 1) work too.
   public var sampleSize: Int
   public var inputChannels: Int
   /// Twice the input channels for a learned variance.
   public var outputChannels: Int
   /// Channels at each resolution, the finest first.
   public var blockChannels: [Int]
-  /// Residual blocks at each resolution on the way down; one more on the way up.
+  /// Residual blocks at each resolution of the down path; one more in the up path.
   public var layersPerBlock: Int
   /// Which resolutions have attention.
   public var attentionLevels: [Bool]
@@ -17,9 +17,9 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
   public var headSize: Int?
   public var normGroups: Int
   public var normEpsilon: Float
-  /// Classes that the network can be told, "no class" among them if guidance is wanted; 0 for none.
+  /// The number of classes, including "no class" if guidance is used; 0 for none.
   public var classCount: Int
-  /// Whether cos comes before sin in the embedding of time.
+  /// Whether cos comes before sin in the time embedding.
   public var cosineFirst: Bool
   public var frequencyShift: Double
 
@@ -34,7 +34,7 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
     self.outputChannels = outputChannels ?? inputChannels
     self.blockChannels = blockChannels
     self.layersPerBlock = layersPerBlock
-    // The finest resolution without: it would be the dearest.
+    // None at the finest resolution, where it would be the most expensive.
     self.attentionLevels = attentionLevels ?? blockChannels.indices.map { $0 > 0 }
     self.middleAttention = middleAttention
     self.headSize = headSize
@@ -45,10 +45,10 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
     self.frequencyShift = frequencyShift
   }
 
-  /// The width of the embedding of time.
+  /// The width of the time embedding.
   var embeddingWidth: Int { 4 * blockChannels[0] }
 
-  /// - Throws: ``DiffusionError`` naming the field that cannot be.
+  /// - Throws: ``DiffusionError`` naming the invalid field.
   public func validate() throws(DiffusionError) {
     func check(_ holds: Bool, _ field: String, _ problem: @autoclosure () -> String) throws(DiffusionError) {
       if !holds { throw .invalid(field: field, problem()) }
@@ -60,10 +60,10 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
     try check(
       inputChannels > 0 && outputChannels > 0 && layersPerBlock > 0 && classCount >= 0, "channels and layers",
       "must be positive")
-    try check(frequencyShift == 0 || frequencyShift == 1, "frequency shift", "\(frequencyShift); 0 and 1 are possible")
+    try check(frequencyShift == 0 || frequencyShift == 1, "frequency shift", "\(frequencyShift); must be 0 or 1")
     try check(normGroups > 0, "norm groups", "\(normGroups); must be positive")
     for channels in blockChannels {
-      try check(channels > 0 && channels % 2 == 0, "block channels", "\(channels); positive even numbers are needed")
+      try check(channels > 0 && channels % 2 == 0, "block channels", "\(channels); must be positive and even")
       try check(channels % normGroups == 0, "norm groups", "\(normGroups) do not divide \(channels) channels")
       if let headSize {
         try check(

@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaNN
 
-/// What `adapter_config.json` says of a LoRA adapter.
+/// The contents of the `adapter_config.json` of a LoRA adapter.
 struct AdapterConfig {
   /// The base model's name or path.
   var base: String?
@@ -11,22 +11,24 @@ struct AdapterConfig {
   var usesRSLoRA: Bool
   var usesDoRA: Bool
   var targets: [String]
-  /// Layers whose α differs, by the ends of their names.
+  /// Layers whose α differs, by the suffixes of their names.
   var alphas: [String: Double] = [:]
+  /// Whether the adapter is that of a reward model, with the head of it beside the adapters.
+  var hasScore = false
 
-  /// Of an adapter of a model, all of whose layers are made alike.
+  /// For an adapter whose layers all have the same configuration.
   init(_ adapter: LoRAAdapter, layers: [(path: String, adapter: LoRAAdapter)], base: String) {
     let configuration = adapter.configuration
     self.base = base
     rank = adapter.factors.down.shape[0]
     usesRSLoRA = configuration.usesRankStabilization
-    // The scale is the adapter's, also where PiSSA's change has twice its rank.
+    // The scale is the adapter's, even if PiSSA's update has twice its rank.
     alpha = Double(configuration.scale) * (usesRSLoRA ? Double(rank).squareRoot() : Double(rank))
     if rank == configuration.rank { alpha = Double(configuration.alpha) }
     dropout = Double("\(configuration.dropout)") ?? 0
     usesDoRA = configuration.usesMagnitude
     targets = Set(layers.map { String($0.path.split(separator: ".").last!) }).sorted()
-    // Names that other layers have too are written in full.
+    // Ambiguous names are written in full.
     if configuration.targets != [LoRAConfiguration.allLinear]
       && configuration.targets.contains(where: { $0.contains(".") })
     {
@@ -39,16 +41,17 @@ struct AdapterConfig {
       "alpha_pattern": [:], "base_model_name_or_path": base.map { .string($0) } ?? .null, "bias": "none",
       "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "layers_pattern": .null,
       "layers_to_transform": .null, "lora_alpha": alpha == alpha.rounded() ? .integer(Int(alpha)) : .number(alpha),
-      "lora_dropout": .number(dropout), "modules_to_save": .null, "peft_type": "LORA", "r": .integer(rank),
+      "lora_dropout": .number(dropout), "modules_to_save": hasScore ? ["score"] : .null, "peft_type": "LORA",
+      "r": .integer(rank),
       "rank_pattern": [:], "revision": .null, "target_modules": .array(targets.map { .string($0) }),
-      "task_type": "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
+      "task_type": hasScore ? "SEQ_CLS" : "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
     ]
   }
 
-  /// - Throws: an error that names the file, and the field that is missing or asks for something that is not supported.
+  /// - Throws: an error that names the file, and the field that is missing or not supported.
   init(file: String) throws {
     let fields = ConfigFields(try JSONValue(contentsOfFile: file), file: file)
-    guard fields.config.object != nil else { throw ModelFolderError(file: file, problem: "is no JSON object") }
+    guard fields.config.object != nil else { throw ModelFolderError(file: file, problem: "is not a JSON object") }
     let type = try fields.string("peft_type")
     guard type == "LORA" else {
       throw ModelFolderError(file: file, problem: "adapters of type \"\(type)\" are not supported (only \"LORA\" are)")
@@ -64,7 +67,13 @@ struct AdapterConfig {
     usesRSLoRA = try fields.bool("use_rslora", default: false)
     usesDoRA = try fields.bool("use_dora", default: false)
     targets = fields.config["target_modules"]?.array?.compactMap(\.string) ?? []
-    for name in ["modules_to_save", "trainable_token_indices", "layer_replication", "megatron_config"] {
+    hasScore = try fields.string("task_type", default: "CAUSAL_LM") == "SEQ_CLS"
+    let saved = fields.config["modules_to_save"]
+    // PEFT itself adds "classifier", which no model here has.
+    if let saved, saved != .null, !(hasScore && saved.array?.contains("score") == true) {
+      throw ModelFolderError(file: file, problem: "\"modules_to_save\" is not supported")
+    }
+    for name in ["trainable_token_indices", "layer_replication", "megatron_config"] {
       if let value = fields.config[name], value != .null, value.array?.isEmpty != true {
         throw ModelFolderError(file: file, problem: "\"\(name)\" is not supported")
       }
@@ -76,11 +85,11 @@ struct AdapterConfig {
       alphas[key] = alpha
     }
     for (name, value) in [("lora_alpha", alpha)] + alphas.map({ ($0.key, $0.value) }) where !(value > 0) {
-      throw ModelFolderError(file: file, problem: "\"\(name)\": \(value) is no positive number")
+      throw ModelFolderError(file: file, problem: "\"\(name)\": \(value) is not a positive number")
     }
   }
 
-  /// How the adapter of a layer is made, whose rank its tensors say.
+  /// The configuration of a layer's adapter, whose rank follows from its tensors.
   func configuration(of layer: String, rank: Int) -> LoRAConfiguration {
     let own = alphas.first { layer == $0.key || layer.hasSuffix("." + $0.key) }?.value
     return LoRAConfiguration(

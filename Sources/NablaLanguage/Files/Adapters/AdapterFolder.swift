@@ -2,24 +2,28 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// An adapter as Hugging Face's PEFT keeps it: `adapter_config.json` and `adapter_model.safetensors`, whose tensors are
-/// named `base_model.model.<layer>.lora_A.weight`, `.lora_B.weight` and, with DoRA, `.lora_magnitude_vector`.
+/// An adapter in the format of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`, whose
+/// tensors are named `base_model.model.<layer>.lora_A.weight`, `.lora_B.weight` and, with DoRA,
+/// `.lora_magnitude_vector`.
 public enum AdapterFolder {
   public static let configName = "adapter_config.json"
   public static let weightsName = "adapter_model.safetensors"
   static let prefix = "base_model.model."
 
-  /// Whether a path is a folder that holds an adapter.
+  /// Whether a path is a folder that contains an adapter.
   public static func isAdapter(_ path: String) -> Bool { pathExists("\(path)/\(configName)") }
 
   /// Writes an adapter of a model.
   ///
-  /// PiSSA's is written as the change it makes to the unchanged base, which has twice the rank.
+  /// A PiSSA adapter is written as the update of the unchanged base, which has twice the rank.
   ///
   /// - Parameters:
   ///   - base: the base model's name or path, as PEFT looks for it.
   ///   - folder: made if it does not exist.
-  public static func save(_ name: String = "default", of model: Module, base: String, to folder: String) throws {
+  ///   - score: the head's weight of a reward model, [1, C].
+  public static func save(
+    _ name: String = "default", of model: Module, base: String, score: Tensor? = nil, to folder: String
+  ) throws {
     let layers = model.adapter(name)
     guard let first = layers.first?.adapter else {
       throw AdapterError.unknown(name: name, known: model.adapterNames)
@@ -32,31 +36,56 @@ public enum AdapterFolder {
       state["\(prefix)\(path).lora_B.weight"] = factors.up
       state["\(prefix)\(path).lora_magnitude_vector"] = adapter.magnitude
     }
+    state[scoreName] = score
     try SafetensorsFile.write(state.mapValues { $0.cast(.float32) }, to: "\(folder)/\(weightsName)")
-    let config = AdapterConfig(first, layers: layers.map { ($0.path, $0.adapter) }, base: base)
+    var config = AdapterConfig(first, layers: layers.map { ($0.path, $0.adapter) }, base: base)
+    config.hasScore = score != nil
     try AtomicFile.write(config.json.serialized(.indented) + "\n", to: "\(folder)/\(configName)")
   }
 
-  /// Reads an adapter and adds it to a model, constant and not in use (see `Module.useAdapter`).
+  /// Reads an adapter and adds it to a model, frozen and not active (see `Module.useAdapter`).
   ///
   /// - Parameters:
   ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
   ///   - isTrainable: whether training goes on from it.
+  ///   - allowsScore: whether it may be that of a reward model, whose head ``score(in:)`` reads.
   /// - Returns: what the user should know: that the adapter names another base.
   /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
   @discardableResult
   public static func load(
-    _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false
+    _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false,
+    allowsScore: Bool = false
   ) throws -> [String] {
     let config = try AdapterConfig(file: "\(folder)/\(configName)")
     let path = "\(folder)/\(weightsName)"
-    let tensors = try SafetensorsFile(path: path).tensors()
+    var tensors = try SafetensorsFile(path: path).tensors()
+    if config.hasScore {
+      if !allowsScore {
+        throw ModelFolderError(
+          file: folder, problem: "is the adapter of a reward model: it scores texts and writes none")
+      }
+      tensors[scoreName] = nil
+    }
     let adapters = try adapters(tensors, config, for: model, file: path)
     try model.addAdapter(name, adapters)
     if !isTrainable { for adapter in adapters.values { adapter.freeze() } }
     guard let base, let theirs = config.base, baseName(theirs) != baseName(base) else { return [] }
-    return ["\(folder) was made for \"\(theirs)\", the model is \"\(base)\": their shapes agree"]
+    return ["\(folder) was made for \"\(theirs)\", but the model is \"\(base)\": the shapes match"]
   }
+
+  /// The weight [1, C] of the head of a reward model whose adapter the folder holds; nil for another adapter.
+  ///
+  /// - Throws: an error that names the file, also where the tensor is missing or has another shape.
+  public static func score(in folder: String, width: Int) throws -> Tensor? {
+    guard try AdapterConfig(file: "\(folder)/\(configName)").hasScore else { return nil }
+    let path = "\(folder)/\(weightsName)"
+    guard let score = try SafetensorsFile(path: path).tensors()[scoreName], score.shape == [1, width] else {
+      throw ModelFolderError(file: path, problem: "tensor \(scoreName) is missing, or is not [1, \(width)]")
+    }
+    return score.cast(.float32)
+  }
+
+  private static let scoreName = "\(prefix)score.weight"
 
   /// The adapters by the paths of their layers.
   static func adapters(
@@ -77,7 +106,7 @@ public enum AdapterFolder {
       let magnitude = parts["lora_magnitude_vector"].map { $0.reshaped([$0.count]) }
       let (inputs, outputs, rank) = (linear.inputs, linear.outputs, down.shape[0])
       if down.shape != [rank, inputs] || up.shape != [outputs, rank] || rank == 0 {
-        problems.append("layer \(layer) is \(linear.weight.shape), its adapter is \(up.shape) · \(down.shape)")
+        problems.append("layer \(layer) is \(linear.weight.shape), but its adapter is \(up.shape) · \(down.shape)")
       } else if config.usesDoRA != (magnitude != nil) || magnitude.map({ $0.shape != [outputs] }) ?? false {
         problems.append(
           "layer \(layer): lora_magnitude_vector \(magnitude.map { "has the shape \($0.shape)" } ?? "is missing")")
@@ -101,11 +130,11 @@ public enum AdapterFolder {
     var parts: [String: [String: Tensor]] = [:]
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
       guard let (layer, part) = split(name) else {
-        throw ModelFolderError(file: file, problem: "tensor \(name) is no part of a LoRA adapter of linear layers")
+        throw ModelFolderError(file: file, problem: "tensor \(name) does not belong to a LoRA adapter of linear layers")
       }
       parts[layer, default: [:]][part] = tensor
     }
-    guard !parts.isEmpty else { throw ModelFolderError(file: file, problem: "it holds no adapter") }
+    guard !parts.isEmpty else { throw ModelFolderError(file: file, problem: "it contains no adapter") }
     return parts
   }
 
@@ -120,7 +149,7 @@ public enum AdapterFolder {
     return nil
   }
 
-  /// The last part of a path or name, without what says how a GGUF file is quantized.
+  /// The last part of a path or name, without the quantization suffix of a GGUF file.
   private static func baseName(_ path: String) -> String {
     var name = String(path.split(separator: "/").last ?? "").lowercased()
     if name.hasSuffix(".gguf") {

@@ -3,10 +3,10 @@ import NablaNN
 import NablaTensor
 
 extension AdapterFolder {
-  /// Writes an adapter as a GGUF file, which llama.cpp reads beside a GGUF file of the base (`--lora`).
+  /// Writes an adapter as a GGUF file, which llama.cpp loads with a GGUF file of the base (`--lora`).
   ///
-  /// - Throws: `ModelFolderError` if the format has no form for it: DoRA, other architectures than Llama's, Mistral's and
-  ///   Qwen's, layers outside of the blocks.
+  /// - Throws: `ModelFolderError` if the format cannot represent it: DoRA, architectures other than Llama, Mistral
+  ///   and Qwen, layers outside the blocks.
   public static func writeGGUF(_ name: String = "default", of model: TransformerLM, to path: String) throws {
     func failure(_ problem: String) -> ModelFolderError { ModelFolderError(file: path, problem: problem) }
     let layers = model.adapter(name)
@@ -15,7 +15,7 @@ extension AdapterFolder {
     }
     let c = model.configuration
     guard let architecture = GGUFArchitecture(Architecture(of: c)), architecture != .gpt2 else {
-      throw failure("adapters of this architecture have no form in GGUF")
+      throw failure("GGUF does not support adapters of this architecture")
     }
     let maps = Dictionary(
       uniqueKeysWithValues: GGUFTensorMap.all(architecture, c).compactMap { map in
@@ -31,12 +31,14 @@ extension AdapterFolder {
         })
     }
     for (layer, adapter) in layers {
-      guard adapter.magnitude == nil else { throw failure("llama.cpp has no adapters with learned magnitudes (DoRA)") }
+      guard adapter.magnitude == nil else {
+        throw failure("llama.cpp does not support adapters with learned magnitudes (DoRA)")
+      }
       guard let map = maps["\(layer).weight"] else { throw failure("the layer \(layer) has no name in GGUF") }
       let (down, up) = withoutGradient { adapter.factors }
       // The file has one α, and scales each layer by α over its own rank.
       guard adapter.scale * Float(down.shape[0]) == first.scale * Float(rank) else {
-        throw failure("layers have different scales, for which GGUF has no form")
+        throw failure("layers have different scales, which GGUF does not support")
       }
       add("\(map.name).lora_a", down)
       add("\(map.name).lora_b", map.interleavedHeads.map { up.copy().interleavingPairs(heads: $0) } ?? up)

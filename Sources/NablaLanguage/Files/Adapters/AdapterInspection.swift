@@ -2,7 +2,7 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// The singular values of what fine-tuning changed in one matrix: how low the rank of the change is.
+/// The singular values of the fine-tuning update of one matrix: its effective rank.
 public struct WeightChange: Sendable {
   /// The layer's path, or the parameter's name.
   public let name: String
@@ -11,17 +11,17 @@ public struct WeightChange: Sendable {
   /// Of ΔW.
   public let spectrum: SingularSpectrum
 
-  /// The least ranks that hold 90 and 99 % of the energy ‖ΔW‖².
+  /// The smallest ranks that retain 90 and 99 % of the energy ‖ΔW‖².
   public var rank90: Int { spectrum.rank(holding: 0.9) }
   public var rank99: Int { spectrum.rank(holding: 0.99) }
   /// ‖ΔW‖, the Frobenius norm.
   public var norm: Double { spectrum.energy.squareRoot() }
 }
 
-/// What an adapter in a PEFT folder holds, without its base.
+/// The contents of an adapter in a PEFT folder, without its base.
 public struct AdapterInspection: Sendable {
   public let path: String
-  /// The base it was made for.
+  /// The base model it was trained on.
   public let base: String?
   public let rank: Int
   public let alpha: Double
@@ -53,13 +53,13 @@ public struct AdapterInspection: Sendable {
   }
 }
 
-/// What fine-tuning changed in a whole model: W_tuned - W_base of every matrix.
+/// The fine-tuning update of a whole model: W_tuned - W_base of every matrix.
 public struct ModelDifference: Sendable {
   public let changes: [WeightChange]
 
   /// - Parameters:
   ///   - base, tuned: GGUF files, Hugging Face folders or training runs of one architecture.
-  ///   - progress: is told the name of each matrix before it is decomposed.
+  ///   - progress: called with the name of each matrix before it is decomposed.
   /// - Throws: an error that names the file, and a tensor that only one of them has or whose shapes differ.
   public init(base: String, tuned: String, progress: (String) -> Void = { _ in }) throws {
     let (before, after) = (try ModelSource(path: base), try ModelSource(path: tuned))
@@ -77,7 +77,8 @@ public struct ModelDifference: Sendable {
       guard known.contains(name) else { throw ModelFolderError(file: base, problem: "no tensor \(name)") }
       let (old, new) = (try before.tensor(name), try after.tensor(name))
       guard old.shape == new.shape else {
-        throw ModelFolderError(file: tuned, problem: "\(name) has shape \(new.shape), in \(base) it is \(old.shape)")
+        throw ModelFolderError(
+          file: tuned, problem: "\(name) has shape \(new.shape), but in \(base) it is \(old.shape)")
       }
       guard new.rank == 2 else { continue }
       progress(name)
@@ -100,7 +101,7 @@ extension ModelSource {
   }
 }
 
-/// Layers by number, not by the letters of their numbers.
+/// Sorts layers by number, not as text.
 private func layerOrder(_ a: String, _ b: String) -> Bool {
   let (a, b) = (a.split(separator: "."), b.split(separator: "."))
   for (x, y) in zip(a, b) where x != y {

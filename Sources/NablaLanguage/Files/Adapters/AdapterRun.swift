@@ -1,16 +1,17 @@
 import NablaFormats
 import NablaTraining
 
-/// A run that trained an adapter beside a base: what its `config.json` names, and where its newest adapter lies.
+/// A run that trained an adapter on a base model: the fields of its `config.json`, and the location of its newest
+/// adapter.
 public struct AdapterRun: Sendable {
-  /// The base model's file or folder.
+  /// The base model's file or folder, even if it has moved along with the run (`RunFolder.located`).
   public let base: String
-  /// The types that the base's layers were put into for training.
+  /// The type that the base's layers were quantized to for training.
   public let quantization: BaseQuantization
   /// A PEFT folder.
   public let adapter: String
 
-  /// What these runs have in common in their configuration.
+  /// The common fields of these runs' configurations.
   private struct Description: Decodable {
     struct Source: Decodable {
       var base: String
@@ -19,12 +20,13 @@ public struct AdapterRun: Sendable {
     var source: Source
   }
 
-  /// - Returns: nil where `path` is no run, or one that trained no adapter.
+  /// - Returns: nil if `path` is not a run, or one that trained no adapter.
   public init?(_ path: String) throws {
     guard let run = try? RunFolder.open(path), let description = try? run.configuration(as: Description.self) else {
       return nil
     }
-    (base, quantization) = (description.source.base, description.source.quantization)
+    let named = description.source.base
+    (base, quantization) = (RunFolder.located(named, of: path) ?? named, description.source.quantization)
     let finished = "\(run.path)/\(Self.folderName)"
     if AdapterFolder.isAdapter(finished) {
       adapter = finished

@@ -6,7 +6,7 @@ import NablaTensor
 ///
 /// Keys of the metadata: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#llm
 enum GGUFArchitecture: String, CaseIterable {
-  /// Llama, and Mistral, whose files say llama too.
+  /// Llama, and Mistral, whose files also say llama.
   case llama
   case qwen2, qwen3, gpt2
 
@@ -18,7 +18,7 @@ enum GGUFArchitecture: String, CaseIterable {
     }
     if let count = metadata["split.count"]?.integer, count > 1 {
       throw metadata.failure(
-        "split.count", .malformed("the model is spread over \(count) files; merge them with llama-gguf-split --merge"))
+        "split.count", .malformed("the model is split over \(count) files; merge them with llama-gguf-split --merge"))
     }
     let name = try metadata.string("general.architecture")
     guard let architecture = GGUFArchitecture(rawValue: name) else {
@@ -29,7 +29,7 @@ enum GGUFArchitecture: String, CaseIterable {
     self = architecture
   }
 
-  /// The family that a model is written as; nil for those that GGUF has no name for.
+  /// The family that a model is written as; nil for those without a name in GGUF.
   init?(_ architecture: Architecture) {
     switch architecture {
     case .llama, .mistral: self = .llama
@@ -40,8 +40,8 @@ enum GGUFArchitecture: String, CaseIterable {
     }
   }
 
-  /// Whether llama.cpp turns neighbouring dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
-  /// stand in another order than in Hugging Face's files; the other families turn (i, i + D/2) as those do.
+  /// Whether llama.cpp rotates adjacent dimensions of a head (2i, 2i + 1), for which the rows of queries and keys
+  /// are in a different order than in Hugging Face's files; the other families rotate (i, i + D/2) as those do.
   var interleavesHeads: Bool { self == .llama }
 
   private func key(_ name: String) -> String { "\(rawValue).\(name)" }
@@ -57,7 +57,7 @@ extension GGUFArchitecture {
     let m = file.metadata
     func refuse(_ name: String, unless expected: Int) throws {
       guard let value = m[key(name)], value.integer != expected else { return }
-      throw m.failure(key(name), .wrongValue(expected: "\(expected), which alone is supported", found: "\(value)"))
+      throw m.failure(key(name), .wrongValue(expected: "\(expected), the only supported value", found: "\(value)"))
     }
     let embedding = try file.entry("token_embd.weight")
     guard embedding.shape.count == 2 else {
@@ -79,13 +79,15 @@ extension GGUFArchitecture {
     c.bias = self == .gpt2 || file.contains("blk.0.attn_output.bias")
     let hasProjectionBias = self == .gpt2 || file.contains("blk.0.attn_q.bias")
     if hasProjectionBias != c.bias { c.queryKeyValueBias = hasProjectionBias }
+    let hasFeedForwardBias = self == .gpt2 || file.contains("blk.0.ffn_up.bias")
+    if hasFeedForwardBias != c.bias { c.feedForwardBias = hasFeedForwardBias }
     if file.contains("blk.0.attn_q_norm.weight") { c.headNorm = .rms }
     if self == .gpt2 {
       (c.norm, c.positions) = (.layer, .learned)
     } else {
       try refuse("rope.dimension_count", unless: c.headSize)
       c.rotaryBase = try m.number(key("rope.freq_base"), default: 10_000)
-      try c.validate(file: file.path)  // before a table of that size is made
+      try c.validate(file: file.path)  //before a table of that size is allocated
       c.rotaryScaling = try rotaryScaling(file, c)
       if let window = m[key("attention.sliding_window")]?.integer, window > 0 { c.window = window }
     }
@@ -100,7 +102,7 @@ extension GGUFArchitecture {
       guard let scaling = llama3Scaling(dividing: factors, size: c.headSize, base: c.rotaryBase) else {
         throw GGUFError(
           file: file.path, subject: .tensor("rope_freqs.weight"),
-          kind: .malformed("its factors are not those of Llama 3's rotary scaling, which alone is supported"))
+          kind: .malformed("its factors are not those of Llama 3's rotary scaling, the only supported kind"))
       }
       return scaling
     }
@@ -136,18 +138,18 @@ extension GGUFArchitecture {
   }
 }
 
-/// The factors that Llama 3's scaling divides each frequency by; GGUF files hold them as `rope_freqs.weight`.
+/// The factors that Llama 3's scaling divides each frequency by, which GGUF files store as `rope_freqs.weight`.
 package func llama3Factors(_ scaling: RotaryScaling, size: Int, base: Double) -> [Double] {
   let plain = rotaryFrequencies(size: size, base: base).frequencies
   let scaled = rotaryFrequencies(size: size, base: base, scaling: scaling).frequencies
   return zip(plain, scaled).map { $0 / $1 }
 }
 
-/// A scaling that divides frequencies by these factors; nil if Llama 3's does not, whatever its settings.
+/// A Llama 3 scaling that divides frequencies by these factors; nil if no settings do.
 ///
-/// Between the factors 1 and F stands a ramp: with s = (1/f - 1/F) / (1 - 1/F), s = (context / λ - low) / (high - low)
-/// for the wavelength λ. Multiplying context, low and high by one number changes nothing, and where the ramp has fewer
-/// than two points many settings do the same: the usual ones are tried first.
+/// Between the factors 1 and F there is a ramp: with s = (1/f - 1/F) / (1 - 1/F), s = (context / λ - low) / (high -
+/// low) for the wavelength λ. Multiplying context, low and high by one number changes nothing, and if the ramp has
+/// fewer than two points many settings are equivalent: the usual ones are tried first.
 package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) -> RotaryScaling? {
   guard factors.count == size / 2, let factor = factors.max(), factor >= 1, factor.isFinite else { return nil }
   if factor == 1 { return factors.allSatisfy { $0 == 1 } ? RotaryScaling.none : nil }
@@ -167,12 +169,12 @@ package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) 
   } else if let only = ramp.first {
     candidates = [4, 1.05].map { ($0, (only.s * ($0 - 1) + 1) / only.turns) }
   } else {
-    // The ramp stands between two wavelengths.
+    // The ramp lies between two wavelengths.
     let step = factors.firstIndex { $0 >= factor * (1 - 1e-6) }!
     let place = step == 0 ? wavelengths[0] / 2 : (wavelengths[step - 1] * wavelengths[step]).squareRoot()
     candidates = (5...20).map { (4, Double(1 << $0)) } + [(1.01, place)]
   }
-  // The context is a whole number: rounding it must not show.
+  // The context is an integer: rounding it must not change the factors.
   for low in [1, 2, 4, 1.5, 3, 1e4] {
     for (high, context) in candidates where high > 1 && context >= 1 && context < 1e9 {
       let scaling = RotaryScaling.llama3(
@@ -189,7 +191,7 @@ package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) 
 // MARK: Writing
 
 extension GGUFArchitecture {
-  /// The keys that describe a configuration, after which llama.cpp builds the same model.
+  /// The keys that describe a configuration, from which llama.cpp builds the same model.
   func metadata(_ c: TransformerConfiguration) throws -> GGUFMetadata {
     var m = GGUFMetadata()
     func set(_ name: String, _ value: Int) { m[key(name)] = .uint32(UInt32(clamping: value)) }

@@ -12,12 +12,12 @@ public struct GGUFModel: Sendable {
   public let file: GGUFFile
   public let configuration: TransformerConfiguration
   let architecture: GGUFArchitecture
-  /// What each parameter is made from.
+  /// The source of each parameter.
   private let places: [String: Place]
 
   private struct Place {
     let map: GGUFTensorMap
-    /// The rows of the tensor, where it holds more parameters than this.
+    /// The rows of the tensor, if it holds more parameters than this.
     let rows: Range<Int>?
   }
 
@@ -29,10 +29,10 @@ public struct GGUFModel: Sendable {
     architecture = try GGUFArchitecture(file)
     let c = try architecture.configuration(file)
     configuration = c
-    // Before a list of that length is made.
+    // Before a list of that length is allocated.
     guard c.layerCount <= file.entries.count else {
       throw ModelFolderError(
-        file: file.path, problem: "describes \(c.layerCount) layers, and has \(file.entries.count) tensors")
+        file: file.path, problem: "describes \(c.layerCount) layers, but has \(file.entries.count) tensors")
     }
     let maps = GGUFTensorMap.all(architecture, c)
     var known: Set<String> = architecture == .gpt2 ? [] : ["rope_freqs.weight"]
@@ -47,7 +47,7 @@ public struct GGUFModel: Sendable {
       guard entry.shape == expected else {
         throw GGUFError(
           file: file.path, subject: .tensor(map.name),
-          kind: .malformed("has the shape \(entry.shape); the metadata call for \(expected)"))
+          kind: .malformed("has the shape \(entry.shape); the metadata require \(expected)"))
       }
       guard let dtype = DType(entry.type), dtype.isQuantized || (dtype.isFloatingPoint && dtype != .float64) else {
         throw GGUFError(file: file.path, subject: .tensor(map.name), kind: .unsupportedType(entry.type))
@@ -60,7 +60,7 @@ public struct GGUFModel: Sendable {
     if let unknown = file.entries.first(where: { !known.contains($0.name) }) {
       throw GGUFError(
         file: file.path, subject: .tensor(unknown.name),
-        kind: .malformed("is no part of a \(architecture.rawValue) model that is supported"))
+        kind: .malformed("does not belong to a supported \(architecture.rawValue) model"))
     }
   }
 
@@ -75,8 +75,8 @@ public struct GGUFModel: Sendable {
     return try file.entry(place.map.name)
   }
 
-  /// A parameter. Matrices stay in the mapped file in their type, but for queries and keys whose rows have to change
-  /// places; vectors (norms, biases) come in float32.
+  /// A parameter. Matrices stay in the mapped file in their type, except queries and keys whose rows must be permuted;
+  /// vectors (norms, biases) are returned in float32.
   public func tensor(_ parameter: String) throws(GGUFError) -> Tensor {
     var tensor = try file.tensor(entry(parameter).name)
     let place = places[parameter]!

@@ -5,12 +5,12 @@ import NablaTensor
 /// One tensor of a GGUF file, and the parameters of the model whose rows it holds.
 struct GGUFTensorMap {
   let name: String
-  /// The parameters, one below the other; one but for GPT-2's queries, keys and values.
+  /// The parameters, stacked; one, except for GPT-2's queries, keys and values.
   let parameters: [String]
-  /// Of queries and keys whose rows llama.cpp has in an order of its own: the number of heads.
+  /// For queries and keys whose rows llama.cpp permutes: the number of heads.
   var interleavedHeads: Int?
 
-  /// Every tensor of a model, in the order that llama.cpp writes them.
+  /// Every tensor of a model, in llama.cpp's order.
   static func all(_ architecture: GGUFArchitecture, _ c: TransformerConfiguration) -> [GGUFTensorMap] {
     var maps: [GGUFTensorMap] = []
     func add(_ name: String, _ parameters: String..., parts: [String], heads: Int? = nil) {
@@ -23,6 +23,7 @@ struct GGUFTensorMap {
     let normParts = c.norm == .layer ? ["weight", "bias"] : ["weight"]
     let isGPT2 = architecture == .gpt2
     let parts = c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
+    let feedForwardParts = c.feedForwardBias ?? c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
     let projectionParts = c.queryKeyValueBias ?? c.bias || isGPT2 ? ["weight", "bias"] : ["weight"]
     add("token_embd", "model.embed_tokens", parts: ["weight"])
     if c.positions == .learned { add("position_embd", "model.embed_positions", parts: ["weight"]) }
@@ -49,9 +50,9 @@ struct GGUFTensorMap {
       }
       add("\(theirs).attn_output", "\(ours).self_attn.o_proj", parts: parts)
       add("\(theirs).ffn_norm", "\(ours).post_attention_layernorm", parts: normParts)
-      if c.feedForward == .swiglu { add("\(theirs).ffn_gate", "\(ours).mlp.gate_proj", parts: parts) }
-      add("\(theirs).ffn_up", "\(ours).mlp.up_proj", parts: parts)
-      add("\(theirs).ffn_down", "\(ours).mlp.down_proj", parts: parts)
+      if c.feedForward == .swiglu { add("\(theirs).ffn_gate", "\(ours).mlp.gate_proj", parts: feedForwardParts) }
+      add("\(theirs).ffn_up", "\(ours).mlp.up_proj", parts: feedForwardParts)
+      add("\(theirs).ffn_down", "\(ours).mlp.down_proj", parts: feedForwardParts)
     }
     add("output_norm", "model.norm", parts: normParts)
     if !c.tieEmbeddings { add("output", "lm_head", parts: ["weight"]) }
@@ -60,9 +61,9 @@ struct GGUFTensorMap {
 }
 
 extension Tensor {
-  /// The rows of each head from the order of llama.cpp, where the two dimensions of a pair are neighbours, in that of
-  /// Hugging Face, where they are half a head apart: row i + j · D/2 of a head comes from its row 2i + j. Whole rows
-  /// move, so that blocks stay as they are.
+  /// The rows of each head permuted from llama.cpp's order, where the two dimensions of a pair are adjacent, to that
+  /// of Hugging Face, where they are half a head apart: row i + j · D/2 of a head comes from its row 2i + j. Whole rows
+  /// move, so that blocks are unchanged.
   package func separatingPairs(heads: Int) -> Tensor {
     reorderingRows(heads: heads) { row, half in 2 * (row % half) + row / half }
   }

@@ -1,6 +1,6 @@
 import NablaFormats
 
-/// What GGUF files say of how text is to be made: `general.sampling.…`, the values that llama.cpp starts from.
+/// The recommended sampling options in GGUF files: `general.sampling.…`, llama.cpp's defaults.
 extension GenerationDefaults {
   private static let prefix = "general.sampling."
   private static let keys = ["temp", "top_k", "top_p", "min_p", "penalty_repeat"].map { prefix + $0 }

@@ -5,7 +5,7 @@ import NablaText
 
 extension ModelConversion {
   /// - Parameters:
-  ///   - tokenizer: nil to copy the files that the input folder has.
+  ///   - tokenizer: nil to copy the files of the input folder.
   ///   - generation: nil as well.
   func writeFolder(
     _ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ generation: GenerationDefaults?,
@@ -52,8 +52,8 @@ extension ModelConversion {
   }
 
   private static let tokenizerFiles = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
-    "generation_config.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
+    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
   ]
 
   private func config(_ source: ModelSource, _ tokenizer: PretrainedTokenizer?, _ dtype: DType) throws -> JSONValue {
@@ -75,7 +75,7 @@ extension PretrainedTokenizer {
   /// `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
   func writeFiles(to folder: String, context: Int, _ defaults: GenerationDefaults) throws {
     try AtomicFile.write(tokenizer.tokenizerJSON(), to: "\(folder)/tokenizer.json")
-    // The class that takes tokenizer.json as it is, whatever model stands beside it.
+    // The class that reads tokenizer.json as is, whatever the model type.
     var configuration = JSONObject([
       ("tokenizer_class", "PreTrainedTokenizerFast"), ("clean_up_tokenization_spaces", false),
       ("model_max_length", .integer(context)),
@@ -91,7 +91,7 @@ extension PretrainedTokenizer {
       JSONValue.object(configuration).serialized(.indented) + "\n", to: "\(folder)/tokenizer_config.json")
     var generation = JSONObject([("_from_model_config", .bool(true))])
     if let id = id(of: "bos_token") { generation["bos_token_id"] = .integer(Int(id)) }
-    let ends = endTokens.sorted().map { JSONValue.integer(Int($0)) }
+    let ends = endTokens.union(defaults.endTokens).sorted().map { JSONValue.integer(Int($0)) }
     if !ends.isEmpty { generation["eos_token_id"] = ends.count == 1 ? ends[0] : .array(ends) }
     defaults.write(to: &generation)
     try AtomicFile.write(

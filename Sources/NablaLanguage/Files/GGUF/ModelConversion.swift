@@ -3,37 +3,41 @@ import NablaNN
 import NablaTensor
 import NablaText
 
-/// A model from one file format, and type of weights, to another: GGUF files and Hugging Face folders, in any direction.
+/// Conversion of a model between file formats and weight types: GGUF files and Hugging Face folders, in any direction.
 ///
-/// Tensors pass one at a time, a few million elements in memory, so that a model of any size can be converted.
+/// Tensors are converted one at a time, with a few million elements in memory, so that a model of any size can be
+/// converted.
 public struct ModelConversion {
   /// The GGUF file, or the folder with the model.
   public let input: String
   public let output: String
-  /// What to store weights in; nil to keep what they are in (in a folder, which has no block types, float32).
+  /// The type of the weights; nil to keep their type (in a folder, which has no block types, float32).
   public let type: GGMLType?
 
   /// - Parameters:
   ///   - input: a GGUF file, a Hugging Face folder, or a training run.
-  ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", else a folder.
-  /// - Throws: an error if the input is no model, if the output exists, or cannot hold the type.
+  ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", otherwise a folder.
+  /// - Throws: an error if the input is not a model, if the output exists, or does not support the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
-    self.input = try GGUFFile.isGGUF(input) ? input : ModelFolder.path(of: input)
+    let meant = try GGUFFile.path(meantBy: input)
+    self.input = try GGUFFile.isGGUF(meant) ? meant : ModelFolder.path(of: meant)
     (self.output, self.type) = (output, type)
-    if output.isEmpty { throw ModelFolderError(file: input, problem: "is to be converted to an output without a name") }
+    if output.isEmpty {
+      throw ModelFolderError(file: input, problem: "cannot be converted to an output without a name")
+    }
     if output.lowercased().hasSuffix(".safetensors") {
       throw ModelFolderError(
-        file: output, problem: "a Hugging Face model is a folder: name that, and the weights in it get their own name")
+        file: output, problem: "a Hugging Face model is a folder: give the folder's name, without a weights file")
     }
-    // A link to nowhere is there, too.
+    // A dangling link exists, too.
     guard FileKind(output, followingLinks: false) == .absent else {
-      throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
+      throw ModelFolderError(file: output, problem: "already exists; choose another name, or remove it first")
     }
     if let type, !writesGGUF, ![.f32, .f16, .bf16].contains(type) {
       throw ModelFolderError(
         file: output,
         problem:
-          "a Hugging Face folder holds weights as f32, f16 or bf16, not \(type.name); end the name in .gguf for that")
+          "a Hugging Face folder stores weights as f32, f16 or bf16, not \(type.name); for that, end the name in .gguf")
     }
   }
 
@@ -43,8 +47,8 @@ public struct ModelConversion {
   var writesGGUF: Bool { output.lowercased().hasSuffix(".gguf") }
 
   /// - Parameter progress: called before each tensor with how many are done, how many there are, and its name. An error
-  ///   that it throws ends the conversion, and nothing is left of the output.
-  /// - Returns: What is not as one might expect: tensors in another type than asked for, a tokenizer that is not there.
+  ///   that it throws ends the conversion, and the partial output is removed.
+  /// - Returns: Notes for the user: tensors in another type than requested, a missing tokenizer.
   @discardableResult
   public func run(
     progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) throws -> Void = { _, _, _ in }
@@ -79,7 +83,7 @@ public struct ModelConversion {
     let tensors = try file.entries.enumerated().map { index, entry in
       let isCounting = [.i8, .i16, .i32, .i64].contains(entry.type)  // tables, not weights
       let type = isCounting ? entry.type : rule?.type(of: entry.name, shape: entry.shape) ?? entry.type
-      // Read now, so that a type that cannot be computed with ends this before anything is written.
+      // Read now, so that an unsupported type is an error before anything is written.
       let tensor = type == entry.type ? nil : try file.tensor(entry.name)
       return GGUFTensor(name: entry.name, shape: entry.shape, type: type) { writer in
         try progress(index, file.entries.count, entry.name)
@@ -98,12 +102,12 @@ public struct ModelConversion {
     guard let architecture = GGUFArchitecture(source.architecture) else {
       throw ModelFolderError(
         file: "\(input)/config.json",
-        problem: "GGUF has no name for a model of this make-up; llama, mistral, qwen2, "
+        problem: "GGUF has no name for a model of this architecture; llama, mistral, qwen2, "
           + "qwen3 and gpt2 can be written")
     }
     guard c.firstWindowLayer == nil else {
       throw ModelFolderError(
-        file: "\(input)/config.json", problem: "GGUF cannot say that some layers have a sliding window and some none")
+        file: "\(input)/config.json", problem: "GGUF cannot express that only some layers have a sliding window")
     }
     let rule = rule(tiesEmbeddings: c.tieEmbeddings)
     var metadata = try architecture.metadata(c)
@@ -116,7 +120,7 @@ public struct ModelConversion {
     let held = Set(source.parameters)
     let wanted = Set(maps.flatMap(\.parameters))
     if let unknown = held.subtracting(wanted).sorted().first {
-      throw ModelFolderError(file: input, problem: "the tensor \(unknown) has no place in a GGUF file")
+      throw ModelFolderError(file: input, problem: "the tensor \(unknown) has no counterpart in a GGUF file")
     }
     var tensors = try maps.enumerated().map { index, map in
       var shape = c.shape(of: map.parameters[0])
@@ -144,25 +148,22 @@ public struct ModelConversion {
         at: 0)
     }
     try GGUFFile.write(tensors, metadata: metadata, to: output)
-    var notes = rule?.notes(on: tensors) ?? []
+    var notes = lost + (rule?.notes(on: tensors) ?? [])
     if let window = c.window, window < c.context {
       notes.append(
-        "the model looks back \(window) tokens at most; llama.cpp does not read that from a file of this kind, and "
-          + "computes other numbers for longer texts")
-    }
-    if !lost.isEmpty {
-      let ids = lost.map(String.init).joined(separator: ", ")
-      notes.append("GGUF has room for three tokens that end a text; those left out: \(ids)")
+        "the model has a sliding window of \(window) tokens; llama.cpp ignores it in a file of this kind, and "
+          + "gives different results for longer texts")
     }
     return notes
   }
 
-  /// - Returns: Tokens that end a text and find no room.
-  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [Int32] {
+  /// - Returns: What the file cannot represent.
+  private func writeTokenizer(of c: TransformerConfiguration, to metadata: inout GGUFMetadata) throws -> [String] {
     let text = try PretrainedTokenizer.load(input)
+      .ending(also: GenerationDefaults(folder: input, vocabularySize: c.vocabularySize).endTokens)
     try text.checkVocabulary(of: c, path: input)
     let lost = try text.write(to: &metadata, vocabularySize: c.vocabularySize)
-    // What the tokenizer's files leave open, the model's may say.
+    // The model's files may specify what the tokenizer's do not.
     let config = try JSONValue(contentsOfFile: "\(input)/config.json")
     for role in ["bos_token_id", "eos_token_id"] where metadata["tokenizer.ggml.\(role)"] == nil {
       let id = config[role]?.integer ?? config[role]?.array?.first?.integer
@@ -173,7 +174,7 @@ public struct ModelConversion {
 }
 
 extension QuantizationRule {
-  /// Tells readers of the file what most of it is.
+  /// Tells readers the predominant type of the file.
   func describe(in metadata: inout GGUFMetadata) {
     if let fileType { metadata["general.file_type"] = .uint32(fileType) }
     if type.block.elements > 1 { metadata["general.quantization_version"] = .uint32(2) }

@@ -2,11 +2,11 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 
-/// What model files hold, without reading their weights.
+/// The contents of model files, without reading their weights.
 public struct ModelInspection {
   public struct TensorInfo: Sendable {
     public let name: String
-    /// The name that the format has for it: "Q4_K", "BF16".
+    /// The format's name for it: "Q4_K", "BF16".
     public let type: String
     public let shape: [Int]
     public let byteCount: Int
@@ -16,20 +16,20 @@ public struct ModelInspection {
   public let path: String
   /// The format and its version.
   public let format: String
-  /// The family of models, where the files tell.
+  /// The family of models, if the files name one.
   public let architecture: String?
   /// Nil for tensors without a model, and for models that Nabla does not run.
   public let configuration: TransformerConfiguration?
   /// Why there is no configuration.
   public let problem: String?
-  /// What the files say about themselves: a value for people, long ones shortened.
+  /// The files' metadata, as human-readable values; long ones are shortened.
   public let metadata: [(key: String, value: String)]
   public let tensors: [TensorInfo]
 
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.parameterCount } }
   public var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
-  /// How much of the model each type holds, the largest first.
+  /// How much of the model each type takes, the largest first.
   public var types: [(type: String, tensors: Int, byteCount: Int)] {
     var sums: [String: (tensors: Int, byteCount: Int)] = [:]
     for tensor in tensors {
@@ -43,6 +43,7 @@ public struct ModelInspection {
   /// - Parameter path: a GGUF or safetensors file, a Hugging Face folder, or a training run.
   /// - Throws: an error that names the file and what is wrong with it.
   public init(path: String) throws {
+    let path = try GGUFFile.path(meantBy: path)
     self.path = path
     if try GGUFFile.isGGUF(path) {
       let file = try GGUFFile(path: path)
@@ -86,10 +87,10 @@ public struct ModelInspection {
   }
 }
 
-/// Memory that the keys and values of earlier positions take: of each layer and key-value head, a key and a value of
-/// D numbers a position.
+/// Memory of the keys and values of earlier positions: for each layer and key/value head, a key and a value of
+/// D numbers per position.
 public struct KeyValueCacheSize: Sendable, Equatable {
-  /// G: one for each query head in multi-head attention, one in all in multi-query, in between in grouped-query.
+  /// G: one per query head in multi-head attention, a single one in multi-query, in between in grouped-query.
   public let keyValueHeadCount: Int
   /// 2 · layers · G · D · bytes of a number.
   public let bytesPerToken: Int
@@ -99,13 +100,15 @@ public struct KeyValueCacheSize: Sendable, Equatable {
   ///   - bytesPerNumber: 2 in bfloat16.
   public init(_ c: TransformerConfiguration, keyValueHeadCount: Int? = nil, bytesPerNumber: Int = 2) {
     self.keyValueHeadCount = keyValueHeadCount ?? c.keyValueHeadCount
-    bytesPerToken = 2 * c.layerCount * self.keyValueHeadCount * c.headSize * bytesPerNumber
+    // Sizes come from files.
+    bytesPerToken = [c.layerCount, self.keyValueHeadCount, c.headSize, bytesPerNumber].reduce(2, saturatingProduct)
   }
 
-  /// - Parameter context: positions held.
-  public func bytes(at context: Int) -> Int { bytesPerToken * context }
+  /// - Parameter context: cached positions.
+  /// - Returns: `Int.max` where there are more bytes.
+  public func bytes(at context: Int) -> Int { saturatingProduct(bytesPerToken, context) }
 
-  /// "multi-head", "grouped-query" or "multi-query", for a model of so many query heads.
+  /// "multi-head", "grouped-query" or "multi-query", for a model with this many query heads.
   public func kind(of headCount: Int) -> String {
     keyValueHeadCount == headCount ? "multi-head" : keyValueHeadCount == 1 ? "multi-query" : "grouped-query"
   }

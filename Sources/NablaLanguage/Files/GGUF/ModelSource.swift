@@ -5,7 +5,7 @@ import NablaTensor
 /// A model in files, whose parameters are read one at a time under the names that `TransformerLM` gives them.
 struct ModelSource {
   let configuration: TransformerConfiguration
-  /// The family whose folder it is, or would be.
+  /// The family of its folder, existing or to be written.
   let architecture: Architecture
   let parameters: [String]
   /// The type that a parameter is stored in.
@@ -21,9 +21,9 @@ struct ModelSource {
     tensor = { try gguf.tensor($0) }
   }
 
-  /// Those of a folder of Hugging Face's form.
+  /// Those of a Hugging Face folder.
   ///
-  /// - Throws: an error that names the file, and a tensor that is unknown or has another shape than it should.
+  /// - Throws: an error that names the file, and a tensor that is unknown or has the wrong shape.
   init(folder: String) throws {
     let path = "\(folder)/config.json"
     let (architecture, c) = try Architecture.read(try JSONValue(contentsOfFile: path), file: path)
@@ -34,7 +34,7 @@ struct ModelSource {
     let weights = "\(folder)/\(ModelFolder.weightsName)"
     var shapes: [String: [Int]] = [:]
     if architecture == .gpt2 || architecture == .nabla {
-      // GPT-2 stores matrices the other way round, and three in one: it is small enough to be read whole.
+      // GPT-2 stores matrices transposed, and queries, keys and values fused: it is small enough to be read whole.
       let state = try architecture.imported(files.tensors(), c)
       parameters = state.keys.sorted()
       shapes = state.mapValues { Array($0.shape) }
@@ -74,7 +74,7 @@ struct ModelSource {
   }
 }
 
-/// Writes a tensor's rows in another type, some at a time, so that a wide copy of the whole never exists.
+/// Writes a tensor's rows in another type, some at a time, so that an upcast copy of the whole never exists.
 func writeRows(of tensor: Tensor, as dtype: DType, to writer: FileWriter) throws {
   func write(_ part: Tensor) throws {
     try withExtendedLifetime(part) {

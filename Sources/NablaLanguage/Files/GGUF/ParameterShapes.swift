@@ -1,6 +1,6 @@
-/// The parameters of a model without making it: what files are checked against before anything is allocated.
+/// The parameter shapes of a model, without creating it: files are checked against them before anything is allocated.
 extension TransformerConfiguration {
-  /// - Throws: for sizes that make no model, an error that names the file they come from.
+  /// - Throws: for invalid sizes, an error that names the file they come from.
   func validate(file: String) throws(ModelFolderError) {
     do { try validate() } catch { throw ModelFolderError(file: file, problem: error.problem) }
   }

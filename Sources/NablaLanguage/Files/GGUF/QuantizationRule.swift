@@ -1,11 +1,11 @@
 import NablaFormats
 
-/// Which type each tensor of a GGUF file is written in, as `llama-quantize` decides (without its mixtures, such as
+/// The type of each tensor in a GGUF file, by the rule of `llama-quantize` (without its mixtures, such as
 /// Q4_K_M, in which some layers get more bits).
 package struct QuantizationRule {
-  /// What was asked for.
+  /// The requested type.
   package let type: GGMLType
-  /// Whether the embedding is the output layer too.
+  /// Whether the embedding is also the output layer.
   package let tiesEmbeddings: Bool
 
   package init(type: GGMLType, tiesEmbeddings: Bool) {
@@ -21,7 +21,7 @@ package struct QuantizationRule {
     let wanted = wantedType(of: name, shape: shape)
     func fits(_ type: GGMLType) -> Bool { shape.last.map { $0 % type.block.elements == 0 } ?? true }
     if fits(wanted) { return wanted }
-    // Rows that are no multiple of 256 take the nearest type with blocks of 32.
+    // Rows that are not a multiple of 256 use the nearest type with blocks of 32.
     let smaller: GGMLType =
       switch wanted {
       case .q4_K: .q5_0
@@ -32,24 +32,24 @@ package struct QuantizationRule {
     return fits(smaller) ? smaller : .f16
   }
 
-  /// The type of a tensor whose rows every type divides.
+  /// The type of a tensor whose rows are whole blocks of every type.
   private func wantedType(of name: String, shape: [Int]) -> GGMLType {
     // Vectors and positions are small, and precision matters there.
     guard shape.count >= 2, name.hasSuffix(".weight"), !name.contains("_norm."), name != "position_embd.weight" else {
       return .f32
     }
     guard type.block.elements > 1, type != .q8_0 else { return type }
-    // The output layer decides between tokens: it gets more bits.
+    // The output layer computes the logits: it gets more bits.
     let isOutput = name == "output.weight" || (tiesEmbeddings && name == "token_embd.weight")
     return isOutput ? .q6_K : type
   }
 
-  /// Which tensors have another type than they should, as their rows do not divide into its blocks.
+  /// Which tensors fell back to another type, because their rows are not whole blocks.
   func notes(on tensors: [GGUFTensor]) -> [String] {
     var groups: [(wanted: GGMLType, used: GGMLType, columns: Int, count: Int)] = []
     for tensor in tensors {
       let wanted = wantedType(of: tensor.name, shape: tensor.shape)
-      // Tables that are no weights keep their type, whatever the rule.
+      // Tables that are not weights keep their type, whatever the rule.
       guard tensor.type == type(of: tensor.name, shape: tensor.shape), tensor.type != wanted else { continue }
       let columns = tensor.shape.last ?? 0
       if let i = groups.firstIndex(where: { ($0.wanted, $0.used, $0.columns) == (wanted, tensor.type, columns) }) {
@@ -59,8 +59,8 @@ package struct QuantizationRule {
       }
     }
     return groups.map { group in
-      "\(group.count) tensor\(group.count == 1 ? " is" : "s are") \(group.used.name) and not \(group.wanted.name): rows of "
-        + "\(group.columns) numbers do not divide into its blocks of \(group.wanted.block.elements)"
+      "\(group.count) tensor\(group.count == 1 ? " is" : "s are") \(group.used.name) instead of \(group.wanted.name): rows of "
+        + "\(group.columns) numbers are not divisible into its blocks of \(group.wanted.block.elements)"
     }
   }
 

@@ -1,7 +1,7 @@
 import NablaFormats
 
 extension DatasetAudit {
-  /// All facts for programs.
+  /// The audit in machine-readable form.
   public var json: JSONValue {
     func token(_ token: SpecialToken?) -> JSONValue {
       token.map { .object(JSONObject([("id", .integer(Int($0.id))), ("content", .string($0.content))])) } ?? .null

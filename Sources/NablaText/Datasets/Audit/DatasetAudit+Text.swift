@@ -1,9 +1,9 @@
 import NablaFormats
 
 extension DatasetAudit {
-  /// The audit for people to read.
+  /// The audit in human-readable form.
   ///
-  /// - Parameter colored: Whether what is learned is also green and bold (ANSI escapes).
+  /// - Parameter colored: Whether learned text is also green and bold (ANSI escapes).
   public func text(colored: Bool = false) -> String {
     var lines: [String] = []
     func fact(_ name: String, _ value: String) {
@@ -18,7 +18,7 @@ extension DatasetAudit {
         fact(
           "template",
           template.marksGeneration
-            ? "marks what the assistant says" : "has no {% generation %} marks; turns are found by rendering prefixes")
+            ? "marks the assistant's turns" : "has no {% generation %} marks; turns are found by rendering prefixes")
         fact("system prompt", template.defaultSystemPrompt.map { "by default \(String(reflecting: $0))" } ?? "none")
       } else {
         fact("template", "none")
@@ -31,7 +31,7 @@ extension DatasetAudit {
     fact("tokens", Self.described(lengths))
     if shape != .promptOnly { fact("learned", Self.described(trainedLengths)) }
     if let maximumLength {
-      fact("maximum length", "\(maximumLength): \(truncatedCount) truncated, \(droppedCount) left out")
+      fact("maximum length", "\(maximumLength): \(truncatedCount) truncated, \(droppedCount) dropped")
     }
     for sample in samples { lines += [""] + Self.lines(sample, colored) }
     if !findings.isEmpty { lines.append("") }
@@ -52,11 +52,11 @@ extension DatasetAudit {
 
   private static func described(_ d: Distribution) -> String {
     let mean = (d.mean * 10).rounded() / 10
-    return "\(d.total) in all; a sequence has \(d.minimum) to \(d.maximum), median \(d.median), mean \(mean), "
+    return "\(d.total) in total; a sequence has \(d.minimum) to \(d.maximum), median \(d.median), mean \(mean), "
       + "95% at most \(d.percentile95)"
   }
 
-  /// Each line of the sample with a word for whether it is learned before it.
+  /// Each line of the sample, prefixed with whether it is learned.
   private static func lines(_ sample: Sample, _ colored: Bool) -> [String] {
     let title = sample.name.map { "\($0) of \(sample.place)" } ?? "\(sample.place)"
     var lines = [readable("\(title) (\(sample.parts.reduce(0) { $0 + $1.tokenCount }) tokens):")]
@@ -70,14 +70,14 @@ extension DatasetAudit {
     return lines
   }
 
-  /// The beginning and the end of a long stretch.
+  /// The beginning and the end of a long segment.
   private static func shortened(_ text: String) -> String {
     let shown = 1200
     if text.count <= shown { return text }
     return text.prefix(shown * 2 / 3) + "\n… \(text.count - shown) more characters …\n" + text.suffix(shown / 3)
   }
 
-  /// Text from a file without characters that move the cursor of a terminal or change how it writes.
+  /// Text from a file without terminal control characters.
   private static func readable(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {

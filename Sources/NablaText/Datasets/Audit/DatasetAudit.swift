@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTemplates
 
-/// What a model will see of a data set, and what would go wrong in silence.
+/// What a model will see of a dataset, and what would silently go wrong.
 ///
 /// ```swift
 /// let audit = DatasetAudit(dataset, encoder)
@@ -9,25 +9,25 @@ import NablaTemplates
 /// if !audit.isSound { … }
 /// ```
 public struct DatasetAudit: Sendable {
-  /// Something that an example has; see ``Kind`` for what.
+  /// A finding about an example, of some ``Kind``.
   public struct Finding: Sendable, Equatable {
     public var kind: Kind
     /// How many examples have it.
     public var count: Int
     /// The first of them, at most ``placesShown``.
     public var places: [DatasetPlace]
-    /// What is wrong with the first, and what to do.
+    /// What is wrong with the first one, and what to do.
     public var message: String
   }
 
   public enum Kind: String, Sendable, CaseIterable {
-    // What stops a training, because it would learn something wrong.
+    // Errors, which stop training because it would learn something wrong.
     case cannotEncode = "cannot be encoded"
     case nothingToLearn = "nothing to learn"
     case endNotLearned = "end not learned"
     case doubledBeginning = "doubled beginning"
     case messageLeftOut = "message left out"
-    // What people should know.
+    // Warnings.
     case emptyPrompt = "empty prompt"
     case emptyCompletion = "empty completion"
     case emptyMessage = "empty message"
@@ -36,7 +36,7 @@ public struct DatasetAudit: Sendable {
     case controlTokenInText = "control token in the text"
     case changingTemplate = "template shows the date"
 
-    /// Whether training must not begin.
+    /// Whether training must not start.
     public var isFatal: Bool {
       switch self {
       case .cannotEncode, .nothingToLearn, .endNotLearned, .doubledBeginning, .messageLeftOut: true
@@ -45,7 +45,7 @@ public struct DatasetAudit: Sendable {
     }
   }
 
-  /// How a number is distributed over the examples.
+  /// The distribution of a number over the examples.
   public struct Distribution: Sendable, Equatable {
     public var minimum = 0
     public var median = 0
@@ -65,7 +65,7 @@ public struct DatasetAudit: Sendable {
     }
   }
 
-  /// A sequence for people to read: stretches of text and whether each is learned.
+  /// A human-readable sequence: segments of text and whether each is learned.
   public struct Sample: Sendable, Equatable {
     public struct Part: Sendable, Equatable {
       public var text: String
@@ -87,25 +87,25 @@ public struct DatasetAudit: Sendable {
   public var shape: DatasetShape?
   public var isConversational: Bool
   public var template: TemplateFacts?
-  /// The tokens that begin and end a text by the model's files.
+  /// The tokens that begin and end a text, according to the model's files.
   public var beginning: SpecialToken?
   public var end: SpecialToken?
   public var padding: SpecialToken?
   public var maximumLength: Int?
-  /// Tokens of each sequence (two for a pair) before it is fitted to the maximum length.
+  /// Tokens of each sequence (two for a pair) before truncation.
   public var lengths = Distribution([])
   /// Tokens of each sequence that are learned.
   public var trainedLengths = Distribution([])
   public var truncatedCount = 0
-  /// Examples left out, because nothing that is learned is within the maximum length.
+  /// Examples dropped because no learned token is within the maximum length.
   public var droppedCount = 0
   public var samples: [Sample] = []
   public var findings: [Finding] = []
 
-  /// Whether training may begin.
+  /// Whether training may start.
   public var isSound: Bool { exampleCount > 0 && droppedCount < exampleCount && !findings.contains { $0.kind.isFatal } }
 
-  /// Reads, encodes and checks every example. Nothing is thrown: what is wrong is among ``findings``.
+  /// Reads, encodes and checks every example. It does not throw: errors are among ``findings``.
   public init(_ dataset: Dataset, _ encoder: ExampleEncoder) {
     files = dataset.files
     model = encoder.pretrained.path
@@ -124,7 +124,7 @@ public struct DatasetAudit: Sendable {
     if let template, template.showsDate, encoder.date == nil, let first = dataset.first {
       checks.found(
         .changingTemplate, first.place,
-        "the template writes today's date into every example; fix it, so that a run can be repeated")
+        "the template writes today's date into every example; fix the date, so that runs are reproducible")
     }
     lengths = Distribution(checks.lengths)
     trainedLengths = Distribution(checks.trainedLengths)
@@ -135,15 +135,15 @@ public struct DatasetAudit: Sendable {
 }
 
 extension DatasetAudit {
-  /// What a chat template does on its own.
+  /// Properties of a chat template.
   public struct TemplateFacts: Sendable, Equatable {
     /// SHA-256 of its source, as hexadecimal digits.
     public var hash: String
-    /// Whether it marks what the assistant says; else that is found by rendering the messages one after the other.
+    /// Whether it marks the assistant's turns; otherwise they are found by rendering the messages one after the other.
     public var marksGeneration: Bool
-    /// What it says as the system where a conversation has no such message; nil when nothing.
+    /// The default system prompt for a conversation without one; nil if there is none.
     public var defaultSystemPrompt: String?
-    /// Whether it can write the date of the day.
+    /// Whether it can write today's date.
     public var showsDate: Bool
 
     init?(_ encoder: ExampleEncoder) {

@@ -1,7 +1,7 @@
 import NablaFormats
 import NablaTemplates
 
-/// Goes through the examples of a data set and collects what the audit says.
+/// Goes through the examples of a dataset and collects the findings of the audit.
 struct ExampleChecks {
   private let encoder: ExampleEncoder
   private let endTokens: Set<Int32>
@@ -69,9 +69,9 @@ struct ExampleChecks {
     trainedLengths.append(encoded.trainedCount)
     checkBeginning(encoded, example.place)
     if encoded.trained.isEmpty {
-      found(.nothingToLearn, example.place, "no text, or no turn of the assistant, is left to learn from")
+      found(.nothingToLearn, example.place, "no text or assistant turn is left to learn from")
     }
-    // Templates may close turns with a control token that no file names as an end: <|im_end|> in many.
+    // Templates may end turns with a control token that no file names as an end token: often <|im_end|>.
     func isEnd(_ token: Int32) -> Bool {
       endTokens.contains(token) || encoder.tokenizer.specialTokens.contains(token)
     }
@@ -80,8 +80,8 @@ struct ExampleChecks {
       found(
         .endNotLearned, example.place,
         end.map {
-          "no end token (\($0)) is among what is learned of an answer, so the model would never learn to stop; use a "
-            + "template that writes it after each answer, inside {% generation %} where it marks that"
+          "no end token (\($0)) is learned after an answer, so the model would never learn to stop; use a "
+            + "template that writes it after each answer, inside {% generation %} if it has such marks"
         } ?? "the model has no end-of-text token, so it would never learn to stop; use a tokenizer that has one")
       break
     }
@@ -136,7 +136,7 @@ struct ExampleChecks {
       checkEmpty(prompt, .emptyPrompt, "prompt", place)
       checkEmpty(chosen, .emptyCompletion, "chosen", place)
       checkEmpty(rejected, .emptyCompletion, "rejected", place)
-      if chosen == rejected { found(.equalPair, place, "a pair of one and the same completion teaches nothing") }
+      if chosen == rejected { found(.equalPair, place, "a pair of equal completions teaches nothing") }
     }
   }
 
@@ -146,7 +146,7 @@ struct ExampleChecks {
     if text.isEmpty { found(kind, place, "\"\(column)\" has no text") }
   }
 
-  /// Every conversation that is encoded of an example.
+  /// Every conversation that is encoded for an example.
   private static func conversations(_ example: DatasetExample) -> [[ChatMessage]] {
     func joined(_ prompt: DatasetText, _ completion: DatasetText) -> [ChatMessage] {
       guard case .conversation(let start) = prompt, case .conversation(let rest) = completion else { return [] }
@@ -173,7 +173,7 @@ struct ExampleChecks {
       if !said.isEmpty, UTF8Text.firstIndex(of: said, in: text) == nil {
         found(
           .messageLeftOut, example.place,
-          "the chat template leaves out or changes what message \(index + 1) (\(message.role)) says; use another "
+          "the chat template drops or changes message \(index + 1) (\(message.role)); use another "
             + "template, or move the text into a role that it writes")
       }
       if message.content.utf8.contains(UInt8(ascii: "<")) || message.content.utf8.contains(UInt8(ascii: "[")) {
@@ -181,15 +181,15 @@ struct ExampleChecks {
         if let id = ids.first(where: encoder.tokenizer.specialTokens.isControl) {
           found(
             .controlTokenInText, example.place,
-            "message \(index + 1) (\(message.role)) spells \"\(encoder.tokenizer.piece(id))\", which becomes that token"
+            "message \(index + 1) (\(message.role)) contains \"\(encoder.tokenizer.piece(id))\", which becomes that token"
           )
         }
       }
     }
   }
 
-  /// What a template must write of a message: without white space around it, and without reasoning before an answer,
-  /// which templates leave out of earlier turns.
+  /// What a template must write of a message: without surrounding whitespace, and without reasoning before an
+  /// answer, which templates omit from earlier turns.
   private static func answer(_ content: String) -> [UInt8] {
     let parts = UTF8Text.split(Array(content.utf8), by: Array("</think>".utf8))
     return UTF8Text.stripped(parts.last ?? [], characters: nil, left: true, right: true)

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Which sequences make up each batch of a run: a function of the seed and the step, so that a run resumes anywhere.
+/// Which sequences make up each batch of a run: a function of the seed and the step, so that a run can resume at any
+/// step.
 ///
 /// ```swift
 /// let schedule = BatchSchedule(
@@ -9,9 +10,11 @@ import Synchronization
 /// ```
 public final class BatchSchedule: Sendable {
   public enum Layout: Sendable, Equatable {
-    /// Several sequences a row, as many as fit (best-fit decreasing); rows are shuffled. For models that take segments.
+    /// Several sequences per row, as many as fit (best-fit decreasing); rows are shuffled. For models that support
+    /// segments.
     case packed(rowLength: Int)
-    /// One sequence a row, beside others of about its length, so that little is padded; batches are shuffled.
+    /// One sequence per row, batched with others of similar length, so that there is little padding; batches are
+    /// shuffled.
     case grouped
   }
 
@@ -22,10 +25,10 @@ public final class BatchSchedule: Sendable {
   public let seed: UInt64
   /// Batches in an epoch: the same in each.
   public let stepsPerEpoch: Int
-  /// The batches of the epoch that was asked for last.
+  /// The batches of the most recently requested epoch.
   private let recent: Mutex<(epoch: Int, batches: [[[Int]]])>
 
-  /// - Parameter lengths: Tokens that each sequence takes in a row.
+  /// - Parameter lengths: The tokens of each sequence in a row.
   public init(lengths: [Int], layout: Layout, batchSize: Int, seed: UInt64) {
     precondition(!lengths.isEmpty && batchSize > 0, "BatchSchedule: no sequences, or a batch size of \(batchSize)")
     (self.lengths, self.layout, self.batchSize, self.seed) = (lengths, layout, batchSize, seed)
@@ -34,7 +37,7 @@ public final class BatchSchedule: Sendable {
     recent = Mutex((0, first))
   }
 
-  /// The rows of a batch, each a list of indices of sequences. Steps go on through the epochs.
+  /// The rows of a batch, each a list of indices of sequences. Steps continue through the epochs.
   public func rows(step: Int) -> [[Int]] {
     precondition(step >= 0, "BatchSchedule: step \(step)")
     let epoch = step / stepsPerEpoch
@@ -55,7 +58,7 @@ public final class BatchSchedule: Sendable {
       let rows = packed(lengths, into: rowLength, order: order)
       return cut(shuffled(rows, seed, stream: UInt64(epoch) << 1 | 1), batchSize)
     case .grouped:
-      // Sorted in parts of 50 batches: chance still decides what meets (as in Hugging Face's length grouping).
+      // Sorted in groups of 50 batches, so that batches stay random (as in Hugging Face's length grouping).
       let batches = cut(order, batchSize * 50).flatMap { part in
         cut(part.sorted { (lengths[$0], $0) > (lengths[$1], $1) }, batchSize)
       }

@@ -1,4 +1,4 @@
-/// Puts sequences into rows of a fixed length so that little room is left: best-fit decreasing (Johnson 1973), each
+/// Packs sequences into rows of a fixed length with little padding: best-fit decreasing (Johnson 1973), each
 /// sequence from the longest to the shortest into the fullest row that still has room for it.
 ///
 /// - Parameters:
@@ -9,11 +9,11 @@ package func packed(_ lengths: [Int], into rowLength: Int, order: [Int]) -> [[In
   var byLength = [[Int]](repeating: [], count: rowLength + 1)
   for index in order {
     precondition(
-      lengths[index] <= rowLength, "packed: sequence \(index) has \(lengths[index]) tokens, a row \(rowLength)")
+      lengths[index] <= rowLength, "packed: sequence \(index) has \(lengths[index]) tokens, but a row has \(rowLength)")
     byLength[lengths[index]].append(index)
   }
   var rows: [[Int]] = []
-  // Rows by the room they have left, and for each room one bit whether there is such a row.
+  // Rows by remaining room, and one bit per size of room for whether there is such a row.
   var open = [[Int]](repeating: [], count: rowLength + 1)
   var words = [UInt64](repeating: 0, count: rowLength / 64 + 1)
 

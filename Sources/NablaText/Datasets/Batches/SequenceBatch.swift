@@ -1,30 +1,31 @@
 import NablaTensor
 
-/// Sequences side by side in rows, as a model takes them. Shapes: B rows, T tokens a row.
+/// Sequences in rows, as input to a model. Shapes: B rows, T tokens per row.
 public struct SequenceBatch: Sendable {
-  /// Where one sequence lies.
+  /// The location of one sequence.
   public struct Span: Sendable, Equatable {
     public var row: Int
-    /// Columns of the row.
+    /// Its columns in the row.
     public var columns: Range<Int>
-    /// The number of the sequence in the order it was given, row by row.
+    /// The index of the sequence in input order, row by row.
     public var sequence: Int
   }
 
   /// [B, T] int32; 0 where a row is padded.
   public let tokens: Tensor
-  /// [B, T] int32: the token to predict at each place, -100 (``TokenBatch/ignoredTarget``) where the loss ignores it.
+  /// [B, T] int32: the token to predict at each position, -100 (``TokenBatch/ignoredTarget``) where the loss ignores
+  /// it.
   public let targets: Tensor
-  /// [B, T] int32: the number of the sequence in its row, from 0. A token attends to its own segment only; each place
-  /// of padding is a segment by itself.
+  /// [B, T] int32: the index of the sequence in its row, from 0. A token attends only to its own segment; each
+  /// padding position is a segment by itself.
   public let segments: Tensor
-  /// [B, T] int32: the place of each token in its sequence, from 0.
+  /// [B, T] int32: the position of each token in its sequence, from 0.
   public let positions: Tensor
-  /// Every sequence that was given, in order.
+  /// Every input sequence, in order.
   public let spans: [Span]
-  /// Targets that count.
+  /// The number of targets that are not ignored.
   public let targetCount: Int
-  /// Places that hold a token of a sequence; the others are padding.
+  /// The number of positions that hold a token; the others are padding.
   public let tokenCount: Int
 
   public var rowCount: Int { tokens.shape[0] }
@@ -32,8 +33,8 @@ public struct SequenceBatch: Sendable {
 
   /// - Parameters:
   ///   - rows: The sequences of each row; no sequence is empty.
-  ///   - keepsLastToken: Whether a sequence's last token is an input. It predicts nothing, so only models that read
-  ///     something else from it (a reward) want it.
+  ///   - keepsLastToken: Whether a sequence's last token is an input. It predicts nothing, so only models that
+  ///     read something else from it (a reward) need it.
   ///   - widthMultiple: T is rounded up to a multiple of this, so that there are fewer shapes.
   public init(_ rows: [[EncodedExample]], keepsLastToken: Bool = false, widthMultiple: Int = 1) {
     let dropped = keepsLastToken ? 0 : 1

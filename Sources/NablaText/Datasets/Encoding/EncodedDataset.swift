@@ -1,15 +1,15 @@
-/// All examples of a data set as tokens, within the maximum length; those with nothing left to learn are left out and
-/// counted.
+/// All examples of a dataset as tokens, within the maximum length; those with nothing left to learn are dropped
+/// and counted.
 public struct EncodedDataset<Element: Sendable>: Sendable {
   public var elements: [Element]
-  /// How many of the elements lost tokens.
+  /// How many of the elements were truncated.
   public var truncatedCount = 0
-  /// Where the examples are that were left out, because all that is learned lies beyond the maximum length.
+  /// The locations of dropped examples, whose learned tokens all lie beyond the maximum length.
   public var dropped: [DatasetPlace] = []
 }
 
 extension ExampleEncoder {
-  /// Encodes and fits every example.
+  /// Encodes and truncates every example.
   ///
   /// - Throws: ``DatasetError`` that names the place, also for an example in which nothing is learned at any length.
   public func encode(_ dataset: Dataset) throws -> EncodedDataset<EncodedExample> {
@@ -27,7 +27,7 @@ extension ExampleEncoder {
     return result
   }
 
-  /// Encodes and fits every preference pair.
+  /// Encodes and truncates every preference pair.
   ///
   /// - Throws: ``DatasetError`` that names the place, also for a pair in which nothing is learned at any length.
   public func encodePairs(_ dataset: Dataset) throws -> EncodedDataset<EncodedPair> {
@@ -47,5 +47,5 @@ extension ExampleEncoder {
     return result
   }
 
-  static let nothingToLearn = "nothing to learn: no text, or no turn of the assistant"
+  static let nothingToLearn = "nothing to learn: no text or assistant turn"
 }

@@ -1,12 +1,12 @@
 /// An example as tokens, and which of them are learned.
 public struct EncodedExample: Sendable, Equatable {
   public var tokens: [Int32]
-  /// The tokens that the loss is about, as ranges of `tokens` in order. The first token of all is never one: nothing
-  /// stands before it that could predict it.
+  /// The tokens in the loss, as ranges of `tokens` in order. The very first token is never one:
+  /// nothing before it could predict it.
   public var trained: [Range<Int>]
-  /// How many tokens at the beginning are the prompt, which a model would be given; 0 for text and whole chats.
+  /// The number of prompt tokens at the beginning; 0 for text and whole chats.
   public var promptCount: Int
-  /// Whether ``ExampleEncoder/fitted(_:)-(EncodedExample)`` left tokens out.
+  /// Whether ``ExampleEncoder/fitted(_:)-(EncodedExample)`` removed tokens.
   public var isTruncated = false
   public var place: DatasetPlace?
 
@@ -24,17 +24,17 @@ public struct EncodedExample: Sendable, Equatable {
     self.place = place
   }
 
-  /// How many tokens the loss is about.
+  /// The number of tokens in the loss.
   public var trainedCount: Int { trained.reduce(0) { $0 + $1.count } }
 
-  /// Whether the loss is about each token.
+  /// Whether each token is in the loss.
   public var lossMask: [Bool] {
     var mask = [Bool](repeating: false, count: tokens.count)
     for range in trained { for index in range { mask[index] = true } }
     return mask
   }
 
-  /// What is left of it without the tokens outside `kept`.
+  /// The example without the tokens outside `kept`.
   func clipped(to kept: Range<Int>) -> EncodedExample {
     var result = self
     result.tokens = Array(tokens[kept])

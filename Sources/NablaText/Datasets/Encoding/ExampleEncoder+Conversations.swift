@@ -1,10 +1,10 @@
 import NablaFormats
 import NablaTemplates
 
-/// Conversations as tokens, with what the assistant says as the part that is learned.
+/// Conversations as tokens, in which the assistant's turns are learned.
 extension ExampleEncoder {
   /// - Parameters:
-  ///   - prompt: Messages that are given; empty for a chat in which every turn of the assistant is learned.
+  ///   - prompt: Messages of the prompt; empty for a chat in which every assistant turn is learned.
   func encode(
     prompt: [ChatMessage], completion: [ChatMessage], _ example: DatasetExample
   ) throws -> EncodedExample {
@@ -19,7 +19,7 @@ extension ExampleEncoder {
     return try encode(bytes, learned, promptEnd: promptEnd, example.place)
   }
 
-  /// Encodes the parts of a text on their own and joins them, so that tokens do not reach over their ends.
+  /// Encodes the parts of a text separately and concatenates them, so that no token crosses a boundary.
   private func encode(
     _ text: [UInt8], _ learned: [Range<Int>], promptEnd: Int, _ place: DatasetPlace
   ) throws -> EncodedExample {
@@ -43,12 +43,12 @@ extension ExampleEncoder {
       if start < end { trained.append(start..<end) }
     }
     try append(upTo: text.count)
-    // What follows the last learned token changes no loss.
+    // Tokens after the last learned one do not affect the loss.
     if !keepsTail, let end = trained.last?.upperBound { ids.removeSubrange(end...) }
     return EncodedExample(tokens: ids, trained: trained, promptCount: promptCount, place: place)
   }
 
-  /// The end of a turn that began at `start`: after its last end token when only white space follows.
+  /// The end of a turn that began at `start`: after its last end token if only whitespace follows.
   private func endOfTurn(in ids: [Int32], from start: Int) -> Int {
     guard start < ids.count, let last = ids[start...].lastIndex(where: endTokens.contains) else { return ids.count }
     let isBlank = ids[(last + 1)...].allSatisfy { id in
@@ -71,8 +71,8 @@ extension ExampleEncoder {
     return given.count
   }
 
-  /// What each turn of the assistant in `completion` adds to the text, found by rendering the messages before it (with
-  /// the beginning of an answer) and those up to it.
+  /// What each assistant turn in `completion` adds to the text, found by rendering the messages before it
+  /// (with the generation prompt) and those up to it.
   private func turns(
     _ prompt: [ChatMessage], _ completion: [ChatMessage], in whole: [UInt8], _ example: DatasetExample
   ) throws -> [Range<Int>] {
@@ -103,8 +103,8 @@ extension ExampleEncoder {
     }
     return DatasetError(
       example.place,
-      problem: "the chat template writes \(what) otherwise than when more follows (\(excerpt(part)) becomes "
-        + "\(excerpt(whole)) at byte \(common)), so what the assistant said cannot be told apart; use a template that "
+      problem: "the chat template writes \(what) differently when more follows (\(excerpt(part)) becomes "
+        + "\(excerpt(whole)) at byte \(common)), so the assistant's turns cannot be located; use a template that "
         + "marks it with {% generation %}")
   }
 
@@ -114,7 +114,7 @@ extension ExampleEncoder {
     guard let template else {
       throw DatasetError(
         example.place,
-        problem: "the rows are messages, and \(pretrained.path) has no chat template; give one, or the one for "
+        problem: "the rows are messages, but \(pretrained.path) has no chat template; give one, or the one for "
           + "transcripts (\"Human:\" and \"Assistant:\")")
     }
     do throws(ChatTemplateError) {

@@ -1,14 +1,14 @@
 import NablaFormats
 import NablaTemplates
 
-/// Turns examples into tokens and decides which of them are learned.
+/// Encodes examples as tokens and decides which of them are learned.
 ///
-/// - Text is learned whole. Of a prompt and completion the completion is learned, of a conversation what the assistant
-///   says, its end-of-turn token included.
-/// - The prompt's tokens are those the model is given when it answers: prompt and completion are encoded on their own
-///   and joined, so that no merge moves the boundary. The same holds at the ends of an assistant's turns.
-/// - Plain text begins with the tokens that the tokenizer wants (`<s>`), once, and ends with the end-of-text token, once.
-///   A conversation has those that its template writes.
+/// - Of text, all tokens are learned; of a prompt and completion, the completion; of a conversation, the assistant's
+///   turns, end-of-turn tokens included.
+/// - The prompt's tokens are the same as at inference: prompt and completion are encoded separately and
+///   concatenated, so that no merge crosses the boundary. The same holds at the ends of the assistant's turns.
+/// - Plain text begins with the tokens that the tokenizer adds (`<s>`), once, and ends with the end-of-text token,
+///   once. A conversation has those that its template writes.
 ///
 /// ```swift
 /// let encoder = ExampleEncoder(try .load("model.gguf"), maximumLength: 512)
@@ -17,21 +17,22 @@ import NablaTemplates
 /// ```
 public struct ExampleEncoder: Sendable {
   public let pretrained: PretrainedTokenizer
-  /// What writes conversations; nil when the model has none.
+  /// The chat template; nil when the model has none.
   public let template: ChatTemplate?
   /// Longer examples are truncated; nil for no limit.
   public var maximumLength: Int?
   public var truncation: Truncation
-  /// Whether to train on what a template writes after the end token of an answer, such as a line end, as TRL does. A
-  /// model is stopped at the end token, so by default such tokens are masked, and left out at the end of an example.
+  /// Whether to train on what a template writes after the end token of an answer, such as a line feed, as TRL does.
+  /// Generation stops at the end token, so by default such tokens are masked, and dropped at the end of an example.
   public var keepsTail: Bool
-  /// Further variables of the template, such as `enable_thinking`.
+  /// Additional variables for the template, such as `enable_thinking`.
   public var templateVariables: JSONObject
-  /// Seconds since 1970 that a template's `strftime_now` shows; nil for now. A run that resumes needs it fixed.
+  /// Seconds since 1970 that a template's `strftime_now` shows; nil for now. It must be fixed for a run to be
+  /// resumable.
   public var date: Int?
 
-  /// - Parameter template: Instead of the model's own; ``Transcript/template`` suits models that have none.
-  /// - Throws: ``ChatTemplateError`` when the template is not one that can be run.
+  /// - Parameter template: Overrides the model's own; ``Transcript/template`` is for models without one.
+  /// - Throws: ``ChatTemplateError`` if the template is not supported.
   public init(
     _ pretrained: PretrainedTokenizer, template: String? = nil, maximumLength: Int? = nil,
     truncation: Truncation = .keepStart, keepsTail: Bool = false, templateVariables: JSONObject = JSONObject(),
@@ -54,10 +55,10 @@ public struct ExampleEncoder: Sendable {
   public var tokenizer: any Tokenizer { pretrained.tokenizer }
   /// The token that ends plain text.
   public var endOfText: Int32? { pretrained.id(of: "eos_token") ?? tokenizer.endOfText }
-  /// Tokens at which a model stops.
+  /// Tokens at which generation stops.
   public var endTokens: Set<Int32> { pretrained.endTokens.union(endOfText.map { [$0] } ?? []) }
 
-  /// An example whole, before it is fitted to ``maximumLength``. Of a preference pair the chosen completion is learned.
+  /// A whole example, before truncation to ``maximumLength``. Of a preference pair the chosen completion is learned.
   ///
   /// - Throws: ``DatasetError`` that names the place.
   public func encode(_ example: DatasetExample) throws -> EncodedExample {
@@ -70,13 +71,13 @@ public struct ExampleEncoder: Sendable {
     case .completion(let prompt, let completion), .preference(let prompt, let completion, _):
       return try encode(prompt: prompt, completion: completion, example)
     case .prompt:
-      throw DatasetError(example.place, problem: "the row has a prompt only: there is nothing to learn")
+      throw DatasetError(example.place, problem: "the row has only a prompt: there is nothing to learn")
     }
   }
 
-  /// A preference pair whole; the tokens of the prompt are the same in both.
+  /// A whole preference pair; the tokens of the prompt are the same in both.
   ///
-  /// - Throws: ``DatasetError`` that names the place, also when the example is no pair.
+  /// - Throws: ``DatasetError`` that names the place, also when the example is not a pair.
   public func encodePair(_ example: DatasetExample) throws -> EncodedPair {
     guard case .preference(let prompt, let chosen, let rejected) = example.content else {
       throw DatasetError(
@@ -87,8 +88,8 @@ public struct ExampleEncoder: Sendable {
       rejected: try encode(prompt: prompt, completion: rejected, example), place: example.place)
   }
 
-  /// The tokens that a model is given so that it answers: the prompt with the beginning of an answer. Of a
-  /// conversation it is all before the last turn of the assistant.
+  /// The input tokens at inference: the prompt with the generation prompt. For a conversation
+  /// it is everything before the last assistant turn.
   ///
   /// - Throws: ``DatasetError`` that names the place.
   public func encodePrompt(_ example: DatasetExample) throws -> [Int32] {
@@ -128,20 +129,21 @@ public struct ExampleEncoder: Sendable {
       return finished(start + rest, learnedFrom: start.count, promptCount: start.count, example.place)
     case (.conversation(let prompt), .conversation(let completion)):
       return try encode(prompt: prompt, completion: completion, example)
-    default: preconditionFailure("ExampleEncoder: a prompt and completion of which one only is a conversation")
+    default: preconditionFailure("ExampleEncoder: a prompt and completion of which only one is a conversation")
     }
   }
 
   // MARK: Plain text
 
-  /// The tokens of the beginning of a text, with the tokenizer's own before them, unless the text spells them out.
+  /// The tokens of the beginning of a text, preceded by those that the tokenizer adds, unless the text already has
+  /// them.
   private func beginning(of text: String, _ place: DatasetPlace) throws -> [Int32] {
     let prefix = tokenizer.template.prefix
     let ids = try tokens(text, place)
     return ids.starts(with: prefix) ? ids : prefix + ids
   }
 
-  /// Text with its end token, unless the text spells it out.
+  /// Text with its end token, unless the text already has it.
   private func finished(
     _ tokens: [Int32], learnedFrom start: Int, promptCount: Int, _ place: DatasetPlace
   ) -> EncodedExample {

@@ -1,13 +1,13 @@
 /// Which part of an example that is too long is kept.
 public enum Truncation: String, Sendable, Codable, CaseIterable {
-  /// The beginning: the end of what is learned goes, and with it the end token.
+  /// The beginning: the end of the learned tokens is cut, and with it the end token.
   case keepStart = "keep-start"
-  /// The end: the beginning of the prompt goes. A token that begins every text (`<s>`) stays.
+  /// The end: the beginning of the prompt is cut. A token that begins every text (`<s>`) is kept.
   case keepEnd = "keep-end"
 }
 
 extension ExampleEncoder {
-  /// The example within ``maximumLength``; nil when nothing that is learned would be left.
+  /// The example within ``maximumLength``; nil when no learned token would be left.
   public func fitted(_ example: EncodedExample) -> EncodedExample? {
     guard let maximumLength, example.tokens.count > maximumLength else { return example }
     var result: EncodedExample
@@ -32,7 +32,7 @@ extension ExampleEncoder {
       result = EncodedPair(chosen: chosen, rejected: rejected, place: pair.place)
     case .keepEnd:
       let excess = longest - maximumLength
-      // The completions stay whole: the same number of tokens goes from both prompts.
+      // The completions stay whole: the same number of tokens is removed from both prompts.
       if excess >= pair.chosen.promptCount - keptBeginning(pair.chosen) { return nil }
       result = EncodedPair(
         chosen: removingStart(pair.chosen, excess), rejected: removingStart(pair.rejected, excess), place: pair.place)
@@ -42,7 +42,7 @@ extension ExampleEncoder {
     return result.chosen.tokens == result.rejected.tokens && pair.chosen.tokens != pair.rejected.tokens ? nil : result
   }
 
-  /// How many tokens at the beginning always stay.
+  /// The number of tokens at the beginning that are always kept.
   private func keptBeginning(_ example: EncodedExample) -> Int {
     let prefix = tokenizer.template.prefix
     return !prefix.isEmpty && example.tokens.starts(with: prefix) ? prefix.count : 0
@@ -50,7 +50,7 @@ extension ExampleEncoder {
 
   private func removingStart(_ example: EncodedExample, _ count: Int) -> EncodedExample {
     let kept = min(keptBeginning(example), example.tokens.count - count)
-    // One token more is kept where a beginning is put back, so that the first learned one has a token before it.
+    // One more token is kept if a beginning is restored, so that the first learned token has a predecessor.
     var result = example.clipped(to: (count + max(kept - 1, 0))..<example.tokens.count)
     if kept > 0 {
       result.tokens.replaceSubrange(0..<1, with: example.tokens[..<kept])

@@ -1,0 +1,71 @@
+import NablaFormats
+import NablaTraining
+
+/// What scores the completions of a policy: reward functions, a reward model beside it, or both.
+struct RolloutJudge {
+  let rewards: WeightedRewards
+  let model: Scorer?
+  let modelWeight: Double
+
+  /// - Parameter rewards: functions of the program's own, instead of the description's.
+  /// - Throws: `ConfigurationError` where nothing is named, `RewardError`, and what reading the reward model throws.
+  init(_ description: JudgeDescription, _ rewards: WeightedRewards?, beside tuned: TunedModel) throws {
+    try require(
+      rewards != nil || !description.rewards.isEmpty || description.rewardModel != nil,
+      "\(setting: "reward") and \(setting: "reward-model") are missing: name a reward function or a reward model")
+    self.rewards =
+      try rewards
+      ?? WeightedRewards(
+        try description.rewards.map { try Reward(parsing: $0.function) }, weights: description.rewards.map(\.weight))
+    model = try description.rewardModel.map { try Scorer(rewardModel: $0, beside: tuned) }
+    modelWeight = description.rewardModelWeight
+  }
+
+  /// What metrics call each of them; the reward model comes last.
+  var names: [String] { rewards.rewards.map(\.name) + (model == nil ? [] : ["reward_model"]) }
+
+  /// Gives rollouts of these prompts the weighted sum of all.
+  ///
+  /// - Returns: the rewards by function: [function][rollout].
+  /// - Throws: what a reward function throws, or `RewardError`.
+  func judge(
+    _ rollouts: inout [Rollout], of prompts: PromptSet, beside tuned: TunedModel, batchSize: Int
+  ) throws -> [[Double]] {
+    var byFunction = try prompts.reward(&rollouts, by: rewards)
+    guard let model else { return byFunction }
+    let scores = try model.scores(of: rollouts, batchSize: batchSize, beside: tuned)
+    for i in rollouts.indices { rollouts[i].reward += modelWeight * scores[i] }
+    byFunction.append(scores)
+    return byFunction
+  }
+}
+
+/// A reward function by name, and its weight in the sum.
+public struct RewardDescription: Codable, Sendable, Hashable {
+  /// As `Reward.init(parsing:)` reads it.
+  public var function: String
+  public var weight: Double
+
+  public init(_ function: String, weight: Double = 1) { (self.function, self.weight) = (function, weight) }
+}
+
+/// What judges a policy's completions, as a run's configuration keeps it.
+public struct JudgeDescription: Codable, Sendable, Hashable {
+  /// Empty where there is a reward model alone, or the program gives functions of its own.
+  public var rewards: [RewardDescription]
+  /// A run of ``RewardModel``, or a folder that `AutoModelForSequenceClassification` loads.
+  public var rewardModel: String?
+  public var rewardModelWeight: Double
+
+  public init(rewards: [RewardDescription] = [], rewardModel: String? = nil, rewardModelWeight: Double = 1) {
+    (self.rewards, self.rewardModelWeight) = (rewards, rewardModelWeight)
+    self.rewardModel = rewardModel.map(absolutePath)
+  }
+
+  /// The same for a run that may have moved.
+  func located(of run: String) throws -> JudgeDescription {
+    var copy = self
+    copy.rewardModel = try rewardModel.map { try RunFolder.locate($0, of: run) }
+    return copy
+  }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Nabla
+
+/// Reward functions with their weights, and a reward model.
+struct JudgeOptions: ParsableArguments {
+  @Option(
+    parsing: .upToNextOption, help: ArgumentHelp("Reward functions; their sum is what counts.", valueName: "function"))
+  var reward: [String] = []
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("A weight for each reward function (default: 1 each).", valueName: "x"))
+  var rewardWeight: [Double] = []
+  @Option(
+    help: ArgumentHelp("A run of 'nabla reward', or a sequence-classification folder.", valueName: "run"),
+    completion: .directory)
+  var rewardModel: String?
+  @Option(help: ArgumentHelp("Weight of the reward model's score.", valueName: "x"))
+  var rewardModelWeight = 1.0
+
+  /// The first of these flags that was given.
+  var first: String? {
+    if !reward.isEmpty { return "--reward" }
+    if !rewardWeight.isEmpty { return "--reward-weight" }
+    return rewardModel == nil ? nil : "--reward-model"
+  }
+
+  /// What is named, each function read.
+  func description() throws -> JudgeDescription {
+    if reward.isEmpty, rewardModel == nil {
+      throw ValidationError(
+        "name a reward function with --reward, such as --reward numeric, or a reward model with --reward-model")
+    }
+    if !rewardWeight.isEmpty, rewardWeight.count != reward.count {
+      throw ValidationError("--reward-weight has \(rewardWeight.count) weights for \(reward.count) reward functions")
+    }
+    if let weight = rewardWeight.first(where: { !$0.isFinite }) {
+      throw ValidationError("--reward-weight must be numbers, not \(weight)")
+    }
+    if !rewardModelWeight.isFinite { throw ValidationError("--reward-model-weight must be a number") }
+    let rewards = try reward.enumerated().map { i, function in
+      do { _ = try Reward(parsing: function) } catch { throw ValidationError("--reward: \(error)") }
+      return RewardDescription(function, weight: rewardWeight.isEmpty ? 1 : rewardWeight[i])
+    }
+    return JudgeDescription(rewards: rewards, rewardModel: rewardModel, rewardModelWeight: rewardModelWeight)
+  }
+
+  /// For the help of commands that take them.
+  static let list = """
+    Reward functions:
+      numeric, numeric:FIELD   1 for the number of the row's answer (from "answer", or another column)
+      format:TAG,TAG           1 for elements in this order: <think> and <answer> unless others are named
+      length:LOW-HIGH          1 within so many tokens; length:LOW-HIGH~TOLERANCE falls to 0 outside
+      regex:PATTERN            1 where it matches somewhere
+      json                     1 for one JSON object or array
+      command:COMMAND          a shell command that reads a JSON line (prompt, completion, columns) and prints a number
+    """
+}

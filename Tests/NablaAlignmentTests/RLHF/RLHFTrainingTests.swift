@@ -1,0 +1,248 @@
+import Foundation
+import NablaFormats
+import NablaLanguage
+import NablaNN
+import NablaTensor
+import NablaTraining
+import Testing
+
+import NablaAlignment
+
+@Suite struct RLHFTrainingTests {
+  /// A trainer of every parameter in float32; `change` makes it another.
+  private func trainer(
+    _ digits: DigitModel, from start: String? = nil, rewards: WeightedRewards? = evenDigits, rewardModel: String? = nil,
+    _ change: (inout RLHF.Configuration) -> Void = { _ in }
+  ) throws -> RLHF {
+    var c = RLHF.Configuration()
+    (c.tuning.precision, c.tuning.adapter, c.tuning.steps) = (.float32, .none, 40)
+    (c.tuning.learningRate, c.tuning.batchSize) = (3e-3, 64)
+    (c.tuning.evaluateEvery, c.tuning.checkpointEvery, c.tuning.loraRank) = (0, 0, 8)
+    (c.prompts, c.maximumTokens, c.ppoEpochs, c.klCoefficient) = (64, 6, 2, 0.005)
+    change(&c)
+    let setup = RLHF.Setup(
+      source: try TunedModel.Source(start ?? digits.model), data: .init(files: [digits.data]),
+      judge: JudgeDescription(rewardModel: rewardModel), training: c)
+    return try RLHF(setup, rewards: rewards)
+  }
+
+  /// Pairs whose chosen completion has even digits.
+  private func trainRewardModel(
+    _ digits: DigitModel, _ kind: AdapterKind, name: String = "reward", from start: String? = nil
+  ) throws -> String {
+    let rows = (0..<48).map { i in
+      let (even, odd) = ([0, 2, 4, 6, 8].map { ($0 + 2 * i) % 10 }, [1, 3, 5, 7, 9].map { ($0 + 2 * i) % 10 })
+      let length = 1 + i % 5
+      func text(_ digits: [Int]) -> String { digits.prefix(length).map(String.init).joined() }
+      return #"{"prompt": "\#(i % 10)\#(3 * i % 10) ", "chosen": "\#(text(even))", "rejected": "\#(text(odd))"}"#
+    }
+    let path = "\(digits.folder)/\(name).jsonl"
+    try rows.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+    var c = RewardModel.Configuration()
+    (c.tuning.precision, c.tuning.adapter, c.tuning.loraRank, c.tuning.steps) = (.float32, kind, 8, 40)
+    (c.tuning.learningRate, c.tuning.maximumLength, c.tuning.evaluateEvery) = (kind == .none ? 3e-3 : 1e-2, 16, 0)
+    let run = try TrainingRun(
+      RewardModel(start ?? digits.model, data: .init(files: [path]), c), at: "\(digits.folder)/\(name)")
+    _ = try run.train()
+    #expect(run.evaluation.first { $0.name == "eval_accuracy" }!.value == 1)
+    return run.folder.path
+  }
+
+  /// From about 0.4 to almost 1; with a wrong sign the reward falls.
+  @Test(arguments: [(UInt64(21), AdapterKind.none), (22, .lora)])
+  func learnsEvenDigits(_ seed: UInt64, _ adapter: AdapterKind) throws {
+    try DigitModel.use(seed: seed) { digits in
+      let trainer = try trainer(digits) {
+        ($0.tuning.seed, $0.tuning.adapter) = (seed, adapter)
+        if adapter == .lora { $0.tuning.learningRate = 1e-2 }
+      }
+      let reports = try (0..<40).map { _ in try trainer.step() }
+      let scores = reports.map { $0["objective/scores"]! }
+      #expect(scores[0] < 0.65, "\(scores)")
+      #expect(scores.suffix(5).reduce(0, +) / 5 >= 0.9, "\(scores)")
+      #expect(try trainer.evaluate(isFinal: true).first { $0.name == "eval_reward" }!.value >= 0.9)
+      #expect(reports.allSatisfy { $0["val/first_ratio_deviation"] == 0 })
+      #expect(reports.allSatisfy { $0["sampling/sampling_logp_difference/mean"]! < 1e-5 })
+      #expect(reports[0]["objective/kl"] == 0 && reports.last!["objective/kl"]! > 0.1)
+      // The value function comes to foresee the reward.
+      let explained = reports.map { $0["val/explained_variance"]! }
+      #expect(explained[5..<20].max()! > 0.3, "\(explained)")
+    }
+  }
+
+  /// The policy comes to write what a learned reward model likes, whether that shares the base or not, and with a rule
+  /// beside it.
+  @Test(arguments: [(AdapterKind.lora, AdapterKind.lora), (.none, .lora), (.none, .none)])
+  func learnsFromARewardModel(_ judge: AdapterKind, _ policy: AdapterKind) throws {
+    try DigitModel.use(seed: 5) { digits in
+      let run = try trainRewardModel(digits, judge)
+      let rule = WeightedRewards([Reward("short") { $0.tokenCount <= 4 ? 0.5 : 0 }])
+      let trainer = try trainer(
+        digits, rewards: judge == .lora ? rule : WeightedRewards([]), rewardModel: run
+      ) {
+        $0.tuning.adapter = policy
+        $0.tuning.learningRate = policy == .lora ? 1e-2 : 3e-3
+      }
+      let reports = try (0..<30).map { _ in try trainer.step() }
+      let scores = reports.map { $0["rewards/reward_model/mean"]! }
+      #expect(scores.suffix(5).reduce(0, +) / 5 > scores[0] + 1, "\(scores)")
+      #expect(reports.allSatisfy { $0["val/first_ratio_deviation"] == 0 && $0["objective/kl"]!.isFinite })
+    }
+  }
+
+  /// Stopped and resumed: the same bits and numbers as never stopped.
+  @Test(arguments: [AdapterKind.none, .lora]) func resumes(_ adapter: AdapterKind) throws {
+    try DigitModel.use { digits in
+      let judge = try trainRewardModel(digits, .lora)
+      func make() throws -> RLHF {
+        try trainer(digits, rewards: evenDigits, rewardModel: judge) {
+          ($0.temperature, $0.klTarget, $0.klHorizon, $0.miniBatches, $0.prompts) = (0.9, 2, 100, 3, 20)
+          ($0.tuning.adapter, $0.tuning.loraRank, $0.tuning.steps, $0.tuning.batchSize) = (adapter, 4, 5, 6)
+        }
+      }
+      let whole = try TrainingRun(try make(), at: "\(digits.folder)/whole")
+      _ = try whole.train()
+      // The run lets go of its folder at the end of the function.
+      func stopped() throws {
+        let first = try TrainingRun(try make(), at: "\(digits.folder)/parts")
+        #expect(try first.train(until: .at(3)) == .stopped(step: 3))
+        #expect(bits(first.trainer.networks) != bits(whole.trainer.networks))
+      }
+      try stopped()
+      let second = try RLHF.resume("\(digits.folder)/parts", rewards: evenDigits)
+      #expect(try second.train() == .finished)
+      #expect(bits(second.trainer.networks) == bits(whole.trainer.networks))
+      #expect(second.trainer.state.coefficient == whole.trainer.state.coefficient)
+      #expect(second.trainer.state.coefficient!.value != 0.005)
+      func metrics(_ run: String) throws -> [String] {
+        try String(contentsOfFile: "\(digits.folder)/\(run)/metrics.jsonl", encoding: .utf8).split(separator: "\n").map
+        {
+          $0.split(separator: ",").filter { part in
+            !["time", "seconds", "eps", "memory"].contains { part.contains($0) }
+          }.joined()
+        }
+      }
+      #expect(try metrics("parts") == metrics("whole"))
+    }
+  }
+
+  /// Policy, reference, value function and reward model on one base give the bits that separate copies give.
+  @Test func switchingAdaptersLeavesNothingBehind() throws {
+    try DigitModel.use { digits in
+      let judge = try trainRewardModel(digits, .lora)
+      let shared = try trainer(digits, rewards: WeightedRewards([]), rewardModel: judge) {
+        ($0.tuning.adapter, $0.tuning.learningRate) = (.lora, 1e-2)
+      }
+      for _ in 0..<3 { _ = try shared.step() }
+      try shared.save(to: "\(digits.folder)/saved")
+      let tokens = Tensor((0..<12).map { Int32(1 + $0 % 10) }, [1, 12])
+      func hidden(_ backbone: Transformer) -> [UInt32] {
+        withoutGradient { backbone(tokens) }.array().map(\.bitPattern)
+      }
+      func separate(_ adapter: String?) throws -> [UInt32] {
+        let model = try TrainedModel(digits.model, precision: .float32).model
+        if let adapter {
+          try AdapterFolder.load(adapter, into: model, as: "own", allowsScore: true)
+          model.useAdapter("own")
+        }
+        return hidden(model.backbone)
+      }
+      let model = shared.tuned.model
+      #expect(hidden(model.backbone) == (try separate("\(digits.folder)/saved/adapter")))
+      #expect(shared.tuned.reference { hidden($0.backbone) } == (try separate(nil)))
+      model.useAdapter("value")
+      #expect(hidden(model.backbone) == (try separate("\(digits.folder)/saved/value")))
+      model.useAdapter("reward")
+      #expect(hidden(model.backbone) == (try separate("\(judge)/adapter")))
+      model.useAdapter("policy")
+      #expect(hidden(model.backbone) == (try separate("\(digits.folder)/saved/adapter")))
+      // The value function began as the reward model and has moved; the reward model has not.
+      #expect(try separate("\(digits.folder)/saved/value") != separate("\(judge)/adapter"))
+    }
+  }
+
+  /// A run that starts from a trained adapter has that as its reference, and not the bare base.
+  @Test func referenceIsTheAdapterStartedFrom() throws {
+    try DigitModel.use { digits in
+      func change(_ c: inout RLHF.Configuration) {
+        (c.tuning.adapter, c.tuning.loraRank, c.tuning.steps, c.tuning.learningRate) = (.lora, 4, 4, 1e-2)
+      }
+      func first() throws -> Double {
+        let run = try TrainingRun(try trainer(digits, change), at: "\(digits.folder)/first")
+        _ = try run.train()
+        return try run.trainer.step()["objective/kl"]!
+      }
+      #expect(try first() > 0.01)
+      let second = try trainer(digits, from: "\(digits.folder)/first", change)
+      #expect(try second.step()["objective/kl"] == 0)
+      #expect(try second.step()["objective/kl"]! > 0)
+    }
+  }
+
+  /// A completion that is cut off is scored less, by the penalty.
+  @Test func missingEndsArePenalized() throws {
+    try DigitModel.use { digits in
+      func report(_ penalty: Float) throws -> StepReport {
+        try trainer(digits) { $0.missingEndPenalty = penalty }.step()
+      }
+      let (plain, penalized) = (try report(0), try report(2))
+      let share = 1 - plain["val/num_eos_tokens"]! / 64
+      #expect(share > 0.1 && share == plain["completions/clipped_ratio"]!)
+      #expect(abs(plain["objective/scores"]! - 2 * share - penalized["objective/scores"]!) < 1e-9)
+    }
+  }
+
+  /// A heavy penalty, or an adaptive one with a low target, keeps the policy where the reference is.
+  @Test func penaltyHoldsThePolicy() throws {
+    try DigitModel.use { digits in
+      func run(_ change: (inout RLHF.Configuration) -> Void) throws -> StepReport {
+        let trainer = try trainer(digits, change)
+        return try (0..<15).map { _ in try trainer.step() }.last!
+      }
+      let free = try run { $0.klCoefficient = 0 }
+      let held = try run { $0.klCoefficient = 0.5 }
+      let adaptive = try run { ($0.klCoefficient, $0.klTarget, $0.klHorizon) = (0.005, 0.1, 10) }
+      #expect(held["objective/kl"]! < free["objective/kl"]! / 4)
+      #expect(adaptive["kl_coefficient"]! > 0.1 && adaptive["objective/kl"]! < free["objective/kl"]!)
+    }
+  }
+
+  /// In parts of any size, one step gives the same model.
+  @Test func microBatchesDoNotMatter() throws {
+    try DigitModel.use { digits in
+      func stepped(_ size: Int) throws -> (RLHF, StepReport) {
+        let trainer = try trainer(digits) { ($0.prompts, $0.tuning.batchSize, $0.tuning.clip) = (15, size, 0) }
+        return (trainer, try trainer.step())
+      }
+      let (whole, report) = try stepped(15)
+      for size in [1, 4, 7] {
+        let (parts, other) = try stepped(size)
+        #expect(largestDifference(whole.networks, parts.networks) < 5e-4)
+        for name in ["loss", "gradient_norm", "loss/value_avg", "objective/scores"] {
+          #expect(abs(other[name]! - report[name]!) < 1e-4 * (1 + abs(report[name]!)), "\(name) with \(size)")
+        }
+      }
+    }
+  }
+
+  @Test func whatCannotBeARewardModel() throws {
+    try DigitModel.use { digits in
+      func message(_ rewardModel: String?, _ rewards: WeightedRewards? = nil) throws -> String {
+        do {
+          _ = try trainer(digits, rewards: rewards, rewardModel: rewardModel).step()
+          return ""
+        } catch let error as any SettingError { return "\(error.message)" } catch { return "\(error)" }
+      }
+      #expect(try message(nil).contains("are missing"))
+      #expect(try message(digits.model).contains("is no reward model"))
+      #expect(try message("\(digits.folder)/nowhere").contains("nowhere"))
+      let judge = try trainRewardModel(digits, .none)
+      let file = "\(judge)/model/model.safetensors"
+      var tensors = try SafetensorsFile(path: file).tensors().mapValues { $0.copy() }
+      tensors["score.weight"] = Tensor([Float](repeating: .nan, count: 32), [1, 32])
+      try SafetensorsFile.write(tensors, to: file)
+      #expect(try message(judge).contains("is no finite number"))
+      #expect(try message(nil, WeightedRewards([Reward("bad") { _ in .nan }])).contains("is no finite number"))
+    }
+  }
+}
