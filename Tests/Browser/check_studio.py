@@ -72,7 +72,7 @@ def ready(page, step):
     """Waits until the step has loaded and answered."""
     page.wait_for_selector(f'main[data-ready="{step}"]', timeout=LONG)
     page.wait_for_timeout(400)
-    page.wait_for_function("!document.querySelector('[aria-busy]')", timeout=LONG)
+    page.wait_for_selector("[aria-busy]", state="detached", timeout=LONG)
 
 
 def leave_no_origin(page, studio, problems):
@@ -231,7 +231,7 @@ def check_slider(browser, studio, arguments):
           return slider.max;
         }""")
         page.wait_for_timeout(1500)
-        page.wait_for_function("!document.querySelector('[aria-busy]')", timeout=LONG)
+        page.wait_for_selector("[aria-busy]", state="detached", timeout=LONG)
         text = page.locator(".facts").first.text_content()
         status, _, body = studio.get("/api/attention/attend?text=The%20cat%20sat%20on%20the%20mat%20because%20it%20was%20tired.&layer=2&head=1&temperature=1&scaled=1&causal=1")
         value = json.loads(body)["value"]

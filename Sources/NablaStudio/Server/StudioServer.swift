@@ -26,7 +26,11 @@ public struct StudioServer: Sendable {
     let application = Application(
       responder: routes.responder(),
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
-      onServerRunning: { _ in whenReady("http://127.0.0.1:\(port)/") }, logger: logger)
+      onServerRunning: { [studio] _ in
+        whenReady("http://127.0.0.1:\(port)/")
+        // The model is read while the reader reads; what is wrong with it is told when a step asks for it.
+        try? onThread { try? studio.model.use { _ in } }
+      }, logger: logger)
     defer { studio.stopJobs() }
     do {
       try await application.runService()
