@@ -103,7 +103,7 @@ function axis({ log = false, range, format }, values, from, to) {
     return log ? 10 ** t : t;
   };
   const room = Math.max(2, Math.floor(Math.abs(to - from) / (from < to ? 70 : 36)));
-  return { place, value, ticks: log ? powers(low, high, room) : steps(low, high, room), format: format ?? (log ? v => scaled(v) : v => significant(v, 3).replace(/\.?0+$/, "") || "0") };
+  return { place, value, ticks: log ? powers(low, high, room) : steps(low, high, room), format: format ?? (log ? v => Math.abs(v) < 1000 ? plainNumber(v) : scaled(v) : v => plainNumber(v)) };
 }
 
 function steps(low, high, room) {
@@ -124,4 +124,11 @@ function powers(low, high, room) {
     for (let p = first - 1; p <= last; p++) for (const m of [1, 2, 5]) { const v = m * 10 ** p; if (v >= low && v <= high) ticks.push(v); }
   }
   return ticks.length < 2 ? steps(low, high, room) : ticks;
+}
+
+/// 0.5, 20, 1000, 2·10⁶: no more digits than the tick has.
+function plainNumber(v) {
+  if (v === 0) return "0";
+  const size = Math.abs(v);
+  return size >= 1e-3 && size < 1e5 ? String(Number(v.toPrecision(6))).replace("-", "−") : significant(v, 2);
 }

@@ -53,7 +53,8 @@ export function concepts(lab) {
   /// From the chosen concept to its neighbors only: all edges at once would be a hairball.
   function drawEdges() {
     const box = columns.getBoundingClientRect();
-    edges.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+    edges.style.setProperty("width", `${box.width}px`);
+    edges.style.setProperty("height", `${box.height}px`);
     edges.replaceChildren();
     const concept = all.get(lab.state.get("concept"));
     if (!concept || getComputedStyle(edges).display === "none") return;

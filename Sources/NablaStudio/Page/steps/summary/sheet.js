@@ -10,7 +10,7 @@ const lines = [
   { name: "rope", title: "Rotary positions", step: "attention", concept: "query", min: 0, max: 48, step_: 1, value: 8,
     tex: String.raw`(R_m q)^{\top}(R_n k) = q^{\top}R_{n-m}k`, words: v => `${v} positions apart`, y: v => `likeness of equal vectors ${significant(v, 3)}` },
   { name: "gqa", title: "Memory of the cache", step: "attention", concept: "key", min: 0, max: 6, step_: 1, value: 3,
-    tex: String.raw`2\,L\,G\,d\,T \cdot 2\ \text{bytes}`, words: v => `G = ${2 ** v} key/value heads`, y: v => `${significant(v, 3)} GiB (70B, T = 32,768)` },
+    tex: String.raw`2 \cdot L\,G\,d\,T \cdot 2\,\mathrm{B}`, words: v => `G = ${2 ** v} key/value heads`, y: v => `${significant(v, 3)} GiB (70B, T = 32,768)` },
   { name: "ppo", title: "PPO", step: "rlhf", concept: "reward", min: 0, max: 2, step_: 0.01, value: 1.3,
     tex: String.raw`\min\!\big(\rho A,\ \operatorname{clip}(\rho, 1{\pm}\epsilon)A\big)`, words: v => `ratio ρ = ${significant(v, 3)}, A = 1`, y: v => `objective ${significant(v, 3)}` },
   { name: "grpo", title: "GRPO", step: "rlhf", concept: "reward", min: -2, max: 4, step_: 0.1, value: 2,
