@@ -68,7 +68,14 @@ import NablaScaling
     let x = [-0.6, 0.3, -0.4, 0.25, 0.6]
     let found = [0, 1].map { stable -> [Double] in
       var gradient = [Double](repeating: 0, count: 5)
-      var input = nabla_law_points(count: Int64(count), sizes: u, lengths: v, losses: l, weights: w)
+      let columns = [u, v, l, w].map { column in
+        let copy = UnsafeMutablePointer<Double>.allocate(capacity: count)
+        copy.initialize(from: column, count: count)
+        return copy
+      }
+      defer { for column in columns { column.deallocate() } }
+      var input = nabla_law_points(
+        count: Int64(count), sizes: columns[0], lengths: columns[1], losses: columns[2], weights: columns[3])
       return [nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)] + gradient
     }
     var expected = [Double](repeating: 0, count: 6)
