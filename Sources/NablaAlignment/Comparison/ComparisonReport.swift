@@ -1,12 +1,13 @@
 import NablaFormats
-import NablaTraining
+import NablaReport
 
 extension Comparison {
   /// The page: one self-contained HTML file.
-  public func html() -> String {
-    reportPage(
+  public func html() throws -> String {
+    try ReportPage(
       title: "compare · \(models.map(\.name).joined(separator: ", "))",
-      sections: [summary, results, completionsSection], chartLibrary: "")
+      sections: [summary, results, completionsSection]
+    ).html()
   }
 
   private var summary: ReportSection {
