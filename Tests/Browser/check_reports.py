@@ -97,6 +97,11 @@ def tuning(page):
     return curves(page) + equations(page) + samples(page)
 
 
+def scoring(page):
+    """A reward model scores text and writes none."""
+    return curves(page) + equations(page)
+
+
 def diffusion(page):
     return curves(page) + equations(page) + samples(page) + expect(page, ["#samples img", "#chart-noise"])
 
@@ -124,7 +129,8 @@ def hostile(page):
 
 
 USES = {
-    "language": language, "policy": policy, "study": study, "sft": tuning, "dpo": tuning, "grpo": tuning,
+    "language": language, "policy": policy, "study": study, "sft": tuning, "reward": scoring, "dpo": tuning,
+    "grpo": tuning, "rlhf": tuning,
     "diffusion": diffusion, "scaling": scaling, "hostile": hostile,
 }
 

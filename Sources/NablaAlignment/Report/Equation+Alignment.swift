@@ -34,18 +34,6 @@ extension Equation {
     #"\mathcal{L} = -\mathbb{E}\left[\ln \sigma\!\left(r_\theta(x, y_w) - r_\theta(x, y_l)\right)\right]"#,
     "A reward model (Bradley and Terry 1952): the chosen completion w has the larger reward.")
 
-  /// Schulman et al. 2017, equation 7, with the value function's error.
-  static let proximalPolicy = Equation(
-    #"\mathcal{L}_{\text{PPO}} = -\mathbb{E}\left[\min\!\left(r_t \hat{A}_t,\;"#
-      + #" \operatorname{clip}(r_t, 1 - \epsilon, 1 + \epsilon)\, \hat{A}_t\right)\right]"#
-      + #" + \tfrac{c_V}{2}\, \mathbb{E}\left[(V_t - R_t)^2\right]"#,
-    "Proximal policy optimization (Schulman et al. 2017), over the tokens t of the completions.")
-
-  /// Ziegler et al. 2019, equation 2, token by token.
-  static let tokenReward = Equation(
-    #"\rho_t = -\beta \ln \frac{\pi_{\text{old}}(y_t)}{\pi_{\text{ref}}(y_t)} + [t = T]\, s(x, y)"#,
-    "Each token pays for leaving the reference; the score s comes with the last one.")
-
   /// How an adapter changes a layer (Hu et al. 2021, section 4.1; Liu et al. 2024, equation 5).
   static func adapter(of lora: LoRAConfiguration) -> Equation {
     let scale = lora.usesRankStabilization ? #"\frac{\alpha}{\sqrt{r}}"# : #"\frac{\alpha}{r}"#
