@@ -50,7 +50,7 @@ struct Compare: ParsableCommand {
       models: models, reference: reference, data: try data.description(), judge: try judge.description())
     (plan.promptCount, plan.maximumTokens, plan.temperature, plan.seed) = (prompts, maxNewTokens, temperature, seed)
     let comparison = try Comparison(plan) { note($0) }
-    try AtomicFile.write(comparison.html(), to: output)
+    try AtomicFile.write(try comparison.html(), to: output)
     try show(json ? comparison.json.serialized() + "\n" : comparison.table + "page: \(output)\n")
   }
 }
