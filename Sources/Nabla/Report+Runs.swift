@@ -7,8 +7,10 @@ extension ReportPage {
     switch run.command {
     case Pretraining.command: try Pretraining.report(of: run)
     case SFT.command: try SFT.report(of: run)
+    case RewardModel.command: try RewardModel.report(of: run)
     case DPO.command: try DPO.report(of: run)
     case GRPO.command: try GRPO.report(of: run)
+    case RLHF.command: try RLHF.report(of: run)
     case PolicyTrainer.command:
       PolicyStudy.isStudy(run.path) ? try PolicyStudy.report(of: run) : try PolicyTrainer.report(of: run)
     case DiffusionTrainer.command: try DiffusionTrainer.report(of: run)

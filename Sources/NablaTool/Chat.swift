@@ -7,9 +7,10 @@ struct Chat: ParsableCommand {
     abstract: "Chat with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, with the model's own chat template. Ctrl-C stops an answer, Ctrl-D \
-      or another Ctrl-C ends the program; /help lists commands. With --prompt it answers one message and exits. \
-      With several --adapter, /adapter switches between them on one model in memory.
+      Answers each line that is typed, with the model's own chat template; a model without one, such as a run of 'nabla \
+      pretrain', continues the text of all lines instead. If a conversation fills the context, its oldest turns are \
+      dropped. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; /help lists commands. With --prompt it \
+      answers one message and exits. With several --adapter, /adapter switches between them on one model in memory.
 
       Lines can also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
@@ -22,22 +23,27 @@ struct Chat: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("System prompt.", valueName: "text"))
   var system: String?
-  @Option(help: ArgumentHelp("Maximum new tokens per answer.", valueName: "n")) var maxTokens = 1024
+  @Option(help: ArgumentHelp("Maximum new tokens per answer (default: 1024; of a continuation 256).", valueName: "n"))
+  var maxTokens: Int?
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(help: "Timing of prefill and decoding after each answer.") var verbose = false
 
   func validate() throws {
-    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
+    if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
   }
 
   func run() throws {
     let message = try prompt.map(readPrompt)
     let trained = try inference.load(severalAdapters: true)
-    // Before anything is typed: a model without a template cannot chat.
-    _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
-    var session = ChatSession(
-      trained, system: system, generator: try sampling.generator(trained))
-    session.maximumTokens = maxTokens
+    var session = ChatSession(trained, system: system, generator: try sampling.generator(trained))
+    session.maximumTokens = maxTokens ?? (session.continuesText ? 256 : 1024)
+    if session.continuesText {
+      if system != nil { throw ValidationError("--system needs a chat template, which \(trained.path) has not") }
+      note("\(trained.path) has no chat template: it continues what is typed as text.")
+    } else {
+      // Before anything is typed: a template that does not work.
+      _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
+    }
     let isTerminal = message == nil && isatty(STDIN_FILENO) == 1
     if let message { return try answer(message, &session, isTerminal) }
     var lines = LineReader()
@@ -117,7 +123,13 @@ struct Chat: ParsableCommand {
     // While a line is awaited a signal ends the program, as always; it ends the answer only.
     StopSignal.install()
     defer { StopSignal.remove() }
-    let answer = try session.send(message)
+    let dropped = session.droppedCount
+    // A line of text ends with a line feed, which the terminal shows where it was typed.
+    let answer = try session.send(message + (session.continuesText && self.prompt == nil ? "\n" : ""))
+    if session.droppedCount > dropped {
+      let count = session.droppedCount - dropped
+      note("The \(count) oldest messages no longer fit the model's context, and were dropped.")
+    }
     var first: ContinuousClock.Instant?
     let completion = try inference.naming {
       while let piece = try answer.next(cancellingWhen: { StopSignal.isRequested }) {

@@ -6,8 +6,8 @@ struct ReportCommand: ParsableCommand {
     commandName: "report", abstract: "Rebuild the report.html of a run from its files.",
     usage: "nabla report <run>",
     discussion: """
-      Takes any run: of pretrain, of sft, dpo and grpo, of rl train (one run, or a study over seeds or algorithms), and \
-      of diffusion train. Prints the path of the page: open it in a browser. It needs no network.
+      Takes any run: of pretrain, of sft, reward, dpo, grpo and rlhf, of rl train (one run, or a study over seeds or \
+      algorithms), and of diffusion train. Prints the path of the page: open it in a browser. It needs no network.
       """)
 
   @Argument(

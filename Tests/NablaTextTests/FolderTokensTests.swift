@@ -24,7 +24,8 @@ import Testing
       #"{"282": {"content": "<|im_start|>", "special": true}, "283": {"content": "<|im_end|>", "special": true}}"#
     try withFolder("added-tokens/tokenizer.json", ["tokenizer_config.json": #"{"added_tokens_decoder": \#(decoder)}"#])
     {
-      #expect(try $0.tokenizer.encode("<|im_end|><|im_end|> on") == [283, 283, 273])
+      let ids = try $0.tokenizer.encode("<|im_end|><|im_end|> on")
+      #expect(ids == [283, 283, 273])
       #expect($0.endTokens == [283] && $0.notes.isEmpty)
     }
     // What transformers wrote before version 4.34.
@@ -43,7 +44,8 @@ import Testing
     // A special token that the vocabulary has is looked for as it is spelled; one that it lacks is told.
     let additional = #"{"additional_special_tokens": ["Ġcat", "<absent>"], "pad_token": "<pad>"}"#
     try withFolder("added-tokens/tokenizer.json", ["tokenizer_config.json": additional]) {
-      #expect(try $0.tokenizer.encode("the Ġcat") == [257, 220, 275])
+      let ids = try $0.tokenizer.encode("the Ġcat")
+      #expect(ids == [257, 220, 275])
       #expect($0.notes.count == 2 && $0.notes[0].contains("<pad>") && $0.notes[1].contains("<absent>"))
     }
   }
@@ -52,8 +54,8 @@ import Testing
   @Test func theConfigurationOfATokenCounts() throws {
     let word = #"{"257": {"content": "the", "single_word": true, "special": true, "normalized": false}}"#
     try withFolder("added-existing-word.json", ["tokenizer_config.json": #"{"added_tokens_decoder": \#(word)}"#]) {
-      #expect(try $0.tokenizer.encode("the other the") == [257, 278, 81, 220, 257])
-      #expect(try $0.tokenizer.encode("xthe") == [87, 257])
+      let (words, inside) = (try $0.tokenizer.encode("the other the"), try $0.tokenizer.encode("xthe"))
+      #expect(words == [257, 278, 81, 220, 257] && inside == [87, 257])
       #expect($0.tokenizer.decode([257, 257], skippingSpecialTokens: true).isEmpty)
     }
   }
@@ -95,7 +97,8 @@ import Testing
     let word = #"{"257": {"content": "the", "single_word": true, "special": true, "normalized": false}}"#
     try withFolder("added-existing-word.json", ["tokenizer_config.json": #"{"added_tokens_decoder": \#(word)}"#]) {
       var metadata = GGUFMetadata()
-      #expect(try $0.write(to: &metadata).contains { $0.contains("whole words") && $0.hasSuffix("the") })
+      let notes = try $0.write(to: &metadata)
+      #expect(notes.contains { $0.contains("whole words") && $0.hasSuffix("the") })
     }
   }
 

@@ -65,8 +65,9 @@ extension GRPO.Configuration: Configurable {
     try tuning.validateTogether()
     try require(
       tuning.loraDropout == 0,
-      "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the trained policy is "
-        + "not the one that sampled"
-    )
+      """
+      \(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the trained policy is not the one \
+      that sampled
+      """)
   }
 }

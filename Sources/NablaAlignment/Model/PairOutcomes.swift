@@ -16,6 +16,9 @@ struct PairOutcomes: Sendable {
 
   init() {}
 
+  /// Of a reward model.
+  init(chosen: [Float], rejected: [Float]) { (self.chosen, self.rejected) = (chosen, rejected) }
+
   /// Of a policy and its reference.
   init(_ values: PreferenceLogProbabilities, beta: Tensor) {
     let rewards = values.implicitRewards(beta: beta)

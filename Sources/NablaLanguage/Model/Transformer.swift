@@ -126,7 +126,7 @@ public final class Transformer: Module {
 
   /// tokens: [B, T] → [B, T, C], with positions where they are added. `rows`: each token's position; nil where they are
   /// 0..<T in each sequence.
-  private func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
+  func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
     func chosen(_ table: Tensor) -> Tensor { rows.map { table.gather($0) } ?? table[0..<tokens.shape[1]] }
     var x = embedding(tokens)
     if let learnedPositions { x = x + chosen(learnedPositions.weight) }
@@ -138,11 +138,12 @@ public final class Transformer: Module {
   }
 
   /// A table of at least `count` positions, where they are rotary.
-  private func rotary(positions count: Int) -> RotaryTable? {
+  func rotary(positions count: Int) -> RotaryTable? {
     let c = configuration
     guard c.positions == .rotary else { return nil }
     if let rotaryTable, rotaryTable.positions >= count { return rotaryTable }
-    let (frequencies, scale) = rotaryFrequencies(size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling)
+    let (frequencies, scale) = rotaryFrequencies(
+      size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling, context: c.context)
     var size = 256
     while size < count { size *= 2 }
     rotaryTable = RotaryTable(frequencies: frequencies, positions: min(size, c.context), scale: scale)

@@ -21,6 +21,8 @@ public struct PretrainingConfiguration: Hashable {
   public var gradientAccumulation = 1
   /// With `epochs`, derived from them.
   public var steps = 1000
+  /// Steps of the cosine schedule, where the run has more: it stays at the final learning rate after them.
+  public var scheduleSteps: Int?
   public var epochs: Int?
   public var optimizer = OptimizerKind.adamw
   public var learningRate: Float = 1e-3

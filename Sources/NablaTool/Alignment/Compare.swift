@@ -15,7 +15,7 @@ struct Compare: ParsableCommand {
 
   @Argument(help: "GGUF files, Hugging Face folders or run folders.", completion: .file())
   var models: [String]
-  @OptionGroup var data: TuningDataOptions
+  @OptionGroup var data: RowOptions
   @OptionGroup var judge: JudgeOptions
   @Option(
     help: ArgumentHelp("The model that divergence is measured from.", valueName: "model"), completion: .file())
@@ -50,7 +50,7 @@ struct Compare: ParsableCommand {
       models: models, reference: reference, data: try data.description(), judge: try judge.description())
     (plan.promptCount, plan.maximumTokens, plan.temperature, plan.seed) = (prompts, maxNewTokens, temperature, seed)
     let comparison = try Comparison(plan) { note($0) }
-    try AtomicFile.write(comparison.html(), to: output)
+    try AtomicFile.write(try comparison.html(), to: output)
     try show(json ? comparison.json.serialized() + "\n" : comparison.table + "page: \(output)\n")
   }
 }

@@ -57,6 +57,8 @@ protocol TuningSettings: Configurable { init() }
 extension SFT.Configuration: TuningSettings {}
 extension DPO.Configuration: TuningSettings {}
 extension GRPO.Configuration: TuningSettings {}
+extension RewardModel.Configuration: TuningSettings {}
+extension RLHF.Configuration: TuningSettings {}
 
 struct TuningTable<Configuration: TuningSettings>: SettingTable {
   static var flags: [SettingFlag] { Configuration.settings.map { SettingFlag($0, defaults: [("", Configuration())]) } }

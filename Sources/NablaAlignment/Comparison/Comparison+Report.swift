@@ -1,12 +1,13 @@
 import NablaFormats
-import NablaTraining
+import NablaReport
 
 extension Comparison {
   /// The page: one self-contained HTML file.
-  public func html() -> String {
-    reportPage(
+  public func html() throws -> String {
+    try ReportPage(
       title: "compare · \(models.map(\.name).joined(separator: ", "))",
-      sections: [summary, results, completionsSection], chartLibrary: "")
+      sections: [summary, results, completionsSection]
+    ).html()
   }
 
   private var summary: ReportSection {
@@ -87,7 +88,7 @@ extension Comparison {
       id: "completions", title: "Side by side",
       html: """
         <p>The first \(rows.count) prompts. Below each completion: \(escapedHTML(functions.joined(separator: ", "))).</p>
-        <div class="card wide"><table class="results">
+        <div class="card wide" tabindex="0"><table class="results">
         <thead><tr>\(head.map { "<th>\(escapedHTML($0))</th>" }.joined())</tr></thead>
         <tbody>\(rows.joined(separator: "\n"))</tbody></table></div>
         """)
@@ -115,7 +116,7 @@ private func resultTable(_ head: [String], _ rows: [[String]]) -> String {
     row.map { "<\(tag) style=\"white-space: nowrap\">\(escapedHTML($0))</\(tag)>" }.joined()
   }
   return """
-    <div class="card wide"><table class="results"><thead><tr>\(cells(head, "th"))</tr></thead>
+    <div class="card wide" tabindex="0"><table class="results"><thead><tr>\(cells(head, "th"))</tr></thead>
     <tbody>\(rows.map { "<tr>\(cells($0, "td"))</tr>" }.joined(separator: "\n"))</tbody></table></div>
     """
 }
