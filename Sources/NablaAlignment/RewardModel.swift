@@ -30,7 +30,7 @@ public final class RewardModel: Trainer {
       TuningConfiguration.settings.filter { $0.name != "sample-length" }.map { $0.within(\.tuning) } + [
         Setting(
           "centering", \.centering, in: .nonNegative,
-          "Weight of the squared sum of a pair's rewards, which keeps their mean at 0")
+          "Weight of the penalty that centers rewards at 0: the squared sum of a pair's rewards")
       ]
 
     public func validateTogether() throws(ConfigurationError) { try tuning.validateTogether() }
@@ -160,7 +160,7 @@ public final class RewardModel: Trainer {
         outcomes.append(outcome)
       }
     }
-    guard sum.isFinite else { throw Diverged(reason: "the rewards of held-out pairs are not finite") }
+    guard sum.isFinite else { throw Diverged(reason: "the rewards of held-out pairs are non-finite") }
     return (sum / Double(max(heldOut.count, 1)), outcomes)
   }
 
@@ -180,7 +180,7 @@ public final class RewardModel: Trainer {
   public func sample() throws -> RunSample? {
     guard !heldOut.isEmpty else { return nil }
     let outcomes = try judgeHeldOut().outcomes
-    var text = "how often people chose as predicted, by the predicted probability\n\(outcomes.calibrationTable)"
+    var text = "observed preference rate by predicted probability\n\(outcomes.calibrationTable)"
     for (i, pair) in heldOut.prefix(3).enumerated() {
       text += "\n== prompt\n\(tuned.tokenizer.decode(Array(pair.prompt)))\n"
       let sides = [("chosen", pair.chosen, outcomes.chosen[i]), ("rejected", pair.rejected, outcomes.rejected[i])]

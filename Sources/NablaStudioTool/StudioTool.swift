@@ -7,17 +7,17 @@ import NablaStudio
 struct StudioTool: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nabla studio",
-    abstract: "Open the page that shows how the algorithms work, computed live.",
+    abstract: "Open an interactive page that shows how the algorithms work, computed live.",
     discussion: """
-      Eight steps from attention to scaling laws: every number is computed when you ask for it, on this computer.
-      Nothing is loaded from the network, and nobody else can open the page. Ctrl-C ends it.
+      Eight steps from attention to scaling laws. Every number is computed on this computer, when you ask for it.
+      Nothing is loaded from the network, and nobody else can open the page. Ctrl-C stops it.
       """)
 
   @Option(help: ArgumentHelp("Port on 127.0.0.1.", valueName: "n"))
   var port = 8118
 
   @Option(
-    help: ArgumentHelp("Language model to look into: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
+    help: ArgumentHelp("Language model to inspect: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
   var model: String?
 
   @Option(
@@ -34,7 +34,7 @@ struct StudioTool: AsyncParsableCommand {
   var page: String?
 
   @Option(
-    help: ArgumentHelp("Write the page with recorded answers into a folder, as one file, instead.", valueName: "folder")
+    help: ArgumentHelp("Instead, save the page with recorded answers as one file in a folder.", valueName: "folder")
   )
   var export: String?
 

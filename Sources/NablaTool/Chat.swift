@@ -7,10 +7,10 @@ struct Chat: ParsableCommand {
     abstract: "Chat with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, with the model's own chat template; a model without one, such as a run of 'nabla \
+      Answers each line you type, using the model's own chat template; a model without one, such as a run of 'nabla \
       pretrain', continues the text of all lines instead. If a conversation fills the context, its oldest turns are \
-      dropped. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; /help lists commands. With --prompt it \
-      answers one message and exits. With several --adapter, /adapter switches between them on one model in memory.
+      dropped. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; /help lists commands. With --prompt \
+      it answers one message and exits. With several --adapter, /adapter switches between them on one model in memory.
 
       Lines can also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
@@ -23,7 +23,7 @@ struct Chat: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("System prompt.", valueName: "text"))
   var system: String?
-  @Option(help: ArgumentHelp("Maximum new tokens per answer (default: 1024; of a continuation 256).", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum new tokens per answer (default: 1024, or 256 without template).", valueName: "n"))
   var maxTokens: Int?
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(help: "Timing of prefill and decoding after each answer.") var verbose = false
@@ -38,8 +38,8 @@ struct Chat: ParsableCommand {
     var session = ChatSession(trained, system: system, generator: try sampling.generator(trained))
     session.maximumTokens = maxTokens ?? (session.continuesText ? 256 : 1024)
     if session.continuesText {
-      if system != nil { throw ValidationError("--system needs a chat template, which \(trained.path) has not") }
-      note("\(trained.path) has no chat template: it continues what is typed as text.")
+      if system != nil { throw ValidationError("--system needs a chat template, which \(trained.path) lacks") }
+      note("\(trained.path) has no chat template: it continues your text.")
     } else {
       // Before anything is typed: a template that does not work.
       _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
@@ -128,7 +128,7 @@ struct Chat: ParsableCommand {
     let answer = try session.send(message + (session.continuesText && self.prompt == nil ? "\n" : ""))
     if session.droppedCount > dropped {
       let count = session.droppedCount - dropped
-      note("The \(count) oldest messages no longer fit the model's context, and were dropped.")
+      note("The \(count) oldest messages no longer fit the model's context and were dropped.")
     }
     var first: ContinuousClock.Instant?
     let completion = try inference.naming {

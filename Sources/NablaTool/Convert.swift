@@ -17,8 +17,8 @@ struct Convert: ParsableCommand {
         nabla convert Qwen2.5-0.5B model.gguf --type q4_K
         nabla convert model.gguf folder --type bf16
 
-      An adapter (a PEFT folder, or a run that trained one) becomes a GGUF adapter, which llama.cpp takes with --lora \
-      beside a GGUF file of its base. --base names the model it was made for, where a run does not say.
+      An adapter (a PEFT folder, or a run that trained one) becomes a GGUF adapter, which llama.cpp loads with \
+      --lora on top of a GGUF file of its base model. --base names that model, unless a run does.
 
         nabla convert runs/sft-1 adapter.gguf
       """)
@@ -34,7 +34,7 @@ struct Convert: ParsableCommand {
       "Type of the weights (default: unchanged in a GGUF file, f32 in a folder).", valueName: "type"))
   var type: String?
   @Option(
-    help: ArgumentHelp("The model that an adapter was made for.", valueName: "model"), completion: .file())
+    help: ArgumentHelp("Base model of the adapter.", valueName: "model"), completion: .file())
   var base: String?
 
   private static var types: [GGMLType] { ModelConversion.types }
@@ -53,7 +53,7 @@ struct Convert: ParsableCommand {
   func run() throws {
     let run = try AdapterRun(input)
     if run != nil || AdapterFolder.isAdapter(input) { return try convertAdapter(base ?? run?.base) }
-    if base != nil { throw ValidationError("--base is for adapters, and \(input) is none") }
+    if base != nil { throw ValidationError("--base is for adapters, and \(input) is not one") }
     let conversion = try ModelConversion(from: input, to: output, type: chosenType())
     let isTerminal = isatty(STDERR_FILENO) == 1
     StopSignal.install()
@@ -79,10 +79,10 @@ struct Convert: ParsableCommand {
     guard output.lowercased().hasSuffix(".gguf") else {
       throw ValidationError("an adapter is converted to a GGUF file: end the output's name in .gguf")
     }
-    if type != nil { throw ValidationError("--type is for models: an adapter is written in f32") }
-    guard let base else { throw ValidationError("name the model that the adapter was made for with --base") }
+    if type != nil { throw ValidationError("--type is for models: an adapter is saved in f32") }
+    guard let base else { throw ValidationError("name the adapter's base model with --base") }
     guard FileKind(output, followingLinks: false) == .absent else {
-      throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
+      throw ModelFolderError(file: output, problem: "already exists; choose another name, or remove it first")
     }
     let trained = try TrainedModel(base)
     for line in try trained.addAdapters([input]) { note("note: \(line)") }

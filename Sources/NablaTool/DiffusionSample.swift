@@ -23,12 +23,12 @@ struct DiffusionSample: ParsableCommand {
   var className: String?
   @Option(help: ArgumentHelp("Caption of the samples, in words of the training data.", valueName: "text"))
   var prompt: String?
-  @Flag(help: "Samples that lead from one noise to another.") var interpolate = false
-  @Option(help: ArgumentHelp("An image to keep where --mask is white.", valueName: "file"), completion: .file())
+  @Flag(help: "Interpolation between two noise samples.") var interpolate = false
+  @Option(help: ArgumentHelp("Image to inpaint; kept where --mask is white.", valueName: "file"), completion: .file())
   var inpaint: String?
   @Option(
     help: ArgumentHelp(
-      "A PNG image of the same size: white where --inpaint is kept, black where it is made anew.",
+      "Mask: a PNG image of the same size, white where --inpaint is kept, black where it is generated.",
       valueName: "file"), completion: .file())
   var mask: String?
   @Option(
@@ -39,7 +39,7 @@ struct DiffusionSample: ParsableCommand {
   func validate() throws {
     if !(1...100_000).contains(count) { throw ValidationError("--count must be between 1 and 100000, not \(count)") }
     if className != nil, prompt != nil { throw ValidationError("give --class or --prompt, not both") }
-    if (inpaint == nil) != (mask == nil) { throw ValidationError("--inpaint and --mask go together") }
+    if (inpaint == nil) != (mask == nil) { throw ValidationError("--inpaint and --mask must be given together") }
     if !output.hasSuffix(".png"), !output.hasSuffix(".csv") {
       throw ValidationError("--output must be a .png or .csv file, not '\(output)'")
     }

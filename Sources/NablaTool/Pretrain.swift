@@ -14,7 +14,7 @@ struct Pretrain: ParsableCommand {
       contains the configuration, metrics, checkpoints, samples, a report to open in a browser, and at the end the \
       model as a Hugging Face folder: the one with the lowest validation loss.
 
-      With --resume, --steps gives a run more steps than it had: the learning rate stays where its schedule ended.
+      With --resume, --steps extends a run: the learning rate stays where its schedule ended.
 
       Presets:
       \(Preset.all.map { "  " + $0.name + String(repeating: " ", count: max(1, 18 - $0.name.count)) + $0.summary }

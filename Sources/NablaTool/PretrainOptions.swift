@@ -8,8 +8,8 @@ struct PretrainOptions: ParsableArguments {
   @Option(
     name: .customLong("init"),
     help: ArgumentHelp(
-      "Model whose weights, shape and tokenizer training starts from: a run, a Hugging Face folder or a GGUF file, "
-        + "whose weights are dequantized. --context is then the length of a training window.", valueName: "model"),
+      "Initial model, with its own shape and tokenizer: a run, a Hugging Face folder or a GGUF file, whose weights "
+        + "are dequantized. --context is then the length of a training window.", valueName: "model"),
     completion: .file())
   var initialModel: String?
   @OptionGroup var run: RunOptions
@@ -54,7 +54,7 @@ struct PretrainOptions: ParsableArguments {
   func moreSteps() throws -> Int? {
     try training.given["steps"].map { text in
       guard let steps = Int(settingText: text) else {
-        throw ValidationError("--steps should be a whole number, not '\(text)'")
+        throw ValidationError("--steps should be an integer, not '\(text)'")
       }
       return steps
     }

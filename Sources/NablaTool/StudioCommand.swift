@@ -2,10 +2,10 @@ import ArgumentParser
 import Glibc
 import Nabla
 
-/// Starts `nabla-studio`, which is a program of its own: whoever wants no web server builds none.
+/// Starts `nabla-studio`, a separate program, so that `nabla` builds without a web server.
 struct StudioCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "studio", abstract: "Open the page that shows how the algorithms work, computed live.",
+    commandName: "studio", abstract: "Open an interactive page that shows how the algorithms work, computed live.",
     usage: "nabla studio [--port <n>] [--model <model>] [--run <run> ...] [--no-open]",
     discussion: "'nabla studio --help' shows all options.")
 

@@ -128,7 +128,7 @@ extension ToolTests {
           let result = try Tool.run(["convert"] + arguments)
           #expect(result.status == status && result.errors.contains(message), "\(result.summary)")
         }
-        try refused([fixture + "/adapter", output, "--base", fixture + "/model"], 1, "is there already")
+        try refused([fixture + "/adapter", output, "--base", fixture + "/model"], 1, "already exists")
         try refused([fixture + "/adapter", folder + "/b.gguf"], 64, "with --base")
         try refused([fixture + "/adapter", folder + "/b", "--base", fixture + "/model"], 64, "in .gguf")
         try refused(

@@ -78,7 +78,7 @@ extension ToolTests {
         for (flags, problem) in [
           (["--prompt", "disk unicorn"], "unknown word \"unicorn\""), (["--class", "1"], "trained without classes"),
           (["--guidance", "2"], "--guidance requires --class or --prompt"),
-          (["--inpaint", images + "/disk.png"], "--inpaint and --mask go together"),
+          (["--inpaint", images + "/disk.png"], "--inpaint and --mask must be given together"),
           (["--inpaint", images + "/disk.png", "--mask", folder + "/narrow.png"], "narrow.png: 7 × 8 pixels"),
           (["--sampler", "ancestral"], "--sampler ancestral cannot sample a model of flow: use one of heun"),
         ] {

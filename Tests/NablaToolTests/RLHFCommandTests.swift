@@ -34,7 +34,7 @@ extension ToolTests {
         let judge = folder + "/reward"
         let trained = try Tool.run(["reward", base, "--data", pairs, "--output", judge] + Self.reward)
         #expect(
-          trained.status == 0 && trained.errors.contains("% of pairs are right (95 % interval"), "\(trained.summary)")
+          trained.status == 0 && trained.errors.contains("% accuracy (95 % interval"), "\(trained.summary)")
         #expect(try readText(judge + "/model/config.json").contains("ForSequenceClassification"))
         #expect(try readText(judge + "/metrics.jsonl").contains("\"eval_calibration_error\":"))
         let chat = try Tool.run(["generate", judge, "--prompt", "a"])
@@ -71,7 +71,7 @@ extension ToolTests {
         #expect(compared.status == 0 && compared.output.contains("parts"), "\(compared.summary)")
         let html = try readText(page)
         #expect(
-          html.contains("What was gained for how far") && html.contains("KL, nats") && html.contains("reward model"))
+          html.contains("Reward against divergence") && html.contains("KL, nats") && html.contains("reward model"))
       }
     }
 

@@ -17,7 +17,7 @@ extension Comparison {
         <p class="command">nabla compare</p>
         <h1>\(escapedHTML(models.map(\.name).joined(separator: ", ")))</h1>
         <p class="lead">\(prompts.count) prompts that none of them was trained on, \
-        \(temperature == 0 ? "the likeliest completion of each" : "a completion of each, drawn at temperature \(significant(Double(temperature), digits: 2)) from the same streams").
+        \(temperature == 0 ? "one greedy completion of each" : "one completion of each, sampled at temperature \(significant(Double(temperature), digits: 2)) from the same random streams").
         \(reference.map { "Divergence is from <code>\(escapedHTML($0))</code>." } ?? "")</p>
         """)
   }
@@ -28,7 +28,7 @@ extension Comparison {
     let hasReference = reference != nil
     var head = ["model", "trained by"] + functions.map { $0 == "reward_model" ? "reward model" : $0 }
     if hasReference { head.append("KL, nats") }
-    head += ["length, tokens", "cut off", "repeated", "training", "peak memory", "tokens trained on"]
+    head += ["length, tokens", "truncated", "repeated", "training", "peak memory", "tokens trained on"]
     let rows = models.map { model in
       var row = [model.name, model.command ?? "–"]
       row += functions.indices.map { i in Statistic(model.completions.map { $0.scores[i] }).text }
@@ -48,13 +48,14 @@ extension Comparison {
         \(resultTable(head, rows))
         <p>Means with the half width of their 95 % interval. Length, completions that were cut off, and three-token
         sequences that a completion repeats show how a reward may be gained without what it is meant for: where the
-        reward model's score rises and a reward function's does not, the policy has found what the reward model likes and
+        reward model's score rises and a reward function's does not, the policy has found what the reward model likes \
+        and
         people may not.</p>
         \(hasReference && functions.count > 0 ? frontier : "")
         """)
   }
 
-  /// Each model's last reward over its divergence: what was gained for how far.
+  /// Each model's last reward over its divergence: reward against divergence.
   private var frontier: String {
     let points = models.map { model in
       (
@@ -64,9 +65,10 @@ extension Comparison {
     }
     let name = functions.last == "reward_model" ? "reward model's score" : functions.last!
     return """
-      <figure class="card" style="max-width: 46rem"><header><h3>What was gained for how far</h3></header>
-      \(scatter(points, x: "KL to the reference, nats a completion", y: name))
-      <figcaption>The higher for the same distance to the right, the better. Bars are 95 % intervals.</figcaption></figure>
+      <figure class="card" style="max-width: 46rem"><header><h3>Reward against divergence</h3></header>
+      \(scatter(points, x: "KL to the reference, nats per completion", y: name))
+      <figcaption>The higher for the same distance to the right, the better. Bars are 95 % \
+      intervals.</figcaption></figure>
       """
   }
 
@@ -87,7 +89,8 @@ extension Comparison {
     return ReportSection(
       id: "completions", title: "Side by side",
       html: """
-        <p>The first \(rows.count) prompts. Below each completion: \(escapedHTML(functions.joined(separator: ", "))).</p>
+        <p>The first \(rows.count) prompts. Below each completion: \
+        \(escapedHTML(functions.joined(separator: ", "))).</p>
         <div class="card wide" tabindex="0"><table class="results">
         <thead><tr>\(head.map { "<th>\(escapedHTML($0))</th>" }.joined())</tr></thead>
         <tbody>\(rows.joined(separator: "\n"))</tbody></table></div>

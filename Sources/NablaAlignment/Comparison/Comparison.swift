@@ -4,8 +4,8 @@ import NablaTensor
 import NablaText
 import NablaTraining
 
-/// Several models on the same held-out prompts: what they write, how it is judged, and how far they went from where they
-/// started.
+/// Several models on the same held-out prompts: their completions, the scores of these, and the divergence from a
+/// reference.
 public struct Comparison: Codable, Sendable {
   /// A model's completion of a prompt.
   public struct Completion: Codable, Sendable {
@@ -16,13 +16,13 @@ public struct Comparison: Codable, Sendable {
     public var scores: [Double]
     /// ln π/π_ref of the whole completion, in nats; nil without reference.
     public var logRatio: Double?
-    /// The share of its three-token sequences that it has had before.
+    /// The fraction of its trigrams that occurred before.
     public var repetition: Double
   }
 
   public struct Model: Codable, Sendable {
     public var path: String
-    /// What trained it: "sft", "grpo", …; nil where it is no run.
+    /// What trained it: "sft", "grpo", …; nil if it is not a run.
     public var command: String?
     /// Seconds of its training steps, the most bytes held in them, and the tokens trained on.
     public var seconds, memory, tokens: Double?
@@ -50,7 +50,7 @@ public struct Comparison: Codable, Sendable {
     /// How many prompts, from the first.
     public var promptCount = 128
     public var maximumTokens = 64
-    /// 0 for the likeliest completion; the divergence is then not an estimate of KL.
+    /// 0 for greedy completions; the divergence is then not an estimate of KL.
     public var temperature: Float = 1
     public var batchSize = 16
     public var seed: UInt64 = 1
@@ -60,8 +60,8 @@ public struct Comparison: Codable, Sendable {
     }
   }
 
-  /// Lets each model complete the prompts, drawing from the same streams, and judges what it wrote. One model is in memory
-  /// at a time, beside reference and reward model.
+  /// Lets each model complete the prompts, drawing from the same streams, and judges what it wrote. One model is in
+  /// memory at a time, beside reference and reward model.
   ///
   /// - Parameter progress: is told what is being done.
   /// - Throws: what reading models and data throws, and `RewardError`.
@@ -111,7 +111,7 @@ extension Comparison.Plan {
       maximumTokens: maximumTokens)
   }
 
-  /// ln π/π_ref of each completion at the sampling temperature, or at 1 where the likeliest was taken.
+  /// ln π/π_ref of each completion at the sampling temperature, or at 1 for greedy completions.
   fileprivate func logRatios(_ rollouts: [Rollout], _ policy: TransformerLM, _ reference: TransformerLM) -> [Double] {
     withoutGradient {
       RolloutPart.split(rollouts, size: batchSize).flatMap { part in
@@ -143,7 +143,7 @@ private struct TrainingCost {
   }
 }
 
-/// The share of three-token sequences that came before.
+/// The fraction of trigrams that occurred before.
 private func repetition(of tokens: [Int32]) -> Double {
   guard tokens.count > 3 else { return 0 }
   let all = (0...tokens.count - 3).map { Array(tokens[$0..<$0 + 3]) }

@@ -14,7 +14,7 @@ extension PairOutcomes {
     ]
   }
 
-  /// The 95 % interval of the accuracy by Wilson (1927), which holds for few pairs and shares near 1 too.
+  /// The 95 % interval of the accuracy by Wilson (1927), which is valid for few pairs and for proportions near 1.
   var accuracyInterval: ClosedRange<Double> {
     let (n, p, z) = (Double(max(count, 1)), accuracy, 1.959964)
     let center = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -60,7 +60,7 @@ extension TuningData {
       margins[example.place] = Float(margin)
     }
     if !margins.isEmpty, let missing = all.first(where: { margins[$0.place] == nil }) {
-      throw DatasetError(missing.place, column: "margin", problem: "is missing, and other rows have it")
+      throw DatasetError(missing.place, column: "margin", problem: "is missing, but other rows have it")
     }
     return margins
   }

@@ -19,7 +19,7 @@ public struct Scorer {
   /// Writes it: a PEFT folder, or a Hugging Face folder, as `AutoModelForSequenceClassification` loads either.
   func save(to folder: String) throws {
     if let name = model.firstNonFinite {
-      throw Diverged(reason: "the weights are not finite; the first parameter that is not finite is \(name)")
+      throw Diverged(reason: "the weights are non-finite; the first non-finite parameter is \(name)")
     }
     try createFolders(folder)
     if let adapter {
@@ -63,8 +63,8 @@ extension Scorer {
       adapter: tuned.kind == .none ? nil : TunedModel.policyName, trained: tuned.trained, base: tuned.source.base)
   }
 
-  /// A reward model that scores what a policy writes. One that was trained beside the policy's base is an adapter of that;
-  /// any other is a second model in memory.
+  /// A reward model that scores what a policy writes. One that was trained beside the policy's base is an adapter of
+  /// that; any other is a second model in memory.
   ///
   /// - Parameter path: a run of ``RewardModel``, or a folder that `AutoModelForSequenceClassification` loads.
   /// - Throws: an error that names the path where it is no reward model, or one with another tokenizer.
@@ -99,8 +99,8 @@ extension Scorer {
     model.freeze()
   }
 
-  /// The value function of a policy. It begins as the reward model, if that shares the policy's base or has a backbone of
-  /// its own to copy (Ouyang et al. 2022), else with the policy's features and a head of zeros.
+  /// The value function of a policy. It begins as the reward model, if that shares the policy's base or has a backbone
+  /// of its own to copy (Ouyang et al. 2022), else with the policy's features and a head of zeros.
   init(
     valueBeside tuned: TunedModel, _ judge: Scorer?, _ c: TuningConfiguration, random: inout RandomSource
   ) throws {
@@ -141,16 +141,16 @@ extension Scorer {
 }
 
 private func noScore(_ path: String) -> ModelFolderError {
-  ModelFolderError(file: path, problem: "is no reward model: it has no score.weight; 'nabla reward' trains one")
+  ModelFolderError(file: path, problem: "is not a reward model: it has no score.weight; 'nabla reward' trains one")
 }
 
 extension TrainedModel {
-  /// - Throws: an error where another model's tokenizer gives other tokens, as far as its size and a text with everything
-  ///   in it tell.
+  /// - Throws: an error where another model's tokenizer gives other tokens, as far as its size and a text with
+  ///   everything in it tell.
   func checkTokens(of other: TrainedModel) throws {
     let probe = "The quick brown fox, 12 345 times: naïve 日本 \n\tif (x != y) { return -0.5e3; } don't!"
     guard tokenizer.vocabularySize == other.tokenizer.vocabularySize,
       (try? tokenizer.encode(probe)) == (try? other.tokenizer.encode(probe))
-    else { throw ModelFolderError(file: path, problem: "has another tokenizer than \(other.path)") }
+    else { throw ModelFolderError(file: path, problem: "has a different tokenizer from \(other.path)") }
   }
 }

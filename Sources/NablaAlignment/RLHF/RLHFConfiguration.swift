@@ -18,7 +18,7 @@ extension RLHF {
     /// β, or where it starts with a target.
     public var klCoefficient = 0.05
     public var klEstimator = KLEstimator.k1
-    /// Nats a completion that β is made to follow; nil for a fixed β.
+    /// Target KL in nats per completion; nil for a fixed β.
     public var klTarget: Double?
     /// Episodes in which β may change by a fifth of itself.
     public var klHorizon = 10_000.0
@@ -31,7 +31,7 @@ extension RLHF {
     public var lambda: Float = 0.95
     public var whitensRewards = false
     public var missingEndPenalty: Float = 0
-    /// C; 0 leaves the weights out.
+    /// C; 0 for no importance weights.
     public var importanceLimit: Float = 2
 
     /// The learning rate is lower than that of supervised learning, whose gradients have less noise.
@@ -44,29 +44,29 @@ extension RLHF.Configuration: Configurable {
     ownSettings + TuningConfiguration.settings.filter { !unused.contains($0.name) }.map { $0.within(\.tuning) }
 
   private static let ownSettings: [Setting<RLHF.Configuration>] = [
-    Setting("prompts", \.prompts, in: .range(1...1 << 20), "Prompts a rollout, with one completion each"),
-    Setting("max-new-tokens", \.maximumTokens, in: .range(1...1 << 20), "Most tokens of a completion"),
-    Setting("temperature", \.temperature, in: .positive, "Sampling temperature, which the loss shares"),
+    Setting("prompts", \.prompts, in: .range(1...1 << 20), "Prompts per rollout, with one completion each"),
+    Setting("max-new-tokens", \.maximumTokens, in: .range(1...1 << 20), "Maximum new tokens per completion"),
+    Setting("temperature", \.temperature, in: .positive, "Temperature of sampling and of the loss"),
     Setting("ppo-epochs", \.ppoEpochs, in: .range(1...1 << 10), "Passes over each rollout"),
-    Setting("mini-batches", \.miniBatches, in: .range(1...1 << 16), "Optimizer steps of a pass"),
-    Setting("kl-coefficient", \.klCoefficient, in: .nonNegative, "β: penalty on each token's divergence"),
-    Setting("kl-estimator", \.klEstimator, "Estimate of a token's divergence from the reference"),
+    Setting("mini-batches", \.miniBatches, in: .range(1...1 << 16), "Optimizer steps per pass"),
+    Setting("kl-coefficient", \.klCoefficient, in: .nonNegative, "β: weight of the KL penalty on each token"),
+    Setting("kl-estimator", \.klEstimator, "Estimator of the KL divergence of a token"),
     Setting(
       "kl-target", \.klTarget, in: .optional(.positive),
-      "Divergence of a completion, in nats, that an adaptive β holds; without it β is fixed", valueName: "nats"),
-    Setting("kl-horizon", \.klHorizon, in: .positive, "Episodes over which an adaptive β changes by a fifth at most"),
+      "Target KL per completion, in nats, for an adaptive β; without it β is fixed", valueName: "nats"),
+    Setting("kl-horizon", \.klHorizon, in: .positive, "Episodes in which an adaptive β changes by at most a fifth"),
     Setting("clip-range", \.clipRange, in: .positive, "Clip range of probability ratios around 1"),
-    Setting("value-clip-range", \.valueClipRange, in: .nonNegative, "Clip range of values; 0 for none"),
-    Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value function's loss"),
-    Setting("discount", \.discount, in: .range(0...1), "Discount γ of later tokens' rewards"),
+    Setting("value-clip-range", \.valueClipRange, in: .nonNegative, "Clip range of the value loss; 0 for no clipping"),
+    Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
+    Setting("discount", \.discount, in: .range(0...1), "Discount γ"),
     Setting("lambda", \.lambda, in: .range(0...1), "λ of generalized advantage estimation"),
-    Setting("whiten-rewards", \.whitensRewards, "Divide rewards by their standard deviation"),
+    Setting("whiten-rewards", \.whitensRewards, "Rewards divided by their standard deviation"),
     Setting(
       "missing-eos-penalty", \.missingEndPenalty, in: .nonNegative,
-      "Taken from the score of a completion that was cut off"),
+      "Subtracted from the score of a truncated completion"),
     Setting(
       "importance-limit", \.importanceLimit, in: .nonNegative,
-      "Largest of the weights that correct for rounding in sampling; 0 for no correction"),
+      "Maximum importance weight that corrects for sampling in other precision; 0 for no correction"),
   ]
 
   /// As of GRPO.
@@ -76,7 +76,8 @@ extension RLHF.Configuration: Configurable {
     try tuning.validateTogether()
     try require(
       tuning.loraDropout == 0,
-      "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout no policy is the one that sampled"
+      "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the trained policy is "
+        + "not the one that sampled"
     )
     try require(
       klTarget == nil || klHorizon > 0.2 * Double(prompts),

@@ -3,7 +3,7 @@ import NablaReport
 /// Charts of what is learned from pairs of a chosen and a rejected completion.
 extension ComparisonChart {
   /// - Parameters:
-  ///   - name: Of a metric that is told apart for `chosen` and `rejected`: "rewards".
+  ///   - name: Of a metric with separate values for `chosen` and `rejected`: "rewards".
   static func ofPairs(_ name: String, id: String, title: String, caption: String, axis: String) -> ComparisonChart {
     ComparisonChart(
       id: id, title: title, caption: caption, axis: axis,
@@ -22,8 +22,8 @@ extension ComparisonChart {
     ], isSmoothed: true)
 
   static let accuracies = ComparisonChart(
-    id: "accuracies", title: "Accuracy of pairs",
-    caption: "Share of pairs whose chosen completion has the larger reward.", axis: "share",
+    id: "accuracies", title: "Reward accuracy",
+    caption: "Fraction of pairs whose chosen completion has the higher reward.", axis: "fraction",
     lines: [
       Line("rewards/accuracies", "training", color: "accent"),
       Line("eval_rewards/accuracies", "held out", color: "second"),
@@ -33,6 +33,6 @@ extension ComparisonChart {
 extension MetricChart {
   static let calibration = MetricChart(
     name: "eval_calibration_error", id: "calibration", title: "Calibration error",
-    caption: "Distance of σ of the margin from the share of pairs it is right on; 0 is best.", axis: "error",
+    caption: "Gap between σ(margin) and the fraction of pairs ranked correctly; 0 is best.", axis: "error",
     color: "second")
 }

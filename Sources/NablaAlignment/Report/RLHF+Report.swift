@@ -22,7 +22,7 @@ extension RLHF {
           axis: "score",
           lines: [
             .init("objective/scores", "training", color: "accent"), .init("eval_reward", "held out", color: "second"),
-            .init("objective/rlhf_reward", "less the KL penalty", color: "third"),
+            .init("objective/rlhf_reward", "minus the KL penalty", color: "third"),
           ], isSmoothed: true)
       ],
       known: [
@@ -35,7 +35,8 @@ extension RLHF {
           axis: "tokens", color: "accent", isSmoothed: true),
         MetricChart(
           name: "val/explained_variance", id: "explained", title: "Explained variance",
-          caption: "How much of the returns the value function foresaw; 1 is all.", axis: "fraction", color: "second",
+          caption: "Fraction of the variance of the returns that the value function explains.", axis: "fraction",
+          color: "second",
           isSmoothed: true),
       ])
   }
@@ -46,7 +47,7 @@ extension Equation {
   static let clippedTokens = Equation(
     #"\mathcal{L} = -\mathbb{E}\left[\min\!\left(r_t \hat{A}_t,\; \operatorname{clip}(r_t, 1 - \epsilon, 1 + \epsilon)\,"#
       + #" \hat{A}_t\right)\right], \qquad r_t = \frac{\pi_\theta(y_t \mid x, y_{<t})}{\pi_{\text{old}}(y_t \mid x, y_{<t})}"#,
-    "PPO's loss of the policy (Schulman et al. 2017), over the tokens of completions.")
+    "PPO's policy loss (Schulman et al. 2017), over the tokens of completions.")
 
   /// Schulman et al. 2016, equation 16.
   static let tokenAdvantages = Equation(
@@ -57,5 +58,5 @@ extension Equation {
   static let tokenReward = Equation(
     #"r_t = -\beta \ln \frac{\pi_\theta(y_t \mid x, y_{<t})}{\pi_{\text{ref}}(y_t \mid x, y_{<t})}"#
       + #" + [t = T]\, r_\phi(x, y)"#,
-    "The reward of a token: a penalty for leaving the reference, and at the end the score of the reward model.")
+    "The reward of a token: a KL penalty, and at the last token the score of the reward model.")
 }

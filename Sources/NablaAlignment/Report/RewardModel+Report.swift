@@ -20,8 +20,9 @@ extension RewardModel {
           lines: [.init("margin", "training", color: "accent"), .init("eval_margin", "held out", color: "second")],
           isSmoothed: true),
         ComparisonChart(
-          id: "accuracies", title: "Accuracy of pairs",
-          caption: "Share of pairs whose chosen completion has the larger reward, with a 95 % interval.", axis: "share",
+          id: "accuracies", title: "Reward accuracy",
+          caption: "Fraction of pairs whose chosen completion has the higher reward, with a 95 % interval.",
+          axis: "fraction",
           lines: [
             .init("accuracy", "training", color: "accent"), .init("eval_accuracy", "held out", color: "second"),
             .init("eval_accuracy_low", "lower end", color: "muted"),

@@ -74,7 +74,7 @@ extension DiffusionTrainer {
       let size = max(1, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())
       return (level.alpha / size) * examples + (level.sigma / size) * noise
     }
-    let caption = "From data to noise: the process that training undoes, in \(count) of its steps."
+    let caption = "From data to noise: the process that the model reverses, at \(count) noise levels."
     if setup.form.isImages {
       let order = (0..<rows).flatMap { row in states.map { $0[row..<row + 1] } }
       return DiffusionPictures.Picture(
@@ -98,7 +98,7 @@ extension DiffusionTrainer {
     }
     return DiffusionPictures.Picture(
       title: "Guidance",
-      caption: "Rows: guidance 0 (the condition ignored), 1 (none), 3 and 5, from the same noise. Columns: "
+      caption: "Rows: guidance scale 0 (unconditional), 1 (no guidance), 3 and 5, from the same noise. Columns: "
         + names.joined(separator: ", ") + ".",
       png: Data(PNG.data(sampleGrid(Tensor.concatenate(rows, axis: 0), columns: 6))))
   }

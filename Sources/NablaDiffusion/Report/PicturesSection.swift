@@ -37,14 +37,14 @@ extension DiffusionPictures {
     }
     var configuration = ChartConfiguration(
       datasets: series, title: "sliced Wasserstein distance", startsAtZero: true)
-    configuration.options.scales["x"]?.title.text = "steps of the sampler"
+    configuration.options.scales["x"]?.title.text = "sampling steps"
     return ReportSection(
-      id: "steps", title: "How many steps are enough",
+      id: "steps", title: "Quality by number of steps",
       charts: [
         ReportChart(
           id: "chart-steps", title: "Quality by steps",
-          caption: "Of 500 samples to data, by sampler. Two sets of data are "
-            + "no nearer to each other than the gray line. Heun evaluates the network twice a step.",
+          caption: "From 500 samples to the data, by sampler. The gray line is the "
+            + "distance of two sets of data. Heun evaluates the network twice per step.",
           configuration: configuration)
       ])
   }
@@ -73,7 +73,8 @@ extension DiffusionPictures.Paths {
       <svg viewBox="0 0 320 320" role="img" aria-label="Paths of samples from noise to data" class="plot" id="paths">
       \((lines + ends).joined(separator: "\n"))
       </svg>
-      <figcaption>The paths of \(points.count) samples, each state divided by its size; dots are where they end.</figcaption>
+      <figcaption>The paths of \(points.count) samples, each state divided by its size; dots are where they \
+      end.</figcaption>
       </figure>
       """
   }

@@ -5,10 +5,11 @@ import NablaTraining
 extension DiffusionModel {
   /// An image with a mask for inpainting, from PNG files of the size that the model makes.
   ///
-  /// - Parameter mask: White where the image is kept, black where it is made anew.
-  /// - Throws: ``DataError`` for another size, ``ConfigurationError`` for a model of points, and what reading PNG throws.
+  /// - Parameter mask: White where the image is kept, black where it is generated.
+  /// - Throws: ``DataError`` for another size, ``ConfigurationError`` for a model of points, and what reading PNG
+  ///   throws.
   public func knownData(image: String, mask: String) throws -> KnownData {
-    try require(form.isImages, "\(setting: "inpaint"): this model makes points, not images")
+    try require(form.isImages, "\(setting: "inpaint"): this model generates points, not images")
     let kept = try read(mask, .gray)
     return KnownData(
       try read(image, Image.Channels(rawValue: form.shape[0]) ?? .rgb) * (1 / 127.5) - 1,
@@ -22,7 +23,7 @@ extension DiffusionModel {
       throw DataError(
         file: path,
         problem:
-          "\(image.width) × \(image.height) pixels, and the model makes images of \(form.shape[2]) × \(form.shape[1])")
+          "\(image.width) × \(image.height) pixels, but the model's are \(form.shape[2]) × \(form.shape[1])")
     }
     return Tensor(image.bytes, [1, image.height, image.width, channels.rawValue]).transposed(0, 3, 1, 2).cast(.float32)
   }

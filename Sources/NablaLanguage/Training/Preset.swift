@@ -42,7 +42,7 @@ public struct Preset: Sendable {
     training.sampleEvery = 200
     training.checkpointEvery = 200
     return Preset(
-      name: "tiny", summary: "0.9M parameters: to see everything work", tokenizer: .bpe, model: model,
+      name: "tiny", summary: "0.9M parameters: for a first try", tokenizer: .bpe, model: model,
       training: training)
   }()
 

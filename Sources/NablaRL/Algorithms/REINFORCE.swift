@@ -98,7 +98,7 @@ public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
     commonSettings + [
       Setting(
         "maximum-episode-steps", \.maximumEpisodeSteps, in: .range(1...1 << 20),
-        "Steps after which an episode is cut off"),
+        "Steps after which an episode is truncated"),
       Setting("baseline", \.usesBaseline, "Value function as a baseline, subtracted from the returns"),
       Setting("value-coefficient", \.valueCoefficient, in: .nonNegative, "Weight of the value loss"),
       Setting("entropy-coefficient", \.entropyCoefficient, in: .finite, "Weight of the entropy bonus"),

@@ -94,10 +94,10 @@ private func membersSection(_ setup: PolicyStudy.Setup, _ members: [StudiedRun],
       """
   }
   let waiting = setup.members.count - members.count
-  let note = waiting > 0 ? "<p class=\"note\">\(waiting) of \(setup.members.count) have not begun.</p>" : ""
+  let note = waiting > 0 ? "<p class=\"note\">\(waiting) of \(setup.members.count) have not started.</p>" : ""
   return ReportSection(
     id: "members", title: "Runs",
-    introduction: "<p>Each run has a page of its own in its folder beside this one.</p>",
+    introduction: "<p>Each run has its own page in its folder.</p>",
     html: """
       <div class="card wide" tabindex="0"><table class="results"><thead><tr><th>run</th><th>algorithm</th><th>seed</th>\
       <th>return</th><th>environment steps</th></tr></thead>

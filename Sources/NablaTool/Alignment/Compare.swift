@@ -6,31 +6,31 @@ struct Compare: ParsableCommand {
     abstract: "Compare models on the same prompts: completions, rewards, divergence, cost.",
     usage: "nabla compare <model> ... --data <file> ... [options]",
     discussion: """
-      Lets every model complete the same prompts from the same random streams, judges the completions by reward functions \
-      and a reward model, and measures how far each model is from a reference. Prints a table, and writes a page with the \
-      completions side by side. Give prompts that none of the models was trained on.
+      Completes the same prompts with every model and the same random streams, scores the completions with reward \
+      functions and a reward model, and measures each model's KL divergence from a reference. Prints a table and \
+      writes a page with the completions side by side. Use prompts that none of the models was trained on.
 
       \(JudgeOptions.list)
       """)
 
-  @Argument(help: "GGUF files, Hugging Face folders or run folders.", completion: .file())
+  @Argument(help: "Models: GGUF files, Hugging Face folders or run folders.", completion: .file())
   var models: [String]
   @OptionGroup var data: RowOptions
   @OptionGroup var judge: JudgeOptions
   @Option(
-    help: ArgumentHelp("The model that divergence is measured from.", valueName: "model"), completion: .file())
+    help: ArgumentHelp("Reference model of the KL divergence.", valueName: "model"), completion: .file())
   var reference: String?
-  @Option(help: ArgumentHelp("Prompts, from the first of the data.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of prompts, from the start of the data.", valueName: "n"))
   var prompts = 128
-  @Option(help: ArgumentHelp("Most tokens of a completion.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum new tokens per completion.", valueName: "n"))
   var maxNewTokens = 64
-  @Option(help: ArgumentHelp("Sampling temperature; 0 for the likeliest completions.", valueName: "x"))
+  @Option(help: ArgumentHelp("Sampling temperature: 0 is greedy, higher is more random.", valueName: "x"))
   var temperature: Float = 1
-  @Option(help: ArgumentHelp("Seed of the completions.", valueName: "n"))
+  @Option(help: ArgumentHelp("Random seed of the completions.", valueName: "n"))
   var seed: UInt64 = 1
-  @Option(help: ArgumentHelp("The page to write.", valueName: "file"), completion: .file())
+  @Option(help: ArgumentHelp("Output page.", valueName: "file"), completion: .file())
   var output = "comparison.html"
-  @Flag(help: "Print everything as JSON.")
+  @Flag(help: "Output as one JSON object.")
   var json = false
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 

@@ -5,7 +5,7 @@ extension Comparison {
   var table: String {
     var head = ["model"] + functions.map { $0 == "reward_model" ? "reward model" : $0 }
     if reference != nil { head.append("KL") }
-    head += ["length", "cut off", "repeated", "training", "memory"]
+    head += ["length", "truncated", "repeated", "training", "memory"]
     return columns([head] + models.map(row))
   }
 

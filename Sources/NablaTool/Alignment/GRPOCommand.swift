@@ -3,15 +3,15 @@ import Nabla
 
 struct GRPOCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "grpo", abstract: "Improve a model by rewards of completions that it samples.",
+    commandName: "grpo", abstract: "Improve a model with rewards for its own completions (GRPO).",
     usage: """
       nabla grpo <model> --data <file> ... --reward <function> ... [options]
       nabla grpo --resume <run>
       """,
     discussion: """
-      Samples several completions of each prompt, asks reward functions or a reward model, and makes those likelier that are better than \
-      the others of their prompt (group relative policy optimization). Rows of data need a prompt, and what the reward \
-      functions read: columns beside it.
+      Samples several completions of each prompt, scores them with reward functions or a reward model, and raises the \
+      probability of those that score above the average of their prompt (group relative policy optimization). Rows of \
+      data need a prompt, and what the reward functions read: columns beside it.
 
       \(JudgeOptions.list)
 

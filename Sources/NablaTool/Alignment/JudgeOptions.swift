@@ -4,14 +4,15 @@ import Nabla
 /// Reward functions with their weights, and a reward model.
 struct JudgeOptions: ParsableArguments {
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Reward functions; their sum is what counts.", valueName: "function"))
+    parsing: .upToNextOption, help: ArgumentHelp("Reward functions, which are summed.", valueName: "function"))
   var reward: [String] = []
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("A weight for each reward function (default: 1 each).", valueName: "x"))
+    help: ArgumentHelp("Weight of each reward function (default: 1 each).", valueName: "x"))
   var rewardWeight: [Double] = []
   @Option(
-    help: ArgumentHelp("A run of 'nabla reward', or a sequence-classification folder.", valueName: "run"),
+    help: ArgumentHelp(
+      "Reward model: a run of 'nabla reward', or a Hugging Face sequence-classification folder.", valueName: "run"),
     completion: .directory)
   var rewardModel: String?
   @Option(help: ArgumentHelp("Weight of the reward model's score.", valueName: "x"))
@@ -48,9 +49,9 @@ struct JudgeOptions: ParsableArguments {
   static let list = """
     Reward functions:
       numeric, numeric:FIELD   1 for the number of the row's answer (from "answer", or another column)
-      format:TAG,TAG           1 for elements in this order: <think> and <answer> unless others are named
-      length:LOW-HIGH          1 within so many tokens; length:LOW-HIGH~TOLERANCE falls to 0 outside
-      regex:PATTERN            1 where it matches somewhere
+      format:TAG,TAG           1 for these elements in order: <think> and <answer> unless others are named
+      length:LOW-HIGH          1 for a length in tokens in this range; length:LOW-HIGH~TOLERANCE falls to 0 outside
+      regex:PATTERN 1 for a match anywhere
       json                     1 for one JSON object or array
       command:COMMAND          a shell command that reads a JSON line (prompt, completion, columns) and prints a number
     """

@@ -18,7 +18,7 @@ struct Merge: ParsableCommand {
   @Argument(help: "Output folder, new or empty.", completion: .directory) var output: String
   @Option(help: "Quantization of the base model in training: none, nf4 or q8_0.")
   var quantize: BaseQuantization?
-  @Option(help: "The type of the weights that are written: bf16, f16 or f32.") var type = MergedType.bf16
+  @Option(help: "Type of the saved weights: bf16, f16 or f32.") var type = MergedType.bf16
 
   enum MergedType: String, ExpressibleByArgument, CaseIterable {
     case bf16, f16, f32

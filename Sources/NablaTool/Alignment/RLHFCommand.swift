@@ -3,28 +3,29 @@ import Nabla
 
 struct RLHFCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rlhf", abstract: "Improve a model by a reward model, or reward functions, with PPO.",
+    commandName: "rlhf", abstract: "Improve a model with PPO and a reward model or reward functions.",
     usage: """
       nabla rlhf <model> --data <file> ... --reward-model <run> [options]
       nabla rlhf <model> --data <file> ... --reward <function> ... [options]
       nabla rlhf --resume <run>
       """,
     discussion: """
-      Samples a completion of each prompt, scores it with a reward model ('nabla reward'), reward functions, or both, and \
-      makes tokens likelier that led to more than the value function foresaw (proximal policy optimization). A penalty on \
-      each token holds the policy near the model it starts from. Policy, reference, value function and a reward model \
-      trained beside the same base share one base in memory.
+      Samples a completion of each prompt, scores it with a reward model ('nabla reward'), reward functions, or both, \
+      and raises the probability of tokens with positive advantages (proximal policy optimization). A KL penalty \
+      on each token keeps the policy near the initial model. Policy, reference, value function and a reward \
+      model trained on the same base model share it in memory.
 
       \(JudgeOptions.list)
 
-      The run folder gets the configuration, metrics by TRL's names, checkpoints, completions with their rewards before \
-      and after, a report to open in a browser, and at the end the adapter as a PEFT folder, or the model as a Hugging \
-      Face folder.
+      The run folder contains the configuration, metrics under TRL's names, checkpoints, completions with their \
+      rewards before and after training, a report to open in a browser, and at the end the adapter as a PEFT folder, \
+      or the model as a Hugging Face folder.
 
-      Ctrl-C (or SIGTERM) finishes the rollout, saves, says how to continue, and exits 0; a second one exits at once.
+      Ctrl-C (or SIGTERM) finishes the rollout, saves, prints how to resume, and exits with 0; a second one exits \
+      immediately.
       """)
 
-  @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
+  @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
   @OptionGroup var options: RLHFOptions
 
@@ -47,12 +48,12 @@ struct RLHFCommand: ParsableCommand {
     }
     let (trainer, c) = (run.trainer, run.trainer.setup.training)
     display.message(
-      "data: \(grouped(trainer.prompts.count)) prompts to learn from, \(grouped(trainer.heldOut.count)) held out; "
-        + "\(c.prompts) completions a rollout")
+      "data: \(grouped(trainer.prompts.count)) training prompts, \(grouped(trainer.heldOut.count)) held out; "
+        + "\(c.prompts) completions per rollout")
     display.describe(trainer.tuned, run: run.folder.path)
     guard try display.train(run, command: "rlhf") else { return }
     if let reward = run.evaluation.first(where: { $0.name == "eval_reward" }) {
-      display.message("held out: score \(rounded(reward.value)) of the likeliest completions")
+      display.message("held out: score \(rounded(reward.value)) of greedy completions")
     }
     display.showResult(trainer.tuned, run.folder.path)
   }

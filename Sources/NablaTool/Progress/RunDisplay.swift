@@ -42,7 +42,7 @@ final class RunDisplay {
     if step == 0 {
       // A new run that has nothing yet would only be in the way.
       if options.resume == nil { try? removeTree(run.folder.path) }
-      message("stopped before the end of the first step: nothing was trained, nothing is saved")
+      message("stopped before the end of the first step: nothing was trained or saved")
       return false
     }
     message(
@@ -68,7 +68,7 @@ final class RunDisplay {
       return
     }
     isEstimated = true
-    if left >= 10 { message("about \(duration(left)) to go, by the first \(stepCount) steps, evaluations not counted") }
+    if left >= 10 { message("about \(duration(left)) left, by the first \(stepCount) steps, without evaluations") }
   }
 
   private func resume(_ command: String, _ path: String) -> String {

@@ -62,7 +62,7 @@ public final class UNet: Module {
     precondition(
       (labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not supported here")")
     precondition(
-      (context == nil) == (c.contextSize == nil), "UNet: texts are \(context == nil ? "missing" : "not supported here")"
+      (context == nil) == (c.contextSize == nil), "UNet: text is \(context == nil ? "missing" : "not supported here")"
     )
     var embedding = time(
       sinusoidalTimeEmbedding(
