@@ -3,9 +3,10 @@
 # One release build serves the tool, the tests and the documentation.
 SWIFT_BUILD = swift build -c release
 SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources $(wildcard Examples)
-LIBRARIES = $(filter-out NablaTool,$(filter Nabla%,$(notdir $(wildcard Sources/*))))
+LIBRARIES = $(filter-out NablaTool NablaStudioTool,$(filter Nabla%,$(notdir $(wildcard Sources/*))))
 # What runs in pages.
 PAGE_SCRIPTS = $(wildcard Sources/*/Page/*.js Sources/*/*/Page/*.js)
+PAGE_MODULES = $(wildcard Sources/NablaStudio/Page/common/*.js Sources/NablaStudio/Page/steps/*/*.js)
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
@@ -13,7 +14,7 @@ VENV = $(CURDIR)/.venv
 MODEL = .models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL = help
-.PHONY: demo diffusion align scaling smollm model test test-isa test-aarch64 bench fixtures format lint docs clean help setup environment venv
+.PHONY: demo diffusion align scaling smollm studio model test test-isa test-aarch64 bench fixtures format lint docs clean help setup environment venv
 
 demo: setup ## Train a small GPT on this repository's own text, sample from it and write a report
 	$(SWIFT_BUILD) --product nabla
@@ -35,6 +36,11 @@ align: model ## Align SmolLM2 by SFT, a reward model and PPO, by DPO and by GRPO
 smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla
 	.build/release/nabla chat $(MODEL)
+
+studio: ## Open the page that shows how the algorithms work, computed live
+	@$(MAKE) --no-print-directory model || echo "no model could be fetched: the studio shows a small one with random weights"
+	$(SWIFT_BUILD) --product nabla-studio
+	.build/release/nabla-studio
 
 model: environment ## Fetch SmolLM2-135M-Instruct (98 MB), which some tests read
 	@Scripts/fetch-model "$(VENV)/bin/python"
@@ -71,6 +77,9 @@ lint: ## Check formatting, and the syntax of scripts (the build itself treats ou
 	swift format lint --strict --parallel --recursive $(SOURCES)
 	@command -v node >/dev/null || echo "lint: there is no node, so scripts of pages are not checked"
 	@! command -v node >/dev/null || for script in $(PAGE_SCRIPTS); do node --check $$script || exit 1; done
+	@! command -v node >/dev/null || for module in $(PAGE_MODULES); do \
+	  node --input-type=module --check <$$module || { echo "in $$module" >&2; exit 1; }; \
+	done
 
 docs: setup ## Build the reference documentation into .build/documentation
 	$(SWIFT_BUILD)

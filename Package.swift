@@ -7,11 +7,14 @@ let package = Package(
   products: [
     .library(name: "Nabla", targets: ["Nabla"]),
     .executable(name: "nabla", targets: ["NablaTool"]),
+    .executable(name: "nabla-studio", targets: ["NablaStudioTool"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    // The web server of Nabla Studio; only the product nabla-studio builds it.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
   ],
   targets: [
     .target(
@@ -50,6 +53,13 @@ let package = Package(
         "Nabla", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(
+      name: "NablaStudio",
+      dependencies: ["Nabla", "NablaReport", .product(name: "Hummingbird", package: "hummingbird")],
+      resources: [.copy("Page")]),
+    .executableTarget(
+      name: "NablaStudioTool",
+      dependencies: ["NablaStudio", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     // Small programs to read and to start from; the tests run them.
     .executableTarget(name: "LanguageModel", dependencies: ["Nabla"], path: "Examples/LanguageModel"),
@@ -70,6 +80,7 @@ let package = Package(
     .testTarget(name: "NablaAlignmentTests", dependencies: ["NablaAlignment"]),
     .testTarget(name: "NablaDiffusionTests", dependencies: ["NablaDiffusion", "NablaFormats"]),
     .testTarget(name: "NablaScalingTests", dependencies: ["NablaScaling", "CNablaKernels"]),
+    .testTarget(name: "NablaStudioTests", dependencies: ["NablaStudio", "NablaFormats"]),
     .testTarget(name: "NablaFuzzTests", dependencies: ["Nabla"]),
     .testTarget(name: "NablaToolTests", dependencies: ["Nabla", "NablaTool"]),
   ],

@@ -10,7 +10,7 @@ struct Chat: ParsableCommand {
       Answers each line that is typed, with the model's own chat template; a model without one, such as a run of 'nabla \
       pretrain', continues the text of all lines instead. If a conversation fills the context, its oldest turns are \
       dropped. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; /help lists commands. With --prompt it \
-      answers one message and exits.
+      answers one message and exits. With several --adapter, /adapter switches between them on one model in memory.
 
       Lines can also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
@@ -34,7 +34,7 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     let message = try prompt.map(readPrompt)
-    let trained = try inference.load()
+    let trained = try inference.load(severalAdapters: true)
     var session = ChatSession(trained, system: system, generator: try sampling.generator(trained))
     session.maximumTokens = maxTokens ?? (session.continuesText ? 256 : 1024)
     if session.continuesText {
@@ -66,8 +66,19 @@ struct Chat: ParsableCommand {
         note("The conversation is reset.")
       case "/help":
         note(
-          "/reset starts a new conversation, /quit exits, anything else is a message to the model. To send "
-            + "a line that starts with a slash, double it, as in //quit.")
+          """
+          /reset starts a new conversation, /adapter lists adapters, /adapter NAME uses one and /adapter none the base \
+          model, /quit exits, anything else is a message to the model. To send a line that starts with a slash, double \
+          it, as in //quit.
+          """)
+      case let command where command.split(separator: " ").first == "/adapter":
+        let name = String(command.dropFirst("/adapter".count)).trimmingSpaces
+        do {
+          try switchAdapter(name, trained, &session)
+        } catch let error as AdapterError {
+          note("\(error)")
+          unanswered += 1
+        }
       default:
         let line = line.hasPrefix("//") ? String(line.dropFirst()) : line
         do {
@@ -84,6 +95,26 @@ struct Chat: ParsableCommand {
     }
     if isTerminal { return try show("\n") }
     if unanswered > 0 { throw ExitCode.failure }
+  }
+
+  /// Lists the adapters, or uses the one that is named by its path, the end of that, or its number. The conversation
+  /// stays: the model reads it again, as another would.
+  private func switchAdapter(_ name: String, _ trained: TrainedModel, _ session: inout ChatSession) throws {
+    let names = trained.model.adapterNames
+    if name.isEmpty {
+      for (i, known) in names.enumerated() {
+        note("\(known == trained.model.usedAdapter ? "*" : " ") \(i + 1) \(known)")
+      }
+      return note("\(trained.model.usedAdapter == nil ? "*" : " ") none")
+    }
+    let chosen =
+      Int(name).flatMap { names.indices.contains($0 - 1) ? names[$0 - 1] : nil }
+      ?? names.first { $0 == name || $0.hasSuffix("/" + name) }
+    guard chosen != nil || name == "none" else { throw AdapterError.unknown(name: name, known: names) }
+    trained.model.useAdapter(chosen)
+    // What the engine keeps of the conversation was computed with the adapter of before.
+    session.generator = try sampling.generator(trained)
+    note("adapter: \(chosen ?? "none")")
   }
 
   private func answer(_ message: String, _ session: inout ChatSession, _ isTerminal: Bool) throws {

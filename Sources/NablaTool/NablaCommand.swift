@@ -27,7 +27,7 @@ struct NablaCommand: ParsableCommand {
       CommandGroup(name: "Reinforcement learning:", subcommands: [ReinforcementLearning.self]),
       CommandGroup(name: "Diffusion:", subcommands: [Diffusion.self]),
       CommandGroup(name: "Scaling:", subcommands: [Scaling.self]),
-      CommandGroup(name: "Inspection:", subcommands: [Inspect.self, ReportCommand.self]),
+      CommandGroup(name: "Inspection:", subcommands: [Inspect.self, ReportCommand.self, StudioCommand.self]),
     ])
 
   static func main() {

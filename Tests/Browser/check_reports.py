@@ -97,6 +97,11 @@ def tuning(page):
     return curves(page) + equations(page) + samples(page)
 
 
+def scoring(page):
+    """A reward model scores text and writes none."""
+    return curves(page) + equations(page)
+
+
 def diffusion(page):
     return curves(page) + equations(page) + samples(page) + expect(page, ["#samples img", "#chart-noise"])
 
@@ -105,9 +110,14 @@ def scaling(page):
     problems = equations(page) + expect(page, ["#loss svg", "#sizes svg"])
     runs = page.locator("[data-run]")
     if runs.count() > 0:
+        envelope = page.locator("#envelope")
         runs.first.dispatch_event("click")
         if not page.locator("#without").text_content():
             problems.append("leaving a run out says nothing")
+        without = envelope.get_attribute("points")
+        runs.first.dispatch_event("click")
+        if page.locator("#without").text_content() or envelope.get_attribute("points") == without:
+            problems.append("the run cannot be put back, or its absence does not move the fit")
     return problems
 
 
@@ -124,7 +134,8 @@ def hostile(page):
 
 
 USES = {
-    "language": language, "policy": policy, "study": study, "sft": tuning, "dpo": tuning, "grpo": tuning,
+    "language": language, "policy": policy, "study": study, "sft": tuning, "reward": scoring, "dpo": tuning,
+    "grpo": tuning, "rlhf": tuning,
     "diffusion": diffusion, "scaling": scaling, "hostile": hostile,
 }
 

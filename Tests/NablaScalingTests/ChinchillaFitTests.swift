@@ -68,17 +68,11 @@ import NablaScaling
     let x = [-0.6, 0.3, -0.4, 0.25, 0.6]
     let found = [0, 1].map { stable -> [Double] in
       var gradient = [Double](repeating: 0, count: 5)
-      let value = u.withUnsafeBufferPointer { u in
-        v.withUnsafeBufferPointer { v in
-          l.withUnsafeBufferPointer { l in
-            w.withUnsafeBufferPointer { w in
-              var input = nabla_law_points(
-                count: Int64(count), sizes: u.baseAddress, lengths: v.baseAddress, losses: l.baseAddress,
-                weights: w.baseAddress)
-              return nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)
-            }
-          }
-        }
+      let value = (u + v + l + w).withUnsafeBufferPointer { all -> Double in
+        let base = all.baseAddress!
+        var input = nabla_law_points(
+          count: Int64(count), sizes: base, lengths: base + count, losses: base + 2 * count, weights: base + 3 * count)
+        return nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)
       }
       return [value] + gradient
     }

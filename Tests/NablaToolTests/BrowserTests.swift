@@ -64,7 +64,17 @@ extension ToolTests {
             "grpo", folder + "/language", "--data", folder + "/rows.jsonl", "--reward", "regex:[a-z]", "--output",
             folder + "/grpo",
           ] + GRPOTool.flags)
-        try check(["language", "sft", "dpo", "grpo"].map { "\($0)=\(folder)/\($0)/report.html" })
+        try write(Array(RLHFTool.prompts.joined(separator: "\n").utf8), to: folder + "/prompts.jsonl")
+        try make(
+          ["reward", folder + "/language", "--data", folder + "/pairs.jsonl", "--output", folder + "/reward"]
+            + RLHFTool.reward)
+        try make(
+          [
+            "rlhf", folder + "/language", "--data", folder + "/prompts.jsonl", "--reward-model", folder + "/reward",
+            "--output", folder + "/rlhf",
+          ] + RLHFTool.rlhf)
+        let kinds = ["language", "sft", "reward", "dpo", "grpo", "rlhf"]
+        try check(kinds.map { "\($0)=\(folder)/\($0)/report.html" })
       }
     }
 
@@ -94,6 +104,14 @@ extension ToolTests {
         try make(["scaling", "show", table, "--output", folder + "/scaling.html"])
         try check(["diffusion=\(folder)/diffusion/report.html", "scaling=\(folder)/scaling.html"])
       }
+    }
+
+    /// Nabla Studio: every step, keys, addresses, live training, connection, export. Tests/Browser/check_studio.py.
+    @Test func studio() throws {
+      let script = packagePath + "/Tests/Browser/check_studio.py"
+      let program = Tool.path + "-studio"
+      let result = try Tool.Child([try #require(browserPython), script, program], environment: [:], input: nil).finish()
+      #expect(result.status == 0, "\(result.summary)")
     }
   }
 }

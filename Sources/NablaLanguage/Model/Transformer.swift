@@ -126,7 +126,7 @@ public final class Transformer: Module {
 
   /// tokens: [B, T] → [B, T, C], with positions where they are added. `rows`: each token's position; nil where they are
   /// 0..<T in each sequence.
-  private func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
+  func embed(_ tokens: Tensor, at rows: Tensor? = nil) -> Tensor {
     func chosen(_ table: Tensor) -> Tensor { rows.map { table.gather($0) } ?? table[0..<tokens.shape[1]] }
     var x = embedding(tokens)
     if let learnedPositions { x = x + chosen(learnedPositions.weight) }
@@ -138,7 +138,7 @@ public final class Transformer: Module {
   }
 
   /// A table of at least `count` positions, where they are rotary.
-  private func rotary(positions count: Int) -> RotaryTable? {
+  func rotary(positions count: Int) -> RotaryTable? {
     let c = configuration
     guard c.positions == .rotary else { return nil }
     if let rotaryTable, rotaryTable.positions >= count { return rotaryTable }

@@ -142,16 +142,27 @@ public final class Attention: Module {
     return output(mixed.reshaped([x.shape[0], x.shape[1], c.headCount * c.headSize]), residual: residual)
   }
 
-  /// The attention weights of self-attention on x [B, T, width]: [B, H, T, T] float32, by the exact formula.
-  public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
+  /// What self-attention makes of x [B, T, width] before it mixes: queries [B, T, H, D], keys and values [B, T, G, D],
+  /// normalized and rotated.
+  ///
+  /// - Parameter positions: int32 [B, T]; nil where they are 0..<T in each sequence.
+  public func heads(
+    _ x: Tensor, rotary: RotaryTable? = nil, positions: Tensor? = nil
+  ) -> (queries: Tensor, keys: Tensor, values: Tensor) {
     let c = configuration
     let packed = rotated(
-      normalized([query, key].sideBySide(x)), rotary, nil, heads: c.headCount + c.keyValueHeadCount)
-    let parts = packed.split([c.headCount * c.headSize, c.keyValueHeadCount * c.headSize], axis: 2)
-    let (batch, time) = (x.shape[0], x.shape[1])
+      normalized([query, key, value].sideBySide(x)), rotary, positions, heads: c.headCount + c.keyValueHeadCount)
+    let counts = [c.headCount, c.keyValueHeadCount, c.keyValueHeadCount]
+    let parts = zip(packed.split(counts.map { $0 * c.headSize }, axis: 2), counts).map { part, count in
+      part.reshaped([x.shape[0], x.shape[1], count, c.headSize])
+    }
+    return (parts[0], parts[1], parts[2])
+  }
+
+  /// The attention weights of self-attention on x [B, T, width]: [B, H, T, T] float32, by the exact formula.
+  public func weights(_ x: Tensor, rotary: RotaryTable? = nil) -> Tensor {
+    let (queries, keys, _) = heads(x, rotary: rotary)
     return Tensor.attentionWeights(
-      queries: parts[0].reshaped([batch, time, c.headCount, c.headSize]),
-      keys: parts[1].reshaped([batch, time, c.keyValueHeadCount, c.headSize]),
-      mask: AttentionMask(causal: c.causal, window: c.window))
+      queries: queries, keys: keys, mask: AttentionMask(causal: configuration.causal, window: configuration.window))
   }
 }

@@ -1,0 +1,67 @@
+import NablaLanguage
+import Synchronization
+
+/// What the reader brings, and what the steps share: the model, runs, and the jobs that are going on.
+public final class Studio: Sendable {
+  /// What `nabla studio` was told.
+  public struct Options: Sendable {
+    /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a small one with random weights, which
+    /// "" asks for.
+    public var model: String?
+    /// Run folders.
+    public var runs: [String]
+    /// A folder with the page's files, instead of those that were built in.
+    public var page: String?
+
+    public init(model: String? = nil, runs: [String] = [], page: String? = nil) {
+      (self.model, self.runs, self.page) = (model, runs, page)
+    }
+  }
+
+  public let options: Options
+  public let steps: [StudioStep]
+  /// Loaded when a step first asks for it.
+  public let model: StudioModel
+  private let jobs = Mutex((running: [String: StudioJob](), count: 0))
+
+  public init(_ options: Options = Options(), steps: [StudioStep] = StudioStep.all) {
+    self.options = options
+    self.steps = steps
+    model = StudioModel(path: options.model)
+  }
+
+  /// At most this many jobs at once: two cores make no more than that go well.
+  static let largestJobCount = 4
+
+  /// Starts a job on a thread of its own.
+  func start(_ computation: Computation, _ query: StudioQuery) throws(StudioError) -> StudioJob {
+    guard case .job(let run) = computation.work else {
+      throw StudioError("\(computation.name) is no job: ask for its answer")
+    }
+    let job: StudioJob? = jobs.withLock { jobs in
+      if jobs.running.count >= Self.largestJobCount { return nil }
+      jobs.count += 1
+      let job = StudioJob(id: "\(jobs.count)")
+      jobs.running[job.id] = job
+      return job
+    }
+    guard let job else {
+      throw StudioError("\(Self.largestJobCount) trainings are going on already: stop one, or close its tab")
+    }
+    try onThread { [self] in
+      var failure: String?
+      do { try run(query, self, job) } catch { failure = "\(error)" }
+      job.end(failure)
+      jobs.withLock { $0.running[job.id] = nil }
+    }
+    return job
+  }
+
+  func job(_ id: String) -> StudioJob? { jobs.withLock { $0.running[id] } }
+
+  /// Stops every job and waits, a few seconds at most, until they have ended: they may have files to remove.
+  func stopJobs() {
+    for job in jobs.withLock({ Array($0.running.values) }) { job.stop() }
+    for _ in 0..<200 where jobs.withLock({ !$0.running.isEmpty }) { pause(milliseconds: 20) }
+  }
+}

@@ -1,0 +1,39 @@
+// Numbers for people.
+
+const units = [[1e18, "·10¹⁸"], [1e15, "·10¹⁵"], [1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+
+/// So many significant digits, with a true minus: 0.0123, −1.50, 2.4·10⁻⁶.
+export function significant(x, digits = 3) {
+  if (typeof x === "string") return { Infinity: "∞", "-Infinity": "−∞" }[x] ?? x;
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  if (size >= 1e-3 && size < 1e6) return signed(x.toPrecision(digits).includes("e")
+    ? String(Math.round(x)) : x.toPrecision(digits));
+  const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
+  return `${signed(mantissa)}·10${superscript(Number(exponent))}`;
+}
+
+/// So many digits after the point.
+export const fixed = (x, digits = 2) => typeof x === "string" ? significant(x) : signed(x.toFixed(digits));
+
+/// 1.5B, 300M, 42.
+export function scaled(x, digits = 3) {
+  const unit = units.find(([size]) => Math.abs(x) >= size * 0.9995);
+  if (Math.abs(x) >= 1e21) return significant(x, digits);
+  return unit ? signed(String(Number((x / unit[0]).toPrecision(digits)))) + unit[1] : significant(x, digits);
+}
+
+/// 12.3 MiB, with powers of 1024.
+export function bytes(x) {
+  const names = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let power = 0;
+  while (x >= 1024 && power < names.length - 1) { x /= 1024; power++; }
+  return `${power === 0 ? x : Number(x.toPrecision(3))} ${names[power]}`;
+}
+
+export const percent = (x, digits = 0) => `${signed((100 * x).toFixed(digits))} %`;
+export const grouped = x => Math.round(x).toLocaleString("en-US");
+
+const superscripts = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+export const superscript = n => [...String(n)].map(c => superscripts[c] ?? c).join("");
+const signed = text => text.replace(/^-/, "−");

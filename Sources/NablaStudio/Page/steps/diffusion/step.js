@@ -1,0 +1,2 @@
+// Step 3: diffusion.
+export {};

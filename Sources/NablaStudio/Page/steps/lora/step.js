@@ -1,0 +1,2 @@
+// Step 5: lora.
+export {};

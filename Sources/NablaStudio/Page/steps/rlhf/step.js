@@ -1,0 +1,2 @@
+// Step 4: rlhf.
+export {};

@@ -1,0 +1,4 @@
+extension StudioStep {
+  /// Step 5.
+  static let lora = StudioStep("lora", title: "LoRA")
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Glibc
+import NablaStudio
+
+/// What `nabla studio` starts: a program of its own, so that `nabla` is built without a web server.
+@main
+struct StudioTool: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nabla studio",
+    abstract: "Open the page that shows how the algorithms work, computed live.",
+    discussion: """
+      Eight steps from attention to scaling laws: every number is computed when you ask for it, on this computer.
+      Nothing is loaded from the network, and nobody else can open the page. Ctrl-C ends it.
+      """)
+
+  @Option(help: ArgumentHelp("Port on 127.0.0.1.", valueName: "n"))
+  var port = 8118
+
+  @Option(
+    help: ArgumentHelp("Language model to look into: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
+  var model: String?
+
+  @Option(
+    name: .customLong("run"), parsing: .singleValue,
+    help: ArgumentHelp("Run folder to show; may be repeated.", valueName: "run"))
+  var runs: [String] = []
+
+  @Flag(inversion: .prefixedNo, help: "Open a browser.")
+  var open = true
+
+  @Option(
+    help: ArgumentHelp(
+      "Folder with the page's files, to change them without building.", valueName: "folder", visibility: .hidden))
+  var page: String?
+
+  @Option(
+    help: ArgumentHelp("Write the page with recorded answers into a folder, as one file, instead.", valueName: "folder")
+  )
+  var export: String?
+
+  func validate() throws {
+    if !(1...65_535).contains(port) { throw ValidationError("--port must be between 1 and 65535, not \(port)") }
+  }
+
+  func run() async throws {
+    let studio = Studio(.init(model: model, runs: runs, page: page))
+    if let export {
+      try StudioExport(studio).write(to: export) { print("recording \($0)") }
+      print("\(export)/index.html")
+      return
+    }
+    let server = try StudioServer(studio, port: port)
+    let opens = open
+    try await server.run { address in
+      print("Nabla Studio: \(address)   (Ctrl-C ends it)")
+      fflush(nil)
+      if opens { openBrowser(address) }
+    }
+  }
+}
+
+/// Opens the address with what the desktop has for that; without a desktop, the printed address must do.
+private func openBrowser(_ address: String) {
+  guard getenv("DISPLAY") != nil || getenv("WAYLAND_DISPLAY") != nil else { return }
+  var process = pid_t()
+  let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("xdg-open"), strdup(address), nil]
+  defer { for argument in arguments { free(argument) } }
+  _ = posix_spawnp(&process, "xdg-open", nil, nil, arguments, environ)
+}
