@@ -60,7 +60,7 @@ extension ToolTests {
         let alone = try ([[], ["--adapter", runs[0]], ["--adapter", runs[1]]]).map { adapter in
           try Tool.run(["chat", model, "--prompt", "Line"] + adapter + flags).output
         }
-        #expect(alone[1].hasPrefix("fox") && alone[2].hasPrefix("dog") && alone[0] != alone[1], "\(alone)")
+        #expect(alone[1].contains("fox") && alone[2].contains("dog") && alone[0] != alone[1], "\(alone)")
         let turns = "Line\n/reset\n/adapter dog\nLine\n/reset\n/adapter none\nLine\n/reset\n/adapter 1\nLine\n"
         let all = try Tool.run(
           ["chat", model, "--adapter", runs[0], "--adapter", runs[1]] + flags, input: Array(turns.utf8))
@@ -81,7 +81,7 @@ extension ToolTests {
           #expect(merged.status == 0 && merged.errors.contains("of \(type) to "), "\(merged.summary)")
           #expect(merged.errors.contains("rounding to bfloat16") == (type == "bf16"), "\(merged.summary)")
           let answer = try Tool.run(["chat", output, "--prompt", "Line", "--max-tokens", "6", "--temperature", "0"])
-          #expect(answer.output.hasPrefix("fox"), "\(answer.summary)")
+          #expect(answer.output.contains("fox"), "\(answer.summary)")
           sizes.append(try Data(contentsOf: URL(fileURLWithPath: output + "/model.safetensors")).count)
         }
         #expect(sizes[0] < sizes[1] * 6 / 10)
@@ -107,7 +107,7 @@ extension ToolTests {
         let resumed = try Tool.run(["sft", "--resume", moved + "/runs/sft"])
         #expect(resumed.status == 0, "\(resumed.summary)")
         let answer = try Tool.run(["chat", moved + "/runs/sft", "--prompt", "Line"] + flags)
-        #expect(answer.output.hasPrefix("fox"), "\(answer.summary)")
+        #expect(answer.output.contains("fox"), "\(answer.summary)")
         try FileManager.default.removeItem(atPath: moved + "/base")
         let lost = try Tool.run(["chat", moved + "/runs/sft", "--prompt", "Line"] + flags)
         #expect(lost.status == 1 && lost.errors.contains("config.json names \(tree)/base/model"), "\(lost.summary)")
