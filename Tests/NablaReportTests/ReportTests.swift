@@ -98,10 +98,11 @@ import Testing
       ).write(to: run)
       let page = try page(run)
       for text in [
-        "<dt>Parameters</dt><dd>10.8 M</dd>", "<dt>Tokens seen</dt><dd>4.10 M</dd>", "<dt>Duration</dt><dd>7:35</dd>",
+        "<dt>Parameters</dt><dd>10.8 M<small>270 k trainable</small></dd>", "<dt>Tokens seen</dt><dd>4.10 M</dd>",
+        "<dt>Duration</dt><dd>7:35</dd>",
         "<dt>Peak memory</dt><dd>442 MB</dd>", "<dt>Skipped steps</dt><dd>2</dd>",
         "<p class=\"lead\">3 layers, hidden size 96</p>", "<p class=\"lead\">Trained on sources.txt and 1 more</p>",
-        "<small>270 k trainable</small>", "nabla report \(run.path)",
+        "nabla report \(run.path)",
         "<th scope=\"row\">batchSize</th><td>8</td>",
         "<td>corpus/sources.txt, corpus/documents.txt</td>",
       ] {
