@@ -1,4 +1,5 @@
 import Foundation
+import NablaFormats
 import NablaTensor
 import Testing
 
@@ -108,9 +109,25 @@ import NablaTraining
 
   private var quick: SweepSettings {
     var settings = SweepSettings()
-    (settings.budgets, settings.sizes, settings.context, settings.batchSize) = (3, 4, 16, 4)
+    (settings.budgets, settings.sizes, settings.context, settings.batchSize) = (3, 4, 32, 8)
     (settings.factor, settings.leap) = (1.5, 5)
     return settings
+  }
+
+  /// A folder of a sweep whose runs do not depend on the speed of the machine: three lengths of each size, and losses as
+  /// they come out, or, with rates that fall steeply, so that larger models learn nothing.
+  private func writeSweep(_ setup: Sweep.Setup, _ path: String, rates: [Double] = [2e-3, 2e-3, 2e-3, 2e-3]) throws {
+    var setup = setup
+    for index in setup.plan.runs.indices {
+      setup.plan.runs[index].tokens = 256 * [20, 40, 80][index / 4]
+      setup.plan.runs[index].learningRate = rates[index % 4]
+    }
+    (setup.plan.test.tokens, setup.plan.test.learningRate) = (256 * 160, 2e-3)
+    let description: JSONValue = [
+      "formatVersion": .integer(1), "command": .string(Sweep.command), "configuration": encoded(setup),
+    ]
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try AtomicFile.write(description.serialized(), to: "\(path)/config.json")
   }
   private let small = [(layers: 1, width: 16), (1, 32), (2, 32), (2, 48)]
 
@@ -120,24 +137,21 @@ import NablaTraining
     let (text, base) = (try text(), NSTemporaryDirectory() + "sweep-\(UUID().uuidString)")
     defer { for path in [text, base] { try? FileManager.default.removeItem(atPath: path) } }
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
-    // The plan depends on the speed of the machine: both sweeps must have the same.
-    let first = "\(base)/first"
-    var steps = 0
+    let (first, whole) = ("\(base)/first", "\(base)/whole")
+    let setup = try Sweep(paths: [text], budget: 10, quick, shapes: small, at: "\(base)/planned").setup
+    #expect(setup.plan.runs.count == 12 && setup.uniqueTokens > 30_000)
+    for path in [first, whole] { try writeSweep(setup, path) }
     do {
-      let sweep = try Sweep(paths: [text], budget: 1, quick, shapes: small, at: first)
       let stop = StopRequest()
-      let result = try sweep.train(until: .when { stop.isRequested }) { event in
-        if case .run(.step) = event { steps += 1 }
+      var steps = Int.min
+      let result = try Sweep(resuming: first).train(until: .when { stop.isRequested }) { event in
         // In the middle of the second run.
         if case .begins(_, 2, _, _) = event { steps = 0 }
-        if case .begins(_, 1, _, _) = event { steps = -1_000_000 }
+        if case .run(.step) = event { steps += 1 }
         if steps == 3 { stop.stop() }
       }
       #expect(result == nil)
     }
-    let whole = "\(base)/whole"
-    try FileManager.default.createDirectory(atPath: whole, withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: "\(first)/config.json", toPath: "\(whole)/config.json")
 
     var begun: [String] = []
     let continued = try #require(
@@ -168,6 +182,24 @@ import NablaTraining
 
     try "other text".write(toFile: text, atomically: true, encoding: .utf8)
     #expect(throws: SweepError.otherText(paths: [text])) { _ = try Sweep(resuming: whole) }
+  }
+
+  /// Losses that rise with the size are no law: the points are kept, the test is not trained, and no page traps.
+  @Test func lossesWithoutALaw() throws {
+    let (text, base) = (try text(), NSTemporaryDirectory() + "sweep-\(UUID().uuidString)")
+    defer { for path in [text, base] { try? FileManager.default.removeItem(atPath: path) } }
+    let setup = try Sweep(paths: [text], budget: 10, quick, shapes: small, at: "\(base)/planned").setup
+    let path = "\(base)/sweep"
+    try writeSweep(setup, path, rates: [4e-3, 1e-3, 2e-4, 1e-5])
+    #expect { try Sweep(resuming: path).train() } throws: {
+      if case SweepError.noLaw(let alpha, _, _) = $0 { alpha < 0 } else { false }
+    }
+    let table = try PointTable(contentsOfFile: "\(path)/points.csv")
+    #expect(table.points.count == 12 && !FileManager.default.fileExists(atPath: "\(path)/prediction.json"))
+    let fit = try ChinchillaFit(table.points)
+    let report = ScalingReport(
+      law: NamedLaw(name: "", title: "", form: .chinchilla(fit.law)), fit: fit, bootstrap: fit.bootstrap(samples: 20))
+    #expect(throws: PointError.self) { try report.html() }
   }
 
   @Test func impossibleSweeps() throws {

@@ -68,7 +68,7 @@ extension ToolTests {
       }
     }
 
-    /// A sweep of a second, killed in the middle and continued.
+    /// Stopped by a signal, and killed in the middle of a run: it continues both times.
     @Test func sweepIsContinuedAfterAKill() throws {
       let base = NSTemporaryDirectory() + "sweep-" + UUID().uuidString
       try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
@@ -77,10 +77,28 @@ extension ToolTests {
       try (0..<4_000).map { "the law of \($0 * 7919 % 101) falls\n" }.joined()
         .write(toFile: text, atomically: true, encoding: .utf8)
       let arguments = [
-        "scaling", "sweep", text, "--budget", "2s", "--shapes", "1x16,1x32,2x32,2x48", "--budgets", "3", "--factor",
-        "1.5", "--leap", "5", "--context", "16", "--batch-size", "4", "--output", folder,
+        "scaling", "sweep", text, "--budget", "10s", "--shapes", "1x16,1x32,2x32,2x48", "--budgets", "3", "--factor",
+        "1.5", "--leap", "5", "--context", "32", "--batch-size", "8", "--learning-rate", "5e-4", "--output", folder,
       ]
-      let child = try Tool.Child([Tool.path] + arguments, environment: [:], input: nil)
+      let planned = try Tool.Child([Tool.path] + arguments, environment: [:], input: nil)
+      try planned.wait { $0.errors.contains("run 1/13") || $0.errors.contains("runs/01:") }
+      planned.signal(SIGTERM)
+      let stopped = try planned.finish()
+      #expect(stopped.status == 0 && stopped.errors.contains("scaling sweep --resume"), "\(stopped.summary)")
+      // The plan depends on the speed of the machine; this one does not.
+      var setup = try RunFolder.open(folder).configuration(as: Sweep.Setup.self)
+      for index in setup.plan.runs.indices {
+        setup.plan.runs[index].tokens = 256 * [20, 40, 80][index / 4]
+        setup.plan.runs[index].learningRate = 2e-3
+      }
+      (setup.plan.test.tokens, setup.plan.test.learningRate) = (256 * 160, 2e-3)
+      let description: JSONValue = [
+        "formatVersion": .integer(1), "command": .string(Sweep.command), "configuration": encoded(setup),
+      ]
+      try FileManager.default.removeItem(atPath: folder + "/runs")
+      try AtomicFile.write(description.serialized(), to: folder + "/config.json")
+
+      let child = try Tool.Child([Tool.path, "scaling", "sweep", "--resume", folder], environment: [:], input: nil)
       try child.wait { $0.errors.contains("runs/03:") }
       child.signal(SIGKILL)
       _ = try child.finish()

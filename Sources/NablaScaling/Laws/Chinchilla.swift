@@ -36,6 +36,10 @@ public struct Chinchilla: ScalingLaw, Hashable, Codable {
       parameters: balance * pow(product, parameterExponent), tokens: pow(product, tokenExponent) / balance)
   }
 
+  /// Whether the loss falls with parameters and tokens alike. A fit of runs that do not show it can come to other
+  /// exponents, and then no split of a budget is the best.
+  public var hasOptimum: Bool { alpha > 0 && beta > 0 && A > 0 && B > 0 && (A * B * E).isFinite }
+
   /// a in N ∝ C^a: β / (α + β).
   public var parameterExponent: Double { beta / (alpha + beta) }
   /// b in D ∝ C^b: α / (α + β).

@@ -35,7 +35,16 @@ public struct ScalingReport: Sendable {
   }
 
   /// The sections of the page, for a page with others too.
+  ///
+  /// - Throws: ``PointError`` for a fit without an optimum.
   package func sections() throws -> [ReportSection] {
+    if let law = law.chinchilla, !law.hasOptimum {
+      throw PointError(
+        .failed(
+          "the fitted exponents are α = \(significant(law.alpha, digits: 3)) and β = \(significant(law.beta, digits: 3)): "
+            + "the loss of these runs does not decrease with both parameters and tokens, so there is no optimum to show. "
+            + "Give runs that differ more in both"), file: file)
+    }
     var sections = [summary] + (sweep.map { [sweepSection($0)] } ?? [])
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))

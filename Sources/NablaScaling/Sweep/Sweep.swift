@@ -189,6 +189,7 @@ public enum SweepError: SettingError, Equatable {
   case noValidation(tokens: Int, context: Int)
   case otherText(paths: [String])
   case noLoss(run: String)
+  case noLaw(alpha: Double, beta: Double, points: String)
 
   public var message: SettingMessage {
     switch self {
@@ -206,6 +207,12 @@ public enum SweepError: SettingError, Equatable {
       """
       the text in \(paths.joined(separator: ", ")) is not the text that this sweep started with: restore \
       it, or start a new sweep. Losses on different texts cannot be compared
+      """
+    case .noLaw(let alpha, let beta, let points):
+      """
+      the losses in \(points) do not decrease with both parameters and tokens (the fitted exponents are \
+      \(significant(alpha, digits: 3)) and \(significant(beta, digits: 3))), so they predict nothing: start a new sweep \
+      with a larger \(setting: "budget"), or another \(setting: "learning-rate")
       """
     case .noLoss(let run): "\(run) has ended without a validation loss: remove it to train it again"
     }

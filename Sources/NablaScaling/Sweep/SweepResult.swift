@@ -51,7 +51,11 @@ public struct SweepResult: Sendable {
   /// Fits the law and writes the prediction, unless it was written before.
   init(setup: Sweep.Setup, folder: String, runs: [SweepRun]) throws {
     (self.setup, self.folder, self.runs) = (setup, folder, runs)
+    try Self.writePoints(runs, setup, folder)
     fit = try ChinchillaFit(runs.map(\.point))
+    guard fit.law.hasOptimum else {
+      throw SweepError.noLaw(alpha: fit.law.alpha, beta: fit.law.beta, points: "\(folder)/points.csv")
+    }
     bootstrap = fit.bootstrap(samples: 2_000)
     let file = "\(folder)/prediction.json"
     if pathExists(file) {
@@ -95,16 +99,20 @@ public struct SweepResult: Sendable {
 
   /// Writes the points, the law and the page.
   func write() throws {
+    try Self.writePoints(runs + (test.map { [$0] } ?? []), setup, folder)
+    if let json = law.json() { try AtomicFile.write(json.serialized() + "\n", to: "\(folder)/law.json") }
+    try AtomicFile.write(try ScalingReport(self).html(), to: "\(folder)/report.html")
+  }
+
+  private static func writePoints(_ runs: [SweepRun], _ setup: Sweep.Setup, _ folder: String) throws {
     var csv = "N,D,loss,U,non-embedding parameters,layers,width,learning rate,seconds,run\n"
-    for run in runs + (test.map { [$0] } ?? []) {
+    for run in runs {
       let (point, shape) = (run.point, run.planned.shape)
       let unique = min(Double(setup.uniqueTokens), point.tokens)
       csv += "\(Int(point.parameters)),\(Int(point.tokens)),\(point.loss),\(Int(unique)),\(shape.nonEmbeddingCount),"
       csv += "\(shape.layerCount),\(shape.width),\(run.planned.learningRate),\(run.seconds),\(run.name)\n"
     }
     try AtomicFile.write(csv, to: "\(folder)/points.csv")
-    if let json = law.json() { try AtomicFile.write(json.serialized() + "\n", to: "\(folder)/law.json") }
-    try AtomicFile.write(try ScalingReport(self).html(), to: "\(folder)/report.html")
   }
 }
 
