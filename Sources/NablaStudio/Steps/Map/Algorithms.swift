@@ -71,7 +71,7 @@ extension MapStep {
     Concept(
       id: "dpo", name: "DPO", field: .algorithms,
       what: "Learn from preferences without a reward model: logistic regression on log-probabilities.",
-      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO.swift"],
+      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO/DPO.swift"],
       documents: ["Documentation/dpo.md"]),
     Concept(
       id: "grpo", name: "GRPO", field: .algorithms,
