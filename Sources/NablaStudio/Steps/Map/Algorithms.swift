@@ -60,7 +60,8 @@ extension MapStep {
       id: "reward-model", name: "Reward model", field: .algorithms,
       what: "Scores learned from comparisons: which of two answers people prefer.",
       formula: #"-\ln \sigma(r_w - r_l)"#, uses: ["logistic-regression", "cross-entropy"], steps: ["rlhf"],
-      files: ["Sources/NablaNN/Objectives/Preference.swift"], documents: ["Documentation/dpo.md"]),
+      files: ["Sources/NablaAlignment/RewardModel.swift", "Sources/NablaNN/Objectives/Preference.swift"],
+      documents: ["Documentation/reward-model.md"]),
     Concept(
       id: "ppo", name: "PPO", field: .algorithms,
       what: "Make actions that went better than expected likelier, and stop where the policy has moved far enough.",
@@ -69,9 +70,15 @@ extension MapStep {
       files: ["Sources/NablaRL/Algorithms/PPO.swift", "Sources/NablaNN/Objectives/PolicyGradient.swift"],
       documents: ["Documentation/ppo.md"]),
     Concept(
+      id: "rlhf", name: "RLHF", field: .algorithms,
+      what: "Raise a reward that people taught, on a leash to the model one started from.",
+      formula: #"\max\ \mathbb{E}\,r - \beta \operatorname{KL}(\pi \Vert \pi_{\text{ref}})"#,
+      uses: ["reward-model", "ppo", "kl-divergence", "bayes"], steps: ["rlhf"],
+      files: ["Sources/NablaAlignment/RLHF/RLHF.swift"], documents: ["Documentation/rlhf.md"]),
+    Concept(
       id: "dpo", name: "DPO", field: .algorithms,
       what: "Learn from preferences without a reward model: logistic regression on log-probabilities.",
-      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO.swift"],
+      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO/DPO.swift"],
       documents: ["Documentation/dpo.md"]),
     Concept(
       id: "grpo", name: "GRPO", field: .algorithms,
