@@ -17,7 +17,7 @@ extension DiffusionStep {
   static let quality = Computation.answer("quality") { query, _ in
     let model = try PlaneModel.asked(query)
     let ruler = Ruler(model.data)
-    let counts = [1, 2, 3, 5, 10, 20, 40, 80]
+    let counts = [1, 2, 4, 8, 10, 16, 20, 40, 80]
     return Quality(
       curves: try Way.allCases.map { way in
         Quality.Curve(

@@ -94,7 +94,7 @@ extension LoRAStep {
   }
 
   static func tuneKey(_ query: StudioQuery) throws(StudioError) -> SmallFineTune.Key {
-    .init(seed: try query.seed(), task: try query.choice("task", default: SmallModel.Task.shouted))
+    .init(seed: try query.seed(), task: try query.choice("task", default: SmallModel.Task.accent))
   }
 
   private static func readersChange(_ query: StudioQuery, _ path: String, _ rank: Int) throws -> Change {

@@ -76,21 +76,29 @@ extension LoRAStep {
     let block = DType.nf4.blockSize
     let numbers = w.array()
     var (histogram, used) = ([Int](repeating: 0, count: 80), [Int](repeating: 0, count: levels.count))
+    // 16 levels at even distances in the same blocks: what the levels alone are worth.
+    let even = (0..<16).map { Float($0) * 2 / 15 - 1 }
+    var evenSquares = 0.0
     for start in stride(from: 0, to: numbers.count, by: block) {
       let largest = numbers[start..<start + block].reduce(0) { max($0, abs($1)) }
       for x in numbers[start..<start + block] where largest > 0 {
         let share = x / largest
         histogram[min(79, max(0, Int((share + 1) * 40)))] += 1
+        let step = (share + 1) * 7.5
+        let miss = Double(largest * (even[min(15, max(0, Int(step.rounded())))] - share))
+        evenSquares += miss * miss
         used[levels.indices.min { abs(levels[$0] - share) < abs(levels[$1] - share) }!] += 1
       }
     }
     let norm = w.square().sum().squareRoot().item()
-    let kinds = [DType.nf4, .q4_0, .q8_0].map { type in
+    var kinds = [DType.nf4, .q4_0, .q8_0].map { type in
       Quantized.Kind(
         name: "\(type)", bits: type.bitsPerElement,
         error: Double((w.cast(type).cast(.float32) - w).square().sum().squareRoot().item() / norm),
         bytes: type.bitsPerElement / 8 * Double(numbers.count))
     }
+    let evenError = evenSquares.squareRoot() / Double(norm)
+    kinds.insert(.init(name: "even", bits: kinds[0].bits, error: evenError, bytes: kinds[0].bytes), at: 1)
     return Quantized(
       histogram: histogram, levels: levels.map(Double.init), used: used, kinds: kinds, shape: Array(weight.shape),
       stored: "\(weight.dtype)", large16: 65e9 * 2, large4: 65e9 * DType.nf4.bitsPerElement / 8)

@@ -19,11 +19,11 @@ struct SmallModel: Sendable {
   static func trained(seed: UInt64) throws -> SmallModel {
     try kept.value(for: seed) {
       let tokenizer = try CharacterTokenizer(
-        corpus: [TransformerStep.rhymes] + Task.allCases.map(\.text), specialTokens: [])
+        corpus: [schooling] + Task.allCases.map(\.text), specialTokens: [])
       var random = RandomSource(seed: seed)
       let model = TransformerLM(configuration(tokenizer), random: &random)
       var training = try SmallTraining(
-        model, tokenizer, text: TransformerStep.rhymes, learningRate: 4e-3, steps: steps, seed: seed)
+        model, tokenizer, text: schooling, learningRate: 4e-3, steps: steps, seed: seed)
       while !training.isFinished { _ = training.take() }
       return SmallModel(seed: seed, tokenizer: tokenizer, weights: state(of: model))
     }
@@ -70,19 +70,30 @@ struct SmallModel: Sendable {
     return start + completion.text
   }
 
+  /// What the base learns: rhymes, and digits and signs in no order, so that it has met every character.
+  static let schooling: String = {
+    var random = RandomSource(seed: 7)
+    let signs = Array("0123456789+=. ")
+    let noise = (0..<300).map { _ in signs[Int.random(in: 0..<signs.count, using: &random)] }
+    return TransformerStep.rhymes + " " + String(noise)
+  }()
+
   /// What a model of rhymes is tuned to write.
   enum Task: String, CaseIterable {
-    case shouted, sums
+    case accent, sums
 
     var text: String {
       switch self {
-      case .shouted: TransformerStep.rhymes.uppercased()
+      case .accent:
+        [("th", "d"), ("Th", "D"), ("w", "v"), ("W", "V")].reduce(TransformerStep.rhymes) {
+          $0.replacing($1.0, with: $1.1)
+        }
       case .sums:
         (0..<160).map { i in "\(i * 7 % 10)+\(i / 5 % 10)=\(i * 7 % 10 + i / 5 % 10)." }.joined(separator: " ")
       }
     }
 
-    var start: String { self == .shouted ? "MARY" : "3+4=" }
+    var start: String { self == .accent ? "Twinkle, " : "3+4=" }
   }
 }
 

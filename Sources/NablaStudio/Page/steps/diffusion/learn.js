@@ -19,7 +19,7 @@ export function learn(lab) {
   start.classList.add("primary");
   const pause = lab.button("Pause", () => { isPaused = !isPaused; job?.control({ paused: isPaused }); enable(); });
   const samples = plane({ label: "samples of the network" }), field = plane({ label: "its arrows" });
-  lab.add(planes(samples, field));
+  lab.add(planes("max(8.5rem, 40%)", samples, field));
   const said = lab.add(el("p", { class: "said" }));
   const curve = chart({ label: "Loss", ratio: 0.62, x: { name: "step" }, y: { name: "mean of (ε − ε̂)²", log: true } });
   const bands = chart({ label: "Loss by noise", ratio: 0.62, x: { name: "noise step t", range: [0, 999] }, y: { name: "mean of (ε − ε̂)²", log: true } });

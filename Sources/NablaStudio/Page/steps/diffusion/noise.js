@@ -12,7 +12,7 @@ export function noise(lab) {
   lab.slider("t", { label: "Noise step t", title: "Noise step t", min: 0, max: 999, value: 250, words: v => `${v} of 999` });
   lab.choice("schedule", { label: "How β grows, in this picture", value: "linear", options: { linear: "linear", cosine: "cosine" } });
   lab.toggle("arrows", { label: "arrows of the exact score", value: true });
-  lab.add(planes(clean, noisy));
+  lab.add(planes("max(8.5rem, 40%)", clean, noisy));
   const list = lab.add(el("dl", { class: "facts" }));
   const curve = lab.add(chart({ label: "What is left of the data at each step", ratio: 0.3,
     x: { name: "step t", range: [0, 999] }, y: { name: "ᾱ", range: [0, 1] } }));

@@ -85,10 +85,10 @@ function drawArrows(context, side, x, y, { places, noise, concept = "gradient" }
   context.globalAlpha = 1;
 }
 
-/// Several planes side by side.
-export function planes(...children) {
+/// Several planes side by side, each at least so wide.
+export function planes(least, ...children) {
   return el("div", { style: { display: "grid", gap: "1rem", "margin-bottom": "0.9rem",
-    "grid-template-columns": "repeat(auto-fit, minmax(min(100%, 14rem), 1fr))" } }, ...children);
+    "grid-template-columns": `repeat(auto-fit, minmax(min(100%, ${least}), 1fr))` } }, ...children);
 }
 
 /// Calls `seen` once, when the reader comes to the laboratory.

@@ -22,7 +22,7 @@ export function samplers(lab) {
   const play = lab.button("Play", () => { if (playing) halt(); else run(); });
   play.classList.add("primary");
   const pictures = Object.fromEntries(Object.entries(ways).map(([way, [name, note]]) => [way, plane({ label: name, note })]));
-  lab.add(planes(...Object.values(pictures)));
+  lab.add(planes("max(8.5rem, 40%)", ...Object.values(pictures)));
   const list = lab.add(el("dl", { class: "facts" }));
 
   whenSeen(lab, () => { isSeen = true; lab.state.changed(); });
@@ -90,7 +90,7 @@ export function quality(lab) {
   whenSeen(lab, () => { isSeen = true; lab.state.changed(); });
   const picture = lab.add(chart({ label: "Distance of 1,024 samples to data that nothing was trained on", ratio: 0.62,
     x: { name: "evaluations of the network", log: true, range: [0.9, 115], format: v => `${v}` }, y: { name: "sliced Wasserstein distance", log: true, format: v => significant(v, 2) } }));
-  const table = lab.add(el("div", {}));
+  const table = lab.add(el("div", { style: { "overflow-x": "auto" }, tabindex: "0", role: "group", "aria-label": "Distances as a table" }));
   const concepts = { ancestral: "noise", ddim: "model", langevin: "gradient", flow: "output" };
   lab.live("quality", s => {
     const model = modelQuery(s);
@@ -101,7 +101,7 @@ export function quality(lab) {
       dots: answer.curves.map(c => ({ concept: concepts[c.way], points: c.points, radius: 3 })),
       rules: [{ y: answer.floor, name: "two sets of data" }],
     });
-    const counts = [1, 5, 10, 20, 40, 80];
+    const counts = [1, 2, 4, 10, 20, 40, 80];
     const near = (c, n) => c.points.find(p => p[0] === n);
     table.replaceChildren(el("table", {},
       el("thead", {}, el("tr", {}, el("th", {}, "distance after"), ...counts.map(n => el("th", {}, n)))),

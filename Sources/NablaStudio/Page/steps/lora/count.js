@@ -3,6 +3,7 @@ import { el, svg } from "../../common/dom.js";
 import { bytes, grouped, percent, scaled, significant } from "../../common/numbers.js";
 import { facts } from "./facts.js";
 
+const side = 200;
 const widths = [64, 256, 576, 768, 1024, 2048, 4096, 5120, 8192, 12288, 16384];
 
 export function count(lab) {
@@ -13,7 +14,7 @@ export function count(lab) {
   const picture = lab.add(el("figure", { style: { "margin-bottom": "0.9rem" } }));
   const list = lab.add(el("dl", { class: "facts" }));
   lab.live("count", s => ({ d: s.get("d"), r: Math.min(s.get("r"), s.get("d")), layers: s.get("layers"), each: s.get("each") }), (answer, { d, r }) => {
-    picture.replaceChildren(el("figcaption", {}, "The matrix and the two factors, to scale"), drawing(d, r));
+    picture.replaceChildren(el("figcaption", {}, side * r / d < 1.2 ? "The matrix and the two factors, to scale but for their thickness: they are thinner than can be drawn" : "The matrix and the two factors, to scale"), drawing(d, r));
     facts(list, [
       ["all of ΔW", grouped(answer.full), `${grouped(d)} × ${grouped(d)}`],
       ["B and A", grouped(answer.low), `${grouped(d)} × ${r} and ${r} × ${grouped(d)}`],
@@ -26,7 +27,7 @@ export function count(lab) {
 }
 
 function drawing(d, r) {
-  const side = 200, gap = 26, thin = Math.max(0.35, side * r / d);
+  const gap = 26, thin = Math.max(1.2, side * r / d);
   const box = (x, y, width, height, concept) => svg("rect", { x, y, width, height, class: `of-${concept}`, fill: "var(--of)" });
   const text = (x, y, words, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor, class: "note" }, words);
   const left = side + gap + 34;

@@ -7,7 +7,7 @@ export function facts(place, list) {
     el("div", {}, el("dt", {}, name), el("dd", {}, text, note !== undefined && el("small", {}, note)))));
 }
 
-export const tasks = { shouted: "RHYMES IN CAPITALS", sums: "sums like 3+4=7" };
+export const tasks = { accent: "rhymes with an accent: de mouse, vhat you are", sums: "sums like 3+4=7" };
 
 /// The choice of what the small model is tuned on, for every laboratory that tunes it.
 export function tuneControls(lab) {

@@ -4,7 +4,7 @@ import { el, svg } from "../../common/dom.js";
 import { bytes, fixed, grouped, percent, significant } from "../../common/numbers.js";
 import { declareSeed, facts, layerName, menu } from "./facts.js";
 
-const kinds = { nf4: "NF4", q4_0: "16 even levels (Q4_0)", q8_0: "256 even levels (Q8_0)" };
+const kinds = { nf4: "NF4, blocks of 64", even: "16 even levels, the same blocks", q4_0: "Q4_0: 16 even levels, blocks of 32", q8_0: "Q8_0: 255 even levels, blocks of 32" };
 
 export async function quantize(lab) {
   declareSeed(lab);
