@@ -6,6 +6,7 @@ SOURCES = Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Source
 LIBRARIES = $(filter-out NablaTool NablaStudioTool,$(filter Nabla%,$(notdir $(wildcard Sources/*))))
 # What runs in pages.
 PAGE_SCRIPTS = $(wildcard Sources/*/Page/*.js Sources/*/*/Page/*.js)
+PAGE_MODULES = $(wildcard Sources/NablaStudio/Page/common/*.js Sources/NablaStudio/Page/steps/*/*.js)
 # Where `make bench` keeps PyTorch; set VENV to use an environment that has it already.
 VENV = $(CURDIR)/.venv
 
@@ -76,6 +77,9 @@ lint: ## Check formatting, and the syntax of scripts (the build itself treats ou
 	swift format lint --strict --parallel --recursive $(SOURCES)
 	@command -v node >/dev/null || echo "lint: there is no node, so scripts of pages are not checked"
 	@! command -v node >/dev/null || for script in $(PAGE_SCRIPTS); do node --check $$script || exit 1; done
+	@! command -v node >/dev/null || for module in $(PAGE_MODULES); do \
+	  node --input-type=module --check <$$module || { echo "in $$module" >&2; exit 1; }; \
+	done
 
 docs: setup ## Build the reference documentation into .build/documentation
 	$(SWIFT_BUILD)

@@ -55,7 +55,7 @@ let package = Package(
       ]),
     .target(
       name: "NablaStudio",
-      dependencies: ["Nabla", .product(name: "Hummingbird", package: "hummingbird")],
+      dependencies: ["Nabla", "NablaReport", .product(name: "Hummingbird", package: "hummingbird")],
       resources: [.copy("Page")]),
     .executableTarget(
       name: "NablaStudioTool",

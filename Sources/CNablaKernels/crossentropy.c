@@ -13,24 +13,27 @@ DISPATCHED(void, nabla_cross_entropy,
       if (gradient) memset(x, 0, (size_t)n * 4);
       continue;
     }
+    // All of it is relative to the largest logit m: ln Σ - (x - m), and not (m + ln Σ) - x, for which a large m would
+    // leave few bits.
     float m = row_maximum(n, x);
-    float picked = x[target];
+    float picked = x[target] - m;
     float sum = 0, total = 0;
     if (gradient) {
       for (int64_t i = 0; i < n; i++) {
-        float e = exp_float(x[i] - m);
-        total += x[i];
+        float d = x[i] - m, e = exp_float(d);
+        total += d;
         sum += e;
         x[i] = e;
       }
     } else {
       for (int64_t i = 0; i < n; i++) {
-        sum += exp_float(x[i] - m);
-        total += x[i];
+        float d = x[i] - m;
+        sum += exp_float(d);
+        total += d;
       }
     }
-    float z = m + log_float(sum);
-    loss[r] = z - (1.0f - smoothing) * picked - (smoothing > 0 ? smoothing * (total / (float)n) : 0) +
+    float log_sum = log_float(sum), z = m + log_sum;
+    loss[r] = log_sum - (1.0f - smoothing) * picked - (smoothing > 0 ? smoothing * (total / (float)n) : 0) +
               options.z_loss * z * z;
     if (gradient) {
       float w = weight ? weight[r] : 1.0f;

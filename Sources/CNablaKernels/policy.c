@@ -22,10 +22,10 @@ static inline INLINED void log_softmax(
   for (int j = 0; j < LANES; j++) sum[j] = 0;
   for (int64_t a = 0; a < p->n; a++)
     for (int j = 0; j < LANES; j++) sum[j] += exp_float(z[a * LANES + j] - largest[j]);
-  for (int j = 0; j < LANES; j++) largest[j] += log_float(sum[j]);
+  for (int j = 0; j < LANES; j++) sum[j] = log_float(sum[j]);
   for (int64_t a = 0; a < p->n; a++)
     for (int j = 0; j < LANES; j++) {
-      z[a * LANES + j] -= largest[j];
+      z[a * LANES + j] = (z[a * LANES + j] - largest[j]) - sum[j];
       e[a * LANES + j] = exp_float(z[a * LANES + j]);
     }
 }

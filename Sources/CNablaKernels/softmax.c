@@ -36,8 +36,11 @@ DISPATCHED(void, nabla_softmax_backward,
 DISPATCHED(void, nabla_log_softmax, (int64_t rows, int64_t n, const float *x, float *y), (rows, n, x, y)) {
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
     float m = row_maximum(n, x);
-    float shift = m == -INFINITY ? 0.0f : m + log_float(row_sum_exp(n, x, m));
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] - shift;
+    // (x - m) - ln Σ, and not x - (m + ln Σ): a large m would leave few bits for ln Σ.
+    const int is_empty = m == -INFINITY;
+    float log_sum = is_empty ? 0.0f : log_float(row_sum_exp(n, x, m));
+    if (is_empty) m = 0;
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) - log_sum;
   }
 }
 DISPATCHED(void, nabla_log_softmax_backward,

@@ -16,20 +16,26 @@ struct StudioTool: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Port on 127.0.0.1.", valueName: "n"))
   var port = 8118
 
-  @Option(help: ArgumentHelp("Language model to look into: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
+  @Option(
+    help: ArgumentHelp("Language model to look into: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
   var model: String?
 
-  @Option(name: .customLong("run"), parsing: .singleValue, help: ArgumentHelp("Run folder to show; may be repeated.", valueName: "run"))
+  @Option(
+    name: .customLong("run"), parsing: .singleValue,
+    help: ArgumentHelp("Run folder to show; may be repeated.", valueName: "run"))
   var runs: [String] = []
 
   @Flag(inversion: .prefixedNo, help: "Open a browser.")
   var open = true
 
-  @Option(help: ArgumentHelp("Folder with the page's files, to change them without building.", valueName: "folder", visibility: .hidden))
+  @Option(
+    help: ArgumentHelp(
+      "Folder with the page's files, to change them without building.", valueName: "folder", visibility: .hidden))
   var page: String?
 
   @Option(
-    help: ArgumentHelp("Write the page with recorded answers into a folder, as one file, instead.", valueName: "folder"))
+    help: ArgumentHelp("Write the page with recorded answers into a folder, as one file, instead.", valueName: "folder")
+  )
   var export: String?
 
   func validate() throws {

@@ -35,10 +35,12 @@ public struct Logits {
     return index < 0 ? nil : Int(index)
   }
 
-  package var logSumExp: Float {
-    var y: Float = 0
-    nabla_log_sum_exp(1, Int64(count), pointer, &y)
-    return y
+  /// ln softmax of all logits.
+  package func logProbabilities() -> [Float] {
+    [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      nabla_log_softmax(1, Int64(count), pointer, buffer.baseAddress)
+      initialized = count
+    }
   }
 
   /// Indices of the numbers that are at least `least`, ascending; nil if they are more than `limit`.

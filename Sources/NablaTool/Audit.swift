@@ -41,6 +41,7 @@ struct Audit: ParsableCommand {
 struct EncodingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Maximum length of an example in tokens; longer ones are truncated.", valueName: "n"))
   var maxLength: Int?
+  @OptionGroup var truncated: TruncationOptions
   @OptionGroup var template: TemplateOptions
 
   func validate() throws {
@@ -51,17 +52,21 @@ struct EncodingOptions: ParsableArguments {
 
   func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {
     try ExampleEncoder(
-      pretrained, template: template.source(), maximumLength: maxLength, truncation: template.truncation)
+      pretrained, template: template.source(), maximumLength: maxLength, truncation: truncated.truncation)
   }
 }
 
-/// The chat template, and the truncation of long examples.
-struct TemplateOptions: ParsableArguments {
+/// The truncation of long examples.
+struct TruncationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Truncation: keep-start or keep-end. Examples with nothing left to learn are dropped.",
       valueName: "side"))
   var truncation: Truncation = .keepStart
+}
+
+/// How conversations are written.
+struct TemplateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Chat template instead of the model's: a Jinja file, or 'transcript' for \"Human: … Assistant: …\".",

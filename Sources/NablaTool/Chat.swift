@@ -7,8 +7,10 @@ struct Chat: ParsableCommand {
     abstract: "Chat with a model.",
     usage: "nabla chat <model> [options]",
     discussion: """
-      Answers each line that is typed, with the model's own chat template. Ctrl-C stops an answer, Ctrl-D \
-      or another Ctrl-C ends the program; /help lists commands. With --prompt it answers one message and exits.
+      Answers each line that is typed, with the model's own chat template; a model without one, such as a run of 'nabla \
+      pretrain', continues the text of all lines instead. If a conversation fills the context, its oldest turns are \
+      dropped. Ctrl-C stops an answer, Ctrl-D or another Ctrl-C ends the program; /help lists commands. With --prompt it \
+      answers one message and exits. With several --adapter, /adapter switches between them on one model in memory.
 
       Lines can also come from a file or a pipe: Ctrl-C then ends the program, and it fails if a line had no answer.
       """)
@@ -21,22 +23,27 @@ struct Chat: ParsableCommand {
   @Option(
     parsing: .unconditional, help: ArgumentHelp("System prompt.", valueName: "text"))
   var system: String?
-  @Option(help: ArgumentHelp("Maximum new tokens per answer.", valueName: "n")) var maxTokens = 1024
+  @Option(help: ArgumentHelp("Maximum new tokens per answer (default: 1024; of a continuation 256).", valueName: "n"))
+  var maxTokens: Int?
   @OptionGroup(title: "Generation") var sampling: SamplingFlags
   @Flag(help: "Timing of prefill and decoding after each answer.") var verbose = false
 
   func validate() throws {
-    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
+    if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1, not \(maxTokens)") }
   }
 
   func run() throws {
     let message = try prompt.map(readPrompt)
-    let trained = try inference.load()
-    // Before anything is typed: a model without a template cannot chat.
-    _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
-    var session = ChatSession(
-      trained, system: system, generator: try sampling.generator(trained))
-    session.maximumTokens = maxTokens
+    let trained = try inference.load(severalAdapters: true)
+    var session = ChatSession(trained, system: system, generator: try sampling.generator(trained))
+    session.maximumTokens = maxTokens ?? (session.continuesText ? 256 : 1024)
+    if session.continuesText {
+      if system != nil { throw ValidationError("--system needs a chat template, which \(trained.path) has not") }
+      note("\(trained.path) has no chat template: it continues what is typed as text.")
+    } else {
+      // Before anything is typed: a template that does not work.
+      _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
+    }
     let isTerminal = message == nil && isatty(STDIN_FILENO) == 1
     if let message { return try answer(message, &session, isTerminal) }
     var lines = LineReader()
@@ -59,8 +66,19 @@ struct Chat: ParsableCommand {
         note("The conversation is reset.")
       case "/help":
         note(
-          "/reset starts a new conversation, /quit exits, anything else is a message to the model. To send "
-            + "a line that starts with a slash, double it, as in //quit.")
+          """
+          /reset starts a new conversation, /adapter lists adapters, /adapter NAME uses one and /adapter none the base \
+          model, /quit exits, anything else is a message to the model. To send a line that starts with a slash, double \
+          it, as in //quit.
+          """)
+      case let command where command.split(separator: " ").first == "/adapter":
+        let name = String(command.dropFirst("/adapter".count)).trimmingSpaces
+        do {
+          try switchAdapter(name, trained, &session)
+        } catch let error as AdapterError {
+          note("\(error)")
+          unanswered += 1
+        }
       default:
         let line = line.hasPrefix("//") ? String(line.dropFirst()) : line
         do {
@@ -79,13 +97,39 @@ struct Chat: ParsableCommand {
     if unanswered > 0 { throw ExitCode.failure }
   }
 
+  /// Lists the adapters, or uses the one that is named by its path, the end of that, or its number. The conversation
+  /// stays: the model reads it again, as another would.
+  private func switchAdapter(_ name: String, _ trained: TrainedModel, _ session: inout ChatSession) throws {
+    let names = trained.model.adapterNames
+    if name.isEmpty {
+      for (i, known) in names.enumerated() {
+        note("\(known == trained.model.usedAdapter ? "*" : " ") \(i + 1) \(known)")
+      }
+      return note("\(trained.model.usedAdapter == nil ? "*" : " ") none")
+    }
+    let chosen =
+      Int(name).flatMap { names.indices.contains($0 - 1) ? names[$0 - 1] : nil }
+      ?? names.first { $0 == name || $0.hasSuffix("/" + name) }
+    guard chosen != nil || name == "none" else { throw AdapterError.unknown(name: name, known: names) }
+    trained.model.useAdapter(chosen)
+    // What the engine keeps of the conversation was computed with the adapter of before.
+    session.generator = try sampling.generator(trained)
+    note("adapter: \(chosen ?? "none")")
+  }
+
   private func answer(_ message: String, _ session: inout ChatSession, _ isTerminal: Bool) throws {
     let clock = ContinuousClock()
     let start = clock.now
     // While a line is awaited a signal ends the program, as always; it ends the answer only.
     StopSignal.install()
     defer { StopSignal.remove() }
-    let answer = try session.send(message)
+    let dropped = session.droppedCount
+    // A line of text ends with a line feed, which the terminal shows where it was typed.
+    let answer = try session.send(message + (session.continuesText && self.prompt == nil ? "\n" : ""))
+    if session.droppedCount > dropped {
+      let count = session.droppedCount - dropped
+      note("The \(count) oldest messages no longer fit the model's context, and were dropped.")
+    }
     var first: ContinuousClock.Instant?
     let completion = try inference.naming {
       while let piece = try answer.next(cancellingWhen: { StopSignal.isRequested }) {

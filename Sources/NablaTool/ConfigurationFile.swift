@@ -28,8 +28,10 @@ enum ConfigurationFile {
       Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
         flag == "allow-other-data" ? ["--resume=x"] : []
       },
-      Command(words: ["sft"], options: SFTOptions.self, list: "data") { _ in [] },
-      Command(words: ["dpo"], options: DPOOptions.self, list: "data") { _ in [] },
+      Command(words: ["sft"], options: TuningOptions<SFT.Configuration>.self, list: "data") { _ in [] },
+      Command(words: ["dpo"], options: TuningOptions<DPO.Configuration>.self, list: "data") { _ in [] },
+      Command(words: ["reward"], options: TuningOptions<RewardModel.Configuration>.self, list: "data") { _ in [] },
+      Command(words: ["rlhf"], options: RLHFOptions.self, list: "data") { _ in [] },
       Command(words: ["grpo"], options: GRPOOptions.self, list: "data") { _ in [] },
       Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
         ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]

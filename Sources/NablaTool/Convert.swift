@@ -5,7 +5,7 @@ import Nabla
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Convert a model between GGUF and Hugging Face format, and quantize or dequantize it.",
-    usage: "nabla convert <input> <output> [--type <type>]",
+    usage: "nabla convert <input> <output> [--type <type>]\nnabla convert <adapter> <output>.gguf --base <model>",
     discussion: """
       An output that ends in .gguf is a GGUF file, for llama.cpp and Nabla; any other is a Hugging Face folder, \
       for transformers. Tensors are converted one at a time, so a model can be larger than memory.
@@ -16,6 +16,11 @@ struct Convert: ParsableCommand {
 
         nabla convert Qwen2.5-0.5B model.gguf --type q4_K
         nabla convert model.gguf folder --type bf16
+
+      An adapter (a PEFT folder, or a run that trained one) becomes a GGUF adapter, which llama.cpp takes with --lora \
+      beside a GGUF file of its base. --base names the model it was made for, where a run does not say.
+
+        nabla convert runs/sft-1 adapter.gguf
       """)
 
   @Argument(
@@ -28,6 +33,9 @@ struct Convert: ParsableCommand {
     help: ArgumentHelp(
       "Type of the weights (default: unchanged in a GGUF file, f32 in a folder).", valueName: "type"))
   var type: String?
+  @Option(
+    help: ArgumentHelp("The model that an adapter was made for.", valueName: "model"), completion: .file())
+  var base: String?
 
   private static var types: [GGMLType] { ModelConversion.types }
 
@@ -43,6 +51,9 @@ struct Convert: ParsableCommand {
   func validate() throws { _ = try chosenType() }
 
   func run() throws {
+    let run = try AdapterRun(input)
+    if run != nil || AdapterFolder.isAdapter(input) { return try convertAdapter(base ?? run?.base) }
+    if base != nil { throw ValidationError("--base is for adapters, and \(input) is none") }
     let conversion = try ModelConversion(from: input, to: output, type: chosenType())
     let isTerminal = isatty(STDERR_FILENO) == 1
     StopSignal.install()
@@ -62,6 +73,21 @@ struct Convert: ParsableCommand {
     note("\(output): \(grouped(written.parameterCount)) parameters, \(byteSize(written.byteCount))")
     for remark in remarks { note("note: \(printable(remark))") }
     for part in written.types { note("  \(part.type): \(part.tensors) tensors, \(byteSize(part.byteCount))") }
+  }
+
+  private func convertAdapter(_ base: String?) throws {
+    guard output.lowercased().hasSuffix(".gguf") else {
+      throw ValidationError("an adapter is converted to a GGUF file: end the output's name in .gguf")
+    }
+    if type != nil { throw ValidationError("--type is for models: an adapter is written in f32") }
+    guard let base else { throw ValidationError("name the model that the adapter was made for with --base") }
+    guard FileKind(output, followingLinks: false) == .absent else {
+      throw ModelFolderError(file: output, problem: "is there already; give another name, or remove it first")
+    }
+    let trained = try TrainedModel(base)
+    for line in try trained.addAdapters([input]) { note("note: \(line)") }
+    try AdapterFolder.writeGGUF(input, of: trained.model, to: output)
+    note("\(output): an adapter of \(grouped(trained.model.adapter(input).count)) layers, for llama.cpp's --lora")
   }
 
   /// Replaces the last line of a terminal.

@@ -10,6 +10,7 @@ struct DiffusionSample: ParsableCommand {
 
       Try it:
         nabla diffusion sample runs/icons --prompt "page add" --guidance 3 --output pages.png
+        nabla diffusion sample runs/icons --inpaint icon.png --mask mask.png --output filled.png
       """)
 
   @Argument(
@@ -22,6 +23,14 @@ struct DiffusionSample: ParsableCommand {
   var className: String?
   @Option(help: ArgumentHelp("Caption of the samples, in words of the training data.", valueName: "text"))
   var prompt: String?
+  @Flag(help: "Samples that lead from one noise to another.") var interpolate = false
+  @Option(help: ArgumentHelp("An image to keep where --mask is white.", valueName: "file"), completion: .file())
+  var inpaint: String?
+  @Option(
+    help: ArgumentHelp(
+      "A PNG image of the same size: white where --inpaint is kept, black where it is made anew.",
+      valueName: "file"), completion: .file())
+  var mask: String?
   @Option(
     help: ArgumentHelp("Output: a .png file, or for points a .csv file.", valueName: "file"), completion: .file())
   var output: String
@@ -30,6 +39,7 @@ struct DiffusionSample: ParsableCommand {
   func validate() throws {
     if !(1...100_000).contains(count) { throw ValidationError("--count must be between 1 and 100000, not \(count)") }
     if className != nil, prompt != nil { throw ValidationError("give --class or --prompt, not both") }
+    if (inpaint == nil) != (mask == nil) { throw ValidationError("--inpaint and --mask go together") }
     if !output.hasSuffix(".png"), !output.hasSuffix(".csv") {
       throw ValidationError("--output must be a .png or .csv file, not '\(output)'")
     }
@@ -45,7 +55,9 @@ struct DiffusionSample: ParsableCommand {
     if sampling.guidance != 1, conditions == .none {
       throw ValidationError("--guidance requires --class or --prompt")
     }
-    let samples = try model.sample(count, sampling.options, conditions: conditions, seed: sampling.seed)
+    let known = try inpaint.map { try model.knownData(image: $0, mask: mask!) }
+    let samples = try model.sample(
+      count, sampling.options, conditions: conditions, keeping: known, interpolates: interpolate, seed: sampling.seed)
     if output.hasSuffix(".csv") {
       try AtomicFile.write(csv(samples), to: output)
     } else {

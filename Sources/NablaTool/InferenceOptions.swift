@@ -9,9 +9,10 @@ struct InferenceOptions: ParsableArguments {
   var model: String
   @Option(
     help: ArgumentHelp(
-      "Adapter for the model: a PEFT folder, or a run that trained one.", valueName: "folder"),
+      "Adapter for the model: a PEFT folder, or a run that trained one; 'nabla chat' takes several.",
+      valueName: "folder"),
     completion: .directory)
-  var adapter: String?
+  var adapter: [String] = []
   @Option(
     help: """
       Precision of the computation: float32 is exact; auto is faster, with 8-bit integers for quantized \
@@ -20,11 +21,15 @@ struct InferenceOptions: ParsableArguments {
   var precision = Precision.automatic
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
-  func load() throws -> TrainedModel {
+  /// - Parameter severalAdapters: whether the command can switch between them; the first is used.
+  func load(severalAdapters: Bool = false) throws -> TrainedModel {
+    if adapter.count > 1, !severalAdapters {
+      throw ValidationError("--adapter: one at a time, not \(adapter.count); 'nabla chat' can switch between several")
+    }
     compute.apply()
     let trained = try TrainedModel(model, precision: precision)
     for line in trained.notes { note("note: \(printable(line))") }
-    if let adapter { for line in try trained.addAdapters([adapter]) { note("note: \(line)") } }
+    if !adapter.isEmpty { for line in try trained.addAdapters(adapter) { note("note: \(line)") } }
     return trained
   }
 }

@@ -29,7 +29,7 @@ struct Tokenize: ParsableCommand {
   var specialTokens = true
   @Flag(help: "Control tokens in the text treated as ordinary characters.") var plain = false
   @Flag(help: "Output of only the number of tokens.") var count = false
-  @Flag(help: "Output as one JSON object: tokens, pieces, and for a chat its text.") var json = false
+  @Flag(help: "Output as one JSON object: tokens, pieces, the bytes of each, and for a chat its text.") var json = false
 
   func validate() throws {
     if [text, file, chat].compactMap({ $0 }).count > 1 {
@@ -43,6 +43,7 @@ struct Tokenize: ParsableCommand {
 
   func run() throws {
     let pretrained = try PretrainedTokenizer.load(model)
+    for line in pretrained.notes { note("note: \(printable(line))") }
     let tokenizer = pretrained.tokenizer
     let text = try content(pretrained)
     // A template writes the beginning-of-text token itself.
@@ -52,6 +53,8 @@ struct Tokenize: ParsableCommand {
     if json {
       var object = JSONObject([
         ("tokens", .array(ids.map { .integer(Int($0)) })), ("pieces", .array(ids.map { .string(tokenizer.piece($0)) })),
+        // A piece that is a part of a character has no spelling of its own.
+        ("bytes", .array(ids.map { .array(tokenizer.bytes(of: $0).map { .integer(Int($0)) }) })),
       ])
       if chat != nil { object["text"] = .string(text) }
       return try show(JSONValue.object(object).serialized() + "\n")
@@ -81,7 +84,7 @@ struct Tokenize: ParsableCommand {
       }
     }
     if let file {
-      return try MappedFile(path: file).withBytes { try TextCorpus.string($0[...], of: file) }
+      return try MappedFile(path: file).withBytes { try TextCorpus.string(TextBytes.withoutMark($0), of: file) }
     }
     return try readStandardInput().withUnsafeBytes { try TextCorpus.string($0[...], of: "standard input") }
   }

@@ -110,9 +110,14 @@ def scaling(page):
     problems = equations(page) + expect(page, ["#loss svg", "#sizes svg"])
     runs = page.locator("[data-run]")
     if runs.count() > 0:
+        envelope = page.locator("#envelope")
         runs.first.dispatch_event("click")
         if not page.locator("#without").text_content():
             problems.append("leaving a run out says nothing")
+        without = envelope.get_attribute("points")
+        runs.first.dispatch_event("click")
+        if page.locator("#without").text_content() or envelope.get_attribute("points") == without:
+            problems.append("the run cannot be put back, or its absence does not move the fit")
     return problems
 
 

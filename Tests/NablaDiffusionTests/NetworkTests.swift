@@ -100,6 +100,27 @@ import Testing
     #expect(last < 0.04, "\(last)")
   }
 
+  /// Texts reach every resolution of a UNet that attends; at first they change nothing.
+  @Test func unetReadsTexts() throws {
+    var random = RandomSource(seed: 9)
+    let vocabulary = CaptionVocabulary(captions: ["dark", "light"])
+    let encoder = TextEncoder(vocabulary, width: 16, depth: 1, headCount: 2, random: &random)
+    let model = try UNet(
+      UNetConfiguration(sampleSize: 8, blockChannels: [8, 16], layersPerBlock: 1, contextSize: 16), random: &random)
+    let x = random.normal([1, 1, 8, 8])
+    func output(_ text: String) throws -> Tensor {
+      model(x, [500], context: encoder([try vocabulary.encode(text)]))
+    }
+    #expect(distance(try output("dark"), try output("light")) == 0)
+    let outputs = model.trainableParameters().filter {
+      $0.name.contains("cross_attentions") && $0.name.contains("o_proj.weight")
+    }
+    // One on the way down, one in the middle, two on the way up.
+    #expect(outputs.count == 4)
+    for parameter in outputs { parameter.value = random.normal(parameter.value.shape) }
+    #expect(distance(try output("dark"), try output("light")) > 1e-3)
+  }
+
   /// A text's states do not depend on the longer ones beside it.
   @Test func paddingIsNotSeen() throws {
     var random = RandomSource(seed: 5)

@@ -70,6 +70,7 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
     Case(objective: .ddpm, network: .unet, condition: .none),
     Case(objective: .flow, network: .dit, condition: .captions),
     Case(objective: .flow, network: .dit, condition: .classes),
+    Case(objective: .score, network: .unet, condition: .captions),
   ]
 
   /// Stopped twice and resumed: the same weights, average, moments and metrics, to the bit.
@@ -116,8 +117,11 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
       #expect(samples.shape[0] == 2 && samples.sum().item().isFinite)
       let png = try PNG.read(path: "\(path)/samples/step-00000006.png")
       #expect(png.width > 8)
-      #expect(
-        try String(contentsOfFile: "\(path)/report.html", encoding: .utf8).contains("src=\"data:image/png;base64,"))
+      let page = try String(contentsOfFile: "\(path)/report.html", encoding: .utf8)
+      #expect(page.contains("src=\"data:image/png;base64,") && page.contains("The forward process"))
+      #expect(page.contains("From noise to data") == (kind.network == .mlp))
+      #expect(page.contains("chart-steps") == (kind.network == .mlp))
+      #expect(page.contains("<h3>Guidance</h3>") == (kind.condition != .none))
       #expect(pathExists("\(path)/diffusers/model_index.json") == (kind.network == .unet && kind.objective == .ddpm))
     }
   }
@@ -183,7 +187,6 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
       let cases: [(data: String, settings: [String: String], says: String)] = [
         (folder, ["batch-size": "10"], "has 9 examples to train on, fewer than a batch"),
         (folder, ["network": "mlp"], "mlp is for points"), ("moons", ["network": "dit"], "dit is for images"),
-        (folder, ["network": "unet", "condition": "caption"], "does not support captions"),
         (folder, ["condition": "class"], "has no classes"), ("mons", [:], "did you mean 'moons'"),
         ("moons", ["zero-terminal-snr": "true"], "prediction to v or data"),
       ]

@@ -179,10 +179,20 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
       tensors.removeAll { $0.name == "rope_freqs.weight" }
       tensors.append(zeros("rope_freqs.weight", [4]))
     },
-    Damage("an unknown rotary scaling", "llama.rope.scaling.type", "\"longrope\"") { metadata, tensors in
+    Damage("an unknown rotary scaling", "llama.rope.scaling.type", "\"wide\"") { metadata, tensors in
+      tensors.removeAll { $0.name == "rope_freqs.weight" }
+      metadata["llama.rope.scaling.type"] = .string("wide")
+    },
+    Damage("LongRoPE without factors", "\"rope_factors_short.weight\"", "no such tensor") { metadata, tensors in
       tensors.removeAll { $0.name == "rope_freqs.weight" }
       metadata["llama.rope.scaling.type"] = .string("longrope")
     },
+    .key("llama.rope.scaling.yarn_log_multiplier", .float32(0.1), "yarn_log_multiplier", "0.0, the only"),
+    .key("llama.rope.scaling.yarn_ext_factor", .float32(0.5), "yarn_ext_factor"),
+    .key("llama.rope.scaling.yarn_attn_factor", .float32(2), "yarn_attn_factor"),
+    .key("llama.rope.scaling.alpha", .float32(1000), "rope.scaling.alpha"),
+    .key("llama.rope.freq_base_swa", .float32(10_000), "rope.freq_base_swa"),
+    .key("llama.rope.dimension_sections", .array(GGUFArray([Int32(2), 2])), "rope.dimension_sections"),
   ]
 
   @Test(arguments: damages) func refuses(_ damage: Damage) throws {

@@ -7,7 +7,10 @@ import NablaText
 import Testing
 
 @Suite struct ModelFolderTests {
-  static let peers = ["llama-tied", "llama-untied", "llama-scaled", "mistral", "qwen2", "qwen3", "gpt2"]
+  static let peers = [
+    "llama-tied", "llama-untied", "llama-scaled", "llama-yarn", "llama-longrope", "llama-dynamic", "mistral", "qwen2",
+    "qwen3", "gpt2",
+  ]
 
   /// Logits within 1e-4 of transformers'.
   @Test(arguments: peers) func loadsPeers(_ name: String) throws {
@@ -25,6 +28,7 @@ import Testing
       let type = try JSONValue(contentsOfFile: "\(folder)/config.json")["model_type"]
       let family = String(name.split(separator: "-")[0])
       #expect(type == .string(family))
+      #expect(try ModelFolder.load(folder).configuration == model.configuration)
       let (ours, theirs) = (
         try SafetensorsFile(path: "\(folder)/model.safetensors").tensors(),
         try SafetensorsFile(path: "\(peerModels)/\(name)/model.safetensors").tensors()
@@ -152,7 +156,15 @@ import Testing
     Change("llama-tied", "hidden_act", "gelu", "\"hidden_act\": \"gelu\" is not supported"),
     Change("llama-tied", "mlp_bias", true, "missing tensor model.layers.0.mlp.down_proj.bias"),
     Change("llama-tied", "rope_parameters", 5, "\"rope_parameters\" should be an object"),
-    Change("llama-tied", "rope_parameters", ["rope_type": "longrope"], "type \"longrope\" is not supported"),
+    Change("llama-tied", "rope_parameters", ["rope_type": "wide"], "type \"wide\" is not supported"),
+    Change("llama-tied", "rope_parameters", ["rope_type": "longrope"], "\"short_factor\" should be a list of numbers"),
+    Change(
+      "llama-tied", "rope_parameters", ["rope_type": "longrope", "short_factor": [1], "long_factor": [1, 2]],
+      "LongRoPE needs 4 short and long factors, not 1 and 2"),
+    Change(
+      "llama-tied", "rope_parameters", ["full_attention": ["rope_type": "default"]], "some layers (\"full_attention\")"),
+    Change("llama-tied", "rope_parameters", ["partial_rotary_factor": 0.25], "\"partial_rotary_factor\" other than 1"),
+    Change("llama-tied", "rope_scaling", ["type": "ntk"], "type \"ntk\" is not supported"),
     Change("llama-tied", "rope_parameters", ["rope_type": "llama3"], "\"rope_parameters\": no field \"factor\""),
     Change("llama-tied", "rope_parameters", ["rope_type": "linear", "factor": 0], "factors give non-finite"),
     Change("llama-tied", "rope_parameters", ["rope_theta": 0], "base of rotary frequencies must be positive"),

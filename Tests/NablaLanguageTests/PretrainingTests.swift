@@ -133,6 +133,18 @@ import Testing
     }
   }
 
+  /// A finished run that trains further: in one go or in parts, the same bits.
+  @Test func extendsExactly() throws {
+    try withCorpus { folder in
+      let (whole, parts) = (try train(Plan("plain"), in: folder), try train(Plan("plain"), in: folder))
+      #expect(try Pretraining.resume(whole, steps: 14).train() == .finished)
+      #expect(try Pretraining.resume(parts, steps: 14).train(until: .at(11)) == .stopped(step: 11))
+      try resume(parts)
+      try expectEqualRuns(whole, parts)
+      #expect(try data("\(whole)/model/best.json") == data("\(parts)/model/best.json"))
+    }
+  }
+
   /// Dropout does drop: otherwise resuming without it would not show.
   @Test func dropoutChangesTraining() throws {
     try withCorpus { folder in

@@ -1,3 +1,4 @@
+import Glibc
 import NablaNN
 import NablaTensor
 import Testing
@@ -95,19 +96,37 @@ import Testing
   }
 
   /// The frequencies of `rope_scaling`, which transformers computes in float32.
-  @Test(arguments: ["default", "linear", "yarn", "llama3"]) func rotaryScaling(_ kind: String) throws {
+  @Test(arguments: [
+    "default", "linear", "yarn", "yarn-ramp", "yarn-mscale", "yarn-attention", "longrope-short", "longrope-long",
+    "llama3",
+  ])
+  func rotaryScaling(_ kind: String) throws {
     let fixture = try Fixture("rotary")
     let expected = try fixture["scaling.\(kind).inverse_frequencies"].array(of: Double.self)
     let scaling: RotaryScaling =
       switch kind {
       case "linear": .linear(factor: 4)
       case "yarn": .yarn(factor: 4, betaFast: 32, betaSlow: 1, originalContext: 2048, attentionFactor: nil)
+      case "yarn-ramp":
+        .yarn(
+          factor: 4, betaFast: 24, betaSlow: 0.7, originalContext: 2048, attentionFactor: nil, truncates: false)
+      case "yarn-mscale":
+        .yarn(
+          factor: 4, betaFast: 32, betaSlow: 1, originalContext: 2048,
+          attentionFactor: yarnAttentionFactor(4, weight: 0.707) / yarnAttentionFactor(4, weight: 1.2))
+      case "yarn-attention":
+        .yarn(factor: 4, betaFast: 32, betaSlow: 1, originalContext: 2048, attentionFactor: 1.3)
+      case "longrope-short", "longrope-long":
+        .longrope(
+          shortFactors: [1, 1.1, 1.2, 1.3], longFactors: [1, 2, 4, 8.5], originalContext: 2048, extendedContext: 8192,
+          attentionFactor: (1 + log(4.0) / log(2048.0)).squareRoot())
       case "llama3":
         .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8192)
       default: .none
       }
     let (frequencies, scale) = rotaryFrequencies(
-      size: 2 * expected.count, base: kind == "llama3" ? 500_000 : 10_000, scaling: scaling)
+      size: 2 * expected.count, base: kind == "llama3" ? 500_000 : 10_000, scaling: scaling,
+      context: kind == "longrope-long" ? 2049 : 2048)
     #expect(frequencies.count == expected.count)
     for (a, b) in zip(frequencies, expected) { #expect(abs(a - b) <= 2e-6 * b) }
     #expect(abs(scale - Double(try fixture["scaling.\(kind).attention_factor"].item())) < 1e-6)

@@ -68,8 +68,13 @@ import NablaScaling
     let x = [-0.6, 0.3, -0.4, 0.25, 0.6]
     let found = [0, 1].map { stable -> [Double] in
       var gradient = [Double](repeating: 0, count: 5)
-      var input = nabla_law_points(count: Int64(count), sizes: u, lengths: v, losses: l, weights: w)
-      return [nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)] + gradient
+      let value = (u + v + l + w).withUnsafeBufferPointer { all -> Double in
+        let base = all.baseAddress!
+        var input = nabla_law_points(
+          count: Int64(count), sizes: base, lengths: base + count, losses: base + 2 * count, weights: base + 3 * count)
+        return nabla_law_objective(&input, x, 1e-3, Int32(stable), &gradient)
+      }
+      return [value] + gradient
     }
     var expected = [Double](repeating: 0, count: 6)
     for i in 0..<count {

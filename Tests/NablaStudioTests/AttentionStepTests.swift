@@ -120,7 +120,9 @@ struct AttentionStepTests {
   @Test(arguments: ["", "\u{200B}", "🐈‍⬛ עברית", String(repeating: "a b ", count: 2500)])
   func anyTextIsReadOrRefused(_ text: String) throws {
     if text.isEmpty {
-      let error = #expect(throws: StudioError.self) { try untrained.answer("attention", "attend", StudioQuery(["text": text])) }
+      let error = #expect(throws: StudioError.self) {
+        try untrained.answer("attention", "attend", StudioQuery(["text": text]))
+      }
       #expect(error?.description.contains("there is no text") == true)
     } else {
       let head: Head = try untrained.decoded("attention", "attend", ["text": text]).value
@@ -129,7 +131,9 @@ struct AttentionStepTests {
   }
 
   @Test func refusesWhatIsOutOfRange() {
-    for query in [["layer": "4"], ["head": "-1"], ["temperature": "0"], ["text": String(repeating: "a", count: 10_001)]] {
+    for query in [
+      ["layer": "4"], ["head": "-1"], ["temperature": "0"], ["text": String(repeating: "a", count: 10_001)],
+    ] {
       #expect(throws: StudioError.self) { try untrained.answer("attention", "attend", StudioQuery(query)) }
     }
   }

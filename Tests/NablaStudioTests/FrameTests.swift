@@ -9,7 +9,9 @@ struct FrameTests {
     #expect(own.refusal(host: "127.0.0.1:8118", origin: nil, site: nil) == nil)
     #expect(own.refusal(host: "localhost:8118", origin: "http://localhost:8118", site: "same-origin") == nil)
     #expect(own.refusal(host: "[::1]:8118", origin: nil, site: "none") == nil)
-    for host in [nil, "evil.example", "evil.example:8118", "127.0.0.1", "127.0.0.1:8119", "127.0.0.1:8118.evil.example"] {
+    for host in [
+      nil, "evil.example", "evil.example:8118", "127.0.0.1", "127.0.0.1:8119", "127.0.0.1:8118.evil.example",
+    ] {
       #expect(own.refusal(host: host, origin: nil, site: nil) != nil)
     }
     for origin in ["http://evil.example", "https://127.0.0.1:8118", "null", "http://127.0.0.1:8119", ""] {
@@ -49,13 +51,16 @@ struct FrameTests {
     for concept in graph.concepts {
       #expect(graph.fields.contains(concept.field))
       #expect(concept.uses.allSatisfy(ids.contains), "\(concept.id) uses \(concept.uses)")
-      #expect(!concept.steps.isEmpty && concept.steps.allSatisfy { name in StudioStep.all.contains { $0.name == name } })
+      #expect(
+        !concept.steps.isEmpty && concept.steps.allSatisfy { name in StudioStep.all.contains { $0.name == name } })
       for path in concept.files + concept.documents { #expect(pathExists(path), "\(concept.id): \(path)") }
     }
     // Every link into the map from a narrative names a concept.
     for step in StudioStep.all {
       let text = try String(
-        decoding: MappedFile(path: "Sources/NablaStudio/Page/steps/\(step.name)/narrative.html").withBytes { Array($0) },
+        decoding: MappedFile(path: "Sources/NablaStudio/Page/steps/\(step.name)/narrative.html").withBytes {
+          Array($0)
+        },
         as: UTF8.self)
       for part in text.split(separator: "#map?concept=").dropFirst() {
         let id = String(part.prefix { $0 != "\"" })

@@ -26,7 +26,9 @@ struct StudioQueryTests {
   }
 
   @Test func refusesMoreThanItsCaps() {
-    #expect(throws: StudioError.self) { try StudioQuery(["a": "1,2,3"]).numbers("a", in: 0...9, atMost: 2, default: []) }
+    #expect(throws: StudioError.self) {
+      try StudioQuery(["a": "1,2,3"]).numbers("a", in: 0...9, atMost: 2, default: [])
+    }
     #expect(throws: StudioError.self) { try StudioQuery(["a": "1,,3"]).numbers("a", in: 0...9, atMost: 5, default: []) }
     #expect(throws: StudioError.self) { try StudioQuery(["a": "abcd"]).text("a", atMost: 3, default: "") }
     #expect(throws: StudioError.self) { try StudioQuery(["a": "maybe"]).flag("a", default: true) }

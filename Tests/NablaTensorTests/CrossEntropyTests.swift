@@ -49,6 +49,23 @@ struct CrossEntropyTests {
     #expect(loss.item() == 0 && gradients[0].array() == [0, 0, 0, 0, 0, 0] as [Float])
   }
 
+  /// As of small logits, but for the z-loss, whose z is large itself.
+  @Test("large logits", arguments: [0, 0.1] as [Float]) func largeLogits(smoothing: Float) {
+    let options = CrossEntropyOptions(labelSmoothing: smoothing)
+    let targets = targets([6], below: 33)
+    let values = targets.array(of: Int32.self)
+    for shift in [1e4, -1e4, 1e6] as [Float] {
+      let x = Tensor.numbers([6, 33], in: -3...3).scaledShifted(1, shift)
+      let reference = Reference(x.array(of: Double.self), [6, 33])
+      let expected = Self.losses(reference, values, options).reduce(0, +) / 6
+      let (loss, gradients) = valueAndGradient(at: [x]) { $0[0].crossEntropy(targets, options: options) }
+      #expect(abs(Double(loss.item()) - expected) < 2e-6, "\(shift): \(loss.item()), \(expected)")
+      let without = withoutGradient { x.crossEntropy(targets, options: options).item() }
+      #expect(abs(Double(without) - expected) < 2e-6)
+      #expect(abs(gradients[0].sum().item()) < 1e-6)
+    }
+  }
+
   @Test("bfloat16 logits")
   func bfloat16() {
     let targets = targets([4], below: 7)

@@ -43,6 +43,20 @@ struct SoftmaxTests {
       reference: { Self.softmax($0[0]).map { log($0) } })
   }
 
+  /// Logits of 10⁴ leave 10 bits behind the point: what is computed must not be added to them first.
+  @Test("log-softmax of large logits") func largeLogits() {
+    for shift in [1e4, -1e4, 1e6] as [Float] {
+      let x = Tensor.numbers([5, 37], in: -3...3).scaledShifted(1, shift)
+      let rows = x.array(of: Double.self)
+      for (row, y) in x.logSoftmax().array(of: Double.self).enumerated() where row % 37 == 0 {
+        let logits = rows[row..<row + 37]
+        let largest = logits.max()!
+        let expected = (rows[row] - largest) - log(logits.reduce(0) { $0 + exp($1 - largest) })
+        #expect(abs(y - expected) < 2e-6, "\(shift): \(y), \(expected)")
+      }
+    }
+  }
+
   @Test("rows of a large table add up to one")
   func large() {
     let x = Tensor.numbers([97, 5003], in: -20...20)

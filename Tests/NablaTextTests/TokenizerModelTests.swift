@@ -97,7 +97,7 @@ import Testing
     try Self.check(pretrained.tokenizer, Self.cases["tokenizers"]![name]!, Self.texts, name, where: isSame)
   }
 
-  @Test(arguments: ["gpt2"] + ggufNames + ["mistral"])
+  @Test(arguments: ["gpt2", "deepseek-v3", "falcon", "cl100k-first"] + ggufNames + ["mistral"])
   func whatIsWrittenAsGGUFGivesTheSameIds(_ name: String) throws {
     let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")
     var metadata = GGUFMetadata()

@@ -22,5 +22,118 @@ extension ToolTests {
       let missing = try Tool.run(["merge", "nothing.gguf", "b", "c"])
       #expect(missing.status == 1 && missing.errors.contains("nothing.gguf"), "\(missing.summary)")
     }
+
+    /// GRPO's prompts are not truncated: the flag is not there.
+    @Test func grpoDoesNotTruncate() throws {
+      let result = try Tool.run(["grpo", "m.gguf", "--data", "x.jsonl", "--reward", "json", "--truncation", "keep-end"])
+      #expect(result.status == 64 && result.errors.contains("Unknown option '--truncation'"), "\(result.summary)")
+    }
+
+    /// Runs `body` with a model that has a chat template and two runs that trained an adapter for it.
+    private func withAdapters(_ body: (_ folder: String, _ model: String, _ runs: [String]) throws -> Void) throws {
+      try withFolder { folder in
+        try Tool.train(
+          folder + "/text.txt", output: folder + "/base",
+          ["--tokenizer", "bpe", "--vocabulary", "300", "--context", "64", "--steps", "60"])
+        let model = folder + "/base/model"
+        let template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\\n{% endfor %}"
+        let configuration = #"{"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": "\#(template)"}"#
+        try write(Array(configuration.utf8), to: model + "/tokenizer_config.json")
+        let runs = try ["fox", "dog"].map { word in
+          let rows = folder + "/\(word).jsonl"
+          try write(Array(#"{"prompt": "user: Line\n", "completion": "\#(word) \#(word)"}"#.utf8), to: rows)
+          let result = try Tool.run([
+            "sft", model, "--data", rows, "--output", folder + "/" + word, "--steps", "80", "--learning-rate", "2e-2",
+            "--held-out-fraction", "0", "--max-length", "64", "--precision", "float32", "--sample-length", "0",
+          ])
+          #expect(result.status == 0, "\(result.summary)")
+          return folder + "/" + word
+        }
+        try body(folder, model, runs)
+      }
+    }
+
+    /// One model in memory answers as each adapter would beside a model of its own, and as the bare model.
+    @Test func chatSwitchesAdapters() throws {
+      try withAdapters { _, model, runs in
+        let flags = ["--max-tokens", "6", "--temperature", "0", "--precision", "float32"]
+        let alone = try ([[], ["--adapter", runs[0]], ["--adapter", runs[1]]]).map { adapter in
+          try Tool.run(["chat", model, "--prompt", "Line"] + adapter + flags).output
+        }
+        #expect(alone[1].hasPrefix("fox") && alone[2].hasPrefix("dog") && alone[0] != alone[1], "\(alone)")
+        let turns = "Line\n/reset\n/adapter dog\nLine\n/reset\n/adapter none\nLine\n/reset\n/adapter 1\nLine\n"
+        let all = try Tool.run(
+          ["chat", model, "--adapter", runs[0], "--adapter", runs[1]] + flags, input: Array(turns.utf8))
+        #expect(all.status == 0 && all.output == alone[1] + alone[2] + alone[0] + alone[1], "\(all.summary)")
+        let unknown = try Tool.run(["chat", model, "--adapter", runs[0]] + flags, input: Array("/adapter cat\n".utf8))
+        #expect(unknown.status == 1 && unknown.errors.contains("no adapter \"cat\""), "\(unknown.summary)")
+        let two = try Tool.run(["generate", model, "--adapter", runs[0], "--adapter", runs[1]])
+        #expect(two.status == 64 && two.errors.contains("one at a time"), "\(two.summary)")
+      }
+    }
+
+    @Test func mergesIntoATypeAndSaysWhatThatCosts() throws {
+      try withAdapters { folder, model, runs in
+        var sizes: [Int] = []
+        for type in ["bf16", "f32"] {
+          let output = folder + "/" + type
+          let merged = try Tool.run(["merge", model, runs[0], output, "--type", type])
+          #expect(merged.status == 0 && merged.errors.contains("of \(type) to "), "\(merged.summary)")
+          #expect(merged.errors.contains("rounding to bfloat16") == (type == "bf16"), "\(merged.summary)")
+          let answer = try Tool.run(["chat", output, "--prompt", "Line", "--max-tokens", "6", "--temperature", "0"])
+          #expect(answer.output.hasPrefix("fox"), "\(answer.summary)")
+          sizes.append(try Data(contentsOf: URL(fileURLWithPath: output + "/model.safetensors")).count)
+        }
+        #expect(sizes[0] < sizes[1] * 6 / 10)
+      }
+    }
+
+    /// A run and the model it names, moved together, are found; a run alone says what it misses.
+    @Test func runsThatHaveMoved() throws {
+      try withAdapters { folder, _, runs in
+        let (tree, moved) = (folder + "/tree", folder + "/moved")
+        try FileManager.default.createDirectory(atPath: tree + "/runs", withIntermediateDirectories: true)
+        for name in ["base", "fox.jsonl"] {
+          try FileManager.default.moveItem(atPath: "\(folder)/\(name)", toPath: "\(tree)/\(name)")
+        }
+        let flags = ["--max-tokens", "6", "--temperature", "0", "--precision", "float32"]
+        let run = try Tool.run([
+          "sft", tree + "/base/model", "--data", tree + "/fox.jsonl", "--output", tree + "/runs/sft", "--steps", "80",
+          "--learning-rate", "2e-2", "--held-out-fraction", "0", "--max-length", "64", "--precision", "float32",
+          "--sample-length", "0", "--stop-after", "40",
+        ])
+        #expect(run.status == 0, "\(run.summary)")
+        try FileManager.default.moveItem(atPath: tree, toPath: moved)
+        let resumed = try Tool.run(["sft", "--resume", moved + "/runs/sft"])
+        #expect(resumed.status == 0, "\(resumed.summary)")
+        let answer = try Tool.run(["chat", moved + "/runs/sft", "--prompt", "Line"] + flags)
+        #expect(answer.output.hasPrefix("fox"), "\(answer.summary)")
+        try FileManager.default.removeItem(atPath: moved + "/base")
+        let lost = try Tool.run(["chat", moved + "/runs/sft", "--prompt", "Line"] + flags)
+        #expect(lost.status == 1 && lost.errors.contains("config.json names \(tree)/base/model"), "\(lost.summary)")
+      }
+    }
+
+    @Test func adaptersBecomeGGUF() throws {
+      let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/trl_steps").path
+      try withFolder { folder in
+        let output = folder + "/adapter.gguf"
+        let made = try Tool.run(["convert", fixture + "/adapter", output, "--base", fixture + "/model"])
+        #expect(made.status == 0 && made.errors.contains("14 layers"), "\(made.summary)")
+        let file = try GGUFFile(path: output)
+        #expect(file.metadata["general.type"]?.string == "adapter" && file.metadata["adapter.lora.alpha"]?.double == 8)
+        #expect(file.contains("blk.1.ffn_down.weight.lora_b"))
+        func refused(_ arguments: [String], _ status: Int32, _ message: String) throws {
+          let result = try Tool.run(["convert"] + arguments)
+          #expect(result.status == status && result.errors.contains(message), "\(result.summary)")
+        }
+        try refused([fixture + "/adapter", output, "--base", fixture + "/model"], 1, "is there already")
+        try refused([fixture + "/adapter", folder + "/b.gguf"], 64, "with --base")
+        try refused([fixture + "/adapter", folder + "/b", "--base", fixture + "/model"], 64, "in .gguf")
+        try refused(
+          [fixture + "/model", folder + "/b.gguf", "--base", fixture + "/model"], 64, "--base is for adapters")
+      }
+    }
   }
 }

@@ -87,7 +87,7 @@ extension ToolTests {
       .usage("evaluate @/trained --data @/text.txt --context 17", "--context 17", "16", "nabla evaluate --help"),
       .failure("evaluate @/trained --choices @/text.txt", "@/text.txt, line 1", "byte 0", "\"Line 0: the"),
       .failure("generate @/trained --chat --prompt hi", "@/trained/model has none"),
-      .failure("chat @/trained --prompt hi", "@/trained/model has none"),
+      .usage("chat @/trained --prompt hi --system x", "--system", "@/trained/model"),
       .failure("evaluate @/trained --data @/absent.txt", "@/absent.txt"),
       .failure("evaluate @/trained --data @/empty.txt", "@/empty.txt", "empty"),
       .failure("evaluate @/trained --data @/latin1.txt", "@/latin1.txt", "byte 4"),

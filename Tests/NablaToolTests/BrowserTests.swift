@@ -105,5 +105,13 @@ extension ToolTests {
         try check(["diffusion=\(folder)/diffusion/report.html", "scaling=\(folder)/scaling.html"])
       }
     }
+
+    /// Nabla Studio: every step, keys, addresses, live training, connection, export. Tests/Browser/check_studio.py.
+    @Test func studio() throws {
+      let script = packagePath + "/Tests/Browser/check_studio.py"
+      let program = Tool.path + "-studio"
+      let result = try Tool.Child([try #require(browserPython), script, program], environment: [:], input: nil).finish()
+      #expect(result.status == 0, "\(result.summary)")
+    }
   }
 }

@@ -85,8 +85,8 @@ extension ToolTests {
         let path = try answer("/etc/hosts: what is it?\n")
         #expect(!path.isEmpty)
         #expect(try answer("//etc/hosts: what is it?\r\n") == path)
-        #expect(try answer("//quit\n") != "" && answer("/quit\n") == "")
-        #expect(try answer(" /quit\n") != "")
+        let (quoted, plain, spaced) = (try answer("//quit\n"), try answer("/quit\n"), try answer(" /quit\n"))
+        #expect(!quoted.isEmpty && plain.isEmpty && !spaced.isEmpty)
       }
     }
 
@@ -143,8 +143,8 @@ extension ToolTests {
       try withFolder { folder in
         func refused(_ arguments: [String], _ says: [String], not others: [String] = []) throws {
           let result = try Tool.run(arguments)
-          #expect(result.status != 0 && says.allSatisfy(result.errors.contains), "\(result.summary)")
-          #expect(!others.contains(where: result.errors.contains), "\(result.summary)")
+          #expect(result.status != 0 && says.allSatisfy { result.errors.contains($0) }, "\(result.summary)")
+          #expect(!others.contains { result.errors.contains($0) }, "\(result.summary)")
         }
         let rl = ["rl", "train", "--environment", "CartPole-v1", "--total-steps", "100"]
         try refused(rl + ["--activation", "gelu"], ["--activation", "tanh", "relu"], not: ["--total-steps"])

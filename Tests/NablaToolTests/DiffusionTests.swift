@@ -34,6 +34,11 @@ extension ToolTests {
         let evaluated = try Tool.run(["diffusion", "evaluate", run, "--count", "100", "--json"])
         let object = try JSONValue(parsing: Array(evaluated.output.utf8))
         #expect(object["sliced_wasserstein"]!.double! > object["sliced_wasserstein_floor"]!.double!)
+        let density = try Tool.run(["diffusion", "evaluate", run, "--count", "100", "--likelihood", "10"])
+        #expect(density.status == 0 && density.output.contains(" nats, 10 held-out examples"), "\(density.summary)")
+        let judged = try Tool.run(["diffusion", "evaluate", run, "--classifier", folder + "/c.safetensors"])
+        #expect(
+          judged.status == 1 && judged.errors.contains("--classifier needs images with classes"), "\(judged.summary)")
       }
     }
 
@@ -59,9 +64,22 @@ extension ToolTests {
         let good = try sample(["--prompt", "disk delete", "--guidance", "3"])
         #expect(good.status == 0, "\(good.summary)")
         #expect(try PNG.read(path: folder + "/a.png").width == 2 * 48 + 2)
+        let mask = Image(
+          width: 8, height: 8, channels: .gray, bytes: (0..<64).map { $0 < 32 ? 255 : 0 })
+        try AtomicFile.write(PNG.data(mask), to: folder + "/mask.png")
+        let narrow = Image(width: 7, height: 8, channels: .gray, bytes: .init(repeating: 0, count: 56))
+        try AtomicFile.write(PNG.data(narrow), to: folder + "/narrow.png")
+        let inpainted = try sample(["--inpaint", images + "/disk_add.png", "--mask", folder + "/mask.png"])
+        #expect(inpainted.status == 0, "\(inpainted.summary)")
+        // The upper half of each is that of the image, of one color.
+        let picture = try PNG.read(path: folder + "/a.png")
+        #expect(picture.bytes[0..<3].allSatisfy { $0 == 180 }, "\(picture.bytes[0..<3])")
+        #expect(try sample(["--interpolate", "--prompt", "disk"]).status == 0)
         for (flags, problem) in [
           (["--prompt", "disk unicorn"], "unknown word \"unicorn\""), (["--class", "1"], "trained without classes"),
           (["--guidance", "2"], "--guidance requires --class or --prompt"),
+          (["--inpaint", images + "/disk.png"], "--inpaint and --mask go together"),
+          (["--inpaint", images + "/disk.png", "--mask", folder + "/narrow.png"], "narrow.png: 7 × 8 pixels"),
           (["--sampler", "ancestral"], "--sampler ancestral cannot sample a model of flow: use one of heun"),
         ] {
           let result = try sample(flags)

@@ -133,6 +133,28 @@ private let full = ProgressReport(
     #expect(text.hasSuffix("sft  2/9  150 tok/s  1 B\n"), "\(text)")
   }
 
+  /// A step, an evaluation or a sample that takes long is told of while it does.
+  @Test func timeThatPassesIsShown() throws {
+    let text = try output(.lines) { display, clock in
+      display.begin(.step(RunProgress(done: 0, of: 5000)))
+      for _ in 0..<4 {
+        clock.seconds += 3
+        display.tick()
+      }
+      display.update(ProgressReport(step: 1, total: 5000))
+      display.begin(.evaluating)
+      // First what was held back.
+      for _ in 0..<3 {
+        clock.seconds += 6
+        display.tick()
+      }
+    }
+    let first = "sft  step 1 of 5,000, the first step"
+    #expect(
+      text == "\(first) (0:06)\n\(first) (0:12)\nsft  1/5000\nsft  evaluating (0:12)\nsft  evaluating (0:18)\n",
+      "\(text)")
+  }
+
   @Test func silenceIsSilent() throws {
     #expect(
       try output(.silent) { display, _ in

@@ -17,6 +17,14 @@ extension ToolTests {
       #expect(plain.output == "\(lines.count - 1)\n")
     }
 
+    /// Parts of a character have no spelling of their own.
+    @Test func jsonHasTheBytesOfEachToken() throws {
+      let result = try Tool.run(["tokenize", Self.models + "gpt2.json", "--text", "a\u{20AC}", "--json"])
+      let bytes = try #require(JSONValue(parsing: result.output)["bytes"]?.array, "\(result.summary)")
+      #expect(bytes.count > 2)
+      #expect(bytes.flatMap { $0.array?.compactMap(\.integer) ?? [] } == Array("a\u{20AC}".utf8).map(Int.init))
+    }
+
     @Test func aChatIsWrittenWithTheTemplate() throws {
       try withFolder { folder in
         try write(Array(#"[{"role": "user", "content": "hé"}]"#.utf8), to: folder + "/chat.json")

@@ -43,5 +43,5 @@ extension Row {
   /// Every row, in the order of the table.
   static let all: [Row] =
     TrainGPT.rows + [TrainNanoGPT.row] + TimeAttention.rows + [TimeMLP.row, TrainPPO.row] + StepCartPole.rows
-    + RunModels.rows + LoadTokenizers.rows + TrainDiffusion.rows + [FitScalingLaw.row]
+    + RunModels.rows + TuneModels.rows + LoadTokenizers.rows + TrainDiffusion.rows + [FitScalingLaw.row]
 }

@@ -96,6 +96,17 @@ public final class DPO: Trainer {
     var batch: PairBatch
     var reference: (chosen: Tensor, rejected: Tensor)?
     var count: Int { batch.pairs.count }
+
+    /// What a policy says that is the reference still; nil without a reference.
+    var atStart: PreferenceLogProbabilities? { reference.map { values($0, $0) } }
+
+    func values(
+      _ policy: (chosen: Tensor, rejected: Tensor), _ reference: (chosen: Tensor, rejected: Tensor)?
+    ) -> PreferenceLogProbabilities {
+      PreferenceLogProbabilities(
+        chosen: policy.chosen, rejected: policy.rejected, reference: reference, chosenLengths: batch.chosenLengths,
+        rejectedLengths: batch.rejectedLengths)
+    }
   }
 
   private func part(_ pairs: [EncodedPair], numbers: [Int]) throws -> Part {
@@ -107,10 +118,7 @@ public final class DPO: Trainer {
     _ part: Part, of model: TransformerLM, random: RandomSource? = nil
   ) -> PreferenceLogProbabilities {
     tuned.setDropout(random)
-    let policy = model.logProbabilities(of: part.batch, random: random)
-    return PreferenceLogProbabilities(
-      chosen: policy.chosen, rejected: policy.rejected, reference: part.reference,
-      chosenLengths: part.batch.chosenLengths, rejectedLengths: part.batch.rejectedLengths)
+    return part.values(model.logProbabilities(of: part.batch, random: random), part.reference)
   }
 
   /// The current β.
@@ -163,12 +171,14 @@ public final class DPO: Trainer {
   /// the reference on chosen completions.
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard !heldOut.isEmpty else { return [] }
+    // Before the first step the policy is the reference: one pass says what both say.
+    let isStart = loop.step == 0 && reference != nil
     var (sum, outcomes) = (0.0, PairOutcomes())
     try withoutGradient {
       for start in stride(from: 0, to: heldOut.count, by: c.batchSize) {
         let range = start..<min(start + c.batchSize, heldOut.count)
         let part = try self.part(Array(heldOut[range]), numbers: range.map { pairs.count + $0 })
-        let values = logProbabilities(part, of: tuned.model)
+        let values = isStart ? part.atStart! : logProbabilities(part, of: tuned.model)
         sum += losses(values, beta: beta).array().reduce(0) { $0 + Double($1) }
         outcomes.append(PairOutcomes(values, beta: beta))
       }
@@ -176,7 +186,8 @@ public final class DPO: Trainer {
     var metrics = [Metric("validation_loss", sum / Double(heldOut.count))] + outcomes.metrics(prefix: "eval_")
     metrics.append(Metric("eval_calibration_error", outcomes.calibration.expectedError))
     if !setup.training.referenceFree {
-      metrics.append(Metric("eval_kl", tuned.divergence(on: heldOut.prefix(16).map(\.chosen))))
+      let kl = isStart ? 0 : tuned.divergence(on: heldOut.prefix(16).map(\.chosen))
+      metrics.append(Metric("eval_kl", kl))
     }
     return metrics
   }

@@ -69,8 +69,8 @@ extension Scorer {
   /// - Parameter path: a run of ``RewardModel``, or a folder that `AutoModelForSequenceClassification` loads.
   /// - Throws: an error that names the path where it is no reward model, or one with another tokenizer.
   init(rewardModel path: String, beside tuned: TunedModel) throws {
-    guard let run = try AdapterRun(path), tuned.kind != .none, run.base == tuned.source.base,
-      run.quantization == tuned.source.quantization
+    guard let run = try AdapterRun(path), tuned.kind != .none,
+      RunFolder.located(run.base, of: path) == tuned.source.base, run.quantization == tuned.source.quantization
     else {
       try self.init(rewardModel: path)
       try trained.checkTokens(of: tuned.trained)

@@ -78,6 +78,10 @@ extension RLHF.Configuration: Configurable {
       tuning.loraDropout == 0,
       "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout no policy is the one that sampled"
     )
+    try require(
+      klTarget == nil || klHorizon > 0.2 * Double(prompts),
+      "\(setting: "kl-horizon") must be more than a fifth of \(setting: "prompts"), or one rollout could turn β negative"
+    )
     let parts = (prompts + tuning.batchSize - 1) / tuning.batchSize
     try require(
       miniBatches <= parts,

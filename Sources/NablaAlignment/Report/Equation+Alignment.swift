@@ -29,6 +29,11 @@ extension Equation {
       + #" \qquad r_t = \frac{\pi_\theta(y_t \mid x, y_{<t})}{\pi_{\text{old}}(y_t \mid x, y_{<t})}"#,
     "A completion is compared with the others of its prompt; no value network is needed.")
 
+  /// Bradley and Terry 1952; Ouyang et al. 2022, equation 1.
+  static let bradleyTerry = Equation(
+    #"\mathcal{L} = -\mathbb{E}\left[\ln \sigma\!\left(r_\theta(x, y_w) - r_\theta(x, y_l)\right)\right]"#,
+    "A reward model (Bradley and Terry 1952): the chosen completion w has the larger reward.")
+
   /// How an adapter changes a layer (Hu et al. 2021, section 4.1; Liu et al. 2024, equation 5).
   static func adapter(of lora: LoRAConfiguration) -> Equation {
     let scale = lora.usesRankStabilization ? #"\frac{\alpha}{\sqrt{r}}"# : #"\frac{\alpha}{r}"#

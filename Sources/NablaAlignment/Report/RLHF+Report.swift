@@ -13,21 +13,30 @@ extension RLHF {
     try ReportPage(
       tuning: folder, (try? folder.configuration(as: Setup.self))?.training.tuning,
       objective: [.tokenReward, .clippedTokens, .tokenAdvantages],
-      loss: LossChart(caption: "Its height says little: look at the score and the KL."),
+      loss: LossChart(caption: "Policy and value together; its value means little: watch the scores instead."),
       comparisons: [
         ComparisonChart(
-          id: "score", title: "Reward", caption: "The score of the reward model, and what is left after the penalty.",
-          axis: "reward",
+          id: "scores", title: "Score",
+          caption:
+            "Mean over completions; greedy decoding for held-out prompts. With the penalty it is what PPO maximizes.",
+          axis: "score",
           lines: [
-            .init("objective/scores", "score", color: "accent"),
-            .init("objective/rlhf_reward", "score and penalty", color: "second"),
+            .init("objective/scores", "training", color: "accent"), .init("eval_reward", "held out", color: "second"),
+            .init("objective/rlhf_reward", "less the KL penalty", color: "third"),
           ], isSmoothed: true)
       ],
       known: [
         MetricChart(
           name: "objective/kl", id: "kl", title: "KL to the reference",
-          caption: "Of whole completions, in nats: how far the policy has moved.", axis: "nats", color: "third",
-          isSmoothed: true)
+          caption: "How far the policy has moved, in nats per completion.", axis: "nats", color: "third",
+          isSmoothed: true),
+        MetricChart(
+          name: "completions/mean_length", id: "length", title: "Completion length", caption: "Mean, in tokens.",
+          axis: "tokens", color: "accent", isSmoothed: true),
+        MetricChart(
+          name: "val/explained_variance", id: "explained", title: "Explained variance",
+          caption: "How much of the returns the value function foresaw; 1 is all.", axis: "fraction", color: "second",
+          isSmoothed: true),
       ])
   }
 }

@@ -10,21 +10,23 @@ extension RewardModel {
   ///
   /// - Throws: What reading the run's files throws.
   public static func report(of folder: RunFolder) throws -> ReportPage {
-    let training = (try? folder.configuration(as: Setup.self))?.training
-    return try ReportPage(
-      tuning: folder, training?.tuning, objective: [.bradleyTerry],
-      loss: LossChart(caption: "It begins near ln 2 = 0.693, where the model tells no pair apart."),
+    try ReportPage(
+      tuning: folder, (try? folder.configuration(as: Setup.self))?.training.tuning, objective: [.bradleyTerry],
+      loss: LossChart(caption: "Starts at ln 2 = 0.693, where all rewards are 0."),
       comparisons: [
-        .ofPairs(
-          "rewards", id: "rewards", title: "Rewards", caption: "What is learned is their distance.", axis: "reward"),
-        .margins, .accuracies,
+        ComparisonChart(
+          id: "margins", title: "Reward margins", caption: "Reward of the chosen completion minus the rejected one's.",
+          axis: "margin",
+          lines: [.init("margin", "training", color: "accent"), .init("eval_margin", "held out", color: "second")],
+          isSmoothed: true),
+        ComparisonChart(
+          id: "accuracies", title: "Accuracy of pairs",
+          caption: "Share of pairs whose chosen completion has the larger reward, with a 95 % interval.", axis: "share",
+          lines: [
+            .init("accuracy", "training", color: "accent"), .init("eval_accuracy", "held out", color: "second"),
+            .init("eval_accuracy_low", "lower end", color: "muted"),
+            .init("eval_accuracy_high", "upper end", color: "muted"),
+          ], isSmoothed: true),
       ], known: [.calibration], writesText: false)
   }
-}
-
-extension Equation {
-  /// Bradley and Terry 1952; Ouyang et al. 2022, equation 1.
-  static let bradleyTerry = Equation(
-    #"\mathcal{L} = -\mathbb{E}\left[\ln \sigma\!\left(r_\theta(x, y_w) - r_\theta(x, y_l)\right)\right]"#,
-    "The Bradley-Terry loss (Ouyang et al. 2022): the chosen completion w has the larger reward than the rejected l.")
 }

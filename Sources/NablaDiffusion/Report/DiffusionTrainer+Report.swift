@@ -42,6 +42,8 @@ extension DiffusionTrainer {
       NextCommand("Sample", "nabla diffusion sample \(path)"),
       NextCommand("Continue", "nabla diffusion train --resume \(path)"),
     ]
+    let file = "\(run.path)/\(DiffusionPictures.file)"
+    let pictures = pathExists(file) ? try readJSON(file, as: DiffusionPictures.self).sections : []
     return ReportPage(
       run,
       [
@@ -56,8 +58,7 @@ extension DiffusionTrainer {
           comparisons: noiseLevels(run.metrics).map { [$0] } ?? [], known: diffusionMetrics),
         run.samplesSection(
           caption: setup.map { $0.form.isImages } ?? true ? "" : "Blue: samples of the model. Gray: the data."),
-        run.configurationSection(),
-      ])
+      ] + pictures + [run.configurationSection()])
   }
 }
 

@@ -13,6 +13,8 @@ public struct Denoiser {
   public let prediction: Prediction
   /// Thresholding of the estimated data; for images, whose range is known. None by default.
   public var threshold: Threshold = .none
+  /// Data that are known in part, for inpainting; nil for none.
+  public var known: KnownData?
   private let network: Network
 
   public init(predicting prediction: Prediction, _ network: @escaping Network) {
@@ -29,8 +31,9 @@ public struct Denoiser {
     }
     let parts = output.shape == x.shape ? [output] : output.split([x.shape[1], x.shape[1]], axis: 1)
     var estimate = prediction.estimate(parts[0], x: x, level: step.level)
-    if threshold != .none {
-      let kept = threshold.apply(to: estimate.data)
+    if threshold != .none || known != nil {
+      var kept = threshold.apply(to: estimate.data)
+      if let known { kept = known.imposed(on: kept) }
       if step.level.sigma > 0 { estimate = Prediction.data.estimate(kept, x: x, level: step.level) }
       estimate.data = kept
     }
@@ -62,7 +65,14 @@ extension Denoiser {
       let (c, u) = (network(x, step), unconditional.network(x, step))
       return u + scale * (c - u)
     }
-    result.threshold = threshold
+    (result.threshold, result.known) = (threshold, known)
+    return result
+  }
+
+  /// Estimates that keep to known data where there are some: with any sampler, the rest is filled in to suit them.
+  public func keeping(_ known: KnownData?) -> Denoiser {
+    var result = self
+    result.known = known
     return result
   }
 
@@ -71,6 +81,22 @@ extension Denoiser {
     result.threshold = threshold
     return result
   }
+}
+
+/// Data of which a part is known.
+///
+/// At every step the estimated data are replaced by the known ones where they are known, and the noise follows: the known
+/// part of a sample is then at every level the known data with noise, which the network sees while it fills in the rest
+/// (the replacement method of Song et al. 2021, appendix I.2, applied to the estimate).
+public struct KnownData: Sendable {
+  /// [1 or B, ...], as the network sees data.
+  public var data: Tensor
+  /// 1 where they are known, else 0; of the shape of `data` or one that repeats to it.
+  public var mask: Tensor
+
+  public init(_ data: Tensor, where mask: Tensor) { (self.data, self.mask) = (data, mask) }
+
+  func imposed(on x: Tensor) -> Tensor { x + mask * (data - x) }
 }
 
 /// Keeps estimated data within the known range of the data. Wrong for data without one: points, tables.

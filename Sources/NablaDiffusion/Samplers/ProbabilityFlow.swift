@@ -19,7 +19,9 @@ public struct ProbabilityFlow: Sampler {
   public func velocity(_ x: Tensor, _ denoiser: Denoiser, at time: Double) -> Tensor {
     let step = process.step(at: time)
     let rate = process.rate(at: time)
-    if denoiser.prediction == .velocity, denoiser.threshold == .none, rate == NoiseLevel(alpha: 1, sigma: -1) {
+    if denoiser.prediction == .velocity, denoiser.threshold == .none, denoiser.known == nil,
+      rate == NoiseLevel(alpha: 1, sigma: -1)
+    {
       return denoiser.output(x, at: step)
     }
     let estimate = denoiser(x, at: step)

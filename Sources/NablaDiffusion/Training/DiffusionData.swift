@@ -56,6 +56,14 @@ public struct DataForm: Sendable, Hashable, Codable {
   /// Nil if there are no captions.
   public var vocabulary: CaptionVocabulary?
 
+  public init(
+    shape: [Int], scale: DataScale?, deviation: Double, classNames: [String]? = nil,
+    vocabulary: CaptionVocabulary? = nil
+  ) {
+    (self.shape, self.scale, self.deviation) = (shape, scale, deviation)
+    (self.classNames, self.vocabulary) = (classNames, vocabulary)
+  }
+
   public var isImages: Bool { shape.count == 3 }
 
   /// The requested kind, or else the one that suits the data.
@@ -173,7 +181,7 @@ struct DiffusionData {
     case .captions?:
       try require(images.captions != nil, "\(setting: "condition") is caption, but \(source) has no captions")
       return true
-    case nil: return images.labels == nil && images.captions != nil && (c.network ?? .dit) == .dit
+    case nil: return images.labels == nil && images.captions != nil
     }
   }
 

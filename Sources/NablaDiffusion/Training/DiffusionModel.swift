@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import NablaNN
 import NablaTensor
@@ -38,17 +39,27 @@ public struct DiffusionModel {
   /// Generates samples: points [count, d] in the data's own units, or images [count, channels, height, width] in -1 …
   /// 1.
   ///
-  /// - Parameter conditions: One per row, or none.
+  /// - Parameters:
+  ///   - conditions: One per row, or none.
+  ///   - known: Data that are known in part, on the scale of the network.
+  ///   - interpolates: Whether the rows interpolate spherically between two noises.
   /// - Throws: ``ConfigurationError`` for a sampler that the objective cannot use.
   public func sample(
-    _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none, seed: UInt64
+    _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none,
+    keeping known: KnownData? = nil, interpolates: Bool = false, seed: UInt64
   ) throws -> Tensor {
     var random = RandomSource(seed: seed)
     let (sampler, steps) = try configuration.sampler(
       options.sampler, steps: options.steps ?? configuration.samplingSteps(options.sampler), deviation: form.deviation)
-    let noise = initialNoise(Shape([count] + form.shape), at: steps[0], random: &random)
-    let denoiser = denoiser(conditions, guidance: options.guidance)
-    let result = sampler.sample(noise, denoiser, along: steps, random: &random)
+    var noise = initialNoise(Shape([interpolates ? 2 : count] + form.shape), at: steps[0], random: &random)
+    if interpolates {
+      let shares = (0..<count).map { Double($0) / Double(max(count - 1, 1)) }
+      noise = Tensor.concatenate(shares.map { slerp(noise[0..<1], noise[1..<2], $0) }, axis: 0)
+    }
+    let denoiser = denoiser(conditions, guidance: options.guidance).keeping(known)
+    var result = sampler.sample(noise, denoiser, along: steps, random: &random)
+    // A sampler may end with a step that the network was asked of before.
+    if let known { result = known.imposed(on: result) }
     return form.scale.map { $0.restore(result) } ?? result
   }
 
@@ -76,6 +87,17 @@ public struct DiffusionModel {
     }
     return .none
   }
+}
+
+/// Spherical interpolation (Shoemake 1985): noise of many numbers lies near a sphere, and linear interpolation between two of
+/// them gives vectors that are too short.
+public func slerp(_ a: Tensor, _ b: Tensor, _ share: Double) -> Tensor {
+  let lengths = (a.sumOfSquares() * b.sumOfSquares()).squareRoot()
+  let cosine = lengths > 0 ? Double((a * b).sum().item()) / lengths : 1
+  let angle = acos(min(max(cosine, -1), 1))
+  // Nearly parallel: the straight line is the arc.
+  guard angle > 1e-4 else { return (1 - share) * a + share * b }
+  return (sin((1 - share) * angle) / sin(angle)) * a + (sin(share * angle) / sin(angle)) * b
 }
 
 /// Sampling options.

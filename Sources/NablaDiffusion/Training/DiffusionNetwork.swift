@@ -30,9 +30,8 @@ public final class DiffusionNetwork: Module {
       "\(setting: "network") \(kind.rawValue) is for \(form.isImages ? "points: these data are images" : "images: these data are points")"
     )
     try require(
-      form.vocabulary == nil || kind == .dit,
-      "\(setting: "network") \(kind.rawValue) does not support captions: use dit or set \(setting: "condition") to none"
-    )
+      form.vocabulary == nil || kind != .mlp,
+      "\(setting: "network") mlp does not support captions: use dit or unet, or set \(setting: "condition") to none")
     classCount = form.classNames?.count ?? 0
     let isDiscrete = c.objective == .ddpm
     unetTimeScale = isDiscrete ? 1 : 1000
@@ -51,7 +50,8 @@ public final class DiffusionNetwork: Module {
           UNetConfiguration(
             sampleSize: height, inputChannels: form.shape[0], blockChannels: c.channels,
             layersPerBlock: c.layersPerBlock,
-            classCount: classCount == 0 ? 0 : classCount + 1), random: &random)
+            classCount: classCount == 0 ? 0 : classCount + 1, contextSize: form.vocabulary == nil ? nil : 64),
+          random: &random)
       default:
         dit = try DiT(
           DiTConfiguration(
@@ -69,8 +69,9 @@ public final class DiffusionNetwork: Module {
     var labels: Tensor?
     if classCount > 0 { labels = Tensor(self.labels(conditions, x.shape[0])) }
     if let mlp { return mlp(x, times, labels: labels) }
-    if let unet { return unet(x, unetTimeScale * times, labels: labels) }
-    return dit!(x, times, labels: labels, context: text.map { $0(words(conditions, x.shape[0])) })
+    let context = text.map { $0(words(conditions, x.shape[0])) }
+    if let unet { return unet(x, unetTimeScale * times, labels: labels, context: context) }
+    return dit!(x, times, labels: labels, context: context)
   }
 
   private func labels(_ conditions: Conditions, _ rows: Int) -> [Int32] {

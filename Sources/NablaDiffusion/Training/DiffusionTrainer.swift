@@ -223,8 +223,11 @@ public final class DiffusionTrainer: Trainer {
     guard progress.isFinished else { return }
     let c = setup.configuration
     try optimization.averaged(model.network) {
+      if setup.configuration.sampleCount > 0 {
+        try writeJSON(makePictures(), to: "\(run.path)/\(DiffusionPictures.file)")
+      }
       try AtomicFolder.write(to: "\(run.path)/model") { try model.save(to: $0) }
-      guard let unet = model.network.unet, c.objective == .ddpm else { return }
+      guard let unet = model.network.unet, unet.configuration.contextSize == nil, c.objective == .ddpm else { return }
       let scheduler = SchedulerConfiguration(
         try c.discreteProcess(), prediction: c.prediction.prediction, threshold: .clip())
       try DiffusersPipeline(unet: unet, scheduler: scheduler).write(to: "\(run.path)/diffusers", ddim: true)

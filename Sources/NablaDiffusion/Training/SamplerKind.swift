@@ -98,7 +98,7 @@ extension DiffusionConfiguration {
 
   /// The levels of Karras et al. are for data with standard deviation ½: they are scaled in proportion.
   private func edm(deviation: Double) -> EDM {
-    EDM(sigmaMax: 80, dataDeviation: deviation, logSigmaMean: -1.2 + log(2 * deviation))
+    EDM(sigmaMax: sigmaMax, dataDeviation: deviation, logSigmaMean: -1.2 + log(2 * deviation))
   }
 
   /// The training objective.

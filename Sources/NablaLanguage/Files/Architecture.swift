@@ -37,6 +37,23 @@ enum Architecture: String, CaseIterable {
     }
   }
 
+  /// What keeps a configuration from being one of the families that other libraries load; nil if it is one.
+  static func reasonForOwn(_ c: TransformerConfiguration) -> String? {
+    guard Architecture(of: c) == .nabla else { return nil }
+    if c.normPlacement == .post { return "norms after the sublayers" }
+    switch c.positions {
+    case .sinusoidal: return "sinusoidal positions"
+    case .rotary where c.norm == .layer: return "rotary positions with LayerNorm"
+    case .rotary where c.feedForward != .swiglu: return "rotary positions with \(c.feedForward.rawValue)"
+    case .learned where c.norm == .rms: return "learned positions with RMS norm"
+    case .learned where c.feedForward != .gelu: return "learned positions with \(c.feedForward.rawValue)"
+    case .learned where c.keyValueHeadCount != c.headCount: return "learned positions with grouped-query attention"
+    case .learned where c.window != nil: return "learned positions with a sliding window"
+    case .rotary where c.window != nil: return "a sliding window with biases"
+    default: return "this combination of settings"
+    }
+  }
+
   static func read(
     _ config: JSONValue, file: String
   ) throws(ModelFolderError) -> (Architecture, TransformerConfiguration) {
@@ -82,6 +99,11 @@ enum Architecture: String, CaseIterable {
     for name in state.keys where name.hasSuffix(".rotary_emb.inv_freq") { state[name] = nil }
     return self == .gpt2 ? try Self.gpt2Imported(state, c) : state
   }
+}
+
+extension TransformerConfiguration {
+  /// What keeps a model from being written as one that transformers and llama.cpp load; nil for those that are.
+  public var reasonForOwnFormat: String? { Architecture.reasonForOwn(self) }
 }
 
 /// The fields of a `config.json`, with errors that name them.

@@ -18,9 +18,6 @@ extension Architecture {
     try f.require("hidden_act", "silu")
     let attentionBias = self == .llama ? try f.bool("attention_bias", default: false) : false
     if self == .qwen3 { try f.require("attention_bias", false) }
-    guard try f.number("partial_rotary_factor", default: 1) == 1 else {
-      throw ModelFolderError(file: f.file, problem: "\"partial_rotary_factor\" other than 1 is not supported")
-    }
     let width = try f.integer("hidden_size")
     let heads = try f.integer("num_attention_heads")
     var c = TransformerConfiguration(
@@ -39,10 +36,7 @@ extension Architecture {
     if self == .qwen3 { c.headNorm = .rms }
     c.normEpsilon = Float(try f.number("rms_norm_eps", default: 1e-6))
     c.tieEmbeddings = try f.bool("tie_word_embeddings", default: false)
-    // transformers 5 stores all of it in rope_parameters; earlier versions had rope_theta and rope_scaling.
-    let rope = try f.fields(f.has("rope_parameters") ? "rope_parameters" : "rope_scaling")
-    c.rotaryBase = try (rope?.has("rope_theta") == true ? rope! : f).number("rope_theta", default: 10_000)
-    c.rotaryScaling = try rope.map { fields throws(ModelFolderError) in try rotaryScaling(fields, c.context) } ?? .none
+    try readRotary(f, into: &c)
     try readWindow(f, into: &c)
     return c
   }
@@ -67,27 +61,6 @@ extension Architecture {
     }
   }
 
-  private func rotaryScaling(_ f: ConfigFields, _ context: Int) throws(ModelFolderError) -> RotaryScaling {
-    let type = try f.string(f.has("rope_type") ? "rope_type" : "type", default: "default")
-    switch type {
-    case "default": return .none
-    case "linear": return .linear(factor: try f.number("factor"))
-    case "llama3":
-      return .llama3(
-        factor: try f.number("factor"), lowFrequencyFactor: try f.number("low_freq_factor"),
-        highFrequencyFactor: try f.number("high_freq_factor"),
-        originalContext: try f.integer("original_max_position_embeddings"))
-    case "yarn":
-      return .yarn(
-        factor: try f.number("factor"), betaFast: try f.number("beta_fast", default: 32),
-        betaSlow: try f.number("beta_slow", default: 1),
-        originalContext: try f.integer("original_max_position_embeddings", default: context),
-        attentionFactor: f.has("attention_factor") ? try f.number("attention_factor") : nil)
-    default:
-      throw ModelFolderError(file: f.file, problem: "rotary scaling of type \"\(type)\" is not supported")
-    }
-  }
-
   private var className: String {
     switch self {
     case .mistral: "MistralForCausalLM"
@@ -98,28 +71,11 @@ extension Architecture {
   }
 
   func llamaConfig(_ c: TransformerConfiguration) -> JSONObject {
-    var rope: JSONObject
-    switch c.rotaryScaling {
-    case .none:
-      rope = JSONObject([("rope_type", "default")])
-    case .linear(let factor):
-      rope = JSONObject([("rope_type", "linear"), ("factor", .number(factor))])
-    case .llama3(let factor, let low, let high, let original):
-      rope = JSONObject([
-        ("rope_type", "llama3"), ("factor", .number(factor)), ("low_freq_factor", .number(low)),
-        ("high_freq_factor", .number(high)), ("original_max_position_embeddings", .integer(original)),
-      ])
-    case .yarn(let factor, let fast, let slow, let original, let attention):
-      rope = JSONObject([
-        ("rope_type", "yarn"), ("factor", .number(factor)), ("beta_fast", .number(fast)), ("beta_slow", .number(slow)),
-        ("original_max_position_embeddings", .integer(original)),
-      ])
-      rope["attention_factor"] = attention.map { .number($0) }
-    }
+    var rope = rotaryConfig(c)
     rope["rope_theta"] = .number(c.rotaryBase)
     var object = JSONObject([
       ("architectures", .array([.string(className)])), ("model_type", .string(rawValue)), ("hidden_act", "silu"),
-      ("vocab_size", .integer(c.vocabularySize)), ("max_position_embeddings", .integer(c.context)),
+      ("vocab_size", .integer(c.vocabularySize)), ("max_position_embeddings", .integer(c.extendedContext)),
       ("hidden_size", .integer(c.width)), ("num_hidden_layers", .integer(c.layerCount)),
       ("num_attention_heads", .integer(c.headCount)), ("num_key_value_heads", .integer(c.keyValueHeadCount)),
       ("head_dim", .integer(c.headSize)), ("intermediate_size", .integer(c.feedForwardWidth)),

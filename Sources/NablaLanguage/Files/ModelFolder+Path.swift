@@ -35,6 +35,9 @@ extension ModelFolder {
     if let other = otherRuns[run.command] {
       throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
     }
+    // While a run goes on: the newest model, unless an earlier one was found better.
+    let kept = "\(run.path)/\(BestModel.folderName)"
+    if try BestModel.read(in: kept)?.isEarlier == true { return kept }
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     guard let checkpoint else {
       if let first = rejected.first { throw first }

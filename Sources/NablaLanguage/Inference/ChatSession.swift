@@ -9,17 +9,24 @@ import NablaText
 /// for try await piece in answer { print(piece.text, terminator: "") }
 /// try chat.finish(answer)
 /// ```
+///
+/// A model without a chat template has learned no turns: it continues the text of all messages, one after the other.
 public struct ChatSession {
   public private(set) var messages: [ChatMessage]
   public var generator: TextGenerator
   /// Maximum new tokens of an answer.
   public var maximumTokens = 1024
+  /// Messages that ``send(_:)`` has left out for good, the oldest, so that the others and an answer fit the context.
+  public private(set) var droppedCount = 0
+  /// Whether the model has no chat template.
+  public let continuesText: Bool
   private let text: PretrainedTokenizer
   private let system: String?
 
   /// - Parameter system: the system prompt; nil for the template's default.
   public init(_ trained: TrainedModel, system: String? = nil, generator: TextGenerator? = nil) {
     text = trained.text
+    continuesText = trained.text.chatTemplates.isEmpty
     self.system = system
     self.generator = generator ?? trained.generator()
     messages = Self.opening(system)
@@ -29,16 +36,36 @@ public struct ChatSession {
     system.map { [ChatMessage(role: "system", content: $0)] } ?? []
   }
 
-  /// Starts an answer to a user's message. End it with ``finish(_:)`` before the next one.
+  /// Starts an answer to a user's message. End it with ``finish(_:)`` before the next one. If the conversation fills the
+  /// context, its oldest turns are dropped; the remaining ones leave room for an answer, a quarter of the context.
   ///
-  /// - Throws: `ChatTemplateError` if the model has no chat template, or one that rejects the conversation;
-  ///   ``GenerationError`` if the conversation fills the context. The conversation is then unchanged.
+  /// - Throws: `ChatTemplateError` if the template rejects the conversation; ``GenerationError`` if the message alone
+  ///   fills the context. The conversation is then unchanged.
   public mutating func send(_ message: String) throws -> GenerationStream {
-    let extended = messages + [ChatMessage(role: "user", content: message)]
-    let prompt = try text.encode(extended)
-    let answer = try generator.start(prompts: [prompt], maximumTokens: maximumTokens)[0]
-    messages = extended
+    var extended = messages + [ChatMessage(role: "user", content: message)]
+    var prompt = try tokens(of: extended)
+    let context = generator.engine.context
+    let room = min(maximumTokens, context / 4)
+    var dropped = 0
+    while prompt.count + room > context, let turn = Self.oldestTurn(extended) {
+      extended.removeSubrange(turn)
+      dropped += turn.count
+      prompt = try tokens(of: extended)
+    }
+    let answer = try generator.start(prompts: [prompt], maximumTokens: maximumTokens, continuing: continuesText)[0]
+    (messages, droppedCount) = (extended, droppedCount + dropped)
     return answer
+  }
+
+  /// The first message of a user and what follows up to the next; nil if that is the last.
+  private static func oldestTurn(_ messages: [ChatMessage]) -> Range<Int>? {
+    let users = messages.indices.filter { messages[$0].role == "user" }
+    return users.count > 1 ? users[0]..<users[1] : nil
+  }
+
+  private func tokens(of messages: [ChatMessage]) throws -> [Int32] {
+    guard continuesText else { return try text.encode(messages) }
+    return text.tokenizer.template.prefix + (try text.tokenizer.encode(messages.map(\.content).joined()))
   }
 
   /// Adds an answer, as far as generated, to the conversation.

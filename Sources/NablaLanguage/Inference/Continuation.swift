@@ -56,11 +56,9 @@ final class Continuation: @unchecked Sendable {
     var logits = logits
     let highest = logits.best
     guard highest.isFinite else { return .failure(.notFinite(tensor: nil)) }
-    let shift = request.logProbabilities == nil ? 0 : logits.logSumExp
-    let best = request.logProbabilities.map { likeliest($0, logits, highest, shift) } ?? []
     // The logits are about to be overwritten: the log-probability of the sampled token is looked up afterward.
-    let raw =
-      request.logProbabilities == nil ? nil : Array(UnsafeBufferPointer(start: logits.pointer, count: logits.count))
+    let logProbabilities = request.logProbabilities.map { _ in logits.logProbabilities() }
+    let best = request.logProbabilities.map { likeliest($0, logits, highest, logProbabilities!) } ?? []
     if let hook = request.logitHook {
       hook(&logits, tokens)
       guard logits.best.isFinite else { return .failure(.badLogitHook) }
@@ -68,12 +66,12 @@ final class Continuation: @unchecked Sendable {
     let choice = request.sampling.choose(from: logits, history: history ?? .init(), random: &random)
     return .success(
       GeneratedToken(
-        token: choice.token, logProbability: raw.map { $0[Int(choice.token)] - shift },
+        token: choice.token, logProbability: logProbabilities.map { $0[Int(choice.token)] },
         samplingLogProbability: choice.logProbability, best: best))
   }
 
   private func likeliest(
-    _ count: Int, _ logits: Logits, _ highest: Float, _ shift: Float
+    _ count: Int, _ logits: Logits, _ highest: Float, _ logProbabilities: [Float]
   ) -> [(token: Int32, logProbability: Float)] {
     let count = Swift.min(count, logits.count)
     guard count > 0 else { return [] }
@@ -82,11 +80,11 @@ final class Continuation: @unchecked Sendable {
     while true {
       let least = reach > 1e4 ? -.infinity : highest - reach
       if let found = logits.indices(atLeast: least, limit: logits.count), found.count >= count || least == -.infinity {
-        return found.map { (token: $0, logProbability: logits[Int($0)] - shift) }
-          .sorted {
-            $0.logProbability == $1.logProbability ? $0.token < $1.token : $0.logProbability > $1.logProbability
-          }
-          .prefix(count).map { $0 }
+        let named: [(token: Int32, logProbability: Float)] = found.map { ($0, logProbabilities[Int($0)]) }
+        let sorted = named.sorted {
+          $0.logProbability == $1.logProbability ? $0.token < $1.token : $0.logProbability > $1.logProbability
+        }
+        return Array(sorted.prefix(count))
       }
       reach *= 3
     }

@@ -46,6 +46,9 @@ public final class InferenceEngine: @unchecked Sendable {
     pthread_join(thread, nil)
   }
 
+  /// The maximum number of tokens of a prompt and its continuation together.
+  public var context: Int { rules.context }
+
   /// Starts requests together: equal prompts are prefilled once.
   ///
   /// - Throws: ``GenerationError`` if one of them can never run; none is then started.

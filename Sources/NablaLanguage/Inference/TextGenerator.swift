@@ -89,8 +89,12 @@ public struct TextGenerator: Sendable {
   }
 
   /// Starts an answer to each prompt, a separate text; an empty prompt starts a new text.
-  public mutating func start(prompts: [[Int32]], maximumTokens: Int = 256) throws -> [GenerationStream] {
-    try start(prompts, maximumTokens, continuing: false)
+  ///
+  /// - Parameter continuing: whether the answers continue the text of the prompts instead.
+  public mutating func start(
+    prompts: [[Int32]], maximumTokens: Int = 256, continuing: Bool = false
+  ) throws -> [GenerationStream] {
+    try start(prompts, maximumTokens, continuing: continuing)
   }
 
   private mutating func start(

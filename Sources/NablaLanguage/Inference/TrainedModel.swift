@@ -17,15 +17,16 @@ public struct TrainedModel {
   public let path: String
   public let model: TransformerLM
   /// The tokenizer, the beginning- and end-of-text tokens, and the chat template.
-  public let text: PretrainedTokenizer
+  public private(set) var text: PretrainedTokenizer
   /// The model's recommended generation settings.
   public let generation: GenerationDefaults
   /// The weight [1, C] of a reward model's head; nil for a language model.
   public let score: Tensor?
 
   public var tokenizer: any Tokenizer { text.tokenizer }
-  /// Unsupported settings in the model's files, as sentences.
-  public var notes: [String] { text.notes + generation.notes }
+  /// Unsupported settings in the model's files, and which of a run's models this is, as sentences.
+  public var notes: [String] { text.notes + generation.notes + judgements }
+  private let judgements: [String]
 
   /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or
   ///   a GGUF file (or a folder with one). For a run that trained an adapter, the base model that the run names, with
@@ -41,6 +42,7 @@ public struct TrainedModel {
       try self.init(run.base, precision: precision, allowingScores: allowsScores)
       try model.quantizeLayers(run.quantization)
       try addAdapters([path])
+      if let template = run.chatTemplate { text = text.templated(template) }
       return
     }
     let path = try GGUFFile.path(meantBy: path)
@@ -60,6 +62,7 @@ public struct TrainedModel {
     text = try PretrainedTokenizer(gguf.file.metadata)
     generation = try GenerationDefaults(gguf.file.metadata)
     self.path = path
+    judgements = []
     score = nil
   }
 
@@ -72,6 +75,7 @@ public struct TrainedModel {
     text = try PretrainedTokenizer.load(folder)
     generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
     path = folder
+    judgements = try BestModel.read(in: folder)?.note.map { [$0] } ?? []
   }
 
   /// Tokens that end a text: those named in the tokenizer's and the model's files.

@@ -51,7 +51,9 @@ extension Transformer {
   /// Queries [B, T, H, D], keys and values [B, T, G, D] that layer `index` makes of its stream [B, T, C].
   ///
   /// - Parameter offset: The position of the first token.
-  public func heads(layer index: Int, of stream: Tensor, offset: Int = 0) -> (queries: Tensor, keys: Tensor, values: Tensor) {
+  public func heads(layer index: Int, of stream: Tensor, offset: Int = 0) -> (
+    queries: Tensor, keys: Tensor, values: Tensor
+  ) {
     withoutGradient {
       let block = blocks[index]
       let time = stream.shape[1]

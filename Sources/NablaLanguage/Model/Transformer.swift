@@ -142,7 +142,8 @@ public final class Transformer: Module {
     let c = configuration
     guard c.positions == .rotary else { return nil }
     if let rotaryTable, rotaryTable.positions >= count { return rotaryTable }
-    let (frequencies, scale) = rotaryFrequencies(size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling)
+    let (frequencies, scale) = rotaryFrequencies(
+      size: c.headSize, base: c.rotaryBase, scaling: c.rotaryScaling, context: c.context)
     var size = 256
     while size < count { size *= 2 }
     rotaryTable = RotaryTable(frequencies: frequencies, positions: min(size, c.context), scale: scale)

@@ -103,7 +103,14 @@ public struct TransformerConfiguration: Codable, Sendable, Hashable {
       positions == .learned || context * (positions == .rotary ? headSize : width) <= 1 << 27,
       "a context of \(context) requires position tables of more than half a gigabyte")
     if positions == .rotary {
-      let (frequencies, scale) = rotaryFrequencies(size: headSize, base: rotaryBase, scaling: rotaryScaling)
+      if case .longrope(let short, let long, _, let extended, _) = rotaryScaling {
+        try require(
+          short.count == headSize / 2 && long.count == headSize / 2,
+          "LongRoPE needs \(headSize / 2) short and long factors, not \(short.count) and \(long.count)")
+        try require(context <= extended, "a context of \(context) is more than LongRoPE's \(extended)")
+      }
+      let (frequencies, scale) = rotaryFrequencies(
+        size: headSize, base: rotaryBase, scaling: rotaryScaling, context: context)
       try require(
         scale.isFinite && frequencies.allSatisfy(\.isFinite), "the rotary scaling's factors give non-finite frequencies"
       )

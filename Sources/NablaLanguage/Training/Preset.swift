@@ -29,7 +29,7 @@ public struct Preset: Sendable {
     return preset
   }
 
-  /// 1 to 2 minutes on two cores: what `make demo` trains.
+  /// What `make demo` trains.
   static let tiny: Preset = {
     let model = TransformerConfiguration(vocabularySize: 1024, context: 128, width: 128, layerCount: 4, headCount: 4)
     var training = PretrainingConfiguration()
@@ -42,7 +42,7 @@ public struct Preset: Sendable {
     training.sampleEvery = 200
     training.checkpointEvery = 200
     return Preset(
-      name: "tiny", summary: "0.9M parameters, a minute or two: to see everything work", tokenizer: .bpe, model: model,
+      name: "tiny", summary: "0.9M parameters: to see everything work", tokenizer: .bpe, model: model,
       training: training)
   }()
 
@@ -76,7 +76,7 @@ public struct Preset: Sendable {
     training.finalLearningRate = 1e-4
     training.warmup = 200
     return Preset(
-      name: "small", summary: "14M parameters: an evening on a megabyte or more of text", tokenizer: .bpe,
+      name: "small", summary: "14M parameters: for a megabyte of text or more", tokenizer: .bpe,
       model: model, training: training)
   }()
 

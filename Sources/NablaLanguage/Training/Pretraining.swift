@@ -14,6 +14,7 @@ import NablaTraining
 /// ```
 public final class Pretraining: Trainer {
   public static let command = "pretrain"
+  public static let savesModel = true
 
   /// The contents of `config.json`.
   public struct Setup: Codable, Sendable {
@@ -22,6 +23,10 @@ public final class Pretraining: Trainer {
     var data: PretrainingData.Description
     /// The model's parameter count.
     public var parameterCount: Int
+    /// The model whose weights training started from; nil for random ones.
+    public var initialModel: String?
+    /// Tokens of a training window; nil for the model's context.
+    public var window: Int?
   }
 
   /// Everything except weights and moments that the next step depends on.
@@ -37,6 +42,8 @@ public final class Pretraining: Trainer {
   public let model: TransformerLM
   /// The last validation.
   public private(set) var validation: Evaluation?
+  /// The last validation loss of `evaluation-batches` batches, by which models are compared.
+  public private(set) var judgement: Double?
   public var tokenizer: any Tokenizer { data.tokenizer }
   /// A description of the text, in words.
   public var corpusSummary: String { data.summary }
@@ -53,6 +60,8 @@ public final class Pretraining: Trainer {
 
   private let data: PretrainingData
   private let batches: PretrainingBatches
+  /// What the files of the model that training started from say beside its weights.
+  private let initial: TrainedModel?
   private let totalSteps: Int
   private let schedule: Schedule
   private var optimization: OptimizationStep
@@ -73,7 +82,37 @@ public final class Pretraining: Trainer {
       paths: paths, kind: preset.tokenizer, vocabularySize: model.vocabularySize, context: model.context,
       validationFraction: preset.training.validationFraction, message: message)
     model.vocabularySize = data.tokenizer.vocabularySize
-    try self.init(model, preset.training, data, parameterCount: nil)
+    var random = RandomSource(seed: preset.training.seed)
+    try self.init(TransformerLM(model, random: &random), preset.training, data, random)
+  }
+
+  /// A training that starts from a model, of which it keeps shape and tokenizer.
+  ///
+  /// - Parameters:
+  ///   - initialModel: What `TrainedModel` takes. Quantized weights are dequantized.
+  ///   - window: Tokens of a training window; at most the model's context.
+  public convenience init(
+    paths: [String], from initialModel: String, window: Int, _ training: PretrainingConfiguration,
+    message: (String) throws -> Void = { _ in }
+  ) throws {
+    try training.validate()
+    let initial = try Self.trainable(initialModel)
+    let window = min(window, initial.model.configuration.context)
+    let data = try PretrainingData(
+      paths: paths, kind: .bpe, trained: initial.tokenizer,
+      vocabularySize: initial.model.configuration.vocabularySize, context: window,
+      validationFraction: training.validationFraction, message: message)
+    try self.init(
+      initial.model, training, data, RandomSource(seed: training.seed), initial: (absolutePath(initialModel), initial),
+      window: window)
+  }
+
+  /// A model whose weights can be trained.
+  private static func trainable(_ path: String) throws -> TrainedModel {
+    let trained = try TrainedModel(path, precision: .float32)
+    trained.model.apply { $0.value.cast(.float32).copy() }
+    trained.model.unfreeze()
+    return trained
   }
 
   /// A resumed run.
@@ -81,43 +120,55 @@ public final class Pretraining: Trainer {
   /// - Parameters:
   ///   - paths: The current paths of the text, if it has moved.
   ///   - allowsOtherData: Continue even if the text has changed.
+  ///   - steps: Train on to so many steps in all, more than the run has: after those that it has the learning rate
+  ///     stays where its schedule ends. Nil for the run's own.
   public static func resume(
-    _ path: String, paths: [String] = [], allowsOtherData: Bool = false,
+    _ path: String, paths: [String] = [], allowsOtherData: Bool = false, steps: Int? = nil,
     observe: TrainingRun<Pretraining>.Observer = { _ in }
   ) throws -> TrainingRun<Pretraining> {
     try TrainingRun(resuming: path, observe: observe) { setup, checkpoint in
+      let initial = try setup.initialModel.map { try trainable(checkpoint?.path ?? $0) }
       let data = try PretrainingData(
         paths: paths.isEmpty ? setup.data.paths.map { RunFolder.located($0, of: path) ?? $0 } : paths,
         kind: setup.data.tokenizer,
-        trained: checkpoint.map { try TokenizerFolder.load($0.path) }, vocabularySize: setup.model.vocabularySize,
-        context: setup.model.context, validationFraction: setup.training.validationFraction
+        trained: initial?.tokenizer ?? checkpoint.map { try TokenizerFolder.load($0.path) },
+        vocabularySize: setup.model.vocabularySize, context: setup.window ?? setup.model.context,
+        validationFraction: setup.training.validationFraction
       ) { try observe(.message($0)) }
       let isOther = data.description.hash != setup.data.hash
       // Without a checkpoint the tokenizer is trained again, and must be the same as before.
-      guard !isOther || allowsOtherData, data.tokenizer.vocabularySize == setup.model.vocabularySize else {
+      guard !isOther || allowsOtherData,
+        initial != nil || data.tokenizer.vocabularySize == setup.model.vocabularySize
+      else {
         throw PretrainingError.otherData(paths: data.description.paths)
       }
-      return try Pretraining(setup.model, setup.training, data, parameterCount: setup.parameterCount)
+      let training = try setup.training.extended(to: steps)
+      var random = RandomSource(seed: training.seed)
+      if let initial, let path = setup.initialModel {
+        return try Pretraining(initial.model, training, data, random, initial: (path, initial), window: setup.window)
+      }
+      return try Pretraining(TransformerLM(setup.model, random: &random), training, data, random)
     }
   }
 
   private init(
-    _ configuration: TransformerConfiguration, _ training: PretrainingConfiguration, _ data: PretrainingData,
-    parameterCount: Int?
+    _ model: TransformerLM, _ training: PretrainingConfiguration, _ data: PretrainingData, _ random: RandomSource,
+    initial: (path: String, model: TrainedModel)? = nil, window: Int? = nil
   ) throws {
-    var random = RandomSource(seed: training.seed)
-    model = TransformerLM(configuration, random: &random)
+    self.model = model
+    self.initial = initial?.model
     model.computeType = training.precision.computeType
     model.checkpointsActivations = training.activationCheckpointing
     setup = Setup(
-      model: configuration, training: training, data: data.description,
-      parameterCount: parameterCount ?? model.parameterCount)
+      model: model.configuration, training: training, data: data.description, parameterCount: model.parameterCount,
+      initialModel: initial?.path, window: window)
     self.data = data
     state = State(random: random)
-    batches = try PretrainingBatches(data.training, context: configuration.context, training)
+    batches = try PretrainingBatches(data.training, context: window ?? model.configuration.context, training)
     totalSteps = batches.steps ?? training.steps
+    let scheduled = training.scheduleSteps ?? totalSteps
     schedule = cosine(
-      peak: training.learningRate, warmup: min(training.warmup, totalSteps), total: totalSteps,
+      peak: training.learningRate, warmup: min(training.warmup, scheduled), total: scheduled,
       final: training.finalLearningRate)
     optimization = OptimizationStep(
       training.makeOptimizer(schedule), clip: training.clip,
@@ -141,7 +192,7 @@ public final class Pretraining: Trainer {
     let outcome = try optimization.take(on: model, microBatches)
     state.spikeGuard = optimization.spikeGuard!
     state.step += 1
-    let tokens = c.batchSize * c.gradientAccumulation * setup.model.context
+    let tokens = c.batchSize * c.gradientAccumulation * (setup.window ?? setup.model.context)
     let tokensPerSecond = Double(tokens) / (monotonicSeconds() - start)
     let teraflops = tokensPerSecond * model.trainingFlopsPerToken / 1e12
     return StepReport(
@@ -163,10 +214,16 @@ public final class Pretraining: Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] {
     guard data.validation.count >= 2 else { return [] }
     let c = setup.training
-    let result = try optimization.averaged(model) {
-      try model.evaluate(
-        data.validation, tokenizer: tokenizer, batchSize: c.batchSize, batches: isFinal ? nil : c.evaluationBatches)
+    func evaluation(batches: Int?) throws -> Evaluation {
+      try optimization.averaged(model) {
+        try model.evaluate(
+          data.validation, tokenizer: tokenizer, context: setup.window ?? setup.model.context, batchSize: c.batchSize,
+          batches: batches)
+      }
     }
+    let part = try evaluation(batches: c.evaluationBatches)
+    judgement = part.loss
+    let result = isFinal ? try evaluation(batches: nil) : part
     validation = result
     return [
       Metric("validation_loss", result.loss), Metric("validation_perplexity", result.perplexity),
@@ -200,12 +257,20 @@ public final class Pretraining: Trainer {
   public func save(to folder: String) throws {
     if model.firstNonFinite != nil { throw weightsNotFinite() }
     state.optimizerStep = optimization.optimizer.step
-    try ModelFolder.save(model, tokenizer: tokenizer, to: folder)
+    try write(to: folder)
     try SafetensorsFile.write(optimization.optimizer.state, to: "\(folder)/optimizer.safetensors")
     if let average = optimization.average {
       try SafetensorsFile.write(average.tensors, to: "\(folder)/ema.safetensors")
     }
     try writeJSON(state, to: "\(folder)/state.json")
+  }
+
+  public func saveModel(to folder: String) throws { try optimization.averaged(model) { try write(to: folder) } }
+
+  /// Writes the weights as they are, and what the files of the initial model said beside them.
+  private func write(to folder: String) throws {
+    if let initial { return try initial.save(to: folder) }
+    try ModelFolder.save(model, tokenizer: tokenizer, to: folder)
   }
 
   public func restore(from checkpoint: Checkpoint) throws {
@@ -223,15 +288,22 @@ public final class Pretraining: Trainer {
   public func finish(in run: RunFolder) throws {
     try optimization.averaged(model) {
       try model.analysis(of: data.validation.count >= 2 ? data.validation : data.training, tokenizer).write(to: run)
-      guard progress.isFinished else { return }
-      try AtomicFolder.write(to: "\(run.path)/model") { folder in
-        try ModelFolder.save(model, tokenizer: tokenizer, to: folder)
-      }
     }
   }
 }
 
 extension PretrainingConfiguration {
+  /// The configuration of a run that trains further.
+  func extended(to steps: Int?) throws(ConfigurationError) -> PretrainingConfiguration {
+    guard let steps else { return self }
+    try require(epochs == nil, "a run of \(setting: "epochs") cannot be given more \(setting: "steps")")
+    try require(
+      steps > self.steps, "\(setting: "steps") must be more than the \(self.steps) that the run has, not \(steps)")
+    var extended = self
+    (extended.steps, extended.scheduleSteps) = (steps, scheduleSteps ?? self.steps)
+    return extended
+  }
+
   func makeOptimizer(_ schedule: @escaping Schedule) -> any Optimizer {
     let adam = AdamW(learningRate: schedule, beta1: beta1, beta2: beta2, weightDecay: weightDecay)
     // Muon's updates have unit scale in every direction: ten times AdamW's learning rate suits them.

@@ -21,6 +21,8 @@ public struct PretrainingConfiguration: Hashable {
   public var gradientAccumulation = 1
   /// With `epochs`, derived from them.
   public var steps = 1000
+  /// Steps of the cosine schedule, where the run has more: it stays at the final learning rate after them.
+  public var scheduleSteps: Int?
   public var epochs: Int?
   public var optimizer = OptimizerKind.adamw
   public var learningRate: Float = 1e-3
@@ -53,19 +55,15 @@ extension PretrainingConfiguration: Configurable {
     Setting("steps", \.steps, in: .range(1...1 << 30), "Optimizer steps, each on random windows of the text"),
     Setting("epochs", \.epochs, in: .optional(.range(1...1 << 20)), "Passes over the whole text, instead of steps"),
     Setting("batch-size", \.batchSize, in: .range(1...1 << 20), "Sequences in a micro-batch"),
-    Setting(
-      "gradient-accumulation", \.gradientAccumulation, in: .range(1...1 << 20),
-      "Micro-batches per step, for a larger batch in the same memory"),
+    .gradientAccumulation(\.gradientAccumulation),
     Setting("optimizer", \.optimizer, "Optimizer; Muon uses ten times the given learning rate"),
-    Setting("learning-rate", \.learningRate, in: .positive, "Peak learning rate, after the warmup", valueName: "rate"),
-    Setting(
-      "final-learning-rate", \.finalLearningRate, in: .nonNegative, "Learning rate at the end of the cosine schedule",
-      valueName: "rate"),
-    Setting("warmup", \.warmup, in: .nonNegative, "Steps of linear learning-rate warmup"),
-    Setting("weight-decay", \.weightDecay, in: .nonNegative, "Decoupled weight decay of matrices and embeddings"),
-    Setting("beta1", \.beta1, in: .fraction, "AdamW's β₁"),
-    Setting("beta2", \.beta2, in: .fraction, "AdamW's β₂"),
-    Setting("clip", \.clip, in: .nonNegative, "Maximum global gradient norm; 0 for no clipping"),
+    .learningRate(\.learningRate),
+    .finalLearningRate(\.finalLearningRate),
+    .warmup(\.warmup),
+    .weightDecay(\.weightDecay),
+    .beta1(\.beta1),
+    .beta2(\.beta2),
+    .clip(\.clip),
     Setting(
       "ema", \.ema, in: .fraction,
       "Decay of an exponential moving average of the weights, used for evaluation, such as 0.999; 0 for none"),
@@ -80,12 +78,10 @@ extension PretrainingConfiguration: Configurable {
     Setting(
       "evaluation-batches", \.evaluationBatches, in: .range(1...1 << 30),
       "Batches per validation; the last validation reads all held-out text"),
-    Setting("sample-every", \.sampleEvery, in: .nonNegative, "Steps between samples; 0 for only the first and last"),
-    Setting("sample-length", \.sampleLength, in: .nonNegative, "Tokens in a sample; 0 for no samples"),
-    Setting("checkpoint-every", \.checkpointEvery, in: .nonNegative, "Steps between checkpoints; 0 for only the last"),
-    Setting(
-      "activation-checkpointing", \.activationCheckpointing,
-      "Recomputation of activations in the backward pass: less memory, a third more time"),
+    .sampleEvery(\.sampleEvery),
+    .sampleLength(\.sampleLength),
+    .checkpointEvery(\.checkpointEvery),
+    .activationCheckpointing(\.activationCheckpointing),
     Setting(
       "precision", \.precision,
       "Precision of matrix multiplications; auto is bfloat16 if the CPU supports it, otherwise float32"),

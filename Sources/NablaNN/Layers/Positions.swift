@@ -31,19 +31,32 @@ public enum RotaryScaling: Sendable, Hashable, Codable {
   case linear(factor: Double)
   /// Llama 3.1: long wavelengths divided by the factor, short ones kept, a ramp in between.
   case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
-  /// YaRN (Peng et al. 2023): a ramp over dimensions, and attention sharpened by a factor on cosines and sines.
-  case yarn(factor: Double, betaFast: Double, betaSlow: Double, originalContext: Int, attentionFactor: Double?)
+  /// YaRN (Peng et al. 2023): a ramp over dimensions, and attention sharpened by a factor on cosines and sines. The ends
+  /// of the ramp are whole dimensions unless `truncates` is false.
+  case yarn(
+    factor: Double, betaFast: Double, betaSlow: Double, originalContext: Int, attentionFactor: Double?,
+    truncates: Bool? = nil)
+  /// NTK-aware scaling that begins beyond the model's context (bloc97 and emozilla 2023), and so changes nothing within.
+  case dynamic(factor: Double)
+  /// LongRoPE (Ding et al. 2024): each frequency divided by a factor of its own. A model for contexts up to the original
+  /// one has the short factors, a model for longer ones, up to `extendedContext`, the long factors.
+  case longrope(
+    shortFactors: [Double], longFactors: [Double], originalContext: Int, extendedContext: Int, attentionFactor: Double)
 }
 
 /// Rotary frequencies in radians per position: θᵢ = base^(-2i/size), i in 0..<size/2, then scaled.
-/// - Returns: the frequencies, and the factor on cosines and sines (1 except for YaRN).
+///
+/// - Parameter context: positions that a model is made for, which decides between LongRoPE's factors.
+/// - Returns: the frequencies, and the factor on cosines and sines (1 except for YaRN and LongRoPE).
 public func rotaryFrequencies(
-  size: Int, base: Double, scaling: RotaryScaling = .none
+  size: Int, base: Double, scaling: RotaryScaling = .none, context: Int = 0
 ) -> (frequencies: [Double], scale: Double) {
   let plain = (0..<size / 2).map { pow(base, -2 * Double($0) / Double(size)) }
   switch scaling {
-  case .none:
+  case .none, .dynamic:
     return (plain, 1)
+  case .longrope(let short, let long, let original, _, let attentionFactor):
+    return (zip(plain, context > original ? long : short).map { $0 / $1 }, attentionFactor)
   case .linear(let factor):
     return (plain.map { $0 / factor }, 1)
   case .llama3(let factor, let low, let high, let context):
@@ -55,18 +68,26 @@ public func rotaryFrequencies(
       return (1 - smooth) * frequency / factor + smooth * frequency
     }
     return (scaled, 1)
-  case .yarn(let factor, let fast, let slow, let context, let attentionFactor):
+  case .yarn(let factor, let fast, let slow, let context, let attentionFactor, let truncates):
     /// The dimension that makes `rotations` full rotations within the original context.
     func dimension(_ rotations: Double) -> Double {
       Double(size) * log(Double(context) / (rotations * 2 * Double.pi)) / (2 * log(base))
     }
-    let low = max(dimension(fast).rounded(.down), 0)
-    var high = min(dimension(slow).rounded(.up), Double(size - 1))
+    let isWhole = truncates ?? true
+    let low = max(isWhole ? dimension(fast).rounded(.down) : dimension(fast), 0)
+    var high = min(isWhole ? dimension(slow).rounded(.up) : dimension(slow), Double(size - 1))
     if low == high { high += 0.001 }
     let scaled = plain.enumerated().map { i, frequency in
       let ramp = min(max((Double(i) - low) / (high - low), 0), 1)
       return frequency / factor * ramp + frequency * (1 - ramp)
     }
-    return (scaled, attentionFactor ?? (factor <= 1 ? 1 : 0.1 * log(factor) + 1))
+    return (scaled, attentionFactor ?? yarnAttentionFactor(factor))
   }
+}
+
+/// What YaRN multiplies cosines and sines by: 0.1 · weight · ln(factor) + 1.
+///
+/// - Parameter weight: DeepSeek's `mscale`.
+public func yarnAttentionFactor(_ factor: Double, weight: Double = 1) -> Double {
+  factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1
 }

@@ -5,9 +5,10 @@ public enum Presets {
     var c = zoo(for: environment)
     switch environment {
     case "CartPole-v1":
-      // More environments, half as long rollouts, and a fifth of the epochs at three times the learning rate.
-      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 16, 256, 4)
-      (c.learningRate, c.totalSteps) = (3e-3, 140_000)
+      // More environments, and a third of the epochs at three times the learning rate. Chosen on 140 seeds, of which none
+      // ended below 475; at the zoo's discount up to one in ten did.
+      (c.environmentCount, c.rolloutSteps, c.minibatchSize, c.epochs) = (32, 32, 256, 6)
+      (c.discount, c.lambda, c.learningRate, c.totalSteps) = (0.99, 0.9, 3e-3, 140_000)
     case "Pendulum-v1":
       // The zoo's settings rely on state-dependent exploration noise, which Nabla does not have.
       (c.rolloutSteps, c.discount, c.annealsLearningRate, c.normalizesRewards) = (512, 0.97, true, true)
@@ -52,11 +53,16 @@ public enum Presets {
     return c
   }
 
+  /// Where PPO looks further ahead than the zoo does, other algorithms do not.
+  private static func discount(for environment: String) -> Float {
+    environment == "CartPole-v1" ? zoo(for: environment).discount : ppo(for: environment).discount
+  }
+
   /// A2C's settings for an environment: PPO's, where both have them, with short rollouts.
   public static func a2c(for environment: String) -> A2CConfiguration {
     let ppo = ppo(for: environment)
     var c = A2CConfiguration()
-    (c.environmentCount, c.totalSteps, c.discount) = (8, ppo.totalSteps, ppo.discount)
+    (c.environmentCount, c.totalSteps, c.discount) = (8, ppo.totalSteps, discount(for: environment))
     (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
     (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
     return c
@@ -66,7 +72,7 @@ public enum Presets {
   public static func reinforce(for environment: String) -> REINFORCEConfiguration {
     let ppo = ppo(for: environment)
     var c = REINFORCEConfiguration()
-    (c.totalSteps, c.discount) = (ppo.totalSteps, ppo.discount)
+    (c.totalSteps, c.discount) = (ppo.totalSteps, discount(for: environment))
     (c.normalizesObservations, c.normalizesRewards) = (ppo.normalizesObservations, ppo.normalizesRewards)
     (c.hiddenWidths, c.activation, c.squashesActions) = (ppo.hiddenWidths, ppo.activation, ppo.squashesActions)
     return c

@@ -1,3 +1,4 @@
+import Glibc
 import NablaFormats
 import NablaTraining
 
@@ -92,7 +93,12 @@ extension RunContents {
   }
 }
 
-private func digits(_ value: Double) -> String { significant(value, digits: 4) }
+/// 1.234, or 1.234e-6 where that is shorter.
+private func digits(_ value: Double) -> String {
+  guard value != 0, value.magnitude < 1e-3 else { return significant(value, digits: 4) }
+  let exponent = floor(log10(value.magnitude))
+  return "\(significant(value / pow(10, exponent), digits: 4))e\(Int(exponent))"
+}
 
 /// 1.23 M
 package func amount(_ value: Double) -> String { scaled(value, ["", " k", " M", " G", " T"]) }

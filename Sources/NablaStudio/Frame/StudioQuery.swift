@@ -29,7 +29,8 @@ public struct StudioQuery: Sendable {
   }
 
   /// The number of this name; never infinite or not a number.
-  public func number(_ name: String, in range: ClosedRange<Double>, default value: Double) throws(StudioError) -> Double {
+  public func number(_ name: String, in range: ClosedRange<Double>, default value: Double) throws(StudioError) -> Double
+  {
     guard let text = fields[name] else { return value }
     guard let number = Double(text), range.contains(number) else {
       throw StudioError("\(name) must be a number from \(range.lowerBound) to \(range.upperBound)", given: text)

@@ -34,7 +34,8 @@ public struct Computation: Sendable {
 
   /// A function of the query: the same query gives the same answer.
   public static func answer(
-    _ name: String, file: String = #filePath, _ compute: @escaping @Sendable (StudioQuery, Studio) throws -> any Encodable
+    _ name: String, file: String = #filePath,
+    _ compute: @escaping @Sendable (StudioQuery, Studio) throws -> any Encodable
   ) -> Computation {
     Computation(name: name, file: shortened(file), work: .answer(compute))
   }
@@ -53,6 +54,14 @@ public struct Computation: Sendable {
     var copy = self
     copy.recordings = queries
     return copy
+  }
+
+  /// All combinations of these values: what ``recorded(_:)`` takes.
+  public func recorded(combining fields: [String: [String]]) -> Computation {
+    recorded(
+      fields.reduce([[:]]) { queries, field in
+        queries.flatMap { query in field.value.map { query.merging([field.key: $0]) { $1 } } }
+      })
   }
 
   private static func shortened(_ path: String) -> String {

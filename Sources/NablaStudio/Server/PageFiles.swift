@@ -1,10 +1,10 @@
 import Glibc
 import NablaFormats
+import NablaReport
 
 /// The files of the page: Nabla's own, and KaTeX as Debian's libjs-katex installs it.
 struct PageFiles: Sendable {
   let folder: String
-  static let katexFolder = "/usr/share/javascript/katex"
 
   /// - Parameter folder: Where the page's files are; nil for the folder that was built beside the program.
   init(folder: String?) throws(StudioError) {
@@ -32,7 +32,7 @@ struct PageFiles: Sendable {
     else { return nil }
     let relative = parts.joined(separator: "/")
     let location =
-      parts[0] == "katex" ? Self.katexFolder + "/" + parts.dropFirst().joined(separator: "/") : folder + "/" + relative
+      parts[0] == "katex" ? KaTeX.folder + "/" + parts.dropFirst().joined(separator: "/") : folder + "/" + relative
     guard let bytes = try? MappedFile(path: location).withBytes({ Array($0) }) else { return nil }
     return (bytes, type)
   }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import NablaFormats
+import NablaReport
 
 /// The page as one file that needs no program: its scripts, its style, and the answers that each computation has
 /// recordings for. It works from a disk, asks nobody, and says that its numbers were recorded.
@@ -15,7 +16,7 @@ public struct StudioExport {
   /// Writes `folder/index.html`.
   ///
   /// - Parameter progress: Told of each computation before it is recorded.
-  /// - Throws: What a computation throws, ``StudioError`` where KaTeX is not installed, and errors of writing.
+  /// - Throws: What a computation throws, ``ReportError`` where KaTeX is not installed, and errors of writing.
   public func write(to folder: String, progress: (String) -> Void = { _ in }) throws {
     let recording = try recording(progress)
     let page = try page(recording)
@@ -30,8 +31,14 @@ public struct StudioExport {
       for computation in step.computations {
         guard case .answer = computation.work else { continue }
         progress("\(step.name)/\(computation.name)")
-        let entries = try computation.recordings.map { query in
-          let answer = try studio.answer(step.name, computation.name, StudioQuery(query))
+        let entries = try computation.recordings.compactMap { query -> String? in
+          let answer: [UInt8]
+          do {
+            answer = try studio.answer(step.name, computation.name, StudioQuery(query))
+          } catch is StudioError where !query.isEmpty {
+            // A smaller model has fewer layers and heads than the recordings name.
+            return nil
+          }
           return try #"{"query":\#(json(query)),"answer":\#(String(decoding: answer, as: UTF8.self))}"#
         }
         answers.append(#""\#(step.name)/\#(computation.name)":[\#(entries.joined(separator: ","))]"#)
@@ -40,17 +47,13 @@ public struct StudioExport {
     let narratives = try Dictionary(
       uniqueKeysWithValues: studio.steps.map { ($0.name, try text("/steps/\($0.name)/narrative.html")) })
     let modules = Dictionary(uniqueKeysWithValues: studio.steps.map { ($0.name, "page/steps/\($0.name)/step.js") })
-    return try #"{"answers":{\#(answers.joined(separator: ","))},"narratives":\#(json(narratives)),"modules":\#(json(modules))}"#
+    return try
+      #"{"answers":{\#(answers.joined(separator: ","))},"narratives":\#(json(narratives)),"modules":\#(json(modules))}"#
   }
 
   private func page(_ recording: String) throws -> String {
-    var style = try text("/katex/katex.min.css") + text("/common/studio.css")
-    // Fonts stand in the style itself, in the one format that every browser of today reads.
-    for name in try folderEntries(PageFiles.katexFolder + "/fonts") where name.hasSuffix(".woff2") {
-      let font = Data(try bytes("/katex/fonts/\(name)")).base64EncodedString()
-      style = style.split(separator: "url(fonts/\(name))", omittingEmptySubsequences: false)
-        .joined(separator: "url(data:font/woff2;base64,\(font))")
-    }
+    let katex = try KaTeX()
+    let style = try katex.style + text("/common/studio.css")
     let imports = try moduleFiles("").map { path, source in
       let data = Data(bare(source, in: path).utf8).base64EncodedString()
       return #""page\#(path)":"data:text/javascript;base64,\#(data)""#
@@ -67,7 +70,7 @@ public struct StudioExport {
       <link rel="icon" href="data:image/svg+xml;base64,\(icon)">
       <style>\(style)</style>
       <script type="importmap">{"imports":{\(imports.joined(separator: ","))}}</script>
-      <script>\(try text("/katex/katex.min.js"))</script>
+      <script>\(katex.script)</script>
       <script>globalThis.nablaRecording = \(inScript(recording))</script>
       <script type="module">import "page/common/main.js"</script>
       """
@@ -113,10 +116,7 @@ public struct StudioExport {
 
   private func bytes(_ path: String) throws -> [UInt8] {
     guard let file = files.file(at: path) else {
-      throw StudioError(
-        path.hasPrefix("/katex/")
-          ? "KaTeX is not installed (\(PageFiles.katexFolder)): install the package libjs-katex"
-          : "the page has no \(path)")
+      throw StudioError("the page has no \(path)")
     }
     return file.bytes
   }

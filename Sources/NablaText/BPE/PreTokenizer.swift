@@ -17,6 +17,21 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   case tekken
   /// GPT-4o: as Tekken with digits in groups of three, and contractions at the ends of words.
   case gpt4o = "gpt-4o"
+  /// OpenAI's cl100k as its library has it now: as Llama 3 with the white space at the end of a text in one.
+  case cl100k
+  /// DeepSeek V3's last step: a punctuation mark with the letters after it; letters and marks; punctuation and symbols.
+  case deepseek3 = "deepseek-v3"
+  /// Chinese characters and Japanese syllables; all else stays together (DeepSeek V3).
+  case chinese
+  /// Digits in groups of three; all else stays together (DeepSeek V3).
+  case digitGroups = "digit-groups"
+  /// Runs of punctuation; all else stays together (Falcon, before ``gpt2``).
+  case punctuation
+  /// Runs of bytes that are digits in the spelling of bytes, which six others are too; all else stays together (Falcon,
+  /// after ``gpt2``).
+  case byteDigitRuns = "byte-digit-runs"
+  /// Three digits (0-9) at a time; all else stays together (Falcon).
+  case digitTriples = "digit-triples"
   /// Every digit on its own; all else stays together (SmolLM and StarCoder, before ``gpt2``).
   case digits
   /// Runs of digits; all else stays together.
@@ -25,7 +40,16 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   /// The expression in Hugging Face files for this scanner; nil for those that have no expression there.
   public var pattern: String? {
     switch self {
-    case .none, .digits, .digitRuns: nil
+    case .none, .digits, .digitRuns, .punctuation, .byteDigitRuns: nil
+    case .digitTriples: "[0-9][0-9][0-9]"
+    case .digitGroups: #"\p{N}{1,3}"#
+    case .chinese: "[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"
+    case .deepseek3:
+      ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"##
+        + #"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .cl100k:
+      #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"#
+        + #"|\s+(?!\S)|\s"#
     case .gpt2: #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
     case .llama3: Self.lineAware(digits: #"\p{N}{1,3}"#)
     case .qwen2: Self.lineAware(digits: #"\p{N}"#)
@@ -35,6 +59,20 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case .tekken: Self.caseAware(digits: #"\p{N}"#)
     case .gpt4o: Self.caseAware(digits: #"\p{N}{1,3}"#, contractions: "(?i:'s|'t|'re|'ve|'m|'ll|'d)?")
     }
+  }
+
+  /// Other expressions of files, which match the same.
+  private static let sameExpressions = [
+    // OpenAI's cl100k as its library had it at first: possessive, so that it never goes back, where that finds nothing.
+    #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"#:
+      PreTokenizer.llama3
+  ]
+
+  /// The scanner for an expression of a file; nil for one that is not known.
+  static func matching(_ expression: String) -> PreTokenizer? {
+    // Some files spell line ends as they are, and not as escapes.
+    let spelled = expression.unicodeScalars.map { $0 == "\r" ? #"\r"# : $0 == "\n" ? #"\n"# : String($0) }.joined()
+    return allCases.first { $0.pattern == spelled } ?? sameExpressions[spelled]
   }
 
   private static func caseAware(digits: String, contractions: String = "") -> String {
@@ -48,6 +86,9 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
       + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
   }
+
+  /// Whether it looks at bytes as files spell them, and not at characters.
+  var cutsBytes: Bool { self == .byteDigitRuns || self == .digitTriples }
 
   /// The words of `text`, in order; concatenated they are `text`.
   public func words(in text: String) -> [String] {
@@ -108,6 +149,13 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
     case .qwen35: MarkAwareScanner.endOfWord(in: bytes, from: start)
     case .tekken: CaseAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 1, contractions: false)
     case .gpt4o: CaseAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3, contractions: true)
+    case .cl100k: LineAwareScanner.endOfWord(in: bytes, from: start, digitsInGroup: 3, joiningLastSpaces: true)
+    case .deepseek3: DeepSeekScanner.endOfWord(in: bytes, from: start)
+    case .chinese: DeepSeekScanner.endOfChinese(in: bytes, from: start)
+    case .digitGroups: DeepSeekScanner.endOfDigits(in: bytes, from: start)
+    case .punctuation: FalconScanner.endOfPunctuation(in: bytes, from: start)
+    case .byteDigitRuns: FalconScanner.endOfByteDigits(in: bytes, from: start)
+    case .digitTriples: FalconScanner.endOfTriple(in: bytes, from: start)
     case .digits: WordScan.endOfDigits(in: bytes, from: start, isolated: true)
     case .digitRuns: WordScan.endOfDigits(in: bytes, from: start, isolated: false)
     }

@@ -15,8 +15,12 @@ enum GPT2Scanner {
 
 /// The pattern of Llama 3 and Qwen 2, alternatives in order: contractions in any case, `[^\r\n\p{L}\p{N}]?\p{L}+`,
 /// `\p{N}{1,k}`, ` ?[^\s\p{L}\p{N}]+[\r\n]*`, `\s*[\r\n]+`, `\s+(?!\S)`, `\s+`.
+///
+/// With `joiningLastSpaces`, `\s+$` comes before the last three.
 enum LineAwareScanner {
-  static func endOfWord(in bytes: UnsafeBufferPointer<UInt8>, from start: Int, digitsInGroup: Int) -> Int {
+  static func endOfWord(
+    in bytes: UnsafeBufferPointer<UInt8>, from start: Int, digitsInGroup: Int, joiningLastSpaces: Bool = false
+  ) -> Int {
     if let end = WordScan.endOfContraction(in: bytes, from: start, ignoringCase: true) { return end }
     let (first, firstLength) = CharacterClassifier.classify(bytes, at: start)
     let next = start + firstLength
@@ -31,6 +35,7 @@ enum LineAwareScanner {
       return endOfLineEnds(in: bytes, from: WordScan.endOfRun(.other, in: bytes, from: next))
     }
     let spaces = WordScan.endOfRun(.space, in: bytes, from: start)
+    if joiningLastSpaces, spaces == bytes.count { return spaces }
     if let lineEnd = bytes[start..<spaces].lastIndex(where: isLineEnd) { return lineEnd + 1 }
     return WordScan.endOfSpaces(in: bytes, from: start)
   }

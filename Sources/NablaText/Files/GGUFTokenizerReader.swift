@@ -133,6 +133,8 @@ struct GGUFTokenizerReader {
     case "qwen35": return Cut(steps: [.qwen35])
     case "tekken": return Cut(steps: [.tekken], prefersWholeWords: true, addsBOS: true)
     case "gpt-4o", "llama4": return Cut(steps: [.gpt4o])
+    case "deepseek-v3", "hunyuan-dense": return Cut(steps: [.digitGroups, .chinese, .deepseek3])
+    case "falcon": return Cut(steps: [.punctuation, .gpt2, .byteDigitRuns, .digitTriples])
     default: return nil
     }
   }
@@ -142,7 +144,7 @@ struct GGUFTokenizerReader {
     guard let cut = Self.cut(name) else {
       throw unsupported(
         "pre", String(reflecting: name),
-        "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o and equivalents")
+        "gpt-2, smollm, starcoder, llama-bpe, qwen2, qwen35, tekken, gpt-4o, deepseek-v3, falcon and equivalents")
     }
     let tokens = try tokens()
     let kinds = try kinds(count: tokens.count)

@@ -94,7 +94,10 @@ struct GGUFTokenizerWriter {
 
   mutating func add(_ tokenizer: ByteLevelBPETokenizer, to metadata: inout GGUFMetadata) throws {
     metadata[prefix + "model"] = .string("gpt2")
-    let names = ["gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35", "tekken", "gpt-4o"]
+    let names = [
+      "gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "stablelm2", "qwen35", "tekken", "gpt-4o", "deepseek-v3",
+      "falcon",
+    ]
     func refuse(_ field: String, _ found: String, _ supported: String) -> TokenizerError {
       .unsupported(path: metadata.file, field: field, found: found, supported: supported)
     }

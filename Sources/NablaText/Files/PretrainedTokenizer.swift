@@ -41,6 +41,12 @@ public struct PretrainedTokenizer: Sendable {
       tokenizer, roles: roles, endTokens: endTokens.union(more), chatTemplates: chatTemplates, path: path, notes: notes)
   }
 
+  /// The same with another chat template.
+  public func templated(_ source: String) -> PretrainedTokenizer {
+    PretrainedTokenizer(
+      tokenizer, roles: roles, endTokens: endTokens, chatTemplates: ["default": source], path: path, notes: notes)
+  }
+
   /// The id of the token in a role, such as `bos_token`.
   public func id(of role: String) -> Int32? { roles[role].flatMap(tokenizer.specialTokens.id(of:)) }
 

@@ -119,17 +119,22 @@ extension ByteLevelBPETokenizer {
   }
 
   private var preTokenizerJSON: JSONValue {
-    // ByteLevel has GPT-2's pattern itself.
-    let usesPattern = preTokenizers.last == .gpt2
-    let steps = preTokenizers.dropLast(usesPattern ? 1 : 0).compactMap { step -> JSONValue? in
+    func json(_ step: PreTokenizer) -> JSONValue? {
       switch step {
       case .none: nil
-      case .digits, .digitRuns: ["type": "Digits", "individual_digits": .bool(step == .digits)]
+      case .digits, .digitRuns, .byteDigitRuns: ["type": "Digits", "individual_digits": .bool(step == .digits)]
+      case .punctuation: ["type": "Punctuation", "behavior": "Contiguous"]
       default: TokenizerJSON.split(pattern: step.pattern!)
       }
     }
-    let last = TokenizerJSON.byteLevel(addsPrefixSpace: addsPrefixSpace, usesPattern: usesPattern)
-    return steps.isEmpty ? last : ["type": "Sequence", "pretokenizers": .array(steps + [last])]
+    // ByteLevel has GPT-2's pattern itself; the steps that look at bytes come after it.
+    let after = preTokenizers.reversed().prefix { $0.cutsBytes }.count
+    let before = preTokenizers.dropLast(after)
+    let usesPattern = before.last == .gpt2
+    let level = TokenizerJSON.byteLevel(addsPrefixSpace: addsPrefixSpace, usesPattern: usesPattern)
+    let steps =
+      before.dropLast(usesPattern ? 1 : 0).compactMap(json) + [level] + preTokenizers.suffix(after).compactMap(json)
+    return steps.count == 1 ? level : ["type": "Sequence", "pretokenizers": .array(steps)]
   }
 }
 

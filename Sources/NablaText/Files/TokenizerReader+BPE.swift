@@ -58,39 +58,57 @@ extension TokenizerReader {
     }
   }
 
-  /// `ByteLevel` at the end (alone in GPT-2); before it `Split` by a known pattern, or `Digits`.
+  /// `ByteLevel` (alone in GPT-2); before it `Split` by a known pattern, `Digits` or `Punctuation`; after it, in Falcon,
+  /// steps that see bytes as they are spelled.
   private func preTokenizer() throws -> (steps: [PreTokenizer], addsPrefixSpace: Bool) {
-    var steps = try parts("pre_tokenizer", "pretokenizers")
-    guard let last = steps.popLast(), last.value["type"]?.string == "ByteLevel" else {
+    let steps = try parts("pre_tokenizer", "pretokenizers")
+    guard let place = steps.firstIndex(where: { $0.value["type"]?.string == "ByteLevel" }) else {
       throw unsupported(
-        "pre_tokenizer", "without ByteLevel at its end", "for BPE, ByteLevel, alone or after Split or Digits")
+        "pre_tokenizer", "without ByteLevel", "for BPE, ByteLevel, alone or after Split, Digits or Punctuation")
     }
-    let addsPrefixSpace = last.value["add_prefix_space"]?.bool ?? true
-    if addsPrefixSpace, !steps.isEmpty {
-      throw unsupported(last.field + ".add_prefix_space", "true after another step", "false")
+    let level = steps[place]
+    let addsPrefixSpace = level.value["add_prefix_space"]?.bool ?? true
+    if addsPrefixSpace, place > 0 {
+      throw unsupported(level.field + ".add_prefix_space", "true after another step", "false")
     }
-    var scanners = try steps.map { try scanner($0.field, $0.value) }
-    if last.value["use_regex"]?.bool ?? true { scanners.append(.gpt2) }
+    var scanners = try steps[..<place].map { try scanner($0.field, $0.value) }
+    if level.value["use_regex"]?.bool ?? true { scanners.append(.gpt2) }
+    scanners += try steps[(place + 1)...].map { try byteScanner($0.field, $0.value) }
     return (scanners.isEmpty ? [.none] : scanners, addsPrefixSpace)
+  }
+
+  /// A step after `ByteLevel`.
+  private func byteScanner(_ field: String, _ value: JSONValue) throws -> PreTokenizer {
+    switch value["type"]?.string {
+    case "Digits" where value["individual_digits"]?.bool != true: return .byteDigitRuns
+    case "Split" where try scanner(field, value) == .digitTriples: return .digitTriples
+    case let type:
+      throw unsupported(field, type ?? "absent", "after ByteLevel, Digits in runs and Split by [0-9][0-9][0-9]")
+    }
   }
 
   private func scanner(_ field: String, _ value: JSONValue) throws -> PreTokenizer {
     switch value["type"]?.string {
+    case "Punctuation":
+      guard value["behavior"]?.string == "Contiguous" else {
+        throw unsupported(field + ".behavior", value["behavior"]?.string ?? "absent", "Contiguous")
+      }
+      return .punctuation
     case "Digits": return value["individual_digits"]?.bool ?? false ? .digits : .digitRuns
     case "Split":
       guard value["behavior"]?.string == "Isolated", value["invert"]?.bool != true else {
         throw unsupported(field + ".behavior", value["behavior"]?.string ?? "absent", "Isolated, not inverted")
       }
       guard let pattern = value["pattern"]?["Regex"]?.string,
-        let scanner = PreTokenizer.allCases.first(where: { $0.pattern == pattern })
+        let scanner = PreTokenizer.matching(pattern)
       else {
         let found = value["pattern"]?["Regex"]?.string ?? value["pattern"]?.serialized() ?? "absent"
         throw unsupported(
           field + ".pattern", String(reflecting: found),
-          "those of GPT-2, Llama 3, Qwen 2, Qwen 3.5, Tekken and GPT-4o")
+          "those of GPT-2, cl100k, GPT-4o, Llama 3, Qwen 2, Qwen 3.5, Tekken, DeepSeek V3 and Falcon")
       }
       return scanner
-    case let type: throw unsupported(field, type ?? "absent", "Split, Digits and ByteLevel")
+    case let type: throw unsupported(field, type ?? "absent", "Split, Digits, Punctuation and ByteLevel")
     }
   }
 }

@@ -65,7 +65,8 @@ public struct WordPieceTokenizer: Tokenizer {
     end(at: text.count)
   }
 
-  private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+  /// ASCII symbols, and the punctuation of Unicode.
+  static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: return true
     case 0..<0x80: return false

@@ -15,7 +15,7 @@ struct Compare: ParsableCommand {
 
   @Argument(help: "GGUF files, Hugging Face folders or run folders.", completion: .file())
   var models: [String]
-  @OptionGroup var data: TuningDataOptions
+  @OptionGroup var data: RowOptions
   @OptionGroup var judge: JudgeOptions
   @Option(
     help: ArgumentHelp("The model that divergence is measured from.", valueName: "model"), completion: .file())

@@ -8,7 +8,8 @@ struct DPOCommand: ParsableCommand {
     discussion: """
       Trains an adapter on the frozen model, or with --adapter none the whole model, on pairs of a chosen \
       and a rejected completion. The reference is the given model, even if that is a run that trained an \
-      adapter. The rows are audited first, and the reference's log-probabilities are computed once.
+      adapter. The rows are audited first; held-out pairs are evaluated before the first step, every \
+      --evaluate-every steps, and at the end.
 
       The run folder contains the configuration, metrics, checkpoints, sample completions, a report to open in \
       a browser, and at the end the adapter as a PEFT folder, or the model as a Hugging Face folder.
@@ -19,23 +20,15 @@ struct DPOCommand: ParsableCommand {
 
   @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
-  @OptionGroup var options: DPOOptions
+  @OptionGroup var options: TuningOptions<DPO.Configuration>
 
-  func validate() throws {
-    try options.data.check(model: model, options.run, given: options.settings.first)
-    _ = try options.configuration()
-  }
+  func validate() throws { try options.check(model: model) }
 
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("dpo", options.run)
-    let run: TrainingRun<DPO>
-    if let resume = options.run.resume {
-      run = try DPO.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
-      let trainer = try DPO(model!, data: options.data.description(), options.configuration())
-      run = try TrainingRun(trainer, at: options.run.output)
+    let run = try display.open(options.run, resume: DPO.resume) {
+      try DPO(model!, data: options.data.description(), options.configuration())
     }
     let trainer = run.trainer
     display.describe(trainer.tuned, trainer.data, run: run.folder.path)
@@ -45,21 +38,5 @@ struct DPOCommand: ParsableCommand {
       display.message("held out: \(rounded(100 * accuracy)) % accuracy on pairs, mean reward margin \(rounded(margin))")
     }
     display.showResult(trainer.tuned, run.folder.path)
-  }
-}
-
-/// Every flag of `nabla dpo`.
-struct DPOOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
-  @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
-
-  struct Settings: SettingTable {
-    static let flags = DPO.Configuration.settings.map { SettingFlag($0, defaults: [("", DPO.Configuration())]) }
-  }
-
-  func configuration() throws -> DPO.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try DPO.Configuration().changed(settings.given) }
   }
 }

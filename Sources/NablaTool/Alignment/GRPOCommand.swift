@@ -36,14 +36,9 @@ struct GRPOCommand: ParsableCommand {
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("grpo", options.run)
-    let run: TrainingRun<GRPO>
-    if let resume = options.run.resume {
-      run = try GRPO.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
-      let trainer = try GRPO(
+    let run = try display.open(options.run, resume: { try GRPO.resume($0, observe: $1) }) {
+      try GRPO(
         model!, data: options.data.description(), judge: options.judge.description(), options.configuration())
-      run = try TrainingRun(trainer, at: options.run.output)
     }
     describe(run, display)
     guard try display.train(run, command: "grpo") else { return }
@@ -64,17 +59,11 @@ struct GRPOCommand: ParsableCommand {
 
 /// Every flag of `nabla grpo`.
 struct GRPOOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
+  @OptionGroup var data: RowOptions
   @OptionGroup var judge: JudgeOptions
   @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
+  @OptionGroup(title: "Training") var settings: SettingFlags<TuningTable<GRPO.Configuration>>
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
-  struct Settings: SettingTable {
-    static let flags = GRPO.Configuration.settings.map { SettingFlag($0, defaults: [("", GRPO.Configuration())]) }
-  }
-
-  func configuration() throws -> GRPO.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try GRPO.Configuration().changed(settings.given) }
-  }
+  func configuration() throws -> GRPO.Configuration { try settings.configuration() }
 }

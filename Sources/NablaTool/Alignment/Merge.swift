@@ -6,7 +6,8 @@ struct Merge: ParsableCommand {
     abstract: "Merge an adapter into its base model.",
     usage: "nabla merge <model> <adapter> <output> [options]",
     discussion: """
-      Writes a Hugging Face folder in float32. For a quantized model, the update is added to the dequantized \
+      Writes a Hugging Face folder, in bfloat16 unless --type says otherwise, and prints the size of the rounding \
+      error relative to the adapter's update. For a quantized model, the update is added to the dequantized \
       weights, on which the adapter was trained. 'nabla convert' makes a GGUF file from the folder; 'nabla \
       inspect MODEL OUTPUT' shows the error of quantizing it again.
       """)
@@ -17,12 +18,20 @@ struct Merge: ParsableCommand {
   @Argument(help: "Output folder, new or empty.", completion: .directory) var output: String
   @Option(help: "Quantization of the base model in training: none, nf4 or q8_0.")
   var quantize: BaseQuantization?
+  @Option(help: "The type of the weights that are written: bf16, f16 or f32.") var type = MergedType.bf16
+
+  enum MergedType: String, ExpressibleByArgument, CaseIterable {
+    case bf16, f16, f32
+    var dtype: DType { self == .bf16 ? .bfloat16 : self == .f16 ? .float16 : .float32 }
+  }
 
   func run() throws {
     let trained = try TrainedModel(model, precision: .float32)
     // A run records how its base model was quantized.
     try trained.model.quantizeLayers(try quantize ?? AdapterRun(adapter)?.quantization ?? .none)
-    for line in try trained.merge(adapter, to: output) { note("note: \(line)") }
+    let bytes = trained.model.parameters().reduce(0) { $0 + $1.value.count } * type.dtype.size
+    note("writing \(byteSize(bytes)) of \(type.rawValue) to \(output)")
+    for line in try trained.merge(adapter, to: output, type: type.dtype) { note("note: \(line)") }
     note("model: \(output)\nnext:  \(toolName) chat \(shellQuoted(output))")
   }
 }

@@ -37,16 +37,13 @@ struct RLHFCommand: ParsableCommand {
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("rlhf", options.run)
-    let run: TrainingRun<RLHF>
-    if let resume = options.run.resume {
-      run = try RLHF.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after rollout \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
+    let run = try display.open(options.run, resume: { try RLHF.resume($0, observe: $1) }) {
       let training = try options.configuration()
-      let setup = RLHF.Setup(
-        source: try TunedModel.Source(model!, quantization: training.tuning.quantization),
-        data: try options.data.description(), judge: try options.judge.description(), training: training)
-      run = try TrainingRun(RLHF(setup, rewards: nil), at: options.run.output)
+      return try RLHF(
+        RLHF.Setup(
+          source: TunedModel.Source(model!, quantization: training.tuning.quantization),
+          data: options.data.description(), judge: options.judge.description(), training: training),
+        rewards: nil)
     }
     let (trainer, c) = (run.trainer, run.trainer.setup.training)
     display.message(
@@ -63,17 +60,11 @@ struct RLHFCommand: ParsableCommand {
 
 /// Every flag of `nabla rlhf`.
 struct RLHFOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
+  @OptionGroup var data: RowOptions
   @OptionGroup var judge: JudgeOptions
   @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
+  @OptionGroup(title: "Training") var settings: SettingFlags<TuningTable<RLHF.Configuration>>
   @OptionGroup(title: "Machine") var compute: ComputeOptions
 
-  struct Settings: SettingTable {
-    static let flags = RLHF.Configuration.settings.map { SettingFlag($0, defaults: [("", RLHF.Configuration())]) }
-  }
-
-  func configuration() throws -> RLHF.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try RLHF.Configuration().changed(settings.given) }
-  }
+  func configuration() throws -> RLHF.Configuration { try settings.configuration() }
 }

@@ -19,23 +19,17 @@ struct RewardCommand: ParsableCommand {
 
   @Argument(help: "A GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
-  @OptionGroup var options: RewardOptions
+  @OptionGroup var options: TuningOptions<RewardModel.Configuration>
 
   func validate() throws {
-    try options.data.check(model: model, options.run, given: options.settings.first)
-    _ = try options.configuration()
+    try options.check(model: model)
   }
 
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("reward", options.run)
-    let run: TrainingRun<RewardModel>
-    if let resume = options.run.resume {
-      run = try RewardModel.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
-      let trainer = try RewardModel(model!, data: options.data.description(), options.configuration())
-      run = try TrainingRun(trainer, at: options.run.output)
+    let run = try display.open(options.run, resume: { try RewardModel.resume($0, observe: $1) }) {
+      try RewardModel(model!, data: options.data.description(), options.configuration())
     }
     let trainer = run.trainer
     if trainer.leftOutCount > 0 {
@@ -58,23 +52,5 @@ struct RewardCommand: ParsableCommand {
       next:   \(toolName) rlhf \(shellQuoted(trainer.setup.source.base)) --reward-model \(shellQuoted(run.folder.path)) \
       --data prompts.jsonl
       """)
-  }
-}
-
-/// Every flag of `nabla reward`.
-struct RewardOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
-  @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
-
-  struct Settings: SettingTable {
-    static let flags = RewardModel.Configuration.settings.map {
-      SettingFlag($0, defaults: [("", RewardModel.Configuration())])
-    }
-  }
-
-  func configuration() throws -> RewardModel.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try RewardModel.Configuration().changed(settings.given) }
   }
 }

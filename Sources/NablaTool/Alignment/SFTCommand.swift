@@ -18,23 +18,15 @@ struct SFTCommand: ParsableCommand {
 
   @Argument(help: "Model: a GGUF file, a Hugging Face folder, or a run folder.", completion: .file())
   var model: String?
-  @OptionGroup var options: SFTOptions
+  @OptionGroup var options: TuningOptions<SFT.Configuration>
 
-  func validate() throws {
-    try options.data.check(model: model, options.run, given: options.settings.first)
-    _ = try options.configuration()
-  }
+  func validate() throws { try options.check(model: model) }
 
   func run() throws {
     options.compute.apply()
     let display = RunDisplay("sft", options.run)
-    let run: TrainingRun<SFT>
-    if let resume = options.run.resume {
-      run = try SFT.resume(resume, observe: display.observe)
-      display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
-    } else {
-      let trainer = try SFT(model!, data: options.data.description(), options.configuration())
-      run = try TrainingRun(trainer, at: options.run.output)
+    let run = try display.open(options.run, resume: SFT.resume) {
+      try SFT(model!, data: options.data.description(), options.configuration())
     }
     let trainer = run.trainer
     display.describe(trainer.tuned, trainer.data, run: run.folder.path)
@@ -46,21 +38,5 @@ struct SFTCommand: ParsableCommand {
         "held out: loss \(rounded(loss)) nats per token, \(rounded(100 * accuracy)) % token accuracy")
     }
     display.showResult(trainer.tuned, path)
-  }
-}
-
-/// Every flag of `nabla sft`.
-struct SFTOptions: ParsableArguments {
-  @OptionGroup var data: TuningDataOptions
-  @OptionGroup var run: RunOptions
-  @OptionGroup(title: "Training") var settings: SettingFlags<Settings>
-  @OptionGroup(title: "Machine") var compute: ComputeOptions
-
-  struct Settings: SettingTable {
-    static let flags = SFT.Configuration.settings.map { SettingFlag($0, defaults: [("", SFT.Configuration())]) }
-  }
-
-  func configuration() throws -> SFT.Configuration {
-    try namingFlags { () throws(ConfigurationError) in try SFT.Configuration().changed(settings.given) }
   }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Nabla
 
 /// The data options of a command that fine-tunes a model.
-struct TuningDataOptions: ParsableArguments {
+struct RowOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
@@ -12,8 +12,8 @@ struct TuningDataOptions: ParsableArguments {
   var data: [String] = []
   @OptionGroup var template: TemplateOptions
 
-  func description() throws -> TuningData.Description {
-    TuningData.Description(files: data, template: try template.source(), truncation: template.truncation)
+  func description(_ truncation: Truncation = .keepStart) throws -> TuningData.Description {
+    TuningData.Description(files: data, template: try template.source(), truncation: truncation)
   }
 
   /// Rejects a command that neither starts nor resumes a run.
@@ -25,7 +25,62 @@ struct TuningDataOptions: ParsableArguments {
   }
 }
 
+/// Rows whose completions are learned, within a maximum length.
+struct TuningDataOptions: ParsableArguments {
+  @OptionGroup var rows: RowOptions
+  @OptionGroup var truncated: TruncationOptions
+
+  func description() throws -> TuningData.Description { try rows.description(truncated.truncation) }
+  func check(model: String?, _ run: RunOptions, given: String?) throws {
+    try rows.check(model: model, run, given: given)
+  }
+}
+
+/// Every flag of a command that fine-tunes a model on rows.
+struct TuningOptions<Configuration: TuningSettings>: ParsableArguments {
+  @OptionGroup var data: TuningDataOptions
+  @OptionGroup var run: RunOptions
+  @OptionGroup(title: "Training") var settings: SettingFlags<TuningTable<Configuration>>
+  @OptionGroup(title: "Machine") var compute: ComputeOptions
+
+  /// Refuses what makes no sense before anything is read.
+  func check(model: String?) throws {
+    try data.check(model: model, run, given: settings.first)
+    _ = try configuration()
+  }
+
+  func configuration() throws -> Configuration { try settings.configuration() }
+}
+
+/// A configuration whose defaults are the flags'.
+protocol TuningSettings: Configurable { init() }
+extension SFT.Configuration: TuningSettings {}
+extension DPO.Configuration: TuningSettings {}
+extension GRPO.Configuration: TuningSettings {}
+extension RewardModel.Configuration: TuningSettings {}
+extension RLHF.Configuration: TuningSettings {}
+
+struct TuningTable<Configuration: TuningSettings>: SettingTable {
+  static var flags: [SettingFlag] { Configuration.settings.map { SettingFlag($0, defaults: [("", Configuration())]) } }
+}
+
+extension SettingFlags {
+  func configuration<Configuration>() throws -> Configuration where Table == TuningTable<Configuration> {
+    try namingFlags { () throws(ConfigurationError) in try Configuration().changed(given) }
+  }
+}
+
 extension RunDisplay {
+  /// The run that `--resume` names, or a new one.
+  func open<T: Trainer>(
+    _ options: RunOptions, resume: (String, TrainingRun<T>.Observer) throws -> TrainingRun<T>, new: () throws -> T
+  ) throws -> TrainingRun<T> {
+    guard let path = options.resume else { return try TrainingRun(new(), at: options.output) }
+    let run = try resume(path, observe)
+    message("resuming \(path) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
+    return run
+  }
+
   /// Reports the training data.
   func describe(_ tuned: TunedModel, _ data: TuningData, run: String) {
     for warning in data.warnings { message("warning: \(warning)") }

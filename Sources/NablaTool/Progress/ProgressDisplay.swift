@@ -1,5 +1,6 @@
 import Glibc
 import Nabla
+import Synchronization
 
 /// Shows the events of a run: a progress bar on a terminal, plain lines elsewhere, or JSON lines.
 ///
@@ -8,7 +9,9 @@ import Nabla
 /// let outcome = try run.train { event in display.show(event) }
 /// display.finish()
 /// ```
-package final class ProgressDisplay {
+///
+/// Unchecked: its state is used by whoever holds its lock.
+package final class ProgressDisplay: @unchecked Sendable {
   package enum Style: Sendable {
     /// A bar if standard error is a terminal, otherwise lines.
     case automatic
@@ -28,6 +31,11 @@ package final class ProgressDisplay {
   /// Seconds between two displays: short enough to look alive, long enough not to flicker or to fill a log.
   private let interval: Double
 
+  /// Held while any of what follows is used: a thread of its own shows that time passes.
+  private let lock = Mutex(())
+  private var ticker: Ticker?
+  /// What has begun, in words, and when.
+  private var activity: (text: String, began: Double)?
   private var lastDisplay = -Double.infinity
   private var pending: ProgressReport?
   private var isBarShown = false
@@ -50,17 +58,48 @@ package final class ProgressDisplay {
     isUnicode = locale.lowercased().contains("utf-8") || locale.lowercased().contains("utf8")
   }
 
+  /// Takes note of what begins, so that a display of long work tells what it is waiting for.
+  package func begin(_ activity: RunActivity) {
+    guard style == .bar || style == .lines else { return }
+    lock.withLock { _ in
+      self.activity = (activity.text, now())
+      if ticker == nil { ticker = Ticker(every: style == .bar ? 1 : 5) { [weak self] in self?.tick() } }
+    }
+  }
+
+  /// Shows what is under way, if nothing else was shown for a while.
+  package func tick() {
+    lock.withLock { _ in
+      let time = now()
+      guard let activity, time - max(lastDisplay, activity.began) >= (style == .bar ? 1 : 5) else { return }
+      let line = "\(activity.text) (\(duration(time - activity.began)))"
+      if let pending { return show(pending) }
+      if style == .bar {
+        var report = latest ?? ProgressReport(step: 0, total: 1)
+        report.activity = line
+        lastDisplay = time
+        write("\r" + self.line(for: report) + "\u{1B}[K")
+        isBarShown = true
+      } else {
+        lastDisplay = time
+        write([title, line].filter { !$0.isEmpty }.joined(separator: "  ") + "\n")
+      }
+    }
+  }
+
   /// Shows an event of a run.
-  package func show(_ event: RunEvent) {
+  package func show(_ event: RunEvent) { lock.withLock { _ in showLocked(event) } }
+
+  private func showLocked(_ event: RunEvent) {
     if style == .json, let object = event.json { return write(object.serialized() + "\n") }
     switch event {
-    case .message(let text): message(text)
-    case .warning(let text): message("warning: \(text)")
-    case .step(let step): update(report(of: step))
+    case .message(let text): messageLocked(text)
+    case .warning(let text): messageLocked("warning: \(text)")
+    case .step(let step): updateLocked(report(of: step))
     case .evaluated(let step, let metrics):
       let values = metrics.map { "\($0.name.replacing("_", with: " ")) \(significant($0.value, digits: 4))" }
-      message("step \(step): \(values.joined(separator: ", "))")
-    case .sample(let step, let sample): message("--- sample at step \(step) ---\n\(printable(sample.text))\n---")
+      messageLocked("step \(step): \(values.joined(separator: ", "))")
+    case .sample(let step, let sample): messageLocked("--- sample at step \(step) ---\n\(printable(sample.text))\n---")
     case .saved: break
     }
   }
@@ -82,7 +121,9 @@ package final class ProgressDisplay {
   }
 
   /// Shows a report, unless the last one was shown very recently. The final step is always shown.
-  package func update(_ report: ProgressReport) {
+  package func update(_ report: ProgressReport) { lock.withLock { _ in updateLocked(report) } }
+
+  private func updateLocked(_ report: ProgressReport) {
     latest = report
     guard report.step >= report.total || now() - lastDisplay >= interval else {
       pending = report
@@ -92,7 +133,9 @@ package final class ProgressDisplay {
   }
 
   /// Prints a line of text above the bar. With JSON it becomes `{"message": …}`.
-  package func message(_ text: String) {
+  package func message(_ text: String) { lock.withLock { _ in messageLocked(text) } }
+
+  private func messageLocked(_ text: String) {
     switch style {
     case .silent: break
     case .json: write((["message": .string(text)] as JSONValue).serialized() + "\n")
@@ -106,9 +149,15 @@ package final class ProgressDisplay {
 
   /// Shows what was held back, and leaves the terminal on a fresh line.
   package func finish() {
-    if let pending { show(pending) }
-    if isBarShown { write("\n") }
-    isBarShown = false
+    let ticker = lock.withLock { _ -> Ticker? in
+      if let pending { show(pending) }
+      if isBarShown { write("\n") }
+      isBarShown = false
+      activity = nil
+      defer { self.ticker = nil }
+      return self.ticker
+    }
+    ticker?.stop()
   }
 
   private func show(_ report: ProgressReport) {

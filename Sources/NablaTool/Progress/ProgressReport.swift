@@ -10,6 +10,8 @@ package struct ProgressReport: Equatable {
   /// Bytes in use.
   package var memory: Int?
   package var secondsLeft: Double?
+  /// What is under way, where it takes long.
+  package var activity: String?
 
   package init(step: Int, total: Int, figures: [Figure] = [], memory: Int? = nil, secondsLeft: Double? = nil) {
     (self.step, self.total, self.figures) = (step, total, figures)
@@ -21,7 +23,7 @@ package struct ProgressReport: Equatable {
     let figures = figures.map(\.text)
     let left = secondsLeft.map { "\(duration($0)) left" }
     let memory = memory.map { "\(scaled(Double($0), [" B", " kB", " MB", " GB", " TB"]))" }
-    return ["\(step)/\(total)"] + figures.prefix(1) + [left].compactMap { $0 } + figures.dropFirst()
+    return [activity ?? "\(step)/\(total)"] + figures.prefix(1) + [left].compactMap { $0 } + figures.dropFirst()
       + [memory].compactMap { $0 }
   }
 }

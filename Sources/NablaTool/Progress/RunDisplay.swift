@@ -8,6 +8,9 @@ final class RunDisplay {
   /// The first figure of each step: a loss, a return.
   private var curve: [Double] = []
   private var curveName = "loss"
+  private var stepCount = 0
+  private var firstStep: Double?
+  private var isEstimated = false
 
   init(_ title: String, _ options: RunOptions) {
     self.options = options
@@ -24,6 +27,7 @@ final class RunDisplay {
   /// - Returns: Whether training is finished.
   func train<T: Trainer>(_ run: TrainingRun<T>, command: String) throws -> Bool {
     let outcome: RunOutcome
+    run.onActivity = progress.begin
     do {
       outcome = try run.train(until: .at(options.stopAfter, or: { StopSignal.isRequested }), observe: observe)
     } catch {
@@ -35,6 +39,12 @@ final class RunDisplay {
       message("\(curveName): \(rounded(first)) \(sparkline(curve, width: 48)) \(rounded(last))")
     }
     guard case .stopped(let step) = outcome else { return true }
+    if step == 0 {
+      // A new run that has nothing yet would only be in the way.
+      if options.resume == nil { try? removeTree(run.folder.path) }
+      message("stopped before the end of the first step: nothing was trained, nothing is saved")
+      return false
+    }
     message(
       "stopped and saved after step \(step) of \(run.trainer.progress.total); continue with:\n  "
         + resume(command, run.folder.path))
@@ -43,9 +53,22 @@ final class RunDisplay {
 
   func observe(_ event: RunEvent) {
     progress.show(event)
+    if case .step(let step) = event { estimate(step) }
     if case .step(let step) = event, let figure = step.report.figures.first {
       (curveName, curve) = (figure.label, curve + [figure.value])
     }
+  }
+
+  /// Says once, from the first steps, how long all of it may take.
+  private func estimate(_ step: RunStep) {
+    stepCount += 1
+    if firstStep == nil { firstStep = monotonicSeconds() }
+    // The first step allocates what the others use again.
+    guard !isEstimated, stepCount >= 4, let left = step.secondsLeft, monotonicSeconds() - firstStep! >= 1 else {
+      return
+    }
+    isEstimated = true
+    if left >= 10 { message("about \(duration(left)) to go, by the first \(stepCount) steps, evaluations not counted") }
   }
 
   private func resume(_ command: String, _ path: String) -> String {

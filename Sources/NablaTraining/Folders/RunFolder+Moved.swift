@@ -3,8 +3,8 @@ import NablaFormats
 
 extension RunFolder {
   /// The file that a run's configuration names, even if the run and the file have been moved together: then it is the
-  /// longest suffix of its path that exists in a folder above the run. A suffix has at least two components, or is a
-  /// whole relative path; a file with the same name next to the run is tried last.
+  /// longest suffix of its path that exists in a folder above the run. The file name alone, unless it is a whole relative
+  /// path, is looked for in the nearest two folders only.
   ///
   /// - Returns: nil if there is no such file.
   public static func located(_ file: String, of run: String) -> String? {
@@ -13,20 +13,16 @@ extension RunFolder {
     defer { free(resolved) }
     let parts = file.split(separator: "/")
     let above = String(cString: resolved).split(separator: "/").dropLast()
-    let beside = "/" + above.joined(separator: "/")
-    for start in file.hasPrefix("/")
-      ? parts.indices.dropFirst().dropLast() : parts.indices.dropLast(parts.count > 1 ? 1 : 0)
-    {
+    let folders = above.indices.reversed().map { "/" + above[...$0].joined(separator: "/") } + [""]
+    // The whole of an absolute path is not there.
+    for start in parts.indices.dropFirst(file.hasPrefix("/") ? 1 : 0) {
       let end = parts[start...].joined(separator: "/")
-      var folders = above
-      while true {
-        let candidate = folders.isEmpty ? "/\(end)" : "/\(folders.joined(separator: "/"))/\(end)"
-        if pathExists(candidate) { return candidate }
-        if folders.popLast() == nil { break }
+      let isNameAlone = start > 0 && start == parts.count - 1
+      for folder in isNameAlone ? folders.prefix(2) : folders[...] where pathExists("\(folder)/\(end)") {
+        return "\(folder)/\(end)"
       }
     }
-    let last = parts.last.map { "\(beside)/\($0)" }
-    return last.flatMap { pathExists($0) ? $0 : nil }
+    return nil
   }
 
   /// - Throws: ``TrainingError/fileOfRunIsMissing(run:file:)`` if there is no such file.

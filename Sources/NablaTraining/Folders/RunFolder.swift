@@ -99,6 +99,17 @@ public final class RunFolder: Sendable {
     }
   }
 
+  /// Replaces the saved configuration, if it has changed.
+  func saveConfiguration(_ configuration: some Encodable) throws {
+    let encoded = NablaFormats.encoded(configuration)
+    let file = "\(path)/config.json"
+    guard var description = try JSONValue(contentsOfFile: file).object, description["configuration"] != encoded else {
+      return
+    }
+    description["configuration"] = encoded
+    try AtomicFile.write(JSONValue.object(description).serialized(.indented) + "\n", to: file)
+  }
+
   /// Saves a sample of the model after a step as `samples/step-00000100.txt` and returns the path.
   @discardableResult
   public func writeSample(_ sample: RunSample, step: Int) throws -> String {

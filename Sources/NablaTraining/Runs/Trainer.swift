@@ -21,6 +21,9 @@ public protocol Trainer: AnyObject {
   /// Evaluates the model on held-out data.
   /// - Parameter isFinal: Whether training has ended, and all held-out data should be used.
   func evaluate(isFinal: Bool) throws -> [Metric]
+  /// What models are compared by, of the last ``evaluate(isFinal:)``: lower is better, and always measured in the same
+  /// way. Nil if models are not compared.
+  var judgement: Double? { get }
   /// Generates a sample to look at.
   func sample() throws -> RunSample?
 
@@ -30,7 +33,12 @@ public protocol Trainer: AnyObject {
   /// Restores what ``save(to:)`` wrote.
   func restore(from checkpoint: Checkpoint) throws
 
-  /// Writes the final output when a run ends or stops: a model to use, data for the report.
+  /// Whether ``saveModel(to:)`` writes the run's model: the best one, if models are compared.
+  static var savesModel: Bool { get }
+  /// Writes the model for use.
+  func saveModel(to folder: String) throws
+  /// Writes the final output when a run ends or stops: a model to use, unless ``saveModel(to:)`` does that; data for the
+  /// report.
   func finish(in run: RunFolder) throws
   /// Writes `report.html`, the page that shows the run, after ``finish(in:)``. What it throws becomes a warning.
   func writeReport(in run: RunFolder) throws
@@ -38,7 +46,10 @@ public protocol Trainer: AnyObject {
 
 extension Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] { [] }
+  public var judgement: Double? { nil }
   public func sample() throws -> RunSample? { nil }
+  public static var savesModel: Bool { false }
+  public func saveModel(to folder: String) throws {}
   public func finish(in run: RunFolder) throws {}
   public var summary: RunSummary { RunSummary() }
   public func writeReport(in run: RunFolder) throws {}

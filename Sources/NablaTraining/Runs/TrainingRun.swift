@@ -19,6 +19,10 @@ public final class TrainingRun<T: Trainer> {
   public private(set) var seconds = 0.0
   /// The last evaluation.
   public private(set) var evaluation: [Metric] = []
+  /// The best of the models that were judged.
+  public internal(set) var best: BestModel?
+  /// Told what begins now, on the training's thread.
+  public var onActivity: ((RunActivity) -> Void)?
 
   private let store: CheckpointStore
   private let log: MetricsLog
@@ -64,6 +68,9 @@ public final class TrainingRun<T: Trainer> {
       seconds = try Self.seconds(in: checkpoint)
     }
     let done = trainer.progress.done
+    // What was added to the setup, such as steps.
+    try folder.saveConfiguration(trainer.setup)
+    best = try Self.best(in: folder, at: done)
     store = try CheckpointStore(folder: folder.checkpointsPath)
     log = try MetricsLog(folder: folder.path, resumingAfter: done == 0 ? -1 : done)
     try store.discard(after: done)
@@ -115,9 +122,9 @@ public final class TrainingRun<T: Trainer> {
   private func loop(_ stop: StopCondition, _ observe: Observer) throws -> RunOutcome {
     let cadence = trainer.cadence
     try trainer.summary.write(to: folder)
-    if trainer.progress.done == 0 {
+    if trainer.progress.done == 0, !stop.holds(at: 0) {
       try evaluate(isFinal: false, observe)
-      try sample(observe)
+      if !stop.holds(at: 0) { try sample(observe) }
     }
     while !trainer.progress.isFinished, !stop.holds(at: trainer.progress.done) {
       let before = trainer.progress.done
@@ -129,8 +136,11 @@ public final class TrainingRun<T: Trainer> {
       if isDue(cadence.sampleEvery) || progress.isFinished { try sample(observe) }
       if isDue(cadence.checkpointEvery), !progress.isFinished, !stop.isReached(at: progress.done) { try save(observe) }
     }
+    // Stopped before the first step: there is nothing to keep.
+    if trainer.progress.done == 0 { return .stopped(step: 0) }
     try save(observe)
     try trainer.finish(in: folder)
+    if T.savesModel, trainer.progress.isFinished { try finishModel() }
     do {
       try trainer.writeReport(in: folder)
     } catch {
@@ -141,6 +151,7 @@ public final class TrainingRun<T: Trainer> {
   }
 
   private func step(_ observe: Observer) throws {
+    onActivity?(.step(trainer.progress))
     let (before, start) = (trainer.progress.done, monotonicSeconds())
     var report = try trainer.step()
     let elapsed = monotonicSeconds() - start
@@ -157,14 +168,17 @@ public final class TrainingRun<T: Trainer> {
   }
 
   private func evaluate(isFinal: Bool, _ observe: Observer) throws {
+    onActivity?(.evaluating)
     let metrics = try trainer.evaluate(isFinal: isFinal)
     guard !metrics.isEmpty else { return }
+    if trainer.progress.done > 0, let value = trainer.judgement, value.isFinite { try judge(value) }
     evaluation = metrics
     try log.record(step: trainer.progress.done, metrics)
     try observe(.evaluated(step: trainer.progress.done, metrics))
   }
 
   private func sample(_ observe: Observer) throws {
+    onActivity?(.sampling)
     guard let sample = try trainer.sample() else { return }
     try folder.writeSample(sample, step: trainer.progress.done)
     try observe(.sample(step: trainer.progress.done, sample))
@@ -172,6 +186,7 @@ public final class TrainingRun<T: Trainer> {
 
   private func save(_ observe: Observer) throws {
     let step = trainer.progress.done
+    onActivity?(.saving)
     do {
       try store.save(step: step, metric: evaluation.first { $0.name == "validation_loss" }?.value) { folder in
         try trainer.save(to: folder)

@@ -5,6 +5,9 @@ Each folder holds config.json, generation_config.json, model.safetensors and ref
   llama-tied     2 layers, C 32, 4 query and 2 key/value heads, V 64, lm_head tied to the embedding
   llama-untied   the same with its own lm_head
   llama-scaled   head_dim 16 (not C / heads), 1 key/value head, llama3 rotary scaling, rope_theta 500000
+  llama-yarn     YaRN with mscale, mscale_all_dim and truncate false
+  llama-longrope LongRoPE, at sequences shorter than the original context, which take the short factors
+  llama-dynamic  dynamic NTK scaling, at sequences within the context, where it changes nothing
   mistral        a sliding window of 5 positions, shorter than the sequences; 8 heads in 2 groups
   qwen2          biases on queries, keys and values; the window of 4 positions from layer 1 on
   qwen3          a norm of each query and key head, head_dim 12 (not C / heads)
@@ -55,6 +58,16 @@ save("llama-scaled", lambda: llama(
     max_position_embeddings=256, rope_parameters={
         "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 32}))
+save("llama-yarn", lambda: llama(
+    num_hidden_layers=1, max_position_embeddings=256, rope_parameters={
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": 8.0, "original_max_position_embeddings": 32,
+        "beta_fast": 4.0, "beta_slow": 0.5, "mscale": 2.0, "mscale_all_dim": 0.5, "truncate": False}))
+save("llama-longrope", lambda: llama(
+    num_hidden_layers=1, max_position_embeddings=256, rope_parameters={
+        "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 32,
+        "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [1.0, 4.0, 8.0, 16.0]}))
+save("llama-dynamic", lambda: llama(
+    num_hidden_layers=1, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}))
 save("mistral", lambda: llama(
     MistralConfig, MistralForCausalLM, sliding_window=5, num_attention_heads=8, attn_implementation="eager"))
 save("qwen2", lambda: llama(

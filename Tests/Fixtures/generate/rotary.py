@@ -10,6 +10,11 @@ transformers' ROPE_INIT_FUNCTIONS (float32 arithmetic):
   linear   base 10000, D 64, factor 4
   dynamic  base 10000, D 64, factor 2, max_position_embeddings 2048, at sequence length 8192
   yarn     base 10000, D 64, factor 4, original_max_position_embeddings 2048, beta_fast 32, beta_slow 1
+  yarn-ramp     the same with beta_fast 24, beta_slow 0.7 and truncate false
+  yarn-mscale   the same as yarn with mscale 0.707 and mscale_all_dim 1.2
+  yarn-attention  the same as yarn with attention_factor 1.3, which counts before mscale 0.707 and mscale_all_dim 1.2
+  longrope-short, longrope-long  base 10000, D 8, original_max_position_embeddings 2048, max_position_embeddings 8192,
+           short_factor 1, 1.1, 1.2, 1.3, long_factor 1, 2, 4, 8.5, at sequence lengths 2048 and 2049
   llama3   base 500000, D 128, factor 8, low_freq_factor 1, high_freq_factor 4,
            original_max_position_embeddings 8192
 """
@@ -44,6 +49,10 @@ for case, function in {"half": half, "interleaved": interleaved}.items():
         fixture.record(case + suffix, function, input=fixture.normal(B, H, T, D), positions=torch.arange(T) + start)
 
 
+LONGROPE = dict(
+    original_max_position_embeddings=2048, short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.0, 2.0, 4.0, 8.5])
+
+
 def configuration(base, head, context, **parameters):
     return LlamaConfig(
         hidden_size=head * 4, num_attention_heads=4, max_position_embeddings=context,
@@ -56,13 +65,25 @@ for kind, config, length in [
     ("dynamic", configuration(10000, 64, 2048, rope_type="dynamic", factor=2.0), 8192),
     ("yarn", configuration(
         10000, 64, 8192, rope_type="yarn", factor=4.0, original_max_position_embeddings=2048), None),
+    ("yarn-ramp", configuration(
+        10000, 64, 8192, rope_type="yarn", factor=4.0, original_max_position_embeddings=2048, beta_fast=24.0,
+        beta_slow=0.7, truncate=False), None),
+    ("yarn-mscale", configuration(
+        10000, 64, 8192, rope_type="yarn", factor=4.0, original_max_position_embeddings=2048, mscale=0.707,
+        mscale_all_dim=1.2), None),
+    ("yarn-attention", configuration(
+        10000, 64, 8192, rope_type="yarn", factor=4.0, original_max_position_embeddings=2048, attention_factor=1.3,
+        mscale=0.707, mscale_all_dim=1.2), None),
+    ("longrope-short", configuration(10000, 8, 8192, rope_type="longrope", **LONGROPE), 2048),
+    ("longrope-long", configuration(10000, 8, 8192, rope_type="longrope", **LONGROPE), 2049),
     ("llama3", configuration(
         500000, 128, 131072, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
         original_max_position_embeddings=8192), None),
 ]:
+    function = kind.split("-")[0]
     if kind == "default":
         inverse, factor = LlamaRotaryEmbedding.compute_default_rope_parameters(config)
     else:
-        inverse, factor = ROPE_INIT_FUNCTIONS[kind](config, device="cpu", seq_len=length)
+        inverse, factor = ROPE_INIT_FUNCTIONS[function](config, device="cpu", seq_len=length)
     fixture.add(f"scaling.{kind}", inverse_frequencies=inverse, attention_factor=float(factor))
 fixture.save()

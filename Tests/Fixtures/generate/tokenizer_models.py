@@ -33,6 +33,13 @@ TEKKEN = (rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER
           r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 GPT4O = (TEKKEN.replace(f"{LOWER}+|", f"{LOWER}+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|")
          .replace(f"{LOWER}*|", f"{LOWER}*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|").replace(r"|\p{N}|", r"|\p{N}{1,3}|"))
+# As their makers' files have them: OpenAI's cl100k at first and as tiktoken has it now, and the last step of DeepSeek V3.
+CL100K_FIRST = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"
+                r"|\s+(?!\S)|\s+")
+CL100K = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+          r"|\s+(?!\S)|\s")
+DEEPSEEK = (r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^""" + "\r\n" + r"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+            r"| ?[\p{P}\p{S}]+[" + "\r\n" + r"]*|\s*[" + "\r\n" + r"]+|\s+(?!\S)|\s+")
 MARK = "\u2581"
 
 
@@ -75,6 +82,20 @@ def byte_level(pre=None, normalizer=None, regex=True, template=None, ignore_merg
 
 def split(pattern):
     return pre_tokenizers.Split(Regex(pattern), "isolated")
+
+
+def deepseek():
+    return byte_level(pre_tokenizers.Sequence([
+        split(r"\p{N}{1,3}"), split("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"), split(DEEPSEEK)]), regex=False)
+
+
+def falcon():
+    """Falcon's steps, of which some come after the one that spells bytes as characters."""
+    tokenizer = byte_level()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        pre_tokenizers.Digits(individual_digits=False), split("[0-9][0-9][0-9]")])
+    return tokenizer
 
 
 ADDED = [
@@ -249,6 +270,8 @@ def main():
         "qwen2": byte_level(split(QWEN2), normalizers.NFC(), regex=False),
         "qwen35": byte_level(split(QWEN35), regex=False),
         "tekken": byte_level(split(TEKKEN), regex=False), "gpt-4o": byte_level(split(GPT4O), regex=False),
+        "cl100k-first": byte_level(split(CL100K_FIRST), regex=False), "cl100k": byte_level(split(CL100K), regex=False),
+        "deepseek-v3": deepseek(), "falcon": falcon(),
         "added": byte_level(normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), added=ADDED, template="<s> $A </s>"),
         "nfd": byte_level(normalizer=normalizers.NFD()), "nfkd": byte_level(normalizer=normalizers.NFKD()),
         "llama2": sp_bpe(bpe, "llama2"), "mistral": sp_bpe(bpe, "mistral"), "gemma": sp_bpe(bpe, "gemma"),

@@ -2,6 +2,7 @@ import Foundation
 import NablaFormats
 import NablaNN
 import NablaTensor
+import NablaTraining
 import Testing
 
 import NablaAlignment

@@ -54,16 +54,16 @@ import NablaAlignment
     try DigitModel.use(seed: seed) { digits in
       let trainer = try trainer(digits) {
         ($0.tuning.seed, $0.tuning.adapter) = (seed, adapter)
-        if adapter == .lora { $0.tuning.learningRate = 1e-2 }
+        if adapter == .lora { ($0.tuning.learningRate, $0.tuning.steps) = (2e-2, 60) }
       }
-      let reports = try (0..<40).map { _ in try trainer.step() }
+      let reports = try (0..<(adapter == .lora ? 60 : 40)).map { _ in try trainer.step() }
       let scores = reports.map { $0["objective/scores"]! }
       #expect(scores[0] < 0.65, "\(scores)")
       #expect(scores.suffix(5).reduce(0, +) / 5 >= 0.9, "\(scores)")
       #expect(try trainer.evaluate(isFinal: true).first { $0.name == "eval_reward" }!.value >= 0.9)
       #expect(reports.allSatisfy { $0["val/first_ratio_deviation"] == 0 })
       #expect(reports.allSatisfy { $0["sampling/sampling_logp_difference/mean"]! < 1e-5 })
-      #expect(reports[0]["objective/kl"] == 0 && reports.last!["objective/kl"]! > 0.1)
+      #expect(abs(reports[0]["objective/kl"]!) < 1e-4 && reports.last!["objective/kl"]! > 0.1)
       // The value function comes to foresee the reward.
       let explained = reports.map { $0["val/explained_variance"]! }
       #expect(explained[5..<20].max()! > 0.3, "\(explained)")
@@ -81,9 +81,9 @@ import NablaAlignment
         digits, rewards: judge == .lora ? rule : WeightedRewards([]), rewardModel: run
       ) {
         $0.tuning.adapter = policy
-        $0.tuning.learningRate = policy == .lora ? 1e-2 : 3e-3
+        $0.tuning.learningRate = policy == .lora ? 2e-2 : 3e-3
       }
-      let reports = try (0..<30).map { _ in try trainer.step() }
+      let reports = try (0..<40).map { _ in try trainer.step() }
       let scores = reports.map { $0["rewards/reward_model/mean"]! }
       #expect(scores.suffix(5).reduce(0, +) / 5 > scores[0] + 1, "\(scores)")
       #expect(reports.allSatisfy { $0["val/first_ratio_deviation"] == 0 && $0["objective/kl"]!.isFinite })
@@ -165,7 +165,8 @@ import NablaAlignment
   @Test func referenceIsTheAdapterStartedFrom() throws {
     try DigitModel.use { digits in
       func change(_ c: inout RLHF.Configuration) {
-        (c.tuning.adapter, c.tuning.loraRank, c.tuning.steps, c.tuning.learningRate) = (.lora, 4, 4, 1e-2)
+        (c.tuning.adapter, c.tuning.loraRank, c.tuning.steps, c.tuning.learningRate) = (.lora, 4, 4, 2e-2)
+        c.klEstimator = .k3  // never negative
       }
       func first() throws -> Double {
         let run = try TrainingRun(try trainer(digits, change), at: "\(digits.folder)/first")
@@ -174,8 +175,8 @@ import NablaAlignment
       }
       #expect(try first() > 0.01)
       let second = try trainer(digits, from: "\(digits.folder)/first", change)
-      #expect(try second.step()["objective/kl"] == 0)
-      #expect(try second.step()["objective/kl"]! > 0)
+      #expect(try second.step()["objective/kl"]! < 1e-5)
+      #expect(try second.step()["objective/kl"]! > 1e-4)
     }
   }
 
@@ -201,7 +202,7 @@ import NablaAlignment
       }
       let free = try run { $0.klCoefficient = 0 }
       let held = try run { $0.klCoefficient = 0.5 }
-      let adaptive = try run { ($0.klCoefficient, $0.klTarget, $0.klHorizon) = (0.005, 0.1, 10) }
+      let adaptive = try run { ($0.klCoefficient, $0.klTarget, $0.klHorizon) = (0.05, 0.1, 30) }
       #expect(held["objective/kl"]! < free["objective/kl"]! / 4)
       #expect(adaptive["kl_coefficient"]! > 0.1 && adaptive["objective/kl"]! < free["objective/kl"]!)
     }

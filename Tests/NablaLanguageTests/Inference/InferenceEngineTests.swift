@@ -73,15 +73,20 @@ import Testing
           let length = Int.random(in: 1..<(long ? 1200 : 150), using: &random)
           let (reads, seed) = (Int.random(in: 0..<6, using: &random), UInt64(i))
           group.addTask {
-            let stream = try engine.submit(
-              GenerationRequest(request(prompt(length, seed: seed % 5), seed: seed, maximum: 300)))
+            // The engine waits with the token after those that are read, so that the request cannot come to its end.
+            let gate = Gate()
+            var held = request(prompt(length, seed: seed % 5), seed: seed, maximum: 300)
+            held.logitHook = { _, tokens in if tokens.count == length + reads { gate.pass() } }
+            let stream = try engine.submit(GenerationRequest(held))
             let iterator = stream.makeAsyncIterator()
             for _ in 0..<reads { _ = try await iterator.next() }
             stream.cancel()
+            gate.open()
+            // Read to its end, so that no thread of the tasks' blocks while the engine waits for another task.
+            while try await iterator.next() != nil {}
             let completion = try stream.completion()
-            // Where this task had to wait for its turn, the request may have come to its end before.
-            #expect(completion.reason == .cancelled || completion.reason == .length)
-            #expect(completion.steps.count >= reads)
+            #expect(completion.reason == .cancelled)
+            #expect([reads, reads + 1].contains(completion.steps.count))
           }
         }
         try await group.waitForAll()
@@ -93,21 +98,46 @@ import Testing
     }
   }
 
-  /// A long prompt is cancelled between two of its parts, and a stream that nobody has any more is too. Where this thread
-  /// had to wait for its turn, a request may have come to its end before: `endsInAPrompt` tests the core without that.
-  @Test func cancelsInAPrompt() async throws {
+  /// A long prompt is cancelled between two of its parts, which are read in steps that another request holds.
+  @Test func cancelsInAPrompt() throws {
     let engine = InferenceEngine(packed(), tokenizer: Letters(), limits: .init(prefixBytes: 0))
+    let gate = Gate()
+    var holder = request(prompt(9, seed: 3), seed: 1, maximum: 20)
+    holder.logitHook = { _, _ in gate.pass() }
+    let holding = try engine.submit(GenerationRequest(holder))
+    gate.wait(for: 1)
     let stream = try engine.submit(GenerationRequest(request(prompt(1400, seed: 1), seed: 1)))
+    gate.letThrough(1)
+    // In this step the first part of the long prompt was read.
+    gate.wait(for: 2)
     stream.cancel()
+    gate.open()
     let completion = try stream.completion()
-    #expect(completion.reason == .cancelled || completion.reason == .length)
-    _ = try engine.submit(GenerationRequest(request(prompt(1000, seed: 2), seed: 1, maximum: 400)))
-    let task = Task { [request = request(prompt(9, seed: 2), seed: 1, maximum: 1400)] in
-      let stream = try engine.submit(GenerationRequest(request))
-      for try await _ in stream { withUnsafeCurrentTask { $0?.cancel() } }
-      return try stream.completion()
+    #expect(completion.reason == .cancelled && completion.steps.isEmpty && completion.promptCount == 1400)
+    #expect(try holding.completion().reason == .length)
+    engine.forgetPrefix()
+    #expect(engine.statistics.isNothing)
+  }
+
+  /// A stream that nobody has any more is cancelled, and one whose reading task is.
+  @Test func cancelsWithItsReader() async throws {
+    let engine = InferenceEngine(packed(), tokenizer: Letters(), limits: .init(prefixBytes: 0))
+    let gate = Gate()
+    var held = request(prompt(9, seed: 2), seed: 1, maximum: 1400)
+    held.logitHook = { _, _ in gate.pass() }
+    let stream = try engine.submit(GenerationRequest(held))
+    let task = Task { for try await _ in stream { withUnsafeCurrentTask { $0?.cancel() } } }
+    // A token at a time, until the task has asked for one after its cancellation: far fewer than there could be.
+    var tokens = 0
+    while !stream.isEnded, tokens < 1300 {
+      gate.letThrough(1)
+      tokens += 1
+      try await Task.sleep(for: .milliseconds(1))
     }
-    #expect([.cancelled, .length].contains(try await task.value.reason))
+    gate.open()
+    _ = try? await task.value
+    #expect(try stream.completion().reason == .cancelled)
+    _ = try engine.submit(GenerationRequest(request(prompt(1000, seed: 2), seed: 1, maximum: 400)))
     engine.forgetPrefix()
     #expect(engine.statistics.isNothing)
   }

@@ -58,3 +58,22 @@ final class SpatialAttention: Module {
     return x + output(mixed.reshaped([batch, places, channels])).transposed().reshaped(x.shape)
   }
 }
+
+/// Attention from the places of an image to the words of a text, added to it; adds nothing at first.
+final class SpatialCrossAttention: Module {
+  @Named("group_norm") var norm: GroupNorm
+  @Named("attn") var attention: CrossAttention
+
+  init(_ channels: Int, context: Int, _ c: UNetConfiguration, random: inout RandomSource) {
+    super.init()
+    norm = GroupNorm(channels, groups: c.normGroups, epsilon: c.normEpsilon)
+    attention = CrossAttention(
+      channels, context: context, heads: channels / (c.headSize ?? channels), random: &random)
+  }
+
+  /// x: [B, C, H, W] → the same.
+  func callAsFunction(_ x: Tensor, _ context: TextContext) -> Tensor {
+    let rows = norm(x).reshaped([x.shape[0], x.shape[1], x.shape[2] * x.shape[3]]).transposed()
+    return x + attention(rows, context).transposed().reshaped(x.shape)
+  }
+}

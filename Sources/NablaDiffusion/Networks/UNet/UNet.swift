@@ -48,8 +48,12 @@ public final class UNet: Module {
 
   /// x: [B, channels, H, W], times: [B] in steps (0 … 999 for a process of a thousand) → [B, output channels, H, W].
   ///
-  /// - Parameter labels: [B] int32, for networks with classes.
-  public func callAsFunction(_ x: Tensor, _ times: Tensor, labels: Tensor? = nil) -> Tensor {
+  /// - Parameters:
+  ///   - labels: [B] int32, for networks with classes.
+  ///   - context: texts, for networks with cross-attention.
+  public func callAsFunction(
+    _ x: Tensor, _ times: Tensor, labels: Tensor? = nil, context: TextContext? = nil
+  ) -> Tensor {
     let c = configuration
     let shrinking = 1 << (c.blockChannels.count - 1)
     precondition(
@@ -57,15 +61,18 @@ public final class UNet: Module {
       "UNet: images of shape \(x.shape) for \(c.inputChannels) channels and sides that are multiples of \(shrinking)")
     precondition(
       (labels == nil) == (classes == nil), "UNet: labels are \(labels == nil ? "missing" : "not supported here")")
+    precondition(
+      (context == nil) == (c.contextSize == nil), "UNet: texts are \(context == nil ? "missing" : "not supported here")"
+    )
     var embedding = time(
       sinusoidalTimeEmbedding(
         times, width: c.blockChannels[0], cosineFirst: c.cosineFirst, frequencyShift: c.frequencyShift))
     if let classes, let labels { embedding = embedding + classes(labels) }
     embedding = embedding.silu()
     var states = [input(x)]
-    for block in down { states += block(states.last!, embedding) }
-    var h = middle(states.last!, embedding)
-    for block in up { h = block(h, &states, embedding) }
+    for block in down { states += block(states.last!, embedding, context) }
+    var h = middle(states.last!, embedding, context)
+    for block in up { h = block(h, &states, embedding, context) }
     return output(outputNorm(h).silu())
   }
 }

@@ -22,12 +22,14 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
   /// Whether cos comes before sin in the time embedding.
   public var cosineFirst: Bool
   public var frequencyShift: Double
+  /// The width of the text that cross-attention sees, after each self-attention; nil for none, as `UNet2DModel` has it.
+  public var contextSize: Int?
 
   public init(
     sampleSize: Int, inputChannels: Int = 1, outputChannels: Int? = nil, blockChannels: [Int] = [32, 64, 64],
     layersPerBlock: Int = 2, attentionLevels: [Bool]? = nil, middleAttention: Bool = true, headSize: Int? = 8,
     normGroups: Int = 8, normEpsilon: Float = 1e-5, classCount: Int = 0, cosineFirst: Bool = true,
-    frequencyShift: Double = 0
+    frequencyShift: Double = 0, contextSize: Int? = nil
   ) {
     self.sampleSize = sampleSize
     self.inputChannels = inputChannels
@@ -43,6 +45,7 @@ public struct UNetConfiguration: Sendable, Hashable, Codable {
     self.classCount = classCount
     self.cosineFirst = cosineFirst
     self.frequencyShift = frequencyShift
+    self.contextSize = contextSize
   }
 
   /// The width of the time embedding.

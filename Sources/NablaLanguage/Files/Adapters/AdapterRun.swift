@@ -10,6 +10,8 @@ public struct AdapterRun: Sendable {
   public let quantization: BaseQuantization
   /// A PEFT folder.
   public let adapter: String
+  /// The chat template that the run was given in place of the base's own.
+  public let chatTemplate: String?
 
   /// The common fields of these runs' configurations.
   private struct Description: Decodable {
@@ -17,7 +19,10 @@ public struct AdapterRun: Sendable {
       var base: String
       var quantization: BaseQuantization
     }
+    /// Of runs that read rows: what `--chat-template` was.
+    struct Data: Decodable { var template: String? }
     var source: Source
+    var data: Data?
   }
 
   /// - Returns: nil if `path` is not a run, or one that trained no adapter.
@@ -27,6 +32,7 @@ public struct AdapterRun: Sendable {
     }
     let named = description.source.base
     (base, quantization) = (RunFolder.located(named, of: path) ?? named, description.source.quantization)
+    chatTemplate = description.data?.template
     let finished = "\(run.path)/\(Self.folderName)"
     if AdapterFolder.isAdapter(finished) {
       adapter = finished

@@ -44,7 +44,7 @@ enum GGUFArchitecture: String, CaseIterable {
   /// are in a different order than in Hugging Face's files; the other families rotate (i, i + D/2) as those do.
   var interleavesHeads: Bool { self == .llama }
 
-  private func key(_ name: String) -> String { "\(rawValue).\(name)" }
+  func key(_ name: String) -> String { "\(rawValue).\(name)" }
   private var epsilonKey: String {
     key(self == .gpt2 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon")
   }
@@ -89,103 +89,12 @@ extension GGUFArchitecture {
       c.rotaryBase = try m.number(key("rope.freq_base"), default: 10_000)
       try c.validate(file: file.path)  //before a table of that size is allocated
       c.rotaryScaling = try rotaryScaling(file, c)
+      if case .longrope(_, _, let original, _, _) = c.rotaryScaling { c.context = min(c.context, original) }
       if let window = m[key("attention.sliding_window")]?.integer, window > 0 { c.window = window }
     }
     try c.validate(file: file.path)
     return c
   }
-
-  private func rotaryScaling(_ file: GGUFFile, _ c: TransformerConfiguration) throws -> RotaryScaling {
-    let m = file.metadata
-    if file.contains("rope_freqs.weight") {
-      let factors = try file.tensor("rope_freqs.weight").array(of: Double.self)
-      guard let scaling = llama3Scaling(dividing: factors, size: c.headSize, base: c.rotaryBase) else {
-        throw GGUFError(
-          file: file.path, subject: .tensor("rope_freqs.weight"),
-          kind: .malformed("its factors are not those of Llama 3's rotary scaling, the only supported kind"))
-      }
-      return scaling
-    }
-    // Files of 2023 have only the factor, under another name.
-    let linear = try m.number(key("rope.scale_linear"), default: 1)
-    let kind = try m.string(key("rope.scaling.type"), default: linear == 1 ? "none" : "linear")
-    switch kind {
-    case "none": return .none
-    case "linear":
-      let factor = try m.number(key("rope.scaling.factor"), default: linear)
-      return factor == 1 ? .none : .linear(factor: factor)
-    case "yarn":
-      let factor = try m.number(key("rope.scaling.factor"))
-      // llama.cpp multiplies the usual factor by its own.
-      let attention = try m.number(key("rope.scaling.attn_factor"), default: 1)
-      return .yarn(
-        factor: factor, betaFast: try m.number(key("rope.scaling.yarn_beta_fast"), default: 32),
-        betaSlow: try m.number(key("rope.scaling.yarn_beta_slow"), default: 1),
-        originalContext: try m.integer(key("rope.scaling.original_context_length"), default: c.context),
-        attentionFactor: attention == 1
-          ? nil
-          : attention
-            * rotaryFrequencies(
-              size: c.headSize, base: c.rotaryBase,
-              scaling: .yarn(
-                factor: factor, betaFast: 32, betaSlow: 1, originalContext: c.context, attentionFactor: nil)
-            ).scale)
-    default:
-      throw m.failure(
-        key("rope.scaling.type"),
-        .wrongValue(expected: "\"none\", \"linear\" or \"yarn\"", found: String(reflecting: kind)))
-    }
-  }
-}
-
-/// The factors that Llama 3's scaling divides each frequency by, which GGUF files store as `rope_freqs.weight`.
-package func llama3Factors(_ scaling: RotaryScaling, size: Int, base: Double) -> [Double] {
-  let plain = rotaryFrequencies(size: size, base: base).frequencies
-  let scaled = rotaryFrequencies(size: size, base: base, scaling: scaling).frequencies
-  return zip(plain, scaled).map { $0 / $1 }
-}
-
-/// A Llama 3 scaling that divides frequencies by these factors; nil if no settings do.
-///
-/// Between the factors 1 and F there is a ramp: with s = (1/f - 1/F) / (1 - 1/F), s = (context / λ - low) / (high -
-/// low) for the wavelength λ. Multiplying context, low and high by one number changes nothing, and if the ramp has
-/// fewer than two points many settings are equivalent: the usual ones are tried first.
-package func llama3Scaling(dividing factors: [Double], size: Int, base: Double) -> RotaryScaling? {
-  guard factors.count == size / 2, let factor = factors.max(), factor >= 1, factor.isFinite else { return nil }
-  if factor == 1 { return factors.allSatisfy { $0 == 1 } ? RotaryScaling.none : nil }
-  let wavelengths = rotaryFrequencies(size: size, base: base).frequencies.map { 2 * Double.pi / $0 }
-  let full = 1 - 1 / factor
-  // The factors may have been rounded to float32.
-  var ramp: [(turns: Double, s: Double)] = []
-  for (f, wavelength) in zip(factors, wavelengths) where f > 1 + 1e-6 && f < factor * (1 - 1e-6) {
-    ramp.append((1 / wavelength, (1 / f - 1 / factor) / full))
-  }
-  /// Settings to try, with a low of 1.
-  var candidates: [(high: Double, context: Double)] = []
-  if let first = ramp.first, let last = ramp.last, ramp.count > 1 {
-    let slope = (first.s - last.s) / (first.turns - last.turns)
-    let high = 1 + 1 / (slope * first.turns - first.s)
-    candidates = [((high * 1000).rounded() / 1000, slope * (high - 1)), (high, slope * (high - 1))]
-  } else if let only = ramp.first {
-    candidates = [4, 1.05].map { ($0, (only.s * ($0 - 1) + 1) / only.turns) }
-  } else {
-    // The ramp lies between two wavelengths.
-    let step = factors.firstIndex { $0 >= factor * (1 - 1e-6) }!
-    let place = step == 0 ? wavelengths[0] / 2 : (wavelengths[step - 1] * wavelengths[step]).squareRoot()
-    candidates = (5...20).map { (4, Double(1 << $0)) } + [(1.01, place)]
-  }
-  // The context is an integer: rounding it must not change the factors.
-  for low in [1, 2, 4, 1.5, 3, 1e4] {
-    for (high, context) in candidates where high > 1 && context >= 1 && context < 1e9 {
-      let scaling = RotaryScaling.llama3(
-        factor: factor, lowFrequencyFactor: low, highFrequencyFactor: low * high,
-        originalContext: Int((low * context).rounded()))
-      let expected = llama3Factors(scaling, size: size, base: base)
-      let same = zip(expected, factors).allSatisfy { (a: Double, b: Double) in abs(a - b) <= 1e-5 * b }
-      if same { return scaling }
-    }
-  }
-  return nil
 }
 
 // MARK: Writing
@@ -198,7 +107,7 @@ extension GGUFArchitecture {
     m["general.architecture"] = .string(rawValue)
     m["general.type"] = .string("model")
     set("vocab_size", c.vocabularySize)
-    set("context_length", c.context)
+    set("context_length", c.extendedContext)
     set("embedding_length", c.width)
     set("block_count", c.layerCount)
     set("feed_forward_length", c.feedForwardWidth)
@@ -211,25 +120,7 @@ extension GGUFArchitecture {
     set("rope.dimension_count", c.headSize)
     m[key("rope.freq_base")] = .float32(Float(c.rotaryBase))
     if let window = c.window { set("attention.sliding_window", window) }
-    switch c.rotaryScaling {
-    case .none, .llama3: break  // Llama 3's is a tensor
-    case .linear(let factor):
-      m[key("rope.scaling.type")] = .string("linear")
-      m[key("rope.scaling.factor")] = .float32(Float(factor))
-    case .yarn(let factor, let fast, let slow, let context, let attentionFactor):
-      m[key("rope.scaling.type")] = .string("yarn")
-      m[key("rope.scaling.factor")] = .float32(Float(factor))
-      set("rope.scaling.original_context_length", context)
-      m[key("rope.scaling.yarn_beta_fast")] = .float32(Float(fast))
-      m[key("rope.scaling.yarn_beta_slow")] = .float32(Float(slow))
-      if let attentionFactor {
-        let usual = rotaryFrequencies(
-          size: c.headSize, base: c.rotaryBase,
-          scaling: .yarn(factor: factor, betaFast: fast, betaSlow: slow, originalContext: context, attentionFactor: nil)
-        ).scale
-        m[key("rope.scaling.attn_factor")] = .float32(Float(attentionFactor / usual))
-      }
-    }
+    try write(c.rotaryScaling, of: c, to: &m)
     return m
   }
 }

@@ -35,7 +35,7 @@ public struct GGUFModel: Sendable {
         file: file.path, problem: "describes \(c.layerCount) layers, but has \(file.entries.count) tensors")
     }
     let maps = GGUFTensorMap.all(architecture, c)
-    var known: Set<String> = architecture == .gpt2 ? [] : ["rope_freqs.weight"]
+    var known: Set<String> = architecture == .gpt2 ? [] : GGUFArchitecture.factorNames
     var places: [String: Place] = [:]
     for map in maps {
       known.insert(map.name)

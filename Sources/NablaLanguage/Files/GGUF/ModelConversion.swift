@@ -2,6 +2,7 @@ import NablaFormats
 import NablaNN
 import NablaTensor
 import NablaText
+import NablaTraining
 
 /// Conversion of a model between file formats and weight types: GGUF files and Hugging Face folders, in any direction.
 ///
@@ -53,6 +54,11 @@ public struct ModelConversion {
   public func run(
     progress: @escaping (_ done: Int, _ total: Int, _ tensor: String) throws -> Void = { _, _, _ in }
   ) throws -> [String] {
+    let best = try BestModel.read(in: input)?.note.map { [$0] } ?? []
+    return try best + convert(progress)
+  }
+
+  private func convert(_ progress: @escaping Progress) throws -> [String] {
     switch (try GGUFFile.isGGUF(input), writesGGUF) {
     case (true, true): return try requantize(try GGUFFile(path: input), progress)
     case (false, true): return try writeGGUF(try ModelSource(folder: input), progress)
@@ -140,13 +146,7 @@ public struct ModelConversion {
         }
       }
     }
-    if case .llama3 = c.rotaryScaling {
-      let factors = llama3Factors(c.rotaryScaling, size: c.headSize, base: c.rotaryBase).map { Float($0) }
-      tensors.insert(
-        GGUFTensor(
-          name: "rope_freqs.weight", shape: [factors.count], type: .f32, bytes: factors.withUnsafeBytes(Array.init)),
-        at: 0)
-    }
+    tensors = GGUFArchitecture.factorTensors(c) + tensors
     try GGUFFile.write(tensors, metadata: metadata, to: output)
     var notes = lost + (rule?.notes(on: tensors) ?? [])
     if let window = c.window, window < c.context {

@@ -41,10 +41,11 @@ function recordedAnswer(address) {
   const [name, query] = split(address);
   let nearest, least = Infinity;
   for (const candidate of recording.answers[name] ?? []) {
-    let distance = 0;
+    let distance = 0.01 * Object.keys(query).filter(key => !(key in candidate.query)).length;
     for (const [key, text] of Object.entries(candidate.query)) {
       const [a, b] = [Number(query[key]), Number(text)];
-      if (query[key] === text || query[key] === undefined) continue;
+      if (query[key] === text) continue;
+      if (query[key] === undefined) { distance += 5; continue; }
       distance += Number.isFinite(a) && Number.isFinite(b) ? 1 + Math.abs(a - b) / (1 + Math.abs(b)) : 1e6;
     }
     if (distance < least) [nearest, least] = [candidate, distance];

@@ -17,7 +17,25 @@ export function setFormulas(root) {
       console.error(`formula: ${error.message}`);
     }
   }
+  letScroll();
 }
+
+/// A formula that is wider than its column scrolls, also by the keyboard.
+function letScroll() {
+  for (const place of document.querySelectorAll("div.tex")) {
+    if (place.scrollWidth > place.clientWidth) {
+      place.tabIndex = 0;
+      place.setAttribute("role", "group");
+      place.setAttribute("aria-label", "A wide formula");
+    } else {
+      place.removeAttribute("tabindex");
+      place.removeAttribute("role");
+      place.removeAttribute("aria-label");
+    }
+  }
+}
+addEventListener("resize", letScroll);
+document.fonts.addEventListener("loadingdone", letScroll);
 
 /// Lights up everything that is called by the symbol under the pointer: in formulas, in the text, in tensors' captions.
 export function connectSymbols(root) {

@@ -5,9 +5,25 @@ extension StudioStep {
   static let attention = StudioStep(
     "attention", title: "Self-attention",
     computations: [
-      AttentionStep.model, AttentionStep.attend, AttentionStep.heads, AttentionStep.saturation, AttentionStep.rotary,
-      AttentionStep.cache, AttentionStep.tiled,
+      AttentionStep.model,
+      AttentionStep.attend.recorded(
+        heads + ["scaled", "causal"].map { ["layer": "2", "head": "0", $0: "0"] }
+          + ["0.1", "0.35", "0.5", "2", "5", "10"].map { ["layer": "2", "head": "0", "temperature": $0] }),
+      AttentionStep.heads, AttentionStep.saturation,
+      AttentionStep.rotary.recorded(combining: [
+        "m": ["0", "4", "8", "12", "16", "20", "23"], "n": ["0", "4", "8", "12", "16", "20", "23"],
+      ]),
+      AttentionStep.cache.recorded(combining: [
+        "shape": ["this", "llama8b", "llama70b"], "context": ["2048", "8192", "32768", "131072", "1048576"],
+        "share": ["1", "2", "4", "8", "16", "32", "64"],
+      ]),
+      AttentionStep.tiled.recorded(combining: ["tile": ["1", "2", "3", "4", "6", "8", "12"]]),
     ])
+
+  /// Layers and heads of which an exported page has the numbers.
+  private static let heads = [0, 1, 2, 3, 5, 8, 12, 16, 20, 24, 29].flatMap { layer in
+    (0..<9).map { ["layer": "\(layer)", "head": "\($0)"] }
+  }
 }
 
 enum AttentionStep {

@@ -41,7 +41,9 @@ extension AttentionStep {
       modelChange: change?.change, largestModelWeight: change?.weight)
   }
 
-  private static func pairs(_ x: [Float]) -> [[Float]] { stride(from: 0, to: x.count, by: 2).map { [x[$0], x[$0 + 1]] } }
+  private static func pairs(_ x: [Float]) -> [[Float]] {
+    stride(from: 0, to: x.count, by: 2).map { [x[$0], x[$0 + 1]] }
+  }
 
   /// How much the weights of the chosen head change when all positions grow by `shift`.
   private static func modelChange(

@@ -31,7 +31,8 @@ extension AttentionStep {
       let (q, k, v, count) = try oneHead(query, loaded)
       let size = loaded.facts.headSize
       let products = q.matmul(k, transposingOther: true).scaledShifted(1 / Float(size).squareRoot(), 0).array()
-      let scores = (0..<count).map { i in (0..<count).map { j in j <= i ? Double(products[i * count + j]) : -.infinity } }
+      let scores = (0..<count).map { i in (0..<count).map { j in j <= i ? Double(products[i * count + j]) : -.infinity }
+      }
       let values = (0..<count).map { j in v.array()[j * size..<(j + 1) * size].map(Double.init) }
       let exact = scores.map { row in weightedSum(row, values) }
 

@@ -5,8 +5,11 @@ extension MapStep {
       id: "attention", name: "Self-attention", field: .algorithms,
       what: "Every token asks all others and blends what they hand over.",
       formula: #"\operatorname{softmax}(QK^{\top}/\sqrt{d})\,V"#,
-      uses: ["dot-product", "matrix-multiplication", "softmax", "log-sum-exp", "linear-combination", "variance", "tensor"],
-      steps: ["attention"], files: ["Sources/NablaTensor/Operations/Attention.swift", "Sources/NablaNN/Layers/Attention.swift"],
+      uses: [
+        "dot-product", "matrix-multiplication", "softmax", "log-sum-exp", "linear-combination", "variance", "tensor",
+      ],
+      steps: ["attention"],
+      files: ["Sources/NablaTensor/Operations/Attention.swift", "Sources/NablaNN/Layers/Attention.swift"],
       documents: ["Documentation/attention.md"]),
     Concept(
       id: "rope", name: "Rotary positions", field: .algorithms,
@@ -26,7 +29,8 @@ extension MapStep {
     Concept(
       id: "transformer", name: "Transformer", field: .algorithms,
       what: "Attention and feed-forward layers in turn, each adding to a stream.",
-      uses: ["attention", "residual-connection", "layer-normalization", "matrix-multiplication"], steps: ["transformer"],
+      uses: ["attention", "residual-connection", "layer-normalization", "matrix-multiplication"],
+      steps: ["transformer"],
       files: ["Sources/NablaLanguage/Model/Transformer.swift"], documents: ["Documentation/transformer-block.md"]),
     Concept(
       id: "pretraining", name: "Next-token training", field: .algorithms,
@@ -35,15 +39,18 @@ extension MapStep {
       files: ["Sources/NablaLanguage/Training/Pretraining.swift"], documents: ["Documentation/pretraining.md"]),
     Concept(
       id: "ddpm", name: "Diffusion", field: .algorithms,
-      what: "Learn to tell the noise in a noisy thing; then take it away step by step, starting from nothing but noise.",
-      formula: #"\mathbb{E}\,\lVert \epsilon - \epsilon_\theta(x_t, t) \rVert^2"#, uses: ["gaussian", "least-squares", "bayes"],
+      what:
+        "Learn to tell the noise in a noisy thing; then take it away step by step, starting from nothing but noise.",
+      formula: #"\mathbb{E}\,\lVert \epsilon - \epsilon_\theta(x_t, t) \rVert^2"#,
+      uses: ["gaussian", "least-squares", "bayes"],
       steps: ["diffusion"], files: ["Sources/NablaDiffusion/Objectives/DDPMObjective.swift"],
       documents: ["Documentation/diffusion.md"]),
     Concept(
       id: "score-matching", name: "Score matching", field: .algorithms,
       what: "Learn the gradient of the log-density: arrows that point to where the data are.",
       formula: #"\nabla_x \ln p(x)"#, uses: ["gradient", "gaussian", "ddpm"], steps: ["diffusion"],
-      files: ["Sources/NablaDiffusion/Objectives/ScoreObjective.swift"], documents: ["Documentation/score-and-langevin.md"]),
+      files: ["Sources/NablaDiffusion/Objectives/ScoreObjective.swift"],
+      documents: ["Documentation/score-and-langevin.md"]),
     Concept(
       id: "flow-matching", name: "Flow matching", field: .algorithms,
       what: "Learn the velocity of straight paths from noise to data, and follow it.",
@@ -53,7 +60,8 @@ extension MapStep {
       id: "reward-model", name: "Reward model", field: .algorithms,
       what: "Scores learned from comparisons: which of two answers people prefer.",
       formula: #"-\ln \sigma(r_w - r_l)"#, uses: ["logistic-regression", "cross-entropy"], steps: ["rlhf"],
-      files: ["Sources/NablaNN/Objectives/Preference.swift"], documents: ["Documentation/dpo.md"]),
+      files: ["Sources/NablaAlignment/RewardModel.swift", "Sources/NablaNN/Objectives/Preference.swift"],
+      documents: ["Documentation/reward-model.md"]),
     Concept(
       id: "ppo", name: "PPO", field: .algorithms,
       what: "Make actions that went better than expected likelier, and stop where the policy has moved far enough.",
@@ -62,9 +70,15 @@ extension MapStep {
       files: ["Sources/NablaRL/Algorithms/PPO.swift", "Sources/NablaNN/Objectives/PolicyGradient.swift"],
       documents: ["Documentation/ppo.md"]),
     Concept(
+      id: "rlhf", name: "RLHF", field: .algorithms,
+      what: "Raise a reward that people taught, on a leash to the model one started from.",
+      formula: #"\max\ \mathbb{E}\,r - \beta \operatorname{KL}(\pi \Vert \pi_{\text{ref}})"#,
+      uses: ["reward-model", "ppo", "kl-divergence", "bayes"], steps: ["rlhf"],
+      files: ["Sources/NablaAlignment/RLHF/RLHF.swift"], documents: ["Documentation/rlhf.md"]),
+    Concept(
       id: "dpo", name: "DPO", field: .algorithms,
       what: "Learn from preferences without a reward model: logistic regression on log-probabilities.",
-      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO.swift"],
+      uses: ["logistic-regression", "kl-divergence"], steps: ["rlhf"], files: ["Sources/NablaAlignment/DPO/DPO.swift"],
       documents: ["Documentation/dpo.md"]),
     Concept(
       id: "grpo", name: "GRPO", field: .algorithms,
@@ -75,7 +89,8 @@ extension MapStep {
     Concept(
       id: "lora", name: "LoRA", field: .algorithms,
       what: "Freeze the weights and learn a low-rank change to them.", formula: #"W + \tfrac{\alpha}{r} BA"#,
-      uses: ["low-rank", "svd", "matrix-multiplication"], steps: ["lora"], files: ["Sources/NablaNN/Adapters/LoRALinear.swift"],
+      uses: ["low-rank", "svd", "matrix-multiplication"], steps: ["lora"],
+      files: ["Sources/NablaNN/Adapters/LoRALinear.swift"],
       documents: ["Documentation/lora.md"]),
     Concept(
       id: "qlora", name: "QLoRA", field: .algorithms,

@@ -3,7 +3,8 @@ extension MapStep {
   static let foundations: [Concept] = [
     Concept(
       id: "dot-product", name: "Dot product", field: .linearAlgebra,
-      what: "Multiply two vectors number by number and add up. Large where they point the same way, zero where they are "
+      what:
+        "Multiply two vectors number by number and add up. Large where they point the same way, zero where they are "
         + "at right angles: a measure of likeness.",
       formula: #"a \cdot b = \textstyle\sum_i a_i b_i"#, steps: ["attention"],
       files: ["Sources/NablaTensor/Operations/MatrixProduct.swift"], documents: ["Documentation/attention.md"]),
@@ -21,16 +22,19 @@ extension MapStep {
       files: ["Sources/NablaStudio/Steps/Attention/AttendHead.swift"], documents: ["Documentation/attention.md"]),
     Concept(
       id: "rotation", name: "Rotation", field: .linearAlgebra,
-      what: "A matrix that moves vectors around the origin and keeps lengths and angles between them. Two rotations after "
+      what:
+        "A matrix that moves vectors around the origin and keeps lengths and angles between them. Two rotations after "
         + "each other add their angles.",
       formula: #"R_\alpha R_\beta = R_{\alpha+\beta}"#, uses: ["matrix-multiplication"], steps: ["attention"],
       files: ["Sources/NablaTensor/Operations/Rotary.swift"], documents: ["Documentation/positions.md"]),
     Concept(
       id: "svd", name: "Singular values", field: .linearAlgebra,
-      what: "Every matrix is a rotation, a stretch along axes, and another rotation. The stretches, largest first, tell how "
+      what:
+        "Every matrix is a rotation, a stretch along axes, and another rotation. The stretches, largest first, tell how "
         + "much of it a few directions hold.",
       formula: #"A = U \Sigma V^{\top}"#, uses: ["matrix-multiplication", "rotation"], steps: ["lora"],
-      files: ["Sources/NablaTensor/LinearAlgebra/SingularValueDecomposition.swift"], documents: ["Documentation/lora.md"]),
+      files: ["Sources/NablaTensor/LinearAlgebra/SingularValueDecomposition.swift"],
+      documents: ["Documentation/lora.md"]),
     Concept(
       id: "low-rank", name: "Low rank", field: .linearAlgebra,
       what: "A matrix that is a product of a tall one and a wide one has few directions of its own, and few numbers.",
@@ -38,7 +42,8 @@ extension MapStep {
       files: ["Sources/NablaTensor/Operations/LowRankLinear.swift"], documents: ["Documentation/lora.md"]),
     Concept(
       id: "tensor", name: "Tensors", field: .linearAlgebra,
-      what: "Numbers in a grid of any number of dimensions. The shape [B, H, T, d] says: for each text, each head, each "
+      what:
+        "Numbers in a grid of any number of dimensions. The shape [B, H, T, d] says: for each text, each head, each "
         + "token, d numbers.",
       steps: ["attention"], files: ["Sources/NablaTensor/Tensor.swift"],
       documents: ["Documentation/tensors-and-gradients.md"]),
@@ -60,14 +65,16 @@ extension MapStep {
       files: ["Sources/NablaTensor/Autograd.swift"], documents: ["Documentation/tensors-and-gradients.md"]),
     Concept(
       id: "gradient-descent", name: "Gradient descent", field: .calculus,
-      what: "Walk downhill: move every weight a little against its part of the gradient, and do it again. Adam gives each "
+      what:
+        "Walk downhill: move every weight a little against its part of the gradient, and do it again. Adam gives each "
         + "weight its own step length.",
       formula: #"\theta \leftarrow \theta - \eta\, \nabla_\theta L"#, uses: ["gradient", "chain-rule"],
       steps: ["transformer", "rlhf"], files: ["Sources/NablaNN/Optimizers/AdamW.swift"],
       documents: ["Documentation/optimizers.md"]),
     Concept(
       id: "residual-connection", name: "Residual connection", field: .calculus,
-      what: "Add what a layer computes to what it was given. The derivative of x + f(x) holds a 1, so that gradients reach "
+      what:
+        "Add what a layer computes to what it was given. The derivative of x + f(x) holds a 1, so that gradients reach "
         + "the first layers undiminished.",
       formula: #"y = x + f(x)"#, uses: ["chain-rule"], steps: ["transformer"],
       files: ["Sources/NablaNN/Layers/TransformerBlock.swift"], documents: ["Documentation/transformer-block.md"]),
@@ -78,7 +85,8 @@ extension MapStep {
       documents: ["Documentation/planning.md"]),
     Concept(
       id: "differential-equation", name: "Differential equations", field: .calculus,
-      what: "A path that is told by its velocity at every place, followed in small steps; with noise at each step it is a "
+      what:
+        "A path that is told by its velocity at every place, followed in small steps; with noise at each step it is a "
         + "stochastic one.",
       formula: #"dx = f(x, t)\,dt + g(t)\,dw"#, uses: ["derivative"], steps: ["diffusion"],
       files: ["Sources/NablaDiffusion/Samplers/ODESolver.swift"], documents: ["Documentation/sdes-and-odes.md"]),
@@ -92,7 +100,8 @@ extension MapStep {
     Concept(
       id: "bayes", name: "Bayes’ theorem", field: .probability,
       what: "What is believed after seeing: the prior times how well it explains what was seen.",
-      formula: #"p(a \mid b) \propto p(b \mid a)\, p(a)"#, uses: ["conditional-probability"], steps: ["diffusion", "rlhf"],
+      formula: #"p(a \mid b) \propto p(b \mid a)\, p(a)"#, uses: ["conditional-probability"],
+      steps: ["diffusion", "rlhf"],
       files: ["Sources/NablaDiffusion/Samplers/AncestralDDPM.swift"], documents: ["Documentation/diffusion.md"]),
     Concept(
       id: "variance", name: "Mean and variance", field: .probability,
@@ -113,7 +122,8 @@ extension MapStep {
       documents: ["Documentation/cross-entropy.md"]),
     Concept(
       id: "logistic-regression", name: "Logistic regression", field: .probability,
-      what: "The probability of a yes as a sigmoid of a score. Comparing two answers by the difference of their scores is the "
+      what:
+        "The probability of a yes as a sigmoid of a score. Comparing two answers by the difference of their scores is the "
         + "Bradley-Terry model.",
       formula: #"p = \sigma(s) = \frac{1}{1 + e^{-s}}"#, uses: ["maximum-likelihood"], steps: ["rlhf"],
       files: ["Sources/NablaNN/Objectives/Preference.swift"], documents: ["Documentation/dpo.md"]),
@@ -136,7 +146,8 @@ extension MapStep {
       documents: ["Documentation/attention.md"]),
     Concept(
       id: "logarithm", name: "Logarithm", field: .information,
-      what: "Turns products into sums and powers into slopes.", formula: #"\ln(ab) = \ln a + \ln b"#, steps: ["scaling"],
+      what: "Turns products into sums and powers into slopes.", formula: #"\ln(ab) = \ln a + \ln b"#,
+      steps: ["scaling"],
       files: ["Sources/NablaScaling/Fitting/PowerLawFit.swift"], documents: ["Documentation/scaling-laws.md"]),
     Concept(
       id: "entropy", name: "Entropy", field: .information,
@@ -163,7 +174,8 @@ extension MapStep {
       documents: ["Documentation/transformer-block.md"]),
     Concept(
       id: "numerical-stability", name: "Numerical stability", field: .information,
-      what: "Formulas that are equal on paper differ in a computer of finite digits; the one whose steps stay small wins.",
+      what:
+        "Formulas that are equal on paper differ in a computer of finite digits; the one whose steps stay small wins.",
       steps: ["attention"], files: ["Sources/NablaTensor/Operations/Attention.swift"],
       documents: ["Documentation/attention.md"]),
     Concept(

@@ -4,7 +4,12 @@ import NablaScaling
 extension StudioStep {
   /// Step 6: how loss falls with parameters, tokens and compute.
   static let scaling = StudioStep(
-    "scaling", title: "Scaling laws", computations: [ScalingStep.fit, ScalingStep.budget])
+    "scaling", title: "Scaling laws",
+    computations: [
+      ScalingStep.fit,
+      ScalingStep.budget.recorded(
+        combining: ["compute": ["23.76"] + (32...54).map { "\(Double($0) / 2)" }]),
+    ])
 }
 
 enum ScalingStep {

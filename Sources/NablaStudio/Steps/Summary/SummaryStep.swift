@@ -6,7 +6,14 @@ import NablaTensor
 
 extension StudioStep {
   /// Step 8: the equations to keep, each with a curve of its own.
-  static let summary = StudioStep("summary", title: "Summary", computations: [SummaryStep.miniature])
+  static let summary = StudioStep(
+    "summary", title: "Summary",
+    computations: [
+      SummaryStep.miniature.recorded(
+        SummaryStep.Equation.allCases.flatMap { equation in
+          equation.recorded.map { ["equation": equation.rawValue, "x": "\($0)"] }
+        })
+    ])
 }
 
 enum SummaryStep {
@@ -33,6 +40,11 @@ enum SummaryStep {
       case .chinchilla: 18...27
       case .ddpm: 0...999
       }
+    }
+
+    /// Values of x that an exported page knows.
+    var recorded: [Double] {
+      [start] + (0...8).map { range.lowerBound + (range.upperBound - range.lowerBound) * Double($0) / 8 }
     }
 
     var start: Double {
@@ -81,7 +93,8 @@ enum SummaryStep {
     case .ppo:
       // An action that went better than expected by one, at a probability ratio of x.
       return { x in
-        let objective = clippedSurrogate(ratio: Tensor([Float(x)]), advantages: Tensor([1]), clipLow: 0.2, clipHigh: 0.2)
+        let objective = clippedSurrogate(
+          ratio: Tensor([Float(x)]), advantages: Tensor([1]), clipLow: 0.2, clipHigh: 0.2)
         return Double(objective.item())
       }
     case .grpo:

@@ -23,8 +23,11 @@ extension TransformerStep {
       let switches = BlockSwitches(
         skippedLayers: skipped < 0 ? [] : [skipped], hasResiduals: try query.flag("residuals", default: true),
         hasNorms: try query.flag("norms", default: true))
-      if switches != BlockSwitches(skippedLayers: switches.skippedLayers), loaded.model.configuration.normPlacement != .pre {
-        throw StudioError("this model has its norms after the sublayers: its residuals and norms cannot be left out here")
+      if switches != BlockSwitches(skippedLayers: switches.skippedLayers),
+        loaded.model.configuration.normPlacement != .pre
+      {
+        throw StudioError(
+          "this model has its norms after the sublayers: its residuals and norms cannot be left out here")
       }
       return Ablation(
         layers: layers, whole: loss(loaded, ids, BlockSwitches()), switched: loss(loaded, ids, switches),

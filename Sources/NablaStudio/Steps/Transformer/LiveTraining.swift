@@ -12,7 +12,9 @@ extension TransformerStep {
     let tokenizer = try CharacterTokenizer(corpus: [text], specialTokens: [])
     let data = TokenDataset(try tokenizer.encode(text), vocabularySize: tokenizer.vocabularySize)
     let context = 48
-    guard data.count > context else { throw StudioError("the text has \(data.count) characters: \(context + 1) are needed") }
+    guard data.count > context else {
+      throw StudioError("the text has \(data.count) characters: \(context + 1) are needed")
+    }
     let configuration = TransformerConfiguration(
       vocabularySize: tokenizer.vocabularySize, context: context,
       width: 32 * (try query.integer("width", in: 1...4, default: 2)),
@@ -23,13 +25,16 @@ extension TransformerStep {
     let rate = SharedRate()
     let optimizer = AdamW(learningRate: { _ in rate.value }, weightDecay: 0.01)
     let probe = Array(try tokenizer.encode(text).prefix(24))
-    job.show("model", Facts(parameters: model.parameterCount, vocabulary: tokenizer.vocabularySize, probe: probe.map(tokenizer.piece)))
+    job.show(
+      "model",
+      Facts(parameters: model.parameterCount, vocabulary: tokenizer.vocabularySize, probe: probe.map(tokenizer.piece)))
 
     var step = 0
     var (shown, sampled) = (0.0, 0.0)
     let most = try query.integer("steps", in: 1...20_000, default: 3000)
     while step < most, job.mayContinue() {
-      rate.value = Float(try job.controls.number("rate", in: 1e-6...1, default: query.number("rate", in: 1e-6...1, default: 3e-3)))
+      rate.value = Float(
+        try job.controls.number("rate", in: 1e-6...1, default: query.number("rate", in: 1e-6...1, default: 3e-3)))
       let batch = windows.batch(step: step)
       let (loss, gradients) = valueAndGradient(of: model) { $0.loss(batch.inputs, targets: batch.targets) }
       let norm = gradients.norm

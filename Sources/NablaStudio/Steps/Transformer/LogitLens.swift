@@ -45,7 +45,8 @@ extension TransformerStep {
         tokens: pieces, cut: cut, guesses: guesses, probabilities: probabilities,
         finalists: finalists.map { loaded.tokenizer.piece(Int32($0)) },
         rises: finalists.map { token in atPosition.map { probability(of: token, $0[...]) } },
-        lengths: vectors.map(length), added: zip(vectors, vectors.dropFirst()).map { length(zip($1, $0).map { $0 - $1 }) })
+        lengths: vectors.map(length),
+        added: zip(vectors, vectors.dropFirst()).map { length(zip($1, $0).map { $0 - $1 }) })
     }
   }
 

@@ -46,10 +46,11 @@ extension TransformerStep {
           mean((0..<heads).flatMap { rows(matrix(layer, $0)).map { AttentionStep.entropy($0) } })
         },
         sparsity: weights.indices.map { layer in
-          mean((0..<heads).flatMap { h in
-            let weights = matrix(layer, h)
-            return visible.map { weights[weights.startIndex + $0 * count + $1] < 0.01 ? 1.0 : 0 }
-          })
+          mean(
+            (0..<heads).flatMap { h in
+              let weights = matrix(layer, h)
+              return visible.map { weights[weights.startIndex + $0 * count + $1] < 0.01 ? 1.0 : 0 }
+            })
         },
         positions: StudioTensor(table[0..<shownPositions].array(), [shownPositions, table.shape[1]]),
         parameterBytes: 4 * Double(loaded.facts.parameters),

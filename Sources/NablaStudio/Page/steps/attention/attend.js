@@ -28,7 +28,7 @@ export async function attend(lab) {
   const pick = row => lab.state.set("row", row);
   const S = heat({ name: "S", concept: "key", label: "scores before softmax", axes: pair, onPick: pick });
   const W = heat({ name: "W", concept: "weights", label: "weights", signed: false, axes: pair, onPick: pick });
-  lab.row(Q, K, V, O);
+  lab.add(el("div", { class: "quad" }, Q, K, V, O));
   S.classList.add("square");
   W.classList.add("square");
   lab.row(S, W);

@@ -36,6 +36,6 @@ export function lens(lab) {
 
 function cell(token, probability, isChosen) {
   const td = el("td", { class: isChosen ? "chosen" : "", title: percent(probability, 1) }, shown(token));
-  td.style.setProperty("background", `color-mix(in srgb, var(--weights) ${Math.round(55 * probability)}%, transparent)`);
+  td.style.setProperty("background", `color-mix(in srgb, var(--weights) ${Math.round(36 * probability)}%, transparent)`);
   return td;
 }
