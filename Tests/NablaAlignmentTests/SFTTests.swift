@@ -111,7 +111,7 @@ import Testing
       }
       #expect(try message([#"{"prompt": "only"}"#]).contains("rows.jsonl, line 1"))
       #expect(try message([#"{"messages": [{"role": "user", "content": "x"}]}"#]).contains("no chat template"))
-      #expect(try message(repetitions) { $0.tuning.maximumLength = 65 }.contains("the model's context 64"))
+      #expect(try message(repetitions) { $0.tuning.maximumLength = 65 }.contains("the model's context is 64"))
       #expect(try message(repetitions) { $0.tuning.loraTargets = ["nothing"] }.contains("no linear layer is named"))
     }
   }

@@ -152,7 +152,7 @@ import Testing
       if seconds > slowest.seconds { slowest = (seconds, number) }
     }
     CrashReport.end()
-    #expect(accepted > count / 20 && accepted < count, "\(accepted) of \(count) \(name) accepted")
+    #expect(accepted > 0 && accepted < count, "\(accepted) of \(count) \(name) accepted")
     #expect(slowest.seconds < 20, "\(name): input \(slowest.input) takes \(slowest.seconds) s")
     if isAlone {
       let growth = (peakMemory() - before) >> 20

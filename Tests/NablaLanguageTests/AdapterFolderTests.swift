@@ -164,7 +164,7 @@ import Testing
       state["\(query).lora_A.weight"] = .zeros([4, 48])
     }
     #expect(
-      shape == "adapter_model.safetensors: layer model.layers.0.self_attn.q_proj is [32, 32], its adapter is "
+      shape == "adapter_model.safetensors: layer model.layers.0.self_attn.q_proj is [32, 32], but its adapter is "
         + "[32, 4] · [4, 48] (the adapter was made for \"llama-untied\")", "\(shape)")
     #expect(
       try problem { state, _ in state["\(query).lora_B.weight"] = nil }

@@ -188,14 +188,14 @@ import Testing
   @Test func refusesOtherData() throws {
     try withCorpus { folder in
       let run = try train(Plan("plain"), in: folder, until: 2)
-      try AtomicFile.write(corpus + "one more line", to: "\(folder)/corpus.txt")
-      let error = #expect(throws: PretrainingError.self) { try Pretraining.resume(run) }
-      let message = "\(try #require(error))"
-      #expect(message.contains("\(folder)/corpus.txt") && message.contains("allow-other-data"))
-      #expect(try Pretraining.resume(run, allowsOtherData: true).trainer.progress.done == 2)
-      // A corpus that only moved is the same.
+      // A corpus that only moved is the same, and from then on is where it moved to.
       try AtomicFile.write(corpus, to: "\(folder)/moved.txt")
       #expect(try Pretraining.resume(run, paths: ["\(folder)/moved.txt"]).trainer.progress.done == 2)
+      try AtomicFile.write(corpus + "one more line", to: "\(folder)/moved.txt")
+      let error = #expect(throws: PretrainingError.self) { try Pretraining.resume(run) }
+      let message = "\(try #require(error))"
+      #expect(message.contains("\(folder)/moved.txt") && message.contains("allow-other-data"))
+      #expect(try Pretraining.resume(run, allowsOtherData: true).trainer.progress.done == 2)
     }
   }
 

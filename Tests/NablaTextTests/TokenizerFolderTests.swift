@@ -156,7 +156,7 @@ import Testing
         // Inside of words such a token is not found first: its merges count.
         $0["added_tokens"] = [["id": 0, "content": "<|endoftext|>", "special": true, "single_word": true]]
         setting("model", "merges", to: [["<|endoftext|>", "h"]])(&$0)
-      }, "model.merges[0]: the token \"<|endoftext|>\""
+      }, "model.merges[0]: the result \"<|endoftext|>h\""
     ),
     (setting("model", "merges", to: [["t", "h"], ["a", 1]]), "model.merges[1]: expected two tokens"),
     (setting("model", "merges", to: [["t", "h"], 7]), "model.merges[1]: expected two tokens"),

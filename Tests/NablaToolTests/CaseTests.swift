@@ -177,6 +177,11 @@ extension ToolTests {
           to: tekken + "/tokenizer.json")
         var config = try #require(JSONValue(contentsOfFile: tekken + "/config.json").object)
         config["vocab_size"] = 420
+        var tensors = try SafetensorsFile(path: tekken + "/model.safetensors").tensors().mapValues { $0.copy() }
+        for (name, tensor) in tensors where tensor.shape.first == 282 {
+          tensors[name] = .zeros([420] + Array(tensor.shape.dropFirst()))
+        }
+        try SafetensorsFile.write(tensors, to: tekken + "/model.safetensors")
         try write(Array(JSONValue.object(config).serialized().utf8), to: tekken + "/config.json")
         try refused(["convert", tekken, folder + "/t.gguf"], ["ignore_merges is false"], not: ["ggml.pre"])
       }

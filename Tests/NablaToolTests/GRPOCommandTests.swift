@@ -48,7 +48,7 @@ extension ToolTests {
           #expect(result.status == status && result.errors.contains(message), "\(result.summary)")
           #expect(!FileManager.default.fileExists(atPath: folder + "/run/checkpoints/step-00000001"))
         }
-        try refused([], 64, "give a reward function with --reward")
+        try refused([], 64, "name a reward function with --reward")
         try refused(["--reward", "numerics"], 64, "the nearest is \"numeric\"")
         try refused(["--reward", "regex:("], 64, "is not a regular expression")
         try refused(["--reward", "json", "--reward-weight", "1", "2"], 64, "2 weights for 1 reward functions")

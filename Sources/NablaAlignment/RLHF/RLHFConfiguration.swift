@@ -76,8 +76,7 @@ extension RLHF.Configuration: Configurable {
     try tuning.validateTogether()
     try require(
       tuning.loraDropout == 0,
-      "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the trained policy is "
-        + "not the one that sampled"
+      "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the policy is not the one that sampled"
     )
     try require(
       klTarget == nil || klHorizon > 0.2 * Double(prompts),

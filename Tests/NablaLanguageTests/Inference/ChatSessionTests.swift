@@ -22,7 +22,10 @@ import Testing
 
   /// Sends a message and takes the answer, of which the test decides the length.
   private func answer(_ chat: inout ChatSession, _ message: String) throws -> Completion {
-    try chat.finish(chat.send(message))
+    let stream = try chat.send(message)
+    // To its end: finishing cancels what has not ended.
+    while try stream.next() != nil {}
+    return try chat.finish(stream)
   }
 
   @Test func theOldestTurnsAreDropped() throws {

@@ -196,7 +196,7 @@ import Testing
     let error = #expect(throws: GenerationError.self) {
       try engine.submit(GenerationRequest(request(prompt(200, seed: 1), seed: 1, maximum: 100)))
     }
-    #expect("\(try #require(error))".contains("more than the \(4 * page) there are"))
+    #expect("\(try #require(error))".contains("more than the budget of \(4 * page)"))
     let streams = try engine.submit(
       (0..<9).map { GenerationRequest(request(prompt(100, seed: $0), seed: $0, maximum: 50)) })
     for stream in streams { #expect(try stream.completion().tokens.count == 50) }

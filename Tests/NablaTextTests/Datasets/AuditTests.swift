@@ -29,7 +29,7 @@ import Testing
     for line in [
       "d.jsonl, line 1 (28 tokens):", "  masked  | <|im_start|>user", "  masked  | Hi é?<|im_end|>",
       "  learned | Yo<|im_end|>", "examples          1 (messages, as messages)",
-      "maximum length    100: 0 truncated, 0 left out",
+      "maximum length    100: 0 truncated, 0 dropped",
       "special tokens    BOS <|im_start|> (257), EOS <|endoftext|> (256), PAD <|endoftext|> (256)",
     ] {
       #expect(text.split(separator: "\n").contains { $0 == line }, "\(line)\n\(text)")

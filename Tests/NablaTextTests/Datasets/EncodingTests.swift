@@ -146,7 +146,7 @@ enum ByteModel {
     // The first answer changes when more follows, as where reasoning is left out of earlier turns.
     (
       "{% for m in messages %}{{ m.role }}:{{ m.content if loop.last else m.content[:1] }};{% endfor %}",
-      "the chat template writes the conversation up to message 2 otherwise"
+      "the chat template writes the conversation up to message 2 differently when more follows"
     ),
     // The beginning of an answer is not what the answer begins with.
     (
