@@ -138,6 +138,7 @@ import Testing
     let count = environment["NABLA_FUZZ_INPUTS"].flatMap { Int($0) } ?? 300
     let first = environment["NABLA_FUZZ_FIRST"].flatMap { Int($0) } ?? 0
     let (name, parse) = Self.grammars[index]
+    var reasons: [String: Int] = [:]
     var (accepted, slowest) = (0, (seconds: 0.0, input: first))
     CrashReport.install()
     let before = peakMemory()
@@ -147,12 +148,12 @@ import Testing
       do {
         try parse(number)
         accepted += 1
-      } catch { _ = String(describing: error) }
+      } catch { reasons[String("\(error)".suffix(60)), default: 0] += 1 }
       let seconds = threadSeconds() - start
       if seconds > slowest.seconds { slowest = (seconds, number) }
     }
     CrashReport.end()
-    #expect(accepted > 0 && accepted < count, "\(accepted) of \(count) \(name) accepted")
+    #expect(accepted > 0 && accepted < count, "\(accepted) of \(count) \(name) accepted; \(reasons.sorted { $0.value > $1.value }.prefix(12))")
     #expect(slowest.seconds < 20, "\(name): input \(slowest.input) takes \(slowest.seconds) s")
     if isAlone {
       let growth = (peakMemory() - before) >> 20

@@ -84,12 +84,12 @@ extension ToolTests {
         }
         let reward = ["reward", base, "--data"]
         try refused(["reward", base], 64, "--data")
-        try refused(reward + [prompts] + Self.reward, 1, "this training needs pairs")
+        try refused(reward + [prompts] + Self.reward, 1, "this trainer requires pairs")
         try refused(reward + [pairs] + Self.reward + ["--centering", "-1"], 64, "--centering must be 0 or more")
         try refused(reward + [pairs, "--max-length", "4"] + Self.small, 1, "longer than the maximum length")
         let rlhf = ["rlhf", base, "--data", prompts] + Self.rlhf
         try refused(rlhf, 64, "--reward-model")
-        try refused(rlhf + ["--reward-model", base], 1, "is no reward model")
+        try refused(rlhf + ["--reward-model", base], 1, "is not a reward model")
         try refused(rlhf + ["--reward-model", folder + "/nothing"], 1, "nothing")
         try refused(rlhf + ["--reward", "numeric:sum"], 1, "the row has no text in \"sum\"")
         try refused(rlhf + ["--reward", "command:echo nan"], 1, "is not a finite number")

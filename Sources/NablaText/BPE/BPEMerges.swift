@@ -49,6 +49,9 @@ struct BPEMerges: Sendable {
     }
   }
 
+  /// The token that a pair, which has a merge, forms.
+  func result(of pair: (left: Int32, right: Int32)) -> Int32 { merge(pair.left, pair.right).id }
+
   @inline(__always)
   private func merge(_ left: Int32, _ right: Int32) -> Merge {
     table[PairTable<Merge>.key(left, right)] ?? Merge(rank: Self.noRank, id: -1)

@@ -7,7 +7,12 @@ func byteLevelMerges(
   var malformed = stored.firstMalformed
   let merges = stored.decoded(firstMalformed: &malformed)
   if let malformed { throw MergeProblem(rank: malformed, kind: .malformed) }
-  return try BPEMerges(merges, tokens, without: added.foundBeforeMerging)
+  var absent = added.foundBeforeMerging
+  // A vocabulary may list a control token in the alphabet of its other tokens.
+  for token in added where token.isFoundBeforeModel {
+    if let bytes = ByteLevelAlphabet.bytes(token.content) { absent.insert(bytes) }
+  }
+  return try BPEMerges(merges, tokens, without: absent)
 }
 
 /// A problem with a merge in a file.

@@ -103,9 +103,14 @@ extension CharacterTokenizer {
 
 extension ByteLevelBPETokenizer {
   public func tokenizerJSON() -> String {
-    let tokens = (0..<vocabularySize).map { (spelling: ByteLevelAlphabet.spelling(ordinaryBytes($0)), id: $0) }
+    // An added token keeps its own spelling, unless merges form it too.
+    let formed = Set(merges.pairs.map { merges.result(of: $0) })
+    let tokens = (0..<vocabularySize).map { id in
+      let added = formed.contains(Int32(id)) ? nil : specialTokens.token(Int32(id))?.content
+      return (spelling: added ?? ByteLevelAlphabet.spelling(ordinaryBytes(id)), id: id)
+    }
     let vocabulary = TokenizerJSON.vocabulary(tokens.filter { !$0.spelling.isEmpty }, specialTokens)
-    let merges = self.merges.pairs.map { pair -> JSONValue in
+    let pairs = merges.pairs.map { pair -> JSONValue in
       [
         .string(ByteLevelAlphabet.spelling(ordinaryBytes(Int(pair.left)))),
         .string(ByteLevelAlphabet.spelling(ordinaryBytes(Int(pair.right)))),
@@ -113,7 +118,7 @@ extension ByteLevelBPETokenizer {
     }
     return TokenizerJSON.document(
       model: TokenizerJSON.bytePairModel(
-        vocabulary: vocabulary, merges: merges, prefersWholeWords: prefersWholeWords),
+        vocabulary: vocabulary, merges: pairs, prefersWholeWords: prefersWholeWords),
       normalizer: normalizer, preTokenizer: preTokenizerJSON, template: template,
       decoder: TokenizerJSON.byteLevel(usesPattern: true), specialTokens: specialTokens)
   }

@@ -165,7 +165,9 @@ import NablaAlignment
     try DigitModel.use { digits in
       #expect(throws: ConfigurationError.self) { try digits.trainer { $0.tuning.loraDropout = 0.1 } }
       #expect(throws: ConfigurationError.self) {
-        try GRPO(digits.model, data: .init(files: [digits.data]), judge: JudgeDescription(), GRPO.Configuration())
+        var c = GRPO.Configuration()
+        c.maximumTokens = 4
+        _ = try GRPO(digits.model, data: .init(files: [digits.data]), judge: JudgeDescription(), c)
       }
       #expect(throws: RewardError.self) {
         let trainer = try digits.trainer(rewards: WeightedRewards([Reward("bad") { _ in .nan }]))

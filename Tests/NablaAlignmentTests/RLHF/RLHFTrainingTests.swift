@@ -235,7 +235,7 @@ import NablaAlignment
         } catch let error as any SettingError { return "\(error.message)" } catch { return "\(error)" }
       }
       #expect(try message(nil).contains("are missing"))
-      #expect(try message(digits.model).contains("is no reward model"))
+      #expect(try message(digits.model).contains("is not a reward model"))
       #expect(try message("\(digits.folder)/nowhere").contains("nowhere"))
       let judge = try trainRewardModel(digits, .none)
       let file = "\(judge)/model/model.safetensors"
