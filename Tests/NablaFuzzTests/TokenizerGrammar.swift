@@ -93,9 +93,10 @@ struct TokenizerGrammar {
   }
 
   private mutating func addedTokens() -> [JSONValue] {
-    (0..<Int.random(in: 0...5, using: &random)).map { _ in
+    (0..<Int.random(in: 0...3, using: &random)).map { index in
       [
-        "id": .integer(one(of: [0, 1, 5, 300, 1 << 33, -1])), "content": .string(text()), "special": .bool(chance(2)),
+        "id": .integer(chance(12) ? one(of: [0, 1, 5, 1 << 33, -1]) : 300 + index),
+        "content": .string(chance(12) ? text() : "<\(index)>" + text()), "special": .bool(chance(2)),
         "single_word": .bool(chance(3)), "lstrip": .bool(chance(3)), "rstrip": .bool(chance(3)),
         "normalized": .bool(chance(2)),
       ]
@@ -121,17 +122,17 @@ struct TokenizerGrammar {
       }
       return [
         "type": "BPE", "dropout": .null, "unk_token": chance(2) ? .null : "<unk>", "byte_fallback": .bool(chance(2)),
-        "fuse_unk": .bool(chance(2)), "ignore_merges": .bool(chance(2)), "vocab": .object(vocabulary),
+        "fuse_unk": true, "ignore_merges": .bool(chance(6)), "vocab": .object(vocabulary),
         "merges": .array(merges),
       ]
     case 2:
       return [
-        "type": "Unigram", "unk_id": .integer(one(of: [0, 1, 99, -1])), "byte_fallback": .bool(chance(2)),
+        "type": "Unigram", "unk_id": .integer(chance(6) ? one(of: [1, 99, -1]) : 0), "byte_fallback": .bool(chance(2)),
         "vocab": .array(pieces.map { [.string($0), .number(one(of: [-1.5, 0, 1e300, -1e300]))] }),
       ]
     default:
       return [
-        "type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": .string(one(of: ["##", ""])),
+        "type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": "##",
         "max_input_chars_per_word": .integer(one(of: [100, 0, 1 << 40])), "vocab": .object(vocabulary),
       ]
     }
