@@ -15,7 +15,11 @@ struct DiffusionStepTests {
   @Test(arguments: [20, 250, 700])
   func arrowsAreWhatBayesSays(_ t: Int) throws {
     let answer: Noise = try untrained.decoded("diffusion", "noise", ["shape": "rings", "t": "\(t)"]).value
-    let alphaBar = (0...t).reduce(1.0) { $0 * (1 - (1e-4 + (0.02 - 1e-4) * Double($1) / 999)) }
+    var alphaBar = 1.0
+    for step in 0...t {
+      let beta: Double = 1e-4 + (0.02 - 1e-4) * Double(step) / 999
+      alphaBar *= 1 - beta
+    }
     #expect(abs(answer.alphaBar - alphaBar) < 1e-12)
     #expect(abs(answer.signalToNoise - alphaBar / (1 - alphaBar)) < 1e-9 * answer.signalToNoise)
     let (alpha, sigma) = (alphaBar.squareRoot(), (1 - alphaBar).squareRoot())
@@ -24,15 +28,18 @@ struct DiffusionStepTests {
       let x = answer.places.row(i)
       let logits = (0..<count).map { j -> Double in
         let d = answer.data.row(j)
-        return -(pow(x[0] - alpha * d[0], 2) + pow(x[1] - alpha * d[1], 2)) / (2 * sigma * sigma)
+        let (u, v): (Double, Double) = (x[0] - alpha * d[0], x[1] - alpha * d[1])
+        return -(u * u + v * v) / (2 * sigma * sigma)
       }
       let largest = logits.max()!
       let weights = logits.map { exp($0 - largest) }
       let total = weights.reduce(0, +)
       for c in 0...1 {
-        let mean = (0..<count).reduce(0) { $0 + weights[$1] * answer.data.row($1)[c] } / total
+        var sum = 0.0
+        for j in 0..<count { sum += weights[j] * answer.data.row(j)[c] }
+        let noise: Double = (x[c] - alpha * sum / total) / sigma
         // Points are shown to a thousandth, which σ magnifies.
-        #expect(abs(answer.noise.row(i)[c] - (x[c] - alpha * mean) / sigma) < 0.02 / sigma)
+        #expect(abs(answer.noise.row(i)[c] - noise) < 0.02 / sigma)
       }
     }
   }
@@ -42,8 +49,12 @@ struct DiffusionStepTests {
     #expect(abs(answer.noisePower - 1) < 0.1)
     // At the end ε is what one sees.
     #expect(answer.unknown < 1e-3)
-    let mean = (0..<1024).reduce(0) { $0 + pow(answer.noisy.row($1)[0], 2) } / 1024
-    #expect(abs(mean - 1) < 0.2)
+    var squares = 0.0
+    for i in 0..<1024 {
+      let x: Double = answer.noisy.row(i)[0]
+      squares += x * x
+    }
+    #expect(abs(squares / 1024 - 1) < 0.2)
   }
 
   struct Samplers: Decodable {
