@@ -31,7 +31,7 @@ struct PlaneModel: Sendable {
 
   static func key(_ query: StudioQuery, _ data: PlaneData) throws(StudioError) -> Key {
     Key(
-      data: data.key, steps: try query.integer("steps", in: 50...8000, default: 1500),
+      data: data.key, steps: try query.integer("steps", in: 50...8000, default: 700),
       width: try query.integer("width", in: 8...128, default: 64))
   }
 
