@@ -70,7 +70,9 @@ struct DiffusionStepTests {
     #expect(answer.samplers.map(\.way) == ["ancestral", "ddim", "langevin", "flow"])
     for sampler in answer.samplers {
       #expect(sampler.distance < 2.5 * answer.floor, "\(sampler.way): \(sampler.distance), floor \(answer.floor)")
-      #expect(sampler.nearest < 0.9 * answer.nearestOfFresh, "\(sampler.way): \(sampler.nearest)")
+      // The last step of the first three leads from t = 9 to the mean of the points that can be underneath.
+      let share = sampler.way == "flow" ? 0.4 : 0.9
+      #expect(sampler.nearest < share * answer.nearestOfFresh, "\(sampler.way): \(sampler.nearest)")
       #expect(sampler.paths.shape == [25, 200, 2])
       // All start from the same noise.
       #expect(sampler.paths.values[..<400] == answer.samplers[0].paths.values[..<400])

@@ -84,7 +84,9 @@ struct LoRAStepTests {
     let count = answer.shape.reduce(1, *)
     #expect(answer.histogram.reduce(0, +) == count && answer.used.reduce(0, +) == count)
     #expect(answer.kinds.map(\.name) == ["nf4", "even", "q4_0", "q8_0"])
-    #expect(abs(answer.kinds[0].bits - 4.127) < 1e-3 && answer.kinds[0].error < answer.kinds[1].error && answer.kinds[3].error < answer.kinds[0].error)
+    #expect(
+      abs(answer.kinds[0].bits - 4.127) < 1e-3 && answer.kinds[0].error < answer.kinds[1].error
+        && answer.kinds[3].error < answer.kinds[0].error)
     #expect(answer.large16 == 130e9 && abs(answer.large4 - 33.53e9) < 1e7)
   }
 

@@ -18,12 +18,12 @@ extension DiffusionStep {
     var shown = 0.0
     while !training.isFinished, job.mayContinue() {
       let losses = try training.take()
-      job.append("loss", [Double(training.step), losses.noise, losses.flow])
+      job.append("loss", [Double(training.count), losses.noise, losses.flow])
       let now = monotonicSeconds()
-      if now - shown > 0.12 || training.isFinished {
+      if now - shown > 0.15 || training.isFinished {
         shown = now
         let t = try job.controls.integer("t", in: 0...999, default: query.integer("t", in: 0...999, default: 250))
-        job.show("frame", Frame(training, probe, t))
+        job.show("frame", Threads.with(1) { Frame(training, probe, t) })
       }
     }
     // Other laboratories ask for the same networks.
@@ -46,7 +46,7 @@ extension DiffusionStep {
     var bands: [[Double]]
 
     init(_ training: PlaneTraining, _ probe: Probe, _ t: Int) {
-      (step, bands) = (training.step, [])
+      (step, bands) = (training.count, [])
       let denoiser = training.model.denoiser()
       let places = grid()
       noise = rounded(denoiser(places, at: NoiseStep(time: Double(t), level: PlaneModel.process.level(at: t))).noise)
@@ -73,6 +73,8 @@ extension DiffusionStep {
       }
     }
 
+    /// Points in each band.
+    static let count = 512
     let bands: [Band]
     var floor: Double { bands.reduce(0) { $0 + $1.floor } / Double(bands.count) }
 
@@ -81,9 +83,9 @@ extension DiffusionStep {
       var random = RandomSource(seed: 0xBA2D)
       bands = (0..<10).map { band in
         let t = 100 * band + 50
-        let noise = random.normal(data.points.shape)
-        let levels = Array(repeating: PlaneModel.process.level(at: t), count: PlaneData.count)
-        let x = noised(data.points, noise: noise, levels: levels)
+        let noise = random.normal([Probe.count, 2])
+        let levels = Array(repeating: PlaneModel.process.level(at: t), count: Probe.count)
+        let x = noised(data.points[0..<Probe.count], noise: noise, levels: levels)
         return Band(
           t: t, x: x, noise: noise, floor: Double((exact.noise(x, levels: levels) - noise).square().mean().item()))
       }

@@ -31,7 +31,7 @@ struct PlaneModel: Sendable {
 
   static func key(_ query: StudioQuery, _ data: PlaneData) throws(StudioError) -> Key {
     Key(
-      data: data.key, steps: try query.integer("steps", in: 50...8000, default: 1500),
+      data: data.key, steps: try query.integer("steps", in: 50...8000, default: 700),
       width: try query.integer("width", in: 8...128, default: 64))
   }
 
@@ -68,7 +68,7 @@ struct PlaneModel: Sendable {
 struct PlaneTraining {
   let data: PlaneData
   let key: PlaneModel.Key
-  private(set) var step = 0
+  private(set) var count = 0
   private let objective: DDPMObjective
   private let noise, flow: DenoisingMLP
   private var optimizations: (noise: OptimizationStep, flow: OptimizationStep)
@@ -98,10 +98,12 @@ struct PlaneTraining {
       dimensions: 2, width: key.width, depth: 2, timeScale: timeScale, labels: data.classes.count, random: &random)
   }
 
-  var isFinished: Bool { step >= key.steps }
+  var isFinished: Bool { count >= key.steps }
 
-  /// One step of each network; their losses.
-  mutating func take() throws -> (noise: Double, flow: Double) {
+  /// One step of each network; their losses. On one thread: the products are too small to share out.
+  mutating func take() throws -> (noise: Double, flow: Double) { try Threads.with(1) { try step() } }
+
+  private mutating func step() throws -> (noise: Double, flow: Double) {
     let chosen = (0..<Self.batchSize).map { _ in Int.random(in: 0..<PlaneData.count, using: &random) }
     let x0 = data.points.gather(Tensor(chosen.map(Int32.init)))
     let labels = droppingConditions(
@@ -121,7 +123,7 @@ struct PlaneTraining {
         ]
       ).loss
     }
-    step += 1
+    count += 1
     return (try taken(&optimizations.noise, noise, noisy), try taken(&optimizations.flow, flow, onTheWay))
   }
 

@@ -24,7 +24,7 @@ extension LoRAStep {
     job.show("phase", "fine-tuning")
     var shown = 0.0
     while !full.isFinished, job.mayContinue() {
-      job.append("loss", [Double(full.step + 1), full.take(), low.take()])
+      job.append("loss", [Double(full.count + 1), full.take(), low.take()])
       let now = monotonicSeconds()
       if now - shown > 0.25 || full.isFinished {
         shown = now

@@ -101,7 +101,7 @@ struct SmallModel: Sendable {
 struct SmallTraining {
   let model: TransformerLM
   let steps: Int
-  private(set) var step = 0
+  private(set) var count = 0
   private let windows: RandomWindows
   private let optimizer: AdamW
 
@@ -116,14 +116,18 @@ struct SmallTraining {
       learningRate: cosine(peak: learningRate, warmup: 10, total: steps, final: learningRate / 10), weightDecay: 0)
   }
 
-  var isFinished: Bool { step >= steps }
+  var isFinished: Bool { count >= steps }
 
-  /// One step; its loss.
+  /// One step; its loss. On one thread: the products are too small to share out.
   mutating func take() -> Double {
-    let batch = windows.batch(step: step)
+    Threads.with(1) { step() }
+  }
+
+  private mutating func step() -> Double {
+    let batch = windows.batch(step: count)
     let (loss, gradients) = valueAndGradient(of: model) { $0.loss(batch.inputs, targets: batch.targets) }
     optimizer.update(model, with: gradients.clipped(toNorm: 1))
-    step += 1
+    count += 1
     return Double(loss.item())
   }
 }

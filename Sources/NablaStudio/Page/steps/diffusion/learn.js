@@ -12,7 +12,7 @@ export const training = { isGoingOn: false };
 export function learn(lab) {
   declare(lab);
   training.isGoingOn = false;
-  lab.slider("steps", { label: "Training steps", list: [100, 300, 700, 1500, 3000, 6000], value: 1500, words: v => grouped(v) });
+  lab.slider("steps", { label: "Training steps", list: [100, 300, 700, 1500, 3000, 6000], value: 700, words: v => grouped(v) });
   lab.slider("t", { label: "Arrows at noise step t", title: "Arrows at noise step t", min: 0, max: 999, value: 250, words: v => `${v} of 999` });
   lab.slider("seed", { label: "Seed", min: 0, max: 999, value: 1 });
   const start = lab.button("Train anew", () => { if (job) stop(); else begin(); });

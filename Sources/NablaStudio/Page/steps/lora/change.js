@@ -35,7 +35,7 @@ export async function change(lab) {
     task.hidden = !own;
     const shape = answer.matrices[answer.chosen].shape;
     facts(list, [
-      ["energy kept", percent(answer.kept, 1), `of ‖ΔW‖², with ${answer.rank} of ${answer.values.length}`],
+      ["energy kept", percent(answer.kept, 1), `of ‖ΔW‖², with ${Math.min(answer.rank, answer.values.length)} of ${answer.values.length}`],
       ["error", percent(answer.error, 1), "‖ΔW − ΔWᵣ‖ / ‖ΔW‖"],
       ["numbers", grouped(answer.rankParameters), `against ${grouped(answer.fullParameters)}`],
       ["90 % of the energy", `rank ${answer.rank90}`, `99 %: rank ${answer.rank99}`],
