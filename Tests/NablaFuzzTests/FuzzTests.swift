@@ -153,7 +153,9 @@ import Testing
       if seconds > slowest.seconds { slowest = (seconds, number) }
     }
     CrashReport.end()
-    #expect(accepted > 0 && accepted < count, "\(accepted) of \(count) \(name) accepted; \(reasons.sorted { $0.value > $1.value }.prefix(12))")
+    #expect(
+      accepted > 0 && accepted < count,
+      "\(accepted) of \(count) \(name) accepted; \(reasons.sorted { $0.value > $1.value }.prefix(12))")
     #expect(slowest.seconds < 20, "\(name): input \(slowest.input) takes \(slowest.seconds) s")
     if isAlone {
       let growth = (peakMemory() - before) >> 20

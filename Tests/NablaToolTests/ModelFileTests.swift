@@ -65,7 +65,8 @@ extension ToolTests {
         #expect(kept["eos_token_id"]?.array?.compactMap(\.integer).contains([3, 4, 5]) == true, "\(kept.serialized())")
         // Rows of 32 do not divide into blocks of 256.
         let smaller = try Tool.run(["convert", model, folder + "/k.gguf", "--type", "q4_K"])
-        #expect(smaller.status == 0 && smaller.errors.contains("Q5_0 instead of Q4_K: rows of 32"), "\(smaller.summary)")
+        #expect(
+          smaller.status == 0 && smaller.errors.contains("Q5_0 instead of Q4_K: rows of 32"), "\(smaller.summary)")
         try FileManager.default.createSymbolicLink(atPath: folder + "/link.gguf", withDestinationPath: folder + "/no")
         let linked = try Tool.run(["convert", model, folder + "/link.gguf"])
         #expect(linked.status == 1 && linked.errors.contains("already exists"), "\(linked.summary)")

@@ -114,7 +114,9 @@ extension ToolTests {
       // What it wrote can be read by the other commands.
       let fit = try Tool.run(["scaling", "fit", folder + "/points.csv", "--bootstrap", "100", "--hold-out", "1"])
       #expect(fit.status == 0 && fit.output.contains("13 runs"), "\(fit.summary)")
-      let plan = try Tool.run(["scaling", "plan", "--law", folder + "/law.json", "--compute", "1e12", "--vocabulary", "256"])
+      let plan = try Tool.run([
+        "scaling", "plan", "--law", folder + "/law.json", "--compute", "1e12", "--vocabulary", "256",
+      ])
       #expect(plan.output.contains("(95 %:"), "\(plan.summary)")
 
       for (arguments, status, words) in [

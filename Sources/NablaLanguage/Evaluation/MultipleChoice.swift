@@ -65,10 +65,11 @@ extension MappedFile {
   /// Non-blank lines, with their numbers from 1.
   fileprivate func lines() -> [(number: Int, bytes: [UInt8])] {
     withBytes { bytes in
-      TextBytes.withoutMark(bytes).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().compactMap {
-        index, line in
-        line.allSatisfy { $0 <= UInt8(ascii: " ") } ? nil : (index + 1, Array(line))
-      }
+      TextBytes.withoutMark(bytes).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+        .compactMap {
+          index, line in
+          line.allSatisfy { $0 <= UInt8(ascii: " ") } ? nil : (index + 1, Array(line))
+        }
     }
   }
 }

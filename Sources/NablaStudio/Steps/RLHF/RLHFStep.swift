@@ -1,4 +1,13 @@
 extension StudioStep {
-  /// Step 4.
-  static let rlhf = StudioStep("rlhf", title: "Learning from preferences")
+  /// Step 4: preferences, the clipped objective, groups, and the leash to the reference.
+  static let rlhf = StudioStep(
+    "rlhf", title: "Learning from preferences",
+    computations: [
+      RLHFStep.preference.recorded(combining: ["beta": ["0.05", "0.1", "0.2", "0.5", "1"]]),
+      RLHFStep.clip.recorded(combining: ["ratio": ["0.5", "0.8", "1", "1.2", "1.5"], "positive": ["1", "0"]]),
+      RLHFStep.group,
+      RLHFStep.leash.recorded(combining: ["beta": ["0.05", "0.1", "0.2", "0.5", "1", "2", "5"]]),
+    ])
 }
+
+enum RLHFStep {}

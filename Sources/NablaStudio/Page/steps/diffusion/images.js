@@ -11,7 +11,7 @@ export async function images(lab) {
   if (problems.length) lab.wrong(problems.join("; "));
   if (!runs.length) {
     lab.add(el("p", {}, "No run of images was given. Train one on a folder of PNG files or on an IDX file, and bring it here:"),
-      el("pre", { style: { "overflow-x": "auto", font: "0.84rem/1.6 var(--mono)", margin: "0 0 0.8rem" } },
+      el("pre", { tabindex: 0, style: { "overflow-x": "auto", font: "0.84rem/1.6 var(--mono)", margin: "0 0 0.8rem" } },
         "nabla diffusion train FOLDER --output runs/images\nnabla studio --run runs/images"));
     return;
   }
