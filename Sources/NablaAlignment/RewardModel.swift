@@ -36,17 +36,7 @@ public final class RewardModel: Trainer {
     public func validateTogether() throws(ConfigurationError) { try tuning.validateTogether() }
   }
 
-  /// What `config.json` holds.
-  public struct Setup: Codable, Sendable {
-    public var source: TunedModel.Source
-    public var data: TuningData.Description
-    public var training: Configuration
-
-    /// The same for a run that may have moved.
-    func located(of run: String) throws -> Setup {
-      try Setup(source: source.located(of: run), data: data.located(of: run), training: training)
-    }
-  }
+  public typealias Setup = TuningSetup<Configuration>
 
   public let setup: Setup
   public let tuned: TunedModel

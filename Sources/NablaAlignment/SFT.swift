@@ -33,17 +33,7 @@ public final class SFT: Trainer {
     public func validateTogether() throws(ConfigurationError) { try tuning.validateTogether() }
   }
 
-  /// The contents of `config.json`.
-  public struct Setup: Codable, Sendable {
-    public var source: TunedModel.Source
-    public var data: TuningData.Description
-    public var training: Configuration
-
-    /// The same for a run that may have moved.
-    func located(of run: String) throws -> Setup {
-      try Setup(source: source.located(of: run), data: data.located(of: run), training: training)
-    }
-  }
+  public typealias Setup = TuningSetup<Configuration>
 
   public let setup: Setup
   public let tuned: TunedModel

@@ -36,7 +36,7 @@ import Testing
     #expect(try tokenizer.encode("a b", addingSpecialTokens: true) == ids(expected["framed"]!), "\(name)")
   }
 
-  /// A model's words go on from the prompt: the space before the first of them is not the one that decoders drop.
+  /// A completion continues the prompt: the space before its first word is not the one that decoders drop.
   @Test(arguments: names)
   func aContinuationKeepsItsSpace(_ name: String) throws {
     let tokenizer = try TokenizerFolder.load(Self.folder + name + ".json")

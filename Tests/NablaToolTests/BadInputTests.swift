@@ -156,7 +156,7 @@ extension ToolTests {
       for text in ["argument 4", "UTF-8", "caf"] { #expect(result.errors.contains(text), "\(result.summary)") }
     }
 
-    /// The model is named whose logits are no numbers.
+    /// The error names the model whose logits are non-finite.
     @Test func scoresThatAreNoNumbers() throws {
       try withFolder { folder in
         let model = folder + "/model"

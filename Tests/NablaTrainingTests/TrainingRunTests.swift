@@ -150,7 +150,7 @@ extension LineTrainer.Line {
         let name = "checkpoints/step-00000012/\(file)"
         #expect(try readText("\(path)/\(name)") == readText("\(folder)/whole/\(name)"), "\(file)")
       }
-      // The seconds of all sittings.
+      // The seconds before and after the stop add up.
       let seconds = try MetricsRecord.readAll(folder: path).compactMap { $0["seconds"] }
       #expect(seconds == seconds.sorted())
     }

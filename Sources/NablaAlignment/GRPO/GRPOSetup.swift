@@ -3,20 +3,7 @@ import NablaText
 import NablaTraining
 
 extension GRPO {
-  /// All that is needed to recreate the trainer: the contents of `config.json`.
-  public struct Setup: Codable, Sendable {
-    public var source: TunedModel.Source
-    public var data: TuningData.Description
-    public var training: Configuration
-    public var judge: JudgeDescription
-
-    /// The same for a run that may have moved.
-    func located(of run: String) throws -> Setup {
-      try Setup(
-        source: source.located(of: run), data: data.located(of: run), training: training,
-        judge: judge.located(of: run))
-    }
-  }
+  public typealias Setup = JudgedSetup<Configuration>
 
   /// A new run.
   ///

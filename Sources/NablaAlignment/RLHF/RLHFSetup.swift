@@ -3,26 +3,7 @@ import NablaText
 import NablaTraining
 
 extension RLHF {
-  /// All it takes to make the trainer again: what `config.json` holds.
-  public struct Setup: Codable, Sendable {
-    public var source: TunedModel.Source
-    public var data: TuningData.Description
-    public var training: Configuration
-    public var judge: JudgeDescription
-
-    public init(
-      source: TunedModel.Source, data: TuningData.Description, judge: JudgeDescription, training: Configuration
-    ) {
-      (self.source, self.data, self.judge, self.training) = (source, data, judge, training)
-    }
-
-    /// The same for a run that may have moved.
-    func located(of run: String) throws -> Setup {
-      try Setup(
-        source: source.located(of: run), data: data.located(of: run), judge: judge.located(of: run),
-        training: training)
-    }
-  }
+  public typealias Setup = JudgedSetup<Configuration>
 
   /// A training from its beginning.
   ///

@@ -48,11 +48,15 @@ struct JudgeOptions: ParsableArguments {
   /// For the help of commands that take them.
   static let list = """
     Reward functions:
-      numeric, numeric:FIELD   1 for the number of the row's answer (from "answer", or another column)
-      format:TAG,TAG           1 for these elements in order: <think> and <answer> unless others are named
-      length:LOW-HIGH          1 for a length in tokens in this range; length:LOW-HIGH~TOLERANCE falls to 0 outside
-      regex:PATTERN 1 for a match anywhere
-      json                     1 for one JSON object or array
-      command:COMMAND          a shell command that reads a JSON line (prompt, completion, columns) and prints a number
+      numeric           1 for the number in the row's column "answer"
+      numeric:FIELD     the same with another column
+      format:TAG,TAG    1 for these elements in order (default: think,answer)
+      length:LOW-HIGH   1 for a length in tokens in this range
+      length:LOW-HIGH~TOLERANCE
+                        the same, falling to 0 within the tolerance
+      regex:PATTERN     1 for a match anywhere
+      json              1 for one JSON object or array
+      command:COMMAND   the number that a shell command prints; it reads a JSON
+                        line: prompt, completion, and the row's columns
     """
 }

@@ -43,7 +43,7 @@ struct RLHFCommand: ParsableCommand {
       return try RLHF(
         RLHF.Setup(
           source: TunedModel.Source(model!, quantization: training.tuning.quantization),
-          data: options.data.description(), judge: options.judge.description(), training: training),
+          data: options.data.description(), training: training, judge: options.judge.description()),
         rewards: nil)
     }
     let (trainer, c) = (run.trainer, run.trainer.setup.training)

@@ -6,7 +6,7 @@ struct RowOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Training data: JSONL files, optionally gzip-compressed; 'nabla audit' shows what is learned.",
+      "Rows: JSONL files, optionally gzip-compressed; 'nabla audit' shows what they teach.",
       valueName: "file"),
     completion: .file())
   var data: [String] = []

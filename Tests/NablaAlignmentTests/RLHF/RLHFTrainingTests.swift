@@ -22,7 +22,7 @@ import NablaAlignment
     change(&c)
     let setup = RLHF.Setup(
       source: try TunedModel.Source(start ?? digits.model), data: .init(files: [digits.data]),
-      judge: JudgeDescription(rewardModel: rewardModel), training: c)
+      training: c, judge: JudgeDescription(rewardModel: rewardModel))
     return try RLHF(setup, rewards: rewards)
   }
 
