@@ -1,10 +1,13 @@
 extension StudioStep {
-  /// Step 4: preferences, the clipped objective, groups, and the leash to the reference.
+  /// Step 4: preferences, the clipped objective, PPO to play against, groups, and the leash to the reference.
   static let rlhf = StudioStep(
     "rlhf", title: "Learning from preferences",
     computations: [
       RLHFStep.preference.recorded(combining: ["beta": ["0.05", "0.1", "0.2", "0.5", "1"]]),
       RLHFStep.clip.recorded(combining: ["ratio": ["0.5", "0.8", "1", "1.2", "1.5"], "positive": ["1", "0"]]),
+      RLHFStep.start.recorded(combining: ["start": ["1", "2", "3"]]),
+      RLHFStep.rivals.recorded(combining: ["ppo": ["1"], "start": ["1", "2", "3"]]),
+      RLHFStep.learn,
       RLHFStep.group,
       RLHFStep.leash.recorded(combining: ["beta": ["0.05", "0.1", "0.2", "0.5", "1", "2", "5"]]),
     ])
