@@ -17,7 +17,7 @@ export function game(lab) {
   const help = el("p", { class: "note", id: "game-help" },
     "Arrow keys (or A and D) push the cart, and the last push lasts until the other key: CartPole knows no rest. While the game runs the arrows belong to it; Escape, or the end of the game, gives them back to the page.");
   const yours = track({ label: "You", concept: "data" }), theirs = track({ label: "The policy, when it has trained", concept: "model" });
-  const left = el("button", { type: "button" }, "← left"), right = el("button", { type: "button", class: "steer" }, "right →");
+  const left = el("button", { type: "button" }, "← left"), right = el("button", { type: "button" }, "right →");
   const play = el("button", { type: "button", class: "primary", onclick: () => ready() }, "Play");
   const watch = el("button", { type: "button", onclick: () => ready(true) }, "Watch the policy");
   const result = el("p", { class: "said" });
