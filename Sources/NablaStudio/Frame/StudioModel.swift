@@ -58,12 +58,14 @@ public final class StudioModel: @unchecked Sendable {
   }
 
   /// Calls `body` with the model, which is loaded first if it has not been.
-  public func use<Result>(_ body: (Loaded) throws -> Result) throws -> Result {
+  ///
+  /// - Parameter recordsGradients: Whether `body` takes gradients.
+  public func use<Result>(recordsGradients: Bool = false, _ body: (Loaded) throws -> Result) throws -> Result {
     turn.wait()
     defer { turn.signal() }
     let model = try loaded ?? path.map(Self.load) ?? Self.untrained()
     loaded = model
-    return try withoutGradient { try body(model) }
+    return recordsGradients ? try body(model) : try withoutGradient { try body(model) }
   }
 
   private static func load(_ path: String) throws -> Loaded {
