@@ -40,9 +40,9 @@ struct PolicyTraining: Sendable {
       while training.snapshots.count < shares.count,
         Double(learner.step) >= shares[training.snapshots.count] * Double(learner.totalSteps)
       {
-        // Copies: the optimizer changes weights in place.
-        let parameters = learner.agent.network.parameters().map { ($0.name, Tensor($0.value.array(), $0.value.shape)) }
-        training.snapshots.append(Snapshot(steps: learner.step, parameters: Dictionary(uniqueKeysWithValues: parameters)))
+        let parameters = learner.agent.network.parameters().map { ($0.name, $0.value) }
+        training.snapshots.append(
+          Snapshot(steps: learner.step, parameters: Dictionary(uniqueKeysWithValues: parameters)))
       }
     }
     keepSnapshots()
