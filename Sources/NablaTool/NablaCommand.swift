@@ -31,6 +31,7 @@ struct NablaCommand: ParsableCommand {
     ])
 
   static func main() {
+    Threads.limitPolling()
     checkArguments()
     checkInstructionSet()
     do {
