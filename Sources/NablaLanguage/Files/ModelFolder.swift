@@ -51,7 +51,7 @@ public enum ModelFolder {
   ) throws -> TransformerLM {
     let (model, score) = try read(folder, as: trained, keepingTypes: keepingTypes)
     if score != nil {
-      throw ModelFolderError(file: folder, problem: "is a reward model: it scores texts and writes none")
+      throw ModelFolderError(file: folder, problem: "is a reward model, which rates texts and generates none")
     }
     return model
   }

@@ -64,7 +64,7 @@ extension TrainedModel {
       let share = model.roundingShare(ofMerging: adapter, in: type)
       notes.append(
         "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of the adapter's change"
-      )
+          + (share > 0.5 ? ", which is lost in it: save them in float32" : ""))
     }
     try model.mergeAdapter(adapter)
     try AtomicFolder.write(to: output) { try save(to: $0, type: type) }

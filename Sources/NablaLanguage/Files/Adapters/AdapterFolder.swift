@@ -62,7 +62,7 @@ public enum AdapterFolder {
     if config.hasScore {
       if !allowsScore {
         throw ModelFolderError(
-          file: folder, problem: "is the adapter of a reward model: it scores texts and writes none")
+          file: folder, problem: "is the adapter of a reward model, which rates texts and generates none")
       }
       tensors[scoreName] = nil
     }
@@ -85,7 +85,7 @@ public enum AdapterFolder {
     return score.cast(.float32)
   }
 
-  private static let scoreName = "\(prefix)score.weight"
+  static let scoreName = "\(prefix)score.weight"
 
   /// The adapters by the paths of their layers.
   static func adapters(

@@ -39,8 +39,10 @@ public struct AdapterInspection: Sendable {
     (base, rank, alpha, targets) = (config.base, config.rank, config.alpha, config.targets)
     kind = (config.usesRSLoRA ? "rs" : "") + (config.usesDoRA ? "DoRA" : "LoRA")
     let file = "\(path)/\(AdapterFolder.weightsName)"
-    let tensors = try SafetensorsFile(path: file).tensors()
+    var tensors = try SafetensorsFile(path: file).tensors()
     parameterCount = tensors.values.reduce(0) { $0 + $1.count }
+    // The head of a reward model is no update of a weight.
+    if config.hasScore { tensors[AdapterFolder.scoreName] = nil }
     changes = try AdapterFolder.parts(tensors, file: file).sorted { layerOrder($0.key, $1.key) }.map { layer, parts in
       guard let down = parts["lora_A"], let up = parts["lora_B"], down.rank == 2, up.rank == 2,
         up.shape[1] == down.shape[0], down.shape[0] > 0
