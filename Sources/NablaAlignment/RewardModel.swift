@@ -64,7 +64,10 @@ public final class RewardModel: Trainer {
 
   /// A training from its beginning.
   ///
-  /// - Parameter model: a file or folder that `TrainedModel` takes, or that of a reward model, which is trained on.
+  /// - Parameters:
+  ///   - model: a file or folder that `TrainedModel` takes, or that of a reward model, which is trained on.
+  ///   - data: JSONL files of pairs: a prompt, a chosen and a rejected completion.
+  ///   - configuration: checked before anything is read.
   /// - Throws: ``AlignmentError``, `ConfigurationError`, and what reading the model and the data throws.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()

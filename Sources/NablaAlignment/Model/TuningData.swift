@@ -38,7 +38,11 @@ public struct TuningData: Sendable {
   /// The audit's warnings, with which training may proceed.
   public let warnings: [String]
 
-  /// - Parameter dropsTruncated: whether the trainer leaves out the rows that lose their ends (`wholePairs`).
+  /// - Parameters:
+  ///   - description: the files, and how they are encoded; a hash in it must be that of the rows.
+  ///   - c: the maximum length, the held-out fraction and the seed that draws it.
+  ///   - trained: gives tokenizer, chat template and context.
+  ///   - dropsTruncated: whether the trainer leaves out the rows that lose their ends (`wholePairs`).
   /// - Throws: ``AlignmentError``, also when the rows do not match the hash; `DatasetError` that names file and line.
   public init(
     _ description: Description, _ c: TuningConfiguration, for trained: TrainedModel, dropsTruncated: Bool = false

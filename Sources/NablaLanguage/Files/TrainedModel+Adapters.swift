@@ -51,6 +51,7 @@ extension TrainedModel {
   /// weights, on which the adapter was trained.
   ///
   /// - Parameters:
+  ///   - adapter: a PEFT folder, or a run that trained one.
   ///   - output: a folder that does not exist or is empty.
   ///   - type: of the saved weights.
   /// - Returns: what the user should know, as of ``addAdapters(_:)``, and the rounding error relative to the

@@ -91,7 +91,9 @@ public struct Analysis: Codable, Sendable, Equatable {
 }
 
 extension Analysis.Head {
-  /// - Parameter weights: [T·T], row = query; rows sum to 1.
+  /// - Parameters:
+  ///   - weights: [T·T], row = query; rows sum to 1.
+  ///   - tokenCount: T.
   public init(weights: [Float], tokenCount: Int) {
     precondition(
       weights.count == tokenCount * tokenCount,
@@ -103,7 +105,9 @@ extension Analysis.Head {
 }
 
 extension Analysis.Positions {
-  /// - Parameter table: [positions][dimensions]. Values that are not finite show as the minimum.
+  /// - Parameters:
+  ///   - kind: the position encoding that the table is of.
+  ///   - table: [positions][dimensions]. Values that are not finite show as the minimum.
   public init(kind: Kind, table: [[Float]]) {
     let width = table.first?.count ?? 0
     precondition(table.allSatisfy { $0.count == width }, "Analysis.Positions: the rows have different lengths")

@@ -60,7 +60,8 @@ public struct ModelDifference: Sendable {
   public let changes: [WeightChange]
 
   /// - Parameters:
-  ///   - base, tuned: GGUF files, Hugging Face folders or training runs of one architecture.
+  ///   - base: A GGUF file, a Hugging Face folder or a training run.
+  ///   - tuned: The same, of the same architecture.
   ///   - progress: called with the name of each matrix before it is decomposed.
   /// - Throws: an error that names the file, and a tensor that only one of them has or whose shapes differ.
   public init(base: String, tuned: String, progress: (String) -> Void = { _ in }) throws {
