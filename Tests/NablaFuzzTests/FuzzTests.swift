@@ -4,7 +4,7 @@ import Testing
 
 /// Every parser of files from outside on damaged inputs: it may throw, and must never trap.
 ///
-/// CI runs 2,000 inputs each. For more: `NABLA_FUZZ_INPUTS=200000 swift test -c release --filter Fuzz`;
+/// CI runs 2,000 inputs each. For more: `NABLA_FUZZ_INPUTS=200000 TMPDIR=/dev/shm swift test -c release --filter Fuzz`;
 /// `NABLA_FUZZ_FIRST` starts at another number. To add a parser, add a line to `targets`.
 @Suite(.serialized) struct FuzzTests {
   struct Target: Sendable, CustomTestStringConvertible {
