@@ -91,9 +91,7 @@ public struct Analysis: Codable, Sendable, Equatable {
 }
 
 extension Analysis.Head {
-  /// - Parameters:
-  ///   - weights: [T·T], row = query; rows sum to 1.
-  ///   - tokenCount: T.
+  /// - Parameter weights: [T·T], row = query; rows sum to 1.
   public init(weights: [Float], tokenCount: Int) {
     precondition(
       weights.count == tokenCount * tokenCount,
@@ -105,9 +103,7 @@ extension Analysis.Head {
 }
 
 extension Analysis.Positions {
-  /// - Parameters:
-  ///   - kind: the position encoding that the table is of.
-  ///   - table: [positions][dimensions]. Values that are not finite show as the minimum.
+  /// - Parameter table: [positions][dimensions]. Values that are not finite show as the minimum.
   public init(kind: Kind, table: [[Float]]) {
     let width = table.first?.count ?? 0
     precondition(table.allSatisfy { $0.count == width }, "Analysis.Positions: the rows have different lengths")
