@@ -109,7 +109,9 @@ public struct ChartConfiguration: Encodable, Sendable {
   /// A chart over training steps.
   ///
   /// - Parameters:
+  ///   - datasets: One line each.
   ///   - title: Of the y axis, with `format` for its numbers.
+  ///   - format: Of the numbers on the y axis.
   ///   - startsAtZero: Whether the y axis begins at 0, so that noise does not look like change.
   public init(datasets: [Series], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
     data = Data(datasets: datasets)
