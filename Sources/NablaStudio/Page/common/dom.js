@@ -23,6 +23,12 @@ function filled(element, attributes, children) {
   return element;
 }
 
+/// Fills a definition list with facts: [name, text, note]. What is false is left out.
+export function facts(list, rows) {
+  list.replaceChildren(...rows.filter(Boolean).map(([name, text, note]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, text, note && el("small", {}, note)))));
+}
+
 /// The color of a concept ("query", "key", …) or of the page ("ink", "paper"), as the theme has it now.
 export function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() || name;
