@@ -2,7 +2,9 @@
 import { el, svg } from "./dom.js";
 import { powerOfTen, scaled, significant } from "./numbers.js";
 
-/// chart({ label, x: { name, log, range, format }, y: {…} })
+/// chart({ label, x: { name, log, base, range, format }, y: {…} })
+///
+/// A logarithmic axis has its numbers at powers of `base`, which is 10 unless it is given.
 ///
 /// `.show({ lines: [{ name, concept, points: [[x, y], …], dashed }], dots: [{ concept, points, names, onDrag }],
 ///          areas: [{ from, to, name }], rules: [{ x | y, name }] })`
@@ -13,6 +15,7 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
   const figure = el("figure", { class: "charted" }, el("figcaption", {}, label), picture, key && legend, readout);
   let content;
   const edges = { left: 52, right: 12, top: 10, bottom: 40 };
+  const room = text => 6.4 * text.length;
 
   function draw() {
     if (!content) return;
@@ -21,10 +24,9 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
     picture.replaceChildren();
     const { lines = [], dots = [], areas = [], rules = [] } = content;
     const all = [...lines, ...dots].flatMap(part => part.points).filter(p => p.every(Number.isFinite));
-    const place = [
-      axis(x, all.map(p => p[0]), edges.left, width - edges.right),
-      axis(y, all.map(p => p[1]), height - edges.bottom, edges.top),
-    ];
+    const upward = axis(y, all.map(p => p[1]), height - edges.bottom, edges.top);
+    edges.left = Math.max(52, 26 + Math.max(...upward.ticks.map(tick => room(upward.format(tick)))));
+    const place = [axis(x, all.map(p => p[0]), edges.left, width - edges.right), upward];
     const [px, py] = place.map(a => a.place);
     const clipped = `clip-${Math.random().toString(36).slice(2)}`;
     picture.append(svg("clipPath", { id: clipped }, svg("rect", {
@@ -111,7 +113,7 @@ function namesBeside(spots, frame) {
 }
 
 /// Places values of an axis between two pixels, with ticks.
-function axis({ log = false, range, format }, values, from, to) {
+function axis({ log = false, base = 10, range, format }, values, from, to) {
   let [low, high] = range ?? [Math.min(...values), Math.max(...values)];
   if (!Number.isFinite(low) || !Number.isFinite(high)) [low, high] = log ? [1, 10] : [0, 1];
   if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
@@ -124,7 +126,7 @@ function axis({ log = false, range, format }, values, from, to) {
     return log ? 10 ** t : t;
   };
   const room = Math.max(2, Math.floor(Math.abs(to - from) / (from < to ? 70 : 36)));
-  return { place, value, ticks: log ? powers(low, high, room) : steps(low, high, room), format: format ?? (log ? v => v < 1000 ? plainNumber(v) : v < 1e15 ? scaled(v) : powerOfTen(v) : v => plainNumber(v)) };
+  return { place, value, ticks: log ? powers(low, high, room, base) : steps(low, high, room), format: format ?? (log ? v => v < 1000 ? plainNumber(v) : v < 1e15 ? scaled(v) : powerOfTen(v) : v => plainNumber(v)) };
 }
 
 function steps(low, high, room) {
@@ -135,12 +137,13 @@ function steps(low, high, room) {
   return ticks;
 }
 
-function powers(low, high, room) {
-  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
-  const every = Math.max(1, Math.ceil((last - first + 1) / room));
+/// base^k from low to high: every k, or every second, fifth, tenth, … where there is no room for all.
+function powers(low, high, room, base) {
+  const [first, last] = [Math.ceil(Math.log(low) / Math.log(base) - 1e-9), Math.floor(Math.log(high) / Math.log(base) + 1e-9)];
+  const every = [1, 2, 5, 10, 20, 50, 100].find(n => Math.floor(last / n) - Math.ceil(first / n) + 1 <= room) ?? 200;
   const ticks = [];
-  for (let p = first; p <= last; p += every) ticks.push(10 ** p);
-  if (ticks.length < 3 && last - first < 2) {
+  for (let p = Math.ceil(first / every) * every; p <= last; p += every) ticks.push(base ** p);
+  if (base === 10 && ticks.length < 3 && last - first < 2) {
     ticks.length = 0;
     for (let p = first - 1; p <= last; p++) for (const m of [1, 2, 5]) { const v = m * 10 ** p; if (v >= low && v <= high) ticks.push(v); }
   }

@@ -23,7 +23,7 @@ extension ScalingStep {
       source: runs.source, isOwn: runs.isOwn, count: runs.points.count, kept: runs.kept, problems: problems)
   }
 
-  /// A law fitted to the cheapest runs, and what it says of the others.
+  /// A law fitted to the cheapest runs, and what it says of the others; none where there are no runs.
   struct Refit: Encodable {
     struct Run: Encodable { var parameters, tokens, compute, loss, predicted: Double, isFitted: Bool }
 
@@ -43,9 +43,7 @@ extension ScalingStep {
   }
 
   static let refit = Computation.answer("refit") { query, studio in
-    guard let runs = runs(studio).runs else {
-      throw StudioError("there are no runs here: nabla scaling sweep trains some")
-    }
+    guard let runs = runs(studio).runs else { return Refit?.none }
     let points = runs.points
     let kept = try query.integer("kept", in: fewest...points.count, default: runs.kept)
     let law: Chinchilla
