@@ -352,6 +352,23 @@ def check_scaling(browser, studio, arguments):
     return problems
 
 
+def check_no_model(browser, studio, arguments):
+    """A file that is no language model: the steps that need one say so, the others work."""
+    problems = []
+    with running(arguments.program, "--model", "README.md") as other:
+        with visit(browser, other.url + "#attention") as (page, complaints):
+            page.wait_for_selector('main[data-ready="attention"]', timeout=LONG)
+            told = page.locator(".problem:visible").first.text_content()
+            if "README.md" not in told:
+                problems.append(f"a model that is none: {told!r}")
+            page.keyboard.press("6")
+            ready(page, "scaling")
+            if page.locator(".problem:visible").count():
+                problems.append("a step that needs no model complains")
+            problems += [c for c in complaints if "400" not in c and "README.md" not in c]
+    return problems
+
+
 def check_training(browser, studio, arguments):
     """The live training draws, pauses, steps, and ends with its tab."""
     problems = []
@@ -475,7 +492,7 @@ def check_one_step(browser, studio, arguments):
 
 CHECKS = [
     check_server, check_steps, check_zoom, check_keys, check_address, check_slider, check_shown, check_delay, check_scaling,
-    check_training, check_connection, check_export, check_one_step,
+    check_no_model, check_training, check_connection, check_export, check_one_step,
 ]
 
 

@@ -77,6 +77,29 @@ struct ScalingStepTests {
     #expect(abs(gpt3.compute - 3.15e23) < 1e21 && chinchilla.tokens / chinchilla.parameters == 20)
   }
 
+  /// What the page says in words.
+  @Test func theTextSaysWhatTheNumbersSay() throws {
+    let fit: Fit = try untrained.decoded("scaling", "fit").value
+    // "Ten times the parameters take about a sixth off the loss."
+    #expect(abs(1 - pow(10, fit.exponent) - 1.0 / 6) < 0.01)
+    let plane: Plane = try untrained.decoded("scaling", "budget").value
+    func model(_ name: String) throws -> Plane.Model { try #require(plane.published.first { $0.name == name }) }
+    for name in ["GPT-3", "Gopher", "MT-NLG"] {
+      let large = try model(name)
+      #expect(large.parameters > 2 * large.best.parameters && large.tokens < large.best.tokens / 2)
+    }
+    let (chinchilla, gopher) = (try model("Chinchilla"), try model("Gopher"))
+    #expect(chinchilla.parameters / gopher.parameters == 0.25 && abs(chinchilla.compute / gopher.compute - 1) < 0.2)
+    #expect(abs(chinchilla.parameters / chinchilla.best.parameters - 1) < 0.1 && chinchilla.loss < gopher.loss)
+    let small = try model("Llama 3.1 8B")
+    #expect(small.parameters < small.best.parameters / 5 && small.tokens > 5 * small.best.tokens)
+    // "Half or twice the best size costs less than half a percent of the loss."
+    for factor in [0.5, 2] {
+      let (n, d) = (chinchilla.best.parameters * factor, chinchilla.best.tokens / factor)
+      #expect(plane.loss(n, d) / chinchilla.best.loss < 1.005)
+    }
+  }
+
   struct Hand: Decodable {
     struct Time: Decodable { let name: String, rate, seconds: Double }
     let forward, backward, compute, petaflopDays: Double, times: [Time]
@@ -135,14 +158,18 @@ struct ScalingStepTests {
       #expect(!early.isOwn && early.problems.count == 1 && early.problems[0].contains("--resume"))
       var csv = "N,D,loss\n"
       for n in [1e5, 3e5, 1e6, 3e6] {
-        for d in [1e6, 4e6, 1.6e7] { csv += "\(n),\(d),\(0.6 + 90 / pow(n, 0.42) + 400 / pow(d, 0.45))\n" }
+        // The dearest run is off the law, which has not seen it.
+        for d in [1e6, 4e6, 1.6e7] {
+          let off = n * d == 4.8e13 ? 1.25 : 1
+          csv += "\(n),\(d),\(off * (0.6 + 90 / pow(n, 0.42) + 400 / pow(d, 0.45)))\n"
+        }
       }
       try AtomicFile.write(csv, to: "\(folder)/points.csv")
       let table: Table = try studio.decoded("scaling", "table").value
       #expect(table.isOwn && table.count == 12 && table.kept == 11 && table.source == folder)
       let refit: Refit = try studio.decoded("scaling", "refit").value
       #expect(abs(refit.law.E - 0.6) < 1e-3 && abs(refit.law.alpha - 0.42) < 1e-3 && abs(refit.law.beta - 0.45) < 1e-3)
-      #expect((refit.error ?? 1) < 1e-4)
+      #expect(abs((refit.error ?? 0) - 0.2) < 1e-4 && refit.fitError < 1e-4)
     }
   }
 }
