@@ -121,7 +121,7 @@ struct ScalingStepTests {
     }
   }
 
-  struct Table: Decodable { let source: String, isOwn: Bool, count, kept: Int, problems: [String] }
+  struct Table: Decodable { let source: String, isOwn, hasTest: Bool, count, kept: Int, problems: [String] }
   struct Refit: Decodable {
     struct Run: Decodable { let parameters, tokens, compute, loss, predicted: Double, isFitted: Bool }
     let law: Plane.Law, runs: [Run], error: Double?, fitError, limit: Double, hasOptimum: Bool
@@ -156,17 +156,18 @@ struct ScalingStepTests {
       // Before its first runs are done.
       let early: Table = try studio.decoded("scaling", "table").value
       #expect(!early.isOwn && early.problems.count == 1 && early.problems[0].contains("--resume"))
-      var csv = "N,D,loss\n"
+      var csv = "N,D,loss,run\n"
       for n in [1e5, 3e5, 1e6, 3e6] {
         // The dearest run is off the law, which has not seen it.
         for d in [1e6, 4e6, 1.6e7] {
           let off = n * d == 4.8e13 ? 1.25 : 1
-          csv += "\(n),\(d),\(off * (0.6 + 90 / pow(n, 0.42) + 400 / pow(d, 0.45)))\n"
+          let loss = off * (0.6 + 90 / pow(n, 0.42) + 400 / pow(d, 0.45))
+          csv += "\(n),\(d),\(loss),\(off == 1 ? "runs/01" : "test")\n"
         }
       }
       try AtomicFile.write(csv, to: "\(folder)/points.csv")
       let table: Table = try studio.decoded("scaling", "table").value
-      #expect(table.isOwn && table.count == 12 && table.kept == 11 && table.source == folder)
+      #expect(table.isOwn && table.hasTest && table.count == 12 && table.kept == 11 && table.source == folder)
       let refit: Refit = try studio.decoded("scaling", "refit").value
       #expect(abs(refit.law.E - 0.6) < 1e-3 && abs(refit.law.alpha - 0.42) < 1e-3 && abs(refit.law.beta - 0.45) < 1e-3)
       #expect(abs((refit.error ?? 0) - 0.2) < 1e-4 && refit.fitError < 1e-4)

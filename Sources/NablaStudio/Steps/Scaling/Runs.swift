@@ -8,6 +8,8 @@ extension ScalingStep {
   struct Table: Encodable {
     var source: String
     var isOwn: Bool
+    /// Whether the last run is the one that a sweep predicts before it trains it.
+    var hasTest: Bool
     /// None where there is neither.
     var count: Int
     /// How many of the cheapest runs the law is fitted to at first.
@@ -18,9 +20,12 @@ extension ScalingStep {
 
   static let table = Computation.answer("table") { _, studio in
     let (runs, problems) = runs(studio)
-    guard let runs else { return Table(source: "", isOwn: false, count: 0, kept: 0, problems: problems) }
+    guard let runs else { 
+      return Table(source: "", isOwn: false, hasTest: false, count: 0, kept: 0, problems: problems)
+    }
     return Table(
-      source: runs.source, isOwn: runs.isOwn, count: runs.points.count, kept: runs.kept, problems: problems)
+      source: runs.source, isOwn: runs.isOwn, hasTest: runs.hasTest, count: runs.points.count, kept: runs.kept,
+      problems: problems)
   }
 
   /// A law fitted to the cheapest runs, and what it says of the others; none where there are no runs.
@@ -76,6 +81,8 @@ extension ScalingStep {
     var points: [ScalingPoint]
     var kept: Int
     var grid: StartGrid
+    /// A sweep trains it last, in a folder of this name.
+    var hasTest: Bool { points.last?.extra["run"] == "test" }
   }
 
   /// With fewer, five constants follow every dot.
@@ -114,7 +121,9 @@ extension ScalingStep {
     let points = try PointTable(contentsOfFile: table).points.sorted { $0.compute < $1.compute }
     guard points.count >= fewest else { throw StudioError("\(table) has \(points.count) runs; \(fewest) are needed") }
     // A fit of few runs has many local minima: all starts take milliseconds here.
-    return Runs(source: path, isOwn: true, points: points, kept: points.count - 1, grid: .hoffmann)
+    var runs = Runs(source: path, isOwn: true, points: points, kept: points.count, grid: .hoffmann)
+    if runs.hasTest { runs.kept -= 1 }
+    return runs
   }
 
   /// Sweeps in a folder of runs, the newest first.

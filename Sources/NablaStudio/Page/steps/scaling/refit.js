@@ -2,7 +2,7 @@
 import { ask } from "../../common/ask.js";
 import { chart } from "../../common/chart.js";
 import { el, facts } from "../../common/dom.js";
-import { fixed, percent, scaled, significant } from "../../common/numbers.js";
+import { fixed, percent, powerOfTen, significant } from "../../common/numbers.js";
 
 export async function refit(lab) {
   const { value: table } = await ask("scaling", "table");
@@ -13,9 +13,9 @@ export async function refit(lab) {
     return;
   }
   lab.slider("kept", { label: "The law sees the cheapest", min: 8, max: table.count, value: table.kept, words: v => `${v} of ${table.count} runs` });
-  const picture = lab.add(chart({ label: "Loss over compute: runs, and the law's best split", x: { name: "compute, FLOP", log: true }, y: { name: "loss (nats a token)", log: true }, ratio: 0.62 }));
+  const picture = lab.add(chart({ label: "Loss over compute: runs, and the law's best split", x: { name: "compute, FLOP", log: true, format: powerOfTen }, y: { name: "loss (nats a token)", log: true }, ratio: 0.62 }));
   const list = lab.add(el("dl", { class: "facts" }));
-  lab.add(el("p", { class: "note" }, table.isOwn ? `Your sweep in ${table.source}; its last run is the test that the sweep predicted.`
+  lab.add(el("p", { class: "note" }, table.isOwn ? `Your sweep in ${table.source}; ${table.hasTest ? "its last run is the test that the sweep predicted." : "its test has not been trained yet."}`
     : `${table.source}. A sweep of your own takes their place here: nabla scaling sweep, then nabla studio --run with its folder.`));
   lab.live("refit", s => ({ kept: s.get("kept") }), value => {
     const dots = isFitted => value.runs.filter(r => r.isFitted === isFitted).map(r => [r.compute, r.loss]);
