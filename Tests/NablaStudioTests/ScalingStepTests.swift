@@ -47,7 +47,7 @@ struct ScalingStepTests {
 
   @Test(arguments: ["besiroglu", "hoffmann"])
   func aContourHasOneLossAndCostsLeastOnTheBestPath(_ name: String) throws {
-    let plane: Plane = try untrained.decoded("scaling", "budget", ["law": name]).value
+    let plane: Plane = try untrained.decoded("scaling", "plane", ["law": name]).value
     #expect(plane.contours.count == 9)
     for contour in plane.contours {
       #expect(contour.points.allSatisfy { abs(plane.loss($0[0], $0[1]) - contour.loss) < 1e-9 })
@@ -71,7 +71,7 @@ struct ScalingStepTests {
   /// What the chapter says of GPT-3 (about 3.15·10²³ by 6ND; the paper's own count is 3.14·10²³) and of Chinchilla's 20
   /// tokens a parameter.
   @Test func publishedModelsAreTheChapters() throws {
-    let models = try untrained.decoded("scaling", "budget", as: Plane.self).value.published
+    let models = try untrained.decoded("scaling", "plane", as: Plane.self).value.published
     let gpt3 = try #require(models.first { $0.name == "GPT-3" }),
       chinchilla = try #require(models.first { $0.name == "Chinchilla" })
     #expect(abs(gpt3.compute - 3.15e23) < 1e21 && chinchilla.tokens / chinchilla.parameters == 20)
@@ -82,7 +82,7 @@ struct ScalingStepTests {
     let fit: Fit = try untrained.decoded("scaling", "fit").value
     // "Ten times the parameters take about a sixth off the loss."
     #expect(abs(1 - pow(10, fit.exponent) - 1.0 / 6) < 0.01)
-    let plane: Plane = try untrained.decoded("scaling", "budget").value
+    let plane: Plane = try untrained.decoded("scaling", "plane").value
     func model(_ name: String) throws -> Plane.Model { try #require(plane.published.first { $0.name == name }) }
     for name in ["GPT-3", "Gopher", "MT-NLG"] {
       let large = try model(name)
@@ -121,24 +121,26 @@ struct ScalingStepTests {
     }
   }
 
-  struct Table: Decodable { let source: String, isOwn, hasTest: Bool, count, kept: Int, problems: [String] }
+  struct Table: Decodable {
+    struct Run: Decodable { let parameters, tokens, compute, loss: Double }
+    let source: String, isOwn, hasTest: Bool, runs: [Run], kept: Int, problems: [String]
+  }
   struct Refit: Decodable {
-    struct Run: Decodable { let parameters, tokens, compute, loss, predicted: Double, isFitted: Bool }
-    let law: Plane.Law, runs: [Run], error: Double?, fitError, limit: Double, hasOptimum: Bool
+    let law: Plane.Law, error: Double?, fitError, limit: Double, hasOptimum: Bool
   }
 
   /// Besiroglu et al. report E 1.8172 ± 0.03, α 0.3478 ± 0.02, β 0.3658 ± 0.02 for these runs.
   @Test func thePublishedRunsGiveThePublishedLaw() throws {
     let studio = Studio(.init(model: "", sweeps: "nowhere"))
     let table: Table = try studio.decoded("scaling", "table").value
-    #expect(!table.isOwn && table.count == 240 && table.problems.isEmpty)
+    #expect(!table.isOwn && table.runs.count == 240 && table.problems.isEmpty)
     let all: Refit = try studio.decoded("scaling", "refit", ["kept": "240"]).value
     #expect(abs(all.law.E - 1.8172) < 0.005 && abs(all.law.alpha - 0.3478) < 0.005)
     #expect(abs(all.law.beta - 0.3658) < 0.005 && all.error == nil)
     let some: Refit = try studio.decoded("scaling", "refit").value
-    #expect(some.runs.count { $0.isFitted } == table.kept)
-    #expect(some.runs.allSatisfy { $0.isFitted == ($0.compute <= some.limit) })
-    let unseen = some.runs.filter { !$0.isFitted }
+    #expect(table.runs.prefix(table.kept).allSatisfy { $0.compute <= some.limit })
+    let unseen = table.runs[table.kept...]
+    #expect(unseen.allSatisfy { $0.compute >= some.limit })
     let errors = unseen.map { run in
       let loss =
         some.law.E + some.law.A / pow(run.parameters, some.law.alpha) + some.law.B / pow(run.tokens, some.law.beta)
@@ -167,7 +169,7 @@ struct ScalingStepTests {
       }
       try AtomicFile.write(csv, to: "\(folder)/points.csv")
       let table: Table = try studio.decoded("scaling", "table").value
-      #expect(table.isOwn && table.hasTest && table.count == 12 && table.kept == 11 && table.source == folder)
+      #expect(table.isOwn && table.hasTest && table.runs.count == 12 && table.kept == 11 && table.source == folder)
       let refit: Refit = try studio.decoded("scaling", "refit").value
       #expect(abs(refit.law.E - 0.6) < 1e-3 && abs(refit.law.alpha - 0.42) < 1e-3 && abs(refit.law.beta - 0.45) < 1e-3)
       #expect(abs((refit.error ?? 0) - 0.2) < 1e-4 && refit.fitError < 1e-4)

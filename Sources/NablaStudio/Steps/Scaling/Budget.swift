@@ -2,8 +2,8 @@ import Glibc
 import NablaScaling
 
 extension ScalingStep {
-  /// The plane of parameters and tokens under a law, a compute budget on it, and the best use of that.
-  struct Budget: Encodable {
+  /// The plane of parameters and tokens under a law, and models on it.
+  struct Plane: Encodable {
     /// A point of the plane.
     struct Place: Encodable {
       var parameters, tokens, loss: Double
@@ -28,28 +28,17 @@ extension ScalingStep {
     }
 
     var law: Constants
-    var title: String
-    var compute, petaflopDays: Double
-    var parameters, tokens, loss: Double
     /// The best (N, D) of every budget: by this law, and by Kaplan's N = 1.3·10⁹ C^0.73.
     var path, kaplanPath: [[Double]]
     var contours: [Contour]
     var published: [Model]
-    /// The loss of other sizes for the same compute, tokens C / 6N.
-    var sizes: [Double]
-    var losses: [Double]
   }
 
-  static let budget = Computation.answer("budget") { query, _ in
-    let compute = pow(10, try query.number("compute", in: 15...28, default: 23.76))
-    let named = try query.choice("law", default: PublishedLaw.besiroglu).named
-    let law = named.chinchilla!
-    let best = law.optimalAllocation(compute: compute)
-    let sizes = (-24...24).map { best.parameters * pow(10, Double($0) / 12) }
+  static let plane = Computation.answer("plane") { query, _ in
+    let law = try query.choice("law", default: PublishedLaw.besiroglu).law
     let budgets = (30...56).map { pow(10, Double($0) / 2) }
-    return Budget(
-      law: Constants(law), title: named.title, compute: compute, petaflopDays: Compute.petaflopDays(flop: compute),
-      parameters: best.parameters, tokens: best.tokens, loss: law.loss(best),
+    return Plane(
+      law: Constants(law),
       path: budgets.map { point(law.optimalAllocation(compute: $0)) },
       kaplanPath: budgets.map { point(Kaplan.kaplan2020.optimalAllocation(compute: $0)) },
       contours: contours(law, budgets: 1e17...1e27),
@@ -58,15 +47,34 @@ extension ScalingStep {
           name: $0.name, parameters: $0.allocation.parameters, tokens: $0.allocation.tokens,
           compute: $0.allocation.compute, loss: law.loss($0.allocation),
           best: .init(law.optimalAllocation(compute: $0.allocation.compute), law), source: $0.source)
-      },
-      sizes: sizes, losses: sizes.map { law.loss(parameters: $0, tokens: compute / (6 * $0)) })
+      })
+  }
+
+  /// A compute budget and the best use of it.
+  struct Budget: Encodable {
+    var compute, petaflopDays: Double
+    var parameters, tokens, loss: Double
+    /// The loss of other sizes for the same compute, tokens C / 6N.
+    var sizes: [Double]
+    var losses: [Double]
+  }
+
+  static let budget = Computation.answer("budget") { query, _ in
+    let compute = pow(10, try query.number("compute", in: 15...28, default: 23.76))
+    let law = try query.choice("law", default: PublishedLaw.besiroglu).law
+    let best = law.optimalAllocation(compute: compute)
+    let sizes = (-24...24).map { best.parameters * pow(10, Double($0) / 12) }
+    return Budget(
+      compute: compute, petaflopDays: Compute.petaflopDays(flop: compute), parameters: best.parameters,
+      tokens: best.tokens, loss: law.loss(best), sizes: sizes,
+      losses: sizes.map { law.loss(parameters: $0, tokens: compute / (6 * $0)) })
   }
 
   private static func point(_ allocation: Allocation) -> [Double] { [allocation.parameters, allocation.tokens] }
 
   /// Contours of losses that are even in the logarithm of L − E. On one, the two terms share its excess e = L − E in
   /// every way: A/N^α = s e, B/D^β = (1 − s) e with s between 0 and 1.
-  private static func contours(_ law: Chinchilla, budgets: ClosedRange<Double>, count: Int = 9) -> [Budget.Contour] {
+  private static func contours(_ law: Chinchilla, budgets: ClosedRange<Double>, count: Int = 9) -> [Plane.Contour] {
     let (least, most) = (
       law.optimalLoss(compute: budgets.upperBound) - law.E, law.optimalLoss(compute: budgets.lowerBound) - law.E
     )
@@ -77,7 +85,7 @@ extension ScalingStep {
         let (forSize, forTokens) = (excess * odds / (1 + odds), excess / (1 + odds))
         return [pow(law.A / forSize, 1 / law.alpha), pow(law.B / forTokens, 1 / law.beta)]
       }
-      return Budget.Contour(
+      return Plane.Contour(
         loss: law.E + excess, points: points,
         crossing: point(law.optimalAllocation(compute: law.compute(optimalLoss: law.E + excess)!)))
     }

@@ -6,12 +6,14 @@ import NablaTraining
 extension ScalingStep {
   /// The runs to fit a law to: the reader's own sweep, or those of Hoffmann et al.
   struct Table: Encodable {
+    struct Run: Encodable { var parameters, tokens, compute, loss: Double }
+
     var source: String
     var isOwn: Bool
     /// Whether the last run is the one that a sweep predicts before it trains it.
     var hasTest: Bool
-    /// None where there is neither.
-    var count: Int
+    /// In the order of compute; none where there is neither.
+    var runs: [Run]
     /// How many of the cheapest runs the law is fitted to at first.
     var kept: Int
     /// Why a sweep that was given could not be read.
@@ -20,25 +22,24 @@ extension ScalingStep {
 
   static let table = Computation.answer("table") { _, studio in
     let (runs, problems) = runs(studio)
-    guard let runs else { 
-      return Table(source: "", isOwn: false, hasTest: false, count: 0, kept: 0, problems: problems)
+    guard let runs else {
+      return Table(source: "", isOwn: false, hasTest: false, runs: [], kept: 0, problems: problems)
     }
     return Table(
-      source: runs.source, isOwn: runs.isOwn, hasTest: runs.hasTest, count: runs.points.count, kept: runs.kept,
+      source: runs.source, isOwn: runs.isOwn, hasTest: runs.hasTest,
+      runs: runs.points.map {
+        .init(parameters: $0.parameters, tokens: $0.tokens, compute: $0.compute, loss: $0.loss)
+      }, kept: runs.kept,
       problems: problems)
   }
 
   /// A law fitted to the cheapest runs, and what it says of the others; none where there are no runs.
   struct Refit: Encodable {
-    struct Run: Encodable { var parameters, tokens, compute, loss, predicted: Double, isFitted: Bool }
-
     var law: Constants
     /// False where the loss does not fall with both parameters and tokens: then no split is the best.
     var hasOptimum: Bool
     /// The largest compute that it was fitted to.
     var limit: Double
-    /// In the order of compute.
-    var runs: [Run]
     /// [C, L of the best split], and [C, tokens per parameter of it].
     var envelope, ratio: [[Double]]
     /// Mean of |predicted / measured − 1| of the runs that the law has not seen; nil where it has seen all.
@@ -55,21 +56,17 @@ extension ScalingStep {
     do { law = try ChinchillaFit(Array(points.prefix(kept)), from: runs.grid).law } catch {
       throw StudioError("these \(kept) runs determine no law: \(error)")
     }
-    let rows = points.enumerated().map { index, point in
-      Refit.Run(
-        parameters: point.parameters, tokens: point.tokens, compute: point.compute, loss: point.loss,
-        predicted: law.loss(parameters: point.parameters, tokens: point.tokens), isFitted: index < kept)
-    }
     let (low, high) = (points[0].compute, 3 * points[points.count - 1].compute)
     let budgets = (0...40).map { low * pow(high / low, Double($0) / 40) }
-    func error(_ rows: ArraySlice<Refit.Run>) -> Double {
-      rows.reduce(0) { $0 + abs($1.predicted / $1.loss - 1) } / Double(rows.count)
+    func error(_ points: ArraySlice<ScalingPoint>) -> Double {
+      let errors = points.map { abs(law.loss(parameters: $0.parameters, tokens: $0.tokens) / $0.loss - 1) }
+      return errors.reduce(0, +) / Double(errors.count)
     }
     return Refit(
-      law: Constants(law), hasOptimum: law.hasOptimum, limit: points[kept - 1].compute, runs: rows,
+      law: Constants(law), hasOptimum: law.hasOptimum, limit: points[kept - 1].compute,
       envelope: law.hasOptimum ? budgets.map { [$0, law.optimalLoss(compute: $0)] } : [],
       ratio: law.hasOptimum ? budgets.map { [$0, law.optimalAllocation(compute: $0).tokensPerParameter] } : [],
-      error: kept < points.count ? error(rows[kept...]) : nil, fitError: error(rows[..<kept]))
+      error: kept < points.count ? error(points[kept...]) : nil, fitError: error(points[..<kept]))
   }
 
   // MARK: Where runs come from

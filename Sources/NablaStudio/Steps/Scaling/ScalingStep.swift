@@ -6,6 +6,7 @@ extension StudioStep {
     "scaling", title: "Scaling laws",
     computations: [
       ScalingStep.fit,
+      ScalingStep.plane.recorded(combining: ["law": ScalingStep.PublishedLaw.allCases.map(\.rawValue)]),
       ScalingStep.budget.recorded(combining: [
         "compute": budgets, "law": ScalingStep.PublishedLaw.allCases.map(\.rawValue),
       ]),
@@ -25,7 +26,7 @@ enum ScalingStep {
   enum PublishedLaw: String, CaseIterable {
     case besiroglu, hoffmann
 
-    var named: NamedLaw { NamedLaw.published(self == .hoffmann ? "chinchilla" : rawValue)! }
+    var law: Chinchilla { self == .hoffmann ? .hoffmann : .besiroglu }
   }
 
   /// L(N, D) = E + A/N^α + B/D^β, for the page.

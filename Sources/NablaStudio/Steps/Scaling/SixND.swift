@@ -20,7 +20,7 @@ extension ScalingStep {
     var backward: Double
     var compute, petaflopDays, tokensPerParameter: Double
     /// The split of the same compute that the law of step 6 finds best.
-    var best: Budget.Place
+    var best: Plane.Place
     var loss: Double
     var times: [Time]
   }
@@ -39,7 +39,7 @@ extension ScalingStep {
     return Hand(
       parameters: n, tokens: d, forward: 2 * n * d, backward: 4 * n * d, compute: allocation.compute,
       petaflopDays: Compute.petaflopDays(flop: allocation.compute), tokensPerParameter: allocation.tokensPerParameter,
-      best: Budget.Place(law.optimalAllocation(compute: allocation.compute), law), loss: law.loss(allocation),
+      best: Plane.Place(law.optimalAllocation(compute: allocation.compute), law), loss: law.loss(allocation),
       times: [here, one, accelerators].map {
         .init(
           name: $0.name, rate: Double($0.count) * $0.flopPerSecond,
