@@ -26,6 +26,25 @@ struct ScalingStepTests {
     #expect(throws: StudioError.self) { try untrained.answer("scaling", "fit", StudioQuery(["losses": "1,2"])) }
   }
 
+  /// Points on a law with a floor give the law back; without one they are no line.
+  @Test func aFloorIsFound() throws {
+    struct Floored: Decodable { let exponent, coefficient, floor, explained: Double, curve: [[Double]] }
+    let losses = [1e6, 1e7, 1e8, 1e9, 1e10, 1e11].map { 1.7 + 60 * pow($0, -0.25) }
+    let text = losses.map { "\($0)" }.joined(separator: ",")
+    let fit: Floored = try untrained.decoded("scaling", "fit", ["losses": text, "floor": "1"]).value
+    #expect(abs(fit.floor - 1.7) < 1e-3 && abs(fit.exponent + 0.25) < 1e-3 && abs(fit.coefficient - 60) < 1)
+    #expect(fit.curve.allSatisfy { abs($0[1] - 1.7 - 60 * pow($0[0], -0.25)) < 0.01 } && fit.explained > 0.999999)
+    let line: Floored = try untrained.decoded("scaling", "fit", ["losses": text]).value
+    #expect(line.floor == 0 && line.explained < 0.99)
+    // On the published line the best floor is none, and no losses are too odd for one.
+    let published: Floored = try untrained.decoded("scaling", "fit", ["floor": "1"]).value
+    #expect(published.floor == 0 && abs(published.exponent + 0.076) < 1e-6)
+    for odd in ["1,1,1,1,1,1", "1,2,3,4,5,6", "20,0.1,20,0.1,20,0.1"] {
+      let fit: Floored = try untrained.decoded("scaling", "fit", ["losses": odd, "floor": "1"]).value
+      #expect(fit.floor >= 0 && fit.curve.allSatisfy { $0[1].isFinite && $0[1] > 0 })
+    }
+  }
+
   struct Budget: Decodable { let compute, parameters, tokens, loss: Double, sizes, losses: [Double] }
 
   @Test(arguments: [18.0, 21.5, 23.76, 26])

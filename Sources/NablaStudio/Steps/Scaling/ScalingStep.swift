@@ -5,7 +5,7 @@ extension StudioStep {
   static let scaling = StudioStep(
     "scaling", title: "Scaling laws",
     computations: [
-      ScalingStep.fit,
+      ScalingStep.fit.recorded([[:], ["floor": "1"]]),
       ScalingStep.plane.recorded(combining: ["law": ScalingStep.PublishedLaw.allCases.map(\.rawValue)]),
       ScalingStep.budget.recorded(combining: [
         "compute": budgets, "law": ScalingStep.PublishedLaw.allCases.map(\.rawValue),
