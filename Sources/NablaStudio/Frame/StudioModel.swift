@@ -28,10 +28,12 @@ public final class StudioModel: @unchecked Sendable {
     public let model: TransformerLM
     public let tokenizer: any Tokenizer
     public let facts: Facts
+    /// Its chat template and the tokens that end its answers; nil for the untrained model.
+    let trained: TrainedModel?
     private var lastRead: (ids: [Int32], stream: [Tensor])?
 
-    init(model: TransformerLM, tokenizer: any Tokenizer, facts: Facts) {
-      (self.model, self.tokenizer, self.facts) = (model, tokenizer, facts)
+    init(model: TransformerLM, tokenizer: any Tokenizer, facts: Facts, trained: TrainedModel? = nil) {
+      (self.model, self.tokenizer, self.facts, self.trained) = (model, tokenizer, facts, trained)
     }
 
     /// The residual stream of the tokens, before each layer and after the last: [1, T, C] each. That of the last text is
@@ -94,7 +96,7 @@ public final class StudioModel: @unchecked Sendable {
     trained.model.computeType = .float32
     return Loaded(
       model: trained.model, tokenizer: trained.tokenizer,
-      facts: Self.facts(trained.model, name: name, isTrained: true))
+      facts: Self.facts(trained.model, name: name, isTrained: true), trained: trained)
   }
 
   /// Bytes for tokens and random weights: it shows how attention is computed, not what training makes of it. Where one is
