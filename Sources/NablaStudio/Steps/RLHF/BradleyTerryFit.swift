@@ -66,7 +66,8 @@ package struct BradleyTerryFit: Sendable {
   private static func scales(_ features: [[Float]]) -> [Double] {
     features[0].indices.map { c in
       let mean = features.reduce(0) { $0 + Double($1[c]) } / Double(features.count)
-      let variance = features.reduce(0) { $0 + (Double($1[c]) - mean) * (Double($1[c]) - mean) } / Double(features.count)
+      let variance =
+        features.reduce(0) { $0 + (Double($1[c]) - mean) * (Double($1[c]) - mean) } / Double(features.count)
       return variance > 0 ? 1 / variance.squareRoot() : 0
     }
   }

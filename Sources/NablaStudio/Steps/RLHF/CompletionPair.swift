@@ -15,7 +15,8 @@ struct CompletionPair: Sendable {
     "How do I make a good cup of tea? Be brief.", "Suggest a name for a small gray cat, and say why.",
     "What is a black hole, in one or two sentences?", "Tell me a short joke.",
     "How can I fall asleep faster? Give me one piece of advice.", "Describe autumn in a few words.",
-    "What should I cook tonight? Suggest one dish.", "What does a computer do? Explain it to a child in a sentence or two.",
+    "What should I cook tonight? Suggest one dish.",
+    "What does a computer do? Explain it to a child in a sentence or two.",
     "Is it better to walk or to cycle? Answer briefly.", "Thank a friend for a present, in a sentence or two.",
   ]
   static let largestTokenCount = 48

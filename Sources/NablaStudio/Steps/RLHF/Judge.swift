@@ -144,7 +144,9 @@ enum Trait: String, CaseIterable {
     // The share of words that were there before.
     case .repetition: return words.isEmpty ? 0 : 1 - Double(Set(words).count) / Double(words.count)
     case .exclamations: return Double(text.count { $0 == "!" })
-    case .unfinished: return text.last { !$0.isWhitespace && !"\"'”’)*".contains($0) }.map { ".!?".contains($0) } == true ? 0 : 1
+    case .unfinished:
+      let last = text.last { !$0.isWhitespace && !"\"'”’)*".contains($0) }
+      return last.map { ".!?".contains($0) } == true ? 0 : 1
     }
   }
 }

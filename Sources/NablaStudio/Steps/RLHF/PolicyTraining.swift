@@ -42,7 +42,8 @@ struct PolicyTraining: Sendable {
       {
         // Copies: the optimizer changes weights in place.
         let parameters = learner.agent.network.parameters().map { ($0.name, Tensor($0.value.array(), $0.value.shape)) }
-        training.snapshots.append(Snapshot(steps: learner.step, parameters: Dictionary(uniqueKeysWithValues: parameters)))
+        training.snapshots.append(
+          Snapshot(steps: learner.step, parameters: Dictionary(uniqueKeysWithValues: parameters)))
       }
     }
     keepSnapshots()

@@ -18,5 +18,6 @@ extension StudioStep {
 
 enum RLHFStep {
   /// Everything that a reader may choose of the first three pairs.
-  static let recordedChoices = ["", "a", "b", "aa", "ab", "ba", "bb"] + ["aa", "ab", "ba", "bb"].flatMap { ["\($0)a", "\($0)b"] }
+  static let recordedChoices =
+    ["", "a", "b", "aa", "ab", "ba", "bb"] + ["aa", "ab", "ba", "bb"].flatMap { ["\($0)a", "\($0)b"] }
 }
