@@ -107,7 +107,10 @@ public struct Analysis: Codable, Sendable, Equatable {
 }
 
 extension Analysis.Head {
-  /// - Parameter weights: [T·T], row = query; rows sum to 1.
+  /// - Parameters:
+  ///   - weights: [T·T], row = query; rows sum to 1.
+  ///   - tokenCount: T.
+  ///   - isCausal: Whether the mask hides later tokens.
   public init(weights: [Float], tokenCount: Int, isCausal: Bool = true) {
     precondition(
       weights.count == tokenCount * tokenCount,
@@ -120,7 +123,9 @@ extension Analysis.Head {
 }
 
 extension Analysis.Positions {
-  /// - Parameter table: [positions][dimensions]. Values that are not finite show as the minimum.
+  /// - Parameters:
+  ///   - kind: The position encoding whose table it is.
+  ///   - table: [positions][dimensions]. Values that are not finite show as the minimum.
   public init(kind: Kind, table: [[Float]]) {
     let width = table.first?.count ?? 0
     precondition(table.allSatisfy { $0.count == width }, "Analysis.Positions: the rows have different lengths")

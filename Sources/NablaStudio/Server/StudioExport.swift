@@ -10,7 +10,9 @@ public struct StudioExport {
   /// Those that the page has.
   let steps: [StudioStep]
 
-  /// - Parameter step: The number (from 1) or the name of the only step that the page is to have; nil for all.
+  /// - Parameters:
+  ///   - studio: The models and runs to show.
+  ///   - step: The number (from 1) or the name of the only step that the page is to have; nil for all.
   /// - Throws: ``StudioError`` for a step that there is not, and where the page's files are missing.
   public init(_ studio: Studio, step: String? = nil) throws(StudioError) {
     (self.studio, files) = (studio, try PageFiles(folder: studio.options.page))
@@ -27,8 +29,10 @@ public struct StudioExport {
 
   /// Writes `folder/index.html`.
   ///
-  /// - Parameter progress: Told of each computation before it is recorded.
-  /// - Throws: What a computation throws, ``ReportError`` where KaTeX is not installed, and errors of writing.
+  /// - Parameters:
+  ///   - folder: Created if it does not exist.
+  ///   - progress: Told of each computation before it is recorded.
+  /// - Throws: What a computation throws, `ReportError` where KaTeX is not installed, and errors of writing.
   public func write(to folder: String, progress: (String) -> Void = { _ in }) throws {
     let recording = try recording(progress)
     let page = try page(recording)
