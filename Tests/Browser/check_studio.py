@@ -413,6 +413,79 @@ def check_training(browser, studio, arguments):
     return problems
 
 
+def check_ranking(browser, studio, arguments):
+    """The reader ranks pairs; the same address in a fresh browser learns the same judge."""
+    problems, seen = [], []
+    judged = 'section[data-lab="judge"] .lab'
+    for _ in range(2):
+        with visit(browser, studio.url + "#rlhf?choices=ab") as (page, complaints):
+            page.wait_for_selector(judged + " .answered button:enabled", timeout=60_000)
+            page.wait_for_selector('section[data-lab="hack"] table:not([hidden])', timeout=LONG)
+            page.wait_for_selector('section[data-lab="preference"] table:not([hidden])', timeout=60_000)
+            seen.append([page.locator(judged + " " + part).text_content() for part in (".facts", ".guess", ".pair")]
+                        + page.locator('section[data-lab="hack"] table').all_text_contents())
+            if len(seen) == 2:
+                page.locator(judged + " .answered button").first.click()
+                page.wait_for_selector(judged + ' .facts dd:has-text("3of at most")', timeout=LONG)
+                if "choices=aba" not in page.url:
+                    problems.append(f"after a choice the address is {page.url}")
+                page.get_by_role("button", name="Start over").click()
+                page.wait_for_timeout(500)
+                if "choices" in page.url or page.locator('section[data-lab="hack"] table').first.is_visible():
+                    problems.append("starting over leaves something of the choices")
+            problems += complaints
+    if seen[0] != seen[1]:
+        problems.append(f"the same address showed {seen}")
+    return problems
+
+
+def check_game(browser, studio, arguments):
+    """The page's CartPole is the library's, step by step; the arrows belong to the game while it is played."""
+    problems = []
+    with visit(browser, studio.url + "#rlhf?start=5") as (page, complaints):
+        ready(page, "rlhf")
+        lab = page.locator('section[data-lab="balance"] .lab')
+        lab.scroll_into_view_if_needed()
+        page.wait_for_selector('section[data-lab="balance"] button:has-text("Watch"):enabled', timeout=60_000)
+        if int(lab.get_attribute("data-frames") or 0) < 2:
+            problems.append("the learning curve was not painted while it grew")
+        error = page.evaluate("""async () => {
+          const { step, hasFallen } = await import('/steps/rlhf/cartpole.js');
+          const { value } = await (await fetch('/api/rlhf/rivals?ppo=1&start=5')).json();
+          let most = 0;
+          for (const { states, actions, length } of value.episodes) {
+            const at = t => states.slice(4 * t, 4 * t + 4);
+            for (let t = 0; t < length; t++) step(at(t), actions[t]).forEach((v, i) => { most = Math.max(most, Math.abs(v - at(t + 1)[i])); });
+            if (hasFallen(at(length)) !== (length < 500) || hasFallen(at(length - 1))) most = Infinity;
+          }
+          return most;
+        }""")
+        if not error < 1e-6:
+            problems.append(f"the page's steps differ from the library's by {error}")
+        lab.get_by_role("button", name="Play", exact=True).click()
+        for key in ("ArrowRight", "ArrowLeft", "ArrowRight"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        if not page.url.split("#")[1].startswith("rlhf") or lab.locator(".arena output").first.text_content() != "3 steps":
+            problems.append(f"three keys of the game: {page.url}, {lab.locator('.arena output').all_text_contents()}")
+        for _ in range(60):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(1200)
+        if "You balanced" not in lab.locator(".said").text_content() or not page.url.split("#")[1].startswith("rlhf"):
+            problems.append(f"the end of the game: {page.url}, {lab.locator('.said').text_content()!r}")
+        page.keyboard.press("ArrowRight")
+        ready(page, "lora")
+        page.keyboard.press("ArrowLeft")
+        ready(page, "rlhf")
+        page.locator('section[data-lab="balance"]').get_by_role("button", name="Play", exact=True).click()
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowLeft")
+        ready(page, "diffusion")
+        # A training ends where its step is left.
+        problems += [c for c in complaints if "learn/stream" not in c and "api/alive" not in c]
+    return problems
+
+
 def check_connection(browser, studio, arguments):
     """Killing the program shows "Disconnected" within three seconds; starting it again brings the page back."""
     problems = []
@@ -494,7 +567,7 @@ def check_one_step(browser, studio, arguments):
 
 CHECKS = [
     check_server, check_steps, check_zoom, check_keys, check_address, check_slider, check_shown, check_delay, check_scaling,
-    check_no_model, check_training, check_connection, check_export, check_one_step,
+    check_no_model, check_training, check_ranking, check_game, check_connection, check_export, check_one_step,
 ]
 
 

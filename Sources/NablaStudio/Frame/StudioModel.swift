@@ -70,14 +70,16 @@ public final class StudioModel: @unchecked Sendable {
   }
 
   /// Calls `body` with the model, which is loaded first if it has not been.
-  public func use<Result>(_ body: (Loaded) throws -> Result) throws -> Result {
+  ///
+  /// - Parameter recordsGradients: Whether `body` takes gradients.
+  public func use<Result>(recordsGradients: Bool = false, _ body: (Loaded) throws -> Result) throws -> Result {
     turn.wait()
     defer { turn.signal() }
     if let loaded, !loaded.facts.isTrained, recipe?.isFinished == true { self.loaded = nil }
     let model = try loaded ?? load()
     loaded = model
     Self.use?.name = model.facts.name
-    return try withoutGradient { try body(model) }
+    return recordsGradients ? try body(model) : try withoutGradient { try body(model) }
   }
 
   private func load() throws -> Loaded {

@@ -6,6 +6,8 @@ extension StudioStep {
       RLHFStep.pair.recorded(combining: ["seed": ["1"], "index": ["0", "1", "2", "3"]]),
       RLHFStep.judge.recorded(combining: ["seed": ["1"], "choices": RLHFStep.recordedChoices]),
       RLHFStep.score.recorded([]),
+      RLHFStep.tune.recorded(
+        combining: ["seed": ["1"], "index": ["0", "1", "2"], "first": ["1", "0"], "beta": ["0.1", "0.5"]]),
       RLHFStep.preference.recorded(combining: ["beta": ["0.05", "0.1", "0.2", "0.5", "1"]]),
       RLHFStep.clip.recorded(combining: ["ratio": ["0.5", "0.8", "1", "1.2", "1.5"], "positive": ["1", "0"]]),
       RLHFStep.start.recorded(combining: ["start": ["1", "2", "3"]]),

@@ -16,12 +16,13 @@ export function hack(lab) {
   declare(lab);
   lab.choice("trait", { label: "Learned reward against", value: "words", options: Object.fromEntries(names.map(name => [name, traits[name][0]])) });
   const empty = lab.add(el("p", { class: "said" }, "Rank a few pairs above: what the judge has learned from you appears here."));
-  const picture = lab.add(chart({ label: "Learned reward of every completion seen", ratio: 0.42, x: { name: "" }, y: { name: "reward" } }));
+  const x = { name: "" };
+  const picture = lab.add(chart({ label: "Learned reward of every completion seen", ratio: 0.42, x, y: { name: "reward" } }));
   const table = el("table", {}), all = el("table", { class: "ranking" });
-  const details = el("details", {}, el("summary", {}, "Every completion seen, by learned reward"), all);
+  const details = el("details", {}, el("summary", {}, "Every completion seen, by learned reward"), el("div", { class: "lens", tabindex: 0, role: "region", "aria-label": "Completions by learned reward" }, all));
   const scored = el("dl", { class: "facts" }), tries = el("div", { class: "controls" }), asked = el("p", { class: "note" });
   const attempt = el("div", {});
-  lab.add(table, details, attempt);
+  lab.add(table, attempt, details);
   lab.text("text", { label: "Fool the judge: an answer of your own", value: "Thank you! Thank you so much! Thank you!", most: 400, place: attempt });
   attempt.append(asked, tries, scored);
   let answer;
@@ -53,16 +54,16 @@ export function hack(lab) {
       groups[kind].push([completion.traits[trait], answer.rewards[i][side]]);
       seen.push({ kind, reward: answer.rewards[i][side], completion, prompt: now.pairs[i].prompt });
     }));
+    x.name = traits[names[trait]][0];
     picture.show({
       dots: [{ name: "you chose it", concept: "reward", points: groups.chosen, radius: 6 }, { name: "you did not", concept: "noise", points: groups.rejected },
         groups.skipped.length && { name: "left out", concept: "ink", points: groups.skipped, radius: 2.5 }].filter(Boolean),
       rules: [{ y: 0 }],
     });
-    const row = answer.correlations[trait];
-    picture.say(`Against ${traits[names[trait]][0]}: correlation ${fixed(row.correlation)} over ${seen.length} completions.`);
+    picture.say(`Correlation ${fixed(answer.correlations[trait].correlation)} over ${seen.length} completions.`);
     table.replaceChildren(
       el("tr", {}, ...["", "correlation with the reward", "you took the one with more"].map(name => el("th", { scope: "col" }, name))),
-      ...answer.correlations.map(c => el("tr", { class: c.trait === names[trait] ? "chosen" : "" }, el("th", { scope: "row" }, traits[c.trait][0]),
+      ...answer.correlations.map(c => el("tr", {}, el("th", { scope: "row" }, traits[c.trait][0]),
         el("td", {}, fixed(c.correlation)), el("td", {}, c.different ? `${c.more} of ${c.different}` : "never differed"))));
     seen.sort((a, b) => b.reward - a.reward);
     all.replaceChildren(...seen.map(s => el("tr", {}, el("th", { scope: "row" }, fixed(s.reward)),

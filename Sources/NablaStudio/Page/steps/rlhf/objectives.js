@@ -1,4 +1,4 @@
-// The objectives by themselves: DPO, the clip, a group, the leash.
+// The objectives by themselves: the clip, a group, the leash.
 import { chart } from "../../common/chart.js";
 import { el } from "../../common/dom.js";
 import { fixed, percent } from "../../common/numbers.js";
@@ -6,26 +6,6 @@ import { fixed, percent } from "../../common/numbers.js";
 const facts = entries => entries.map(([name, text, note]) =>
   el("div", {}, el("dt", {}, name), el("dd", {}, text, note && el("small", {}, note))));
 const points = (xs, ys) => xs.map((x, i) => [x, ys[i]]);
-
-/// DPO's loss and pull over the margin.
-export function preference(lab) {
-  lab.slider("beta", { label: "β", min: 0.05, max: 1, step: 0.05, value: 0.1, words: v => fixed(v, 2) });
-  const picture = lab.add(chart({ label: "Loss and pull of a pair by its margin",
-    x: { name: "margin Δ (nats)" }, y: { name: "loss (nats)" } }));
-  const pulls = lab.add(chart({ label: "How strongly a step pulls on the pair", ratio: 0.36,
-    x: { name: "margin Δ (nats)" }, y: { name: "−dL/dΔ" } }));
-  const list = lab.add(el("dl", { class: "facts" }));
-  lab.live("preference", s => ({ beta: s.get("beta") }), value => {
-    picture.show({ lines: [{ name: "loss", concept: "loss", points: points(value.margins, value.losses) }] });
-    pulls.show({ lines: [{ name: "pull", concept: "gradient", points: points(value.margins, value.pulls) }] });
-    const at = margin => value.margins.indexOf(margin);
-    list.replaceChildren(...facts([
-      ["at Δ = 0", fixed(value.losses[at(0)], 4), "ln 2"],
-      ["at Δ = 10", percent(value.probabilities[at(10)], 1), "preferred"],
-      ["pull at Δ = −30", fixed(value.pulls[at(-30)], 3), "at most β"],
-    ]));
-  });
-}
 
 /// The clipped surrogate, with the ratio to drag.
 export function clip(lab) {
