@@ -31,13 +31,15 @@ const side = value => value < 0 ? "left" : "right";
 export function track({ label, concept }) {
   const canvas = el("canvas", { role: "img", "aria-label": label,
     style: { display: "block", width: "100%", "aspect-ratio": "5.2 / 1.5", "border-radius": "8px", background: "var(--plate)" } });
-  const caption = el("figcaption", {}, label), count = el("output", {});
-  const figure = el("figure", { class: `of-${concept}` }, el("div", { style: { display: "flex", "justify-content": "space-between" } }, caption, count), canvas);
+  const caption = el("figcaption", {}, label), count = el("output", { style: { "white-space": "nowrap" } }), words = el("span", { class: "readout" });
+  const figure = el("figure", { class: `of-${concept}` },
+    el("div", { style: { display: "flex", "justify-content": "space-between", gap: "0.6rem" } }, caption, count), canvas, words);
   let shown;
 
   function draw() {
     if (!shown) return;
     const [[x, , angle], { push, isOver }] = shown;
+    words.textContent = inWords(shown[0]);
     const width = Math.round((canvas.clientWidth || 400) * Math.min(2, devicePixelRatio || 1)), height = Math.round(width * 1.5 / 5.2);
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext("2d"), scale = width / 5.2, ground = height - 0.18 * scale;

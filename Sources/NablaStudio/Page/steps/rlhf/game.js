@@ -16,17 +16,17 @@ export function game(lab) {
   let mode = "idle", initial, limit = 500, tick = 0.02, state, last, push, count = 0, best = 0, rivals, clock, spare = 0, quiet = 0;
   const help = el("p", { class: "note", id: "game-help" },
     "Arrow keys (or A and D) push the cart, and the last push lasts until the other key: CartPole knows no rest. While the game runs the arrows belong to it; Escape, or the end of the game, gives them back to the page.");
-  const yours = track({ label: "You", concept: "data" }), theirs = track({ label: "The policy, when it has trained", concept: "model" });
+  const yours = track({ label: "You", concept: "data" }), theirs = track({ label: "Policy, not trained yet", concept: "model" });
   const left = el("button", { type: "button" }, "← left"), right = el("button", { type: "button" }, "right →");
   const play = el("button", { type: "button", class: "primary", onclick: () => ready() }, "Play");
   const watch = el("button", { type: "button", onclick: () => ready(true) }, "Watch the policy");
   const result = el("p", { class: "said" });
   const arena = el("div", { class: "arena", role: "application", tabindex: 0, "aria-label": "CartPole, you and the policy", "aria-describedby": "game-help" },
     el("div", { class: "pair" }, yours, theirs), el("div", { class: "steering" }, left, right));
-  const settings = el("div", { class: "controls" });
-  lab.add(help, settings, arena, el("div", { class: "controls" }, play, watch), result);
-  lab.choice("pace", { label: "Time", value: reducesMotion() ? "turns" : "quarter", options: paces, place: settings });
-  lab.slider("rival", { label: "The policy's training", min: 0, max: 6, value: 6, words: v => rivals ? stepsOf(rivals[v]) : "not yet", place: settings });
+  const time = el("div", { class: "controls" }), settings = el("div", { class: "controls" });
+  lab.add(help, time, settings, arena, el("div", { class: "controls" }, play, watch), result);
+  lab.choice("pace", { label: "Time", value: reducesMotion() ? "turns" : "quarter", options: paces, place: time });
+  lab.slider("rival", { label: "Training of the policy", min: 0, max: 6, value: 6, words: v => rivals ? stepsOf(rivals[v]) : "not yet", place: settings });
   lab.slider("start", { label: "Start", min: 1, max: 99, value: 1, place: settings });
 
   const rival = () => rivals?.[lab.state.get("rival")];
@@ -124,9 +124,8 @@ export function game(lab) {
     const isWatched = mode === "watching" || (mode === "over" && push === undefined);
     yours.hidden = left.parentElement.hidden = isWatched;
     yours.show(mode === "over" ? state : between(last, state), { push: mode === "playing" ? push : undefined, isOver: mode === "over" });
-    yours.name(`You: ${inWords(state)}`);
     yours.say(`${mode === "idle" || mode === "ready" ? 0 : count} steps`);
-    theirs.name(other ? `The policy after ${trainedFor(other)}` : "The policy, when it has trained");
+    theirs.name(other ? `Policy after ${trainedFor(other)}` : "Policy, not trained yet");
     if (other) {
       const at = i => other.states.slice(4 * Math.min(i, other.length), 4 * Math.min(i, other.length) + 4);
       const now = Math.min(count, other.length), isOver = count >= other.length;

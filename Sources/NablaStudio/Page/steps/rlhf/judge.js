@@ -12,25 +12,37 @@ export function judge(lab) {
   declare(lab);
   const prompt = lab.add(el("p", { class: "said" }));
   const cards = ["first", "second"].map((name, i) => {
-    const text = el("p", { class: "answer" }), button = el("button", { type: "button", onclick: () => choose("ab"[i]) }, "This one is better");
+    const text = el("p", { class: "answer" }), button = el("button", { type: "button", onclick: () => { left = 0; choose("ab"[i]); } }, "This one is better");
     return { text, button, root: el("div", { class: "answered", role: "group", "aria-label": `The ${name} completion` }, text, button) };
   });
   lab.add(el("div", { class: "pair" }, ...cards.map(c => c.root)));
   const guess = lab.add(el("p", { class: "guess" }));
   const buttons = lab.add(el("div", { class: "controls" }));
   const skip = lab.button("I cannot say", () => choose("s"), { place: buttons });
-  const undo = lab.button("Undo", () => lab.state.set("choices", lab.state.get("choices").slice(0, -1)), { place: buttons });
-  const restart = lab.button("Start over", () => lab.state.set("choices", ""), { place: buttons });
+  const undo = lab.button("Undo", () => { left = 0; lab.state.set("choices", lab.state.get("choices").slice(0, -1)); }, { place: buttons });
+  const restart = lab.button("Start over", () => { left = 0; lab.state.set("choices", ""); }, { place: buttons });
+  const other = lab.button("Let somebody choose who likes long answers", () => { left = 8; standIn(); }, { place: buttons });
   const list = lab.add(el("dl", { class: "facts" }));
-  const curve = lab.add(chart({ label: "Loss by choice", ratio: 0.36, x: { name: "choices" }, y: { name: "nats" } }));
+  const curve = lab.add(chart({ label: "Loss by choice", ratio: 0.36, x: { name: "choices", format: v => Number.isInteger(v) ? String(v) : "" }, y: { name: "nats" } }));
 
-  let visit = 0, key, seed = lab.state.get("seed"), clicked = false, answer;
+  // left: choices that somebody else still makes
+  let left = 0, visit = 0, key, seed = lab.state.get("seed"), clicked = false, answer;
 
   function choose(letter) {
     const choices = lab.state.get("choices");
     if (cards[0].button.disabled || choices.length >= most) return;
     clicked = true;
+    enable(false);
     lab.state.set("choices", choices + letter);
+  }
+
+  /// Chooses the longer answer, as long as it is asked to.
+  function standIn() {
+    const now = ranked(lab.state), choices = lab.state.get("choices");
+    if (left <= 0 || cards[0].button.disabled || choices.length >= most) return;
+    const [first, second] = now.pairs[choices.length].completions.map(c => c.traits[0]);
+    left -= 1;
+    choose(first > second ? "a" : second > first ? "b" : "s");
   }
 
   async function follow() {
@@ -68,7 +80,7 @@ export function judge(lab) {
 
   function enable(isOn) {
     for (const card of cards) card.button.disabled = !isOn;
-    skip.disabled = !isOn;
+    skip.disabled = other.disabled = !isOn;
     undo.disabled = restart.disabled = !lab.state.get("choices");
   }
 
@@ -80,6 +92,8 @@ export function judge(lab) {
     if (!now.isTrained) prompt.append(el("small", { class: "note" }, " This is a small model with random weights, so its completions are noise. make model fetches one that can talk."));
     enable(!isOver);
     draw();
+    // Slowly enough to be followed.
+    if (left > 0) setTimeout(standIn, 350);
   }
 
   lab.live("judge", s => ranked(s)?.query, value => {

@@ -21,7 +21,7 @@ export function clip(lab) {
         { name: "clipped", concept: "reward", points: points(value.ratios, value.surrogate) },
       ],
       dots: [{ name: "r", concept: "model", points: [[Number(lab.state.get("ratio")), value.value]], radius: 7,
-        onDrag: x => lab.state.set("ratio", Math.round(Math.max(0, Math.min(2.5, x)) * 20) / 20) }],
+        onDrag: (_, x) => lab.state.set("ratio", Math.round(Math.max(0, Math.min(2.5, x)) * 20) / 20) }],
     });
     list.replaceChildren(...facts([["objective", fixed(value.value, 3)],
       ["gradient", fixed(value.gradient, 2), value.gradient === 0 ? "the clip holds" : "it moves the policy"]]));
@@ -55,8 +55,10 @@ export function group(lab) {
       output.textContent = fixed(value.rewards[i], 1);
       input.setAttribute("aria-valuetext", fixed(value.rewards[i], 1));
     });
-    const row = (name, numbers) => el("tr", {}, el("th", { scope: "row" }, name), ...numbers.map(n => el("td", {}, fixed(n, 2))));
-    table.replaceChildren(row("GRPO", value.advantages), row("Dr. GRPO", value.centered));
+    table.replaceChildren(
+      el("tr", {}, ...["completion", "reward", "Â, GRPO", "Â, Dr. GRPO"].map(name => el("th", { scope: "col" }, name))),
+      ...value.rewards.map((reward, i) => el("tr", {}, el("th", { scope: "row" }, String(i + 1)),
+        ...[fixed(reward, 1), fixed(value.advantages[i], 2), fixed(value.centered[i], 2)].map(text => el("td", {}, text)))));
     note.textContent = value.isFlat
       ? "All rewards are equal: every advantage is 0."
       : `The mean reward is ${fixed(value.mean, 2)}.`;
@@ -79,6 +81,6 @@ export function leash(lab) {
     table.replaceChildren(
       el("tr", {}, ...["completion", "reward", "reference", "policy"].map(name => el("th", { scope: "col" }, name))),
       ...value.names.map((name, i) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, fixed(value.rewards[i], 1)),
-        el("td", {}, percent(value.reference[i], 1)), el("td", {}, percent(value.policy[i], 1)))));
+        ...[value.reference[i], value.policy[i]].map(p => el("td", {}, percent(p, 1).replace(" ", "\u00a0"))))));
   });
 }
