@@ -38,7 +38,7 @@ smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	.build/release/nabla chat $(MODEL)
 
 studio: ## Open the page that shows how the algorithms work, computed live
-	@$(MAKE) --no-print-directory model || echo "no model could be fetched: the studio shows a small one with random weights"
+	@$(MAKE) --no-print-directory model || echo "no model could be fetched: the studio trains a small one itself"
 	$(SWIFT_BUILD) --product nabla-studio
 	.build/release/nabla-studio
 

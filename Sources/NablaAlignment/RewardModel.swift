@@ -27,7 +27,13 @@ public final class RewardModel: Trainer {
     }
 
     public static let settings: [Setting<Configuration>] =
-      TuningConfiguration.settings.filter { $0.name != "sample-length" }.map { $0.within(\.tuning) } + [
+      TuningConfiguration.settings.filter { $0.name != "sample-length" }.map { setting in
+        setting.name == "max-length"
+          ? Setting(
+            "max-length", \.tuning.maximumLength, in: .range(2...1 << 24),
+            "Maximum length of a completion with its prompt, in tokens; longer pairs are dropped")
+          : setting.within(\.tuning)
+      } + [
         Setting(
           "centering", \.centering, in: .nonNegative,
           "Weight of the penalty that centers rewards at 0: the squared sum of a pair's rewards")
@@ -58,7 +64,10 @@ public final class RewardModel: Trainer {
 
   /// A training from its beginning.
   ///
-  /// - Parameter model: a file or folder that `TrainedModel` takes, or that of a reward model, which is trained on.
+  /// - Parameters:
+  ///   - model: a file or folder that `TrainedModel` takes, or that of a reward model, which is trained on.
+  ///   - data: JSONL files of pairs: a prompt, a chosen and a rejected completion.
+  ///   - configuration: checked before anything is read.
   /// - Throws: ``AlignmentError``, `ConfigurationError`, and what reading the model and the data throws.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()
@@ -80,7 +89,7 @@ public final class RewardModel: Trainer {
     var random = RandomSource(seed: c.seed)
     tuned = try TunedModel(setup.source, c, allowsScores: true, random: &random)
     scorer = try Scorer(starting: tuned)
-    data = try TuningData(setup.data, c, for: tuned.trained)
+    data = try TuningData(setup.data, c, for: tuned.trained, dropsTruncated: true)
     self.setup = Setup(source: setup.source, data: data.hashed, training: setup.training)
     (pairs, heldOut) = try data.wholePairs(c)
     margins = try data.margins()
@@ -89,9 +98,6 @@ public final class RewardModel: Trainer {
       batchSize: c.batchSize, seed: c.seed)
     loop = TuningLoop(c, microBatchesPerEpoch: schedule.stepsPerEpoch, random: random)
   }
-
-  /// Training pairs that are left out because they are longer than the maximum length.
-  public var leftOutCount: Int { data.training.count - pairs.count }
 
   // MARK: The step
 

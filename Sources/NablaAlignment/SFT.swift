@@ -53,8 +53,10 @@ public final class SFT: Trainer {
 
   /// A new run.
   ///
-  /// - Parameter model: a file or folder that `TrainedModel` accepts; the adapter of a run that trained one is trained
-  ///   further.
+  /// - Parameters:
+  ///   - model: a file or folder that `TrainedModel` accepts; the adapter of a run that trained one is trained further.
+  ///   - data: JSONL files of texts, completions or conversations.
+  ///   - configuration: checked before anything is read.
   /// - Throws: ``AlignmentError``, `ConfigurationError`, and what reading the model and the data throws.
   public convenience init(_ model: String, data: TuningData.Description, _ configuration: Configuration) throws {
     try configuration.validate()

@@ -57,6 +57,7 @@ public struct Gradients {
 /// The value of a scalar function of a model and its gradients with respect to the trainable parameters.
 ///
 /// - Parameters:
+///   - model: its trainable parameters are differentiated.
 ///   - gradients: the gradients of earlier micro-batches of the same step (gradient accumulation); the new gradients
 ///     are added in place.
 ///   - function: computes the loss; uses the model it is passed.

@@ -38,14 +38,24 @@ struct StudioTool: AsyncParsableCommand {
   )
   var export: String?
 
+  @Option(help: ArgumentHelp("With --export, only this step: its number or its name.", valueName: "step"))
+  var step: String?
+
   func validate() throws {
     if !(1...65_535).contains(port) { throw ValidationError("--port must be between 1 and 65535, not \(port)") }
+    if step != nil, export == nil { throw ValidationError("--step is for --export: give the folder to save it in") }
   }
 
   func run() async throws {
     let studio = Studio(.init(model: model, runs: runs, page: page))
     if let export {
-      try StudioExport(studio).write(to: export) { print("recording \($0)") }
+      let page = try StudioExport(studio, step: step)
+      if let recipe = studio.model.recipe, !recipe.isFinished {
+        print("training a small model on \(recipe.text): about a minute, once")
+        recipe.train()
+        if case .failed(let problem) = recipe.progress { print("it could not be trained: \(problem)") }
+      }
+      try page.write(to: export) { print("recording \($0)") }
       print("\(export)/index.html")
       return
     }

@@ -10,7 +10,10 @@ public struct ChatMessage: Sendable, Equatable {
   /// such as `tool_calls`, `tool_call_id`, `name` and `reasoning_content`.
   public let json: JSONObject
 
-  /// - Parameter fields: Additional fields, such as `tool_calls`.
+  /// - Parameters:
+  ///   - role: `system`, `user`, `assistant` or `tool`, as the template knows them.
+  ///   - content: The text.
+  ///   - fields: Additional fields, such as `tool_calls`.
   public init(role: String, content: String, fields: JSONObject = JSONObject()) {
     var json = JSONObject([("role", .string(role)), ("content", .string(content))])
     for member in fields.members { json[member.key] = member.value }
@@ -20,7 +23,9 @@ public struct ChatMessage: Sendable, Equatable {
   /// A message from its JSON object.
   ///
   /// `content` may be text, null or absent (a message that only calls tools), or a list of parts.
-  /// - Parameter place: The name of the value in errors, such as `messages.json: message 3`.
+  /// - Parameters:
+  ///   - value: An object with `role` and `content`.
+  ///   - place: The name of the value in errors, such as `messages.json: message 3`.
   /// - Throws: ``ChatMessageError`` naming `place` and the field.
   public init(_ value: JSONValue, place: String) throws(ChatMessageError) {
     guard let object = value.object else { throw ChatMessageError(place: place, problem: "expected a JSON object") }
@@ -40,7 +45,9 @@ public struct ChatMessage: Sendable, Equatable {
 
   /// The messages of a JSON array, or of an object that has one as `messages`.
   ///
-  /// - Parameter name: The name of the value in errors: a file, or a line of one.
+  /// - Parameters:
+  ///   - value: The array, or the object.
+  ///   - name: The name of the value in errors: a file, or a line of one.
   public static func list(_ value: JSONValue, name: String) throws(ChatMessageError) -> [ChatMessage] {
     guard let array = value.array ?? value["messages"]?.array else {
       throw ChatMessageError(

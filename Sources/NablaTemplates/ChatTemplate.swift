@@ -37,6 +37,7 @@ public struct ChatTemplate: Sendable {
   /// The text of a conversation.
   ///
   /// - Parameters:
+  ///   - messages: In order.
   ///   - specialTokens: The text of special tokens by role, such as `["bos_token": "<s>"]`.
   ///   - addGenerationPrompt: Whether the text ends with the generation prompt, for a model to continue.
   ///   - tools: Descriptions of functions that the model may call, as JSON schemas.

@@ -64,6 +64,22 @@ public enum Memory {
     var current = 0
     var peak = 0
     var cached = 0
+    /// The largest `current` ever.
+    var largest = 0
+
+    /// Frees blocks, the largest first, until all blocks take at most a quarter more than tensors ever did at once.
+    /// Steps on texts of different lengths need blocks of different classes: each would keep its own beside the others'.
+    mutating func trim() {
+      largest = max(largest, current)
+      var index = free.count
+      while current + cached > largest + largest / 4, index > 0 {
+        while current + cached > largest + largest / 4, let block = free[index - 1].popLast() {
+          Glibc.free(UnsafeMutableRawPointer(bitPattern: block))
+          cached -= Memory.blockSize(index - 1)
+        }
+        index -= 1
+      }
+    }
   }
 
   fileprivate static let pool = Mutex(Pool())
@@ -80,12 +96,20 @@ public enum Memory {
     return (4 * (exponent - 7) + quarters - 5, quarters * step)
   }
 
+  /// The size of the blocks of a class.
+  fileprivate static func blockSize(_ index: Int) -> Int {
+    index < 4 ? (index + 1) * 64 : (index % 4 + 5) << (index / 4 + 5)
+  }
+
   fileprivate static func allocate(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, index: Int, size: Int) {
     let (index, size) = sizeClass(bytes)
     let reused = pool.withLock { pool -> UInt? in
       pool.current += size
       pool.peak = max(pool.peak, pool.current)
-      guard let block = pool.free[index].popLast() else { return nil }
+      guard let block = pool.free[index].popLast() else {
+        pool.trim()
+        return nil
+      }
       pool.cached -= size
       return block
     }

@@ -26,7 +26,7 @@ struct Audit: ParsableCommand {
   @Flag(help: "Output as one JSON object.") var json = false
 
   func run() throws {
-    let pretrained = try PretrainedTokenizer.load(model)
+    let pretrained = try tokenizerOfModel(model)
     let encoder = try naming(model) { try encoding.encoder(pretrained) }
     let audit = DatasetAudit(try Dataset.read(data), encoder)
     try show(json ? audit.json.serialized() + "\n" : audit.text(colored: isatty(STDOUT_FILENO) == 1))

@@ -24,7 +24,7 @@ struct Convert: ParsableCommand {
       """)
 
   @Argument(
-    help: "Input: a GGUF file, a Hugging Face folder, or a run folder of 'nabla pretrain'.", completion: .file())
+    help: "Input: a GGUF file, a Hugging Face or PEFT folder, or a run folder.", completion: .file())
   var input: String
   @Argument(
     help: "Output: a path that does not exist yet; a GGUF file if it ends in .gguf, otherwise a folder.",
@@ -72,7 +72,7 @@ struct Convert: ParsableCommand {
     let written = try ModelInspection(path: output)
     note("\(output): \(grouped(written.parameterCount)) parameters, \(byteSize(written.byteCount))")
     for remark in remarks { note("note: \(printable(remark))") }
-    for part in written.types { note("  \(part.type): \(part.tensors) tensors, \(byteSize(part.byteCount))") }
+    for part in written.types { note("  \(part.type): \(plural(part.tensors, "tensor")), \(byteSize(part.byteCount))") }
   }
 
   private func convertAdapter(_ base: String?) throws {

@@ -9,8 +9,10 @@ struct DiffusionSample: ParsableCommand {
       Images become a grid in one PNG file. Points become a .csv file, or a scatter plot in a .png file.
 
       Try it:
-        nabla diffusion sample runs/icons --prompt "page add" --guidance 3 --output pages.png
-        nabla diffusion sample runs/icons --inpaint icon.png --mask mask.png --output filled.png
+        nabla diffusion sample runs/icons --prompt "page add" --guidance 3 \\
+          --output pages.png
+        nabla diffusion sample runs/icons --inpaint icon.png --mask mask.png \\
+          --output filled.png
       """)
 
   @Argument(

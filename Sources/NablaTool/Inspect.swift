@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
       """)
 
   @Argument(
-    help: "Model: a GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder of 'nabla pretrain'.",
+    help: "Model: a GGUF or safetensors file, a Hugging Face or PEFT folder, or a run folder.",
     completion: .file())
   var model: String?
   @Argument(help: "Fine-tuned model to compare with the first.", completion: .file())
@@ -47,8 +47,8 @@ struct Inspect: ParsableCommand {
       let changes = try ModelDifference(base: model, tuned: tuned).changes
       return try show(json ? changesJSON(changes).serialized() + "\n" : changesText(changes))
     }
-    if AdapterFolder.isAdapter(model) {
-      let adapter = try AdapterInspection(path: model)
+    if let folder = try AdapterFolder.isAdapter(model) ? model : AdapterRun(model)?.adapter {
+      let adapter = try AdapterInspection(path: folder)
       return try show(json ? adapterJSON(adapter).serialized() + "\n" : adapterText(adapter))
     }
     let inspection = try ModelInspection(path: model)
@@ -60,11 +60,12 @@ struct Inspect: ParsableCommand {
   private func text(_ i: ModelInspection) -> String {
     var lines = [
       ("format", i.format), ("architecture", i.architecture ?? "unknown"),
-      ("parameters", grouped(i.parameterCount)), ("weights", "\(byteSize(i.byteCount)) in \(i.tensors.count) tensors"),
+      ("parameters", grouped(i.parameterCount)),
+      ("weights", "\(byteSize(i.byteCount)) in \(plural(i.tensors.count, "tensor"))"),
     ].map { padded($0.0, 16) + printable($0.1) }
     for part in i.types {
       lines.append(
-        padded("", 16) + padded(part.type, 10) + padded("\(part.tensors) tensors", 14) + byteSize(part.byteCount))
+        padded("", 16) + padded(part.type, 10) + padded(plural(part.tensors, "tensor"), 14) + byteSize(part.byteCount))
     }
     if let problem = i.problem { lines.append(padded("unsupported", 16) + printable(problem)) }
     if let c = i.configuration { lines += modelLines(c, weights: i.byteCount) }
@@ -89,7 +90,7 @@ struct Inspect: ParsableCommand {
     let own = KeyValueCacheSize(c)
     var lines = [
       ("layers", "\(c.layerCount)"), ("hidden size", "\(c.width), feed-forward \(c.feedForwardWidth)"),
-      ("heads", "\(c.headCount) of size \(c.headSize), \(c.keyValueHeadCount) key/value heads"),
+      ("heads", "\(c.headCount) of size \(c.headSize), \(plural(c.keyValueHeadCount, "key/value head"))"),
       ("vocabulary", grouped(c.vocabularySize)), ("context", grouped(c.context)),
       (
         "memory",

@@ -31,6 +31,7 @@ struct NablaCommand: ParsableCommand {
     ])
 
   static func main() {
+    Threads.limitPolling()
     checkArguments()
     checkInstructionSet()
     do {
@@ -41,7 +42,8 @@ struct NablaCommand: ParsableCommand {
       } catch let error as ValidationError {
         // Valid flags can depend on the model: then the parser alone cannot reject them.
         let name = commandName(arguments)
-        note("Error: \(error.message)\nUsage: \(type(of: command).configuration.usage ?? "\(name) [options]")")
+        let usage = type(of: command).configuration.usage ?? "\(name) [options]"
+        note("Error: \(error.message)\nUsage: \(usage.replacing("\n", with: "\n       "))")
         note("  See '\(name) --help' for more information.")
         throw ExitCode.validationFailure
       }

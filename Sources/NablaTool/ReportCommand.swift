@@ -6,8 +6,9 @@ struct ReportCommand: ParsableCommand {
     commandName: "report", abstract: "Rebuild the report.html of a run from its files.",
     usage: "nabla report <run>",
     discussion: """
-      Takes any run: of pretrain, of sft, reward, dpo, grpo and rlhf, of rl train (one run, or a study over seeds or \
-      algorithms), and of diffusion train. Prints the path of the page: open it in a browser. It needs no network.
+      Takes any run: of pretrain, sft, reward, dpo, rlhf, grpo, rl train (one run, or a comparison of seeds or \
+      algorithms), diffusion train, or scaling sweep. Prints the path of the page: open it in a browser. The page \
+      needs no network.
       """)
 
   @Argument(

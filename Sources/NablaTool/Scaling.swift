@@ -8,9 +8,11 @@ struct Scaling: ParsableCommand {
       Try it:
         nabla scaling plan --compute 1e21
         nabla scaling plan --hardware 8xH100 --days 3 --price 2.5
-        nabla scaling fit Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output law.json
+        nabla scaling fit Examples/ScalingLaws/chinchilla-figure-4.csv \\
+          --drop-highest 5 --output law.json
         nabla scaling plan --law law.json --compute 1e23
-        nabla scaling show Examples/ScalingLaws/chinchilla-figure-4.csv --drop-highest 5 --output scaling.html
+        nabla scaling show Examples/ScalingLaws/chinchilla-figure-4.csv \\
+          --drop-highest 5 --output scaling.html
         nabla scaling sweep Documentation Sources --budget 8m
       """,
     subcommands: [ScalingFit.self, ScalingPlan.self, ScalingSweep.self, ScalingShow.self])

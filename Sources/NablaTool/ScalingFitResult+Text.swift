@@ -1,3 +1,4 @@
+import Glibc
 import Nabla
 
 /// The quantities that a table of the fit shows.
@@ -14,7 +15,7 @@ extension ScalingFitResult {
       \(compact(computes.min()!)) to \(compact(computes.max()!)) FLOP
 
       Parametric law L(N, D) = E + A/N^alpha + B/D^beta; N grows as C^a, D as C^b
-      \(fit.starts.count) starts, \(fit.startsAtBest) at the best objective \(compact(fit.objective, digits: 5)); \
+      \(grouped(fit.starts.count)) starts, \(grouped(fit.startsAtBest)) within 0.1 % of the best objective \(compact(fit.objective, digits: 5)); \
       \(bootstrap.laws.count) bootstrap refits
 
       """
@@ -120,7 +121,7 @@ extension ScalingFitResult {
           let below = points.count { $0.loss <= constants.E }
           return [
             law.title, "chi² \(significant(result.statistic, digits: 4))",
-            "p = 10^\(significant(result.log10PValue, digits: 3))",
+            "p = \(probability(log10: result.log10PValue))",
             "mean deviation \(significant(100 * result.meanDeviation, digits: 3)) %",
             below > 0 ? "\(below) runs below its E: different data or tokenizer" : "",
           ]
@@ -197,4 +198,9 @@ extension ScalingFitResult {
       })
     return .object(object)
   }
+}
+
+/// 0.912, or where that would be mostly zeros, 10^-15.8.
+private func probability(log10 exponent: Double) -> String {
+  exponent > -3 ? significant(pow(10, exponent), digits: 3) : "10^\(significant(exponent, digits: 3))"
 }

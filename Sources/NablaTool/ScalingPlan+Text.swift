@@ -25,12 +25,12 @@ extension TrainingPlan {
           + "of \(compact(hardware.flopPerSecond)) FLOP/s (\(hardware.source))",
       ])
     }
-    if let cost { rows.append(["cost", significant(cost, digits: 4) + " in the currency of --price"]) }
+    if let cost { rows.append(["cost", grouped(cost < 100 ? cost : cost.rounded()) + " in the currency of --price"]) }
     var text = lines(rows)
     text += "\nTransformer of that size\n"
     text += lines([
       ["layers", "\(s.layerCount)"], ["hidden size", "\(s.width), feed-forward \(s.feedForwardWidth) (SwiGLU)"],
-      ["heads", "\(s.headCount) of size \(s.headSize), \(s.keyValueHeadCount) key/value heads"],
+      ["heads", "\(s.headCount) of size \(s.headSize), \(plural(s.keyValueHeadCount, "key/value head"))"],
       ["vocabulary", "\(grouped(s.vocabularySize)), embeddings \(s.tieEmbeddings ? "tied" : "not tied")"],
       ["parameters", "\(grouped(s.parameterCount)), \(grouped(s.nonEmbeddingCount)) without embeddings"],
     ])
@@ -93,9 +93,11 @@ extension TrainingPlan {
     ]
     var heads: [Int] = []
     for count in [s.headCount, 8, 1] where s.headCount % count == 0 && !heads.contains(count) { heads.append(count) }
-    rows += heads.map { ["cache, \($0) key/value heads", "\(bytes(s.cacheBytes(keyValueHeads: $0))) per sequence"] }
+    rows += heads.map {
+      ["cache, \(plural($0, "key/value head"))", "\(bytes(s.cacheBytes(keyValueHeads: $0))) per sequence"]
+    }
     var text =
-      "\nMemory, 16-bit training with AdamW, \(request.microBatch) sequence(s) of \(grouped(s.context)) tokens\n"
+      "\nMemory, 16-bit training with AdamW, \(plural(request.microBatch, "sequence")) of \(grouped(s.context)) tokens\n"
       + lines(rows)
     if let hardware = request.hardware, let each = hardware.memory {
       let needed = m.state / Double(hardware.count) + m.activationsSelective

@@ -87,7 +87,7 @@ struct ScalingPlan: ParsableCommand {
       let isSmall = plan.allocation.compute < named.largestCompute ?? 0
       let interval = plan.lossInterval.map { ranged($0) { significant($0, digits: 4) } }
       note(
-        "warning: this is \(counted(factor.rounded())) times beyond the \(isSmall ? "smallest" : "largest") run behind the "
+        "warning: this is \(grouped(factor.rounded())) times beyond the \(isSmall ? "smallest" : "largest") run behind the "
           + "law\(interval.map { "; the 95 % interval of the loss is \($0)" } ?? ""); "
           + "such an extrapolation is unverified")
     }

@@ -32,7 +32,7 @@ final class SweepDisplay {
       progress.finish()
       let point = run.point
       progress.message(
-        "\(run.name): \(run.planned.shape.layerCount) layers of \(run.planned.shape.width), "
+        "\(run.name): \(plural(run.planned.shape.layerCount, "layer")) of \(run.planned.shape.width), "
           + "\(counted(point.parameters)) parameters, \(counted(point.tokens)) tokens, loss \(rounded(point.loss)), "
           + duration(run.seconds))
     case .predicted(let prediction):

@@ -6,7 +6,7 @@ import Nabla
 struct StudioCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "studio", abstract: "Open an interactive page that shows how the algorithms work, computed live.",
-    usage: "nabla studio [--port <n>] [--model <model>] [--run <run> ...] [--no-open]",
+    usage: "nabla studio [--port <n>] [--model <model>] [--run <run>] ... [--no-open]",
     discussion: "'nabla studio --help' shows all options.")
 
   @Argument(parsing: .captureForPassthrough, help: .hidden)

@@ -12,7 +12,7 @@ struct Tokenize: ParsableCommand {
       """)
 
   @Argument(
-    help: "Model: a GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder of 'nabla pretrain'.",
+    help: "Model: a GGUF file, a Hugging Face folder, a tokenizer.json, or a run folder.",
     completion: .file())
   var model: String
   @Option(parsing: .unconditional, help: ArgumentHelp("Text to tokenize.", valueName: "text")) var text: String?
@@ -42,7 +42,7 @@ struct Tokenize: ParsableCommand {
   }
 
   func run() throws {
-    let pretrained = try PretrainedTokenizer.load(model)
+    let pretrained = try tokenizerOfModel(model)
     for line in pretrained.notes { note("note: \(printable(line))") }
     let tokenizer = pretrained.tokenizer
     let text = try content(pretrained)
@@ -88,4 +88,11 @@ struct Tokenize: ParsableCommand {
     }
     return try readStandardInput().withUnsafeBytes { try TextCorpus.string($0[...], of: "standard input") }
   }
+}
+
+/// The tokenizer of a model; of a run that trained an adapter, its base model's, with the run's chat template.
+func tokenizerOfModel(_ path: String) throws -> PretrainedTokenizer {
+  guard let run = try AdapterRun(path) else { return try PretrainedTokenizer.load(path) }
+  let text = try PretrainedTokenizer.load(run.base)
+  return run.chatTemplate.map(text.templated) ?? text
 }

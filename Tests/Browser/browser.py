@@ -40,17 +40,22 @@ def open_browser():
 
 
 @contextlib.contextmanager
-def visit(browser, url, width=1440, scheme="light", script=True):
-    """A loaded page, and the list of what its console and its scripts complain of, which grows as one uses it."""
+def visit(browser, url, width=1440, scheme="light", script=True, zoom=1):
+    """A loaded page, and the list of what its console and its scripts complain of, which grows as one uses it.
+
+    With `zoom` it is as in a window of that width and a height of 900 px, magnified so many times.
+    """
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script,
-        reduced_motion="reduce")
+        viewport={"width": width // zoom, "height": 900 // zoom}, device_scale_factor=zoom, color_scheme=scheme,
+        java_script_enabled=script, reduced_motion="reduce")
     page = context.new_page()
     complaints = []
     page.on("console", lambda message: complaints.append(f"console: {message.text}")
             if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"request: {request.url}: {request.failure}"))
+    # A page that is left gives up its question whether the program still runs.
+    page.on("requestfailed", lambda request: complaints.append(f"request: {request.url}: {request.failure}")
+            if not request.url.endswith("/api/alive") else None)
     try:
         page.goto(url, wait_until="load")
         yield page, complaints
@@ -67,6 +72,19 @@ def overflow(page):
         element.getBoundingClientRect().right > limit + 1).slice(-3).map(element => element.outerHTML.slice(0, 120));
       return `${document.documentElement.scrollWidth} px in a window of ${limit}: ${wide.join(" | ")}`;
     }""")
+
+
+def cut_off(page):
+    """Words that are wider than the box that hides the rest of them, and words of drawings outside the drawing."""
+    return page.evaluate("""() => [
+      ...[...document.querySelectorAll("main *, header *")].filter(element =>
+        !element.closest(".katex-mathml, .unseen, .row-names, svg") && element.clientWidth > 0
+        && ["hidden", "clip"].includes(getComputedStyle(element).overflowX) && element.scrollWidth > element.clientWidth + 2),
+      ...[...document.querySelectorAll("main svg text")].filter(text => {
+        const inner = text.getBoundingClientRect(), outer = text.ownerSVGElement.getBoundingClientRect();
+        return inner.width && (inner.left < outer.left - 4 || inner.right > outer.right + 4);
+      }),
+    ].map(element => `${element.localName} “${element.textContent.trim().slice(0, 60)}”`)""")
 
 
 def inaccessible(page):

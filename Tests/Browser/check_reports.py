@@ -57,6 +57,8 @@ def samples(page):
 def language(page):
     problems = curves(page) + equations(page) + samples(page)
     problems += drawn(page, ["#attention .map canvas", "#positions .plane canvas"])
+    panels = ["heads", "entropy", "sparsity", "temperature", "cost"]
+    problems += drawn(page, [f"#chart-{name}" for name in panels])
     first = page.locator("#attention .map").first
     first.locator("canvas").hover()
     if not page.locator("#tip").text_content():

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from browser import SCHEMES, inaccessible, open_browser, overflow, visit
+from browser import SCHEMES, cut_off, inaccessible, open_browser, overflow, visit
 
 STEPS = ("attention", "transformer", "diffusion", "rlhf", "lora", "scaling", "map", "summary")
 WIDTHS = (390, 768, 1440)
@@ -34,10 +34,10 @@ class Studio:
 
     extra = ()
 
-    def __init__(self, program, port=None):
+    def __init__(self, program, port=None, more=()):
         self.port = port or free_port()
         self.process = subprocess.Popen(
-            [program, "--no-open", "--port", str(self.port), *self.extra], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [program, "--no-open", "--port", str(self.port), *self.extra, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True)
         begin = time.monotonic()
         self.line = self.process.stdout.readline()
@@ -63,8 +63,8 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running(program):
-    studio = Studio(program)
+def running(program, *more):
+    studio = Studio(program, more=more)
     try:
         yield studio
     finally:
@@ -130,13 +130,30 @@ def check_steps(browser, studio, arguments):
                 if page.locator(".tex.plain").count():
                     found.append("a formula was not set")
                 for scheme in SCHEMES:
+                    # Colors are the same at every width, and what a phone hides a desktop shows.
+                    is_examined = (width, scheme) in ((390, "dark"), (1440, "light"))
+                    if not is_examined and not arguments.pictures:
+                        continue
                     page.emulate_media(color_scheme=scheme)
                     page.wait_for_timeout(150)
-                    if width != 768:
-                        found += [f"{scheme}: {problem}" for problem in inaccessible(page)]
+                    found += [f"{scheme}: {problem}" for problem in inaccessible(page)] if is_examined else []
                     if arguments.pictures:
                         page.screenshot(path=f"{arguments.pictures}/{step}-{width}-{scheme}.png", full_page=True)
                 problems += [f"{step}, {width} px: {problem}" for problem in found + complaints]
+    return problems
+
+
+def check_zoom(browser, studio, arguments):
+    """A window of 1440 px at 200 %: nothing scrolls sideways, nothing is cut off."""
+    problems = []
+    for step in STEPS:
+        with visit(browser, studio.url + "#" + step, zoom=2) as (page, complaints):
+            ready(page, step)
+            found = [f"scrolls sideways: {overflow(page)}"] if overflow(page) else []
+            found += [f"cuts off {what}" for what in cut_off(page)]
+            if arguments.pictures:
+                page.screenshot(path=f"{arguments.pictures}/{step}-zoomed.png", full_page=True)
+            problems += [f"{step}: {problem}" for problem in found + complaints]
     return problems
 
 
@@ -190,8 +207,19 @@ def check_address(browser, studio, arguments):
         problems.append(f"the address {address} showed {[s[:3] for s in seen]}")
     with visit(browser, studio.url + "#attention?layer=999&head=x&temperature=NaN&row=-5&nothing=1&text=%E0%A4%A") as (page, complaints):
         ready(page, "attention")
-        if "out of range" not in " ".join(page.locator(".problem").all_text_contents()) and not page.locator(".said").first.text_content():
+        # Told, and still there after the answers.
+        page.wait_for_timeout(1000)
+        told = lambda: " ".join(page.locator(".problem:visible").all_text_contents())
+        for name, value in (("layer", "999"), ("head", "x"), ("temperature", "NaN"), ("row", "-5")):
+            if f"{name} cannot be “{value}”" not in told():
+                problems.append(f"{name}={value} in the address is not told: {told()!r}")
+        if not page.locator(".said").first.text_content():
             problems.append("nonsense in the address: nothing is shown")
+        page.locator('input[name="layer"]').first.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(700)
+        if "layer cannot" in told() or "head cannot" not in told():
+            problems.append(f"after another layer was chosen it says {told()!r}")
         problems += complaints
     with visit(browser, studio.url + "#attention") as (page, complaints):
         ready(page, "attention")
@@ -260,6 +288,87 @@ def check_shown(browser, studio, arguments):
         titles = [token.get_attribute("title") for token in page.locator(".token").all()]
         expected = [f"{100 * w:.1f} % of the weight" for w in weights["values"][(count - 1) * count:]]
         return complaints + ([] if titles == expected else [f"shown {titles}, computed {expected}"])
+
+
+def check_delay(browser, studio, arguments):
+    """From an input to the paint of its answer: how long, is a matter of the computer's speed, which no test depends on."""
+    problems = []
+    with running(arguments.program, "--model", "") as small:
+        for address, lab, name, limit in (("#attention", "attend", "head", 100), ("#scaling", "budget", "compute", 50)):
+            with visit(browser, small.url + address) as (page, complaints):
+                ready(page, address[1:])
+                times = page.evaluate("""async ([lab, name]) => {
+                  const root = document.querySelector(`section[data-lab=${lab}] .lab`);
+                  const slider = root.querySelector(`input[name=${name}]`), source = root.querySelector(".source");
+                  const times = [];
+                  for (let i = 0; i < 40; i++) {
+                    const begin = performance.now();
+                    slider.value = Number(slider.min) + (i + 1) % 4 * Number(slider.step);
+                    slider.dispatchEvent(new Event("input", { bubbles: true }));
+                    await new Promise(resolve => {
+                      const observer = new MutationObserver(() => { observer.disconnect(); requestAnimationFrame(() => setTimeout(resolve)); });
+                      observer.observe(source, { childList: true });
+                    });
+                    times.push(performance.now() - begin);
+                  }
+                  return times.sort((a, b) => a - b);
+                }""", [lab, name])
+                print(f"  {lab}: input to paint {times[37]:.0f} ms at the 95th percentile"
+                      f"{'' if times[37] <= limit else f' (more than {limit})'}, median {times[20]:.0f}")
+                problems += complaints
+    return problems
+
+
+def check_scaling(browser, studio, arguments):
+    """Dragging refits, numbers are typed, and a trained model shows its budget."""
+    problems = []
+    with visit(browser, studio.url + "#scaling") as (page, complaints):
+        ready(page, "scaling")
+        text = lambda lab, part: page.locator(f'section[data-lab="{lab}"] {part}').first.text_content()
+        before = text("fit", ".facts")
+        dot = page.locator('section[data-lab="fit"] .dot').first
+        dot.scroll_into_view_if_needed()
+        box = dot.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 60, steps=5)
+        page.mouse.up()
+        page.wait_for_timeout(600)
+        if text("fit", ".facts") == before or "losses=" not in page.evaluate("location.hash"):
+            problems.append(f"a dragged point changes nothing: {before!r}")
+        page.locator('input[name="parameters"]').fill("70B")
+        page.locator('input[name="tokens"]').fill("1.4T")
+        page.wait_for_timeout(600)
+        if "= 5.88·10²³ FLOP" not in text("hand", ".sum"):
+            problems.append(f"6 × 70B × 1.4T is {text('hand', '.sum')!r}")
+        page.locator('input[name="tokens"]').fill("many")
+        page.wait_for_timeout(200)
+        if "write a number" not in text("hand", ".problem:visible"):
+            problems.append("“many” tokens are not refused")
+        page.locator('section[data-lab="budget"] summary').click()
+        page.get_by_role("button", name="Chinchilla").click()
+        page.wait_for_timeout(600)
+        if "Chinchilla spent this budget on 70B parameters and 1.4T tokens" not in text("budget", ".said"):
+            problems.append(f"Chinchilla's budget: {text('budget', '.said')!r}")
+        problems += complaints
+    return problems
+
+
+def check_no_model(browser, studio, arguments):
+    """A file that is no language model: the steps that need one say so, the others work."""
+    problems = []
+    with running(arguments.program, "--model", "README.md") as other:
+        with visit(browser, other.url + "#attention") as (page, complaints):
+            page.wait_for_selector('main[data-ready="attention"]', timeout=LONG)
+            told = page.locator(".problem:visible").first.text_content()
+            if "README.md" not in told:
+                problems.append(f"a model that is none: {told!r}")
+            page.keyboard.press("6")
+            ready(page, "scaling")
+            if page.locator(".problem:visible").count():
+                problems.append("a step that needs no model complains")
+            problems += [c for c in complaints if "400" not in c and "README.md" not in c]
+    return problems
 
 
 def check_training(browser, studio, arguments):
@@ -434,7 +543,32 @@ def check_export(browser, studio, arguments):
     return problems
 
 
-CHECKS = [check_server, check_steps, check_keys, check_address, check_slider, check_shown, check_training, check_ranking, check_game, check_connection, check_export]
+def check_one_step(browser, studio, arguments):
+    """A page of one step has nothing that leads to the others."""
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([arguments.program, "--export", folder, "--step", "6", *Studio.extra], capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            return [f"--export --step: {done.returncode} {done.stderr}"]
+        with visit(browser, pathlib.Path(folder, "index.html").as_uri()) as (page, complaints):
+            ready(page, "scaling")
+            links = {link.get_attribute("href") for link in page.locator("a[href]").all()}
+            if links - {"#scaling", "#step"}:
+                problems.append(f"links lead to {links}")
+            sources = page.locator(".source").all_text_contents()
+            if len(sources) < 4 or not all(text.startswith("recorded") for text in sources):
+                problems.append(f"its laboratories say {sources}")
+            problems += complaints
+        wrong = subprocess.run([arguments.program, "--export", folder, "--step", "nine"], capture_output=True, text=True, timeout=30)
+        if wrong.returncode == 0 or "there is no step nine" not in wrong.stderr:
+            problems.append(f"--step nine: {wrong.returncode} {wrong.stderr}")
+    return problems
+
+
+CHECKS = [
+    check_server, check_steps, check_zoom, check_keys, check_address, check_slider, check_shown, check_delay, check_scaling,
+    check_no_model, check_training, check_ranking, check_game, check_connection, check_export, check_one_step,
+]
 
 
 def main():
@@ -446,6 +580,10 @@ def main():
     arguments = parser.parse_args()
     if arguments.page:
         Studio.extra = ("--page", arguments.page)
+    # Without a model the program would train one meanwhile.
+    models = pathlib.Path(".models")
+    if not [*models.glob("SmolLM2*.gguf"), *models.glob("studio/model/config.json")]:
+        Studio.extra += ("--model", "")
     if arguments.pictures:
         pathlib.Path(arguments.pictures).mkdir(parents=True, exist_ok=True)
     failed = 0

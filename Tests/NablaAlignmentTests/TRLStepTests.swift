@@ -3,6 +3,7 @@ import NablaAlignment
 import NablaFormats
 import NablaLanguage
 import NablaNN
+import NablaTensor
 import NablaTraining
 import Testing
 
@@ -62,5 +63,44 @@ import Testing
       #expect(expected.count == 10 && abs(expected[9] - expected[0]) > 0.05)
       #expect(zip(own, expected).allSatisfy { abs($0 - $1) <= 1e-4 }, "\(own)\n\(expected)")
     }
+  }
+
+  /// The Bradley-Terry loss of a classifier that starts with the fixture's head, which is trained beside the adapter.
+  @Test("ten losses of a reward model follow TRL's within 1e-4", arguments: [AdapterKind.lora, .none])
+  func rewardFollows(_ kind: AdapterKind) throws {
+    try withTemporaryFolder { folder in
+      let json = try JSONValue(contentsOfFile: "\(Self.fixture)/losses.json")
+      let values = try #require(json[kind == .lora ? "lora" : "full"])
+      let expected = try #require(values["reward"]?.array).compactMap(\.double)
+      let head = try #require(json["score"]?.array).compactMap(\.double)
+      let score = Tensor(head.map(Float.init), [1, head.count])
+      let start: String
+      if kind == .lora {
+        start = try adapterRun(in: folder)
+        let adapter = "\(start)/\(AdapterRun.folderName)"
+        try add(score, named: "base_model.model.score.weight", to: "\(adapter)/adapter_model.safetensors")
+        let config = "\(adapter)/adapter_config.json"
+        let text = try String(contentsOfFile: config, encoding: .utf8)
+          .replacing("CAUSAL_LM", with: "SEQ_CLS")
+          .replacing("\"modules_to_save\": null", with: "\"modules_to_save\": [\"score\"]")
+        try AtomicFile.write(text, to: config)
+      } else {
+        start = "\(folder)/classifier"
+        try FileManager.default.copyItem(atPath: "\(Self.fixture)/model", toPath: start)
+        try add(score, named: "score.weight", to: "\(start)/model.safetensors")
+      }
+      var c = RewardModel.Configuration()
+      c.tuning = tuning(kind, rate: try #require(values["learning_rate"]?.double))
+      let trainer = try RewardModel(start, data: .init(files: ["\(Self.fixture)/pairs.jsonl"]), c)
+      let own = try (0..<10).map { _ in try trainer.step()["loss"]! }
+      #expect(expected.count == 10 && expected[9] < 0.1 * expected[0])
+      #expect(zip(own, expected).allSatisfy { abs($0 - $1) <= 1e-4 }, "\(own)\n\(expected)")
+    }
+  }
+
+  private func add(_ tensor: Tensor, named name: String, to file: String) throws {
+    var tensors = try SafetensorsFile(path: file).tensors()
+    tensors[name] = tensor
+    try SafetensorsFile.write(tensors, metadata: [("format", "pt")], to: file)
   }
 }

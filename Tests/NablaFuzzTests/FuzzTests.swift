@@ -4,7 +4,7 @@ import Testing
 
 /// Every parser of files from outside on damaged inputs: it may throw, and must never trap.
 ///
-/// CI runs 2,000 inputs each. For more: `NABLA_FUZZ_INPUTS=200000 swift test -c release --filter Fuzz`;
+/// CI runs 2,000 inputs each. For more: `NABLA_FUZZ_INPUTS=200000 TMPDIR=/dev/shm swift test -c release --filter Fuzz`;
 /// `NABLA_FUZZ_FIRST` starts at another number. To add a parser, add a line to `targets`.
 @Suite(.serialized) struct FuzzTests {
   struct Target: Sendable, CustomTestStringConvertible {
@@ -112,9 +112,10 @@ import Testing
   }
 
   /// Templates and tokenizers from a grammar reach deeper than damaged ones: what they ask for is well said, and too much.
-  static let grammars: [(name: String, parse: @Sendable (_ number: Int) throws -> Void)] = [
+  /// At least so many of them are accepted.
+  static let grammars: [(name: String, least: Double, parse: @Sendable (_ number: Int) throws -> Void)] = [
     (
-      "templates",
+      "templates", 0.05,
       { number in
         var grammar = TemplateGrammar(number: number)
         let template = try ChatTemplate(grammar.template())
@@ -122,7 +123,7 @@ import Testing
       }
     ),
     (
-      "tokenizers",
+      "tokenizers", 0.5,
       { number in
         var grammar = TokenizerGrammar(number: number)
         try loadTokenizer(Array(grammar.tokenizer().serialized().utf8))
@@ -137,7 +138,7 @@ import Testing
     let isAlone = environment["NABLA_FUZZ_INPUTS"] != nil
     let count = environment["NABLA_FUZZ_INPUTS"].flatMap { Int($0) } ?? 300
     let first = environment["NABLA_FUZZ_FIRST"].flatMap { Int($0) } ?? 0
-    let (name, parse) = Self.grammars[index]
+    let (name, least, parse) = Self.grammars[index]
     var reasons: [String: Int] = [:]
     var (accepted, slowest) = (0, (seconds: 0.0, input: first))
     CrashReport.install()
@@ -154,7 +155,7 @@ import Testing
     }
     CrashReport.end()
     #expect(
-      accepted > 0 && accepted < count,
+      count < 100 || accepted < count && Double(accepted) >= least * Double(count),
       "\(accepted) of \(count) \(name) accepted; \(reasons.sorted { $0.value > $1.value }.prefix(12))")
     #expect(slowest.seconds < 20, "\(name): input \(slowest.input) takes \(slowest.seconds) s")
     if isAlone {

@@ -267,6 +267,32 @@ import Testing
     }
   }
 
+  /// The panels of the report, against what they should be by count.
+  @Test func aRunKnowsItsCost() throws {
+    try withCorpus { folder in
+      let run = try train(Plan("plain"), in: folder)
+      let cost = try #require(try JSONValue(contentsOfFile: "\(run)/analysis.json")["cost"])
+      let model = try TrainedModel(run, precision: .float32).model
+      let c = model.configuration
+      #expect(
+        cost["parameters"]?.integer == model.parameterCount
+          && cost["parameterBytes"]?.integer == 4 * model.parameterCount)
+      #expect(
+        cost["window"]?.integer == c.context && cost["streamBytes"]?.integer == 4 * c.layerCount * c.context * c.width)
+      // A backward pass needs more than the stream: at least queries, keys and values and the feed-forward's inside too.
+      let inside = 4 * c.layerCount * c.context * (3 * c.width + c.feedForwardWidth)
+      #expect(try #require(cost["activationBytes"]?.integer) > inside)
+      #expect(cost["attentionOperations"]?.double == Double(2 * c.headCount * c.headSize))
+      let times = try #require(cost["times"]?.array)
+      #expect(times.map { $0["tokens"]?.integer } == times.indices.map { 64 << $0 })
+      #expect(times.allSatisfy { ($0["attention"]?.double ?? 0) > 0 && ($0["feedForward"]?.double ?? 0) > 0 })
+      let page = String(decoding: try MappedFile(path: "\(run)/report.html").withBytes { Array($0) }, as: UTF8.self)
+      for id in ["chart-heads", "chart-entropy", "chart-sparsity", "chart-temperature", "chart-cost"] {
+        #expect(page.contains("id=\"\(id)\""), "\(id)")
+      }
+    }
+  }
+
   @Test func aShortCorpusIsRefused() throws {
     try withTemporaryFolder { folder in
       try AtomicFile.write("too short", to: "\(folder)/corpus.txt")

@@ -28,3 +28,11 @@ extension Studio {
     return try decoder.decode(Answered<Value>.self, from: Data(answer(step, name, StudioQuery(query))))
   }
 }
+
+/// Calls `body` with a new folder, which is removed afterward.
+func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let folder = "\(FileManager.default.temporaryDirectory.path)/nabla-studio-\(UUID().uuidString)"
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  return try body(folder)
+}

@@ -72,6 +72,20 @@ extension ToolTests {
       }
     }
 
+    /// A run stands for its adapter where that is shown, and for its base model where that is used.
+    @Test func runsAreNamedInPlaceOfModels() throws {
+      try withAdapters { folder, model, runs in
+        let shown = try Tool.run(["inspect", runs[0]])
+        #expect(shown.status == 0 && shown.output.contains("PEFT adapter: LoRA, r 16"), "\(shown.summary)")
+        #expect(try Tool.run(["inspect", runs[0] + "/adapter"]).output == shown.output)
+        let tokens = try Tool.run(["tokenize", runs[0], "--text", "Line 7"])
+        #expect(tokens.status == 0, "\(tokens.summary)")
+        #expect(try Tool.run(["tokenize", model, "--text", "Line 7"]).output == tokens.output)
+        let audit = try Tool.run(["audit", folder + "/fox.jsonl", "--model", runs[0]])
+        #expect(audit.status == 0 && audit.output.contains("fox fox"), "\(audit.summary)")
+      }
+    }
+
     @Test func mergesIntoATypeAndSaysWhatThatCosts() throws {
       try withAdapters { folder, model, runs in
         var sizes: [Int] = []

@@ -42,6 +42,9 @@ extension ToolTests {
       try withFolder { folder in
         let run = folder + "/run"
         try Tool.train(folder + "/text.txt", output: run, ["--steps", "8"])
+        let none = try Tool.run(["pretrain", "--resume", run])
+        #expect(
+          none.status == 0 && none.errors.contains("all 8 steps are done: --steps trains further"), "\(none.summary)")
         let few = try Tool.run(["pretrain", "--resume", run, "--steps", "8"])
         #expect(few.status == 1 && few.errors.contains("--steps must be more than the 8"), "\(few.summary)")
         let other = try Tool.run(["pretrain", "--resume", run, "--steps", "12", "--batch-size", "3"])

@@ -37,6 +37,8 @@ extension ToolTests {
           trained.status == 0 && trained.errors.contains("% accuracy (95 % interval"), "\(trained.summary)")
         #expect(try readText(judge + "/model/config.json").contains("ForSequenceClassification"))
         #expect(try readText(judge + "/metrics.jsonl").contains("\"eval_calibration_error\":"))
+        let updates = try Tool.run(["inspect", judge])
+        #expect(updates.status == 0 && updates.output.contains("PEFT adapter: LoRA, r 2"), "\(updates.summary)")
         let chat = try Tool.run(["generate", judge, "--prompt", "a"])
         #expect(chat.status == 1 && chat.errors.contains("reward model"), "\(chat.summary)")
 
@@ -72,6 +74,44 @@ extension ToolTests {
         let html = try readText(page)
         #expect(
           html.contains("Reward against divergence") && html.contains("KL, nats") && html.contains("reward model"))
+      }
+    }
+
+    /// Runs that were started with relative paths, moved along with what they name, and resumed from another working
+    /// directory give the bits of runs that were never stopped; without what they name, they say what is missing.
+    @Test func runsThatHaveMoved() throws {
+      try use { folder, _, _, _ in
+        let moved = folder + "/elsewhere/moved"
+        let (reward, rlhf) = (Self.reward.joined(separator: " "), Self.rlhf.joined(separator: " "))
+        func run(_ script: String) throws {
+          let result = try Tool.shell("set -e; " + script, [folder, moved])
+          #expect(result.status == 0, "\(result.summary)")
+        }
+        try run(
+          """
+          cd "$1"; mkdir tree elsewhere; mv base pairs.jsonl prompts.jsonl tree; cd tree
+          "$nabla" reward base --data pairs.jsonl --output whole-reward \(reward)
+          "$nabla" reward base --data pairs.jsonl --output runs/reward \(reward) --stop-after 2
+          mv "$1/tree" "$2"; cd /
+          "$nabla" reward --resume "$2/runs/reward"
+          """)
+        try run(
+          """
+          mv "$2" "$1/tree"; cd "$1/tree"
+          "$nabla" rlhf base --data prompts.jsonl --reward-model runs/reward --output whole-rlhf \(rlhf)
+          "$nabla" rlhf base --data prompts.jsonl --reward-model runs/reward --output runs/rlhf \(rlhf) --stop-after 1
+          mv "$1/tree" "$2"; cd "$2/runs"
+          "$nabla" rlhf --resume rlhf
+          """)
+        for name in ["reward", "rlhf"] {
+          let weights = "/adapter/adapter_model.safetensors"
+          #expect(try readBytes("\(moved)/runs/\(name)\(weights)") == readBytes("\(moved)/whole-\(name)\(weights)"))
+        }
+        for part in ["runs/reward", "base"] {
+          try FileManager.default.removeItem(atPath: "\(moved)/\(part)")
+          let lost = try Tool.run(["rlhf", "--resume", moved + "/runs/rlhf"])
+          #expect(lost.status == 1 && lost.errors.contains(part), "\(lost.summary)")
+        }
       }
     }
 

@@ -38,7 +38,7 @@ extension ToolTests {
         "scaling", "fit", table, "--drop-highest", "5", "--bootstrap", "100", "--output", law, "--hold-out", "0",
       ])
       #expect(
-        fit.status == 0 && fit.output.contains("240 runs") && fit.output.contains("4500 starts"), "\(fit.summary)")
+        fit.status == 0 && fit.output.contains("240 runs") && fit.output.contains("4,500 starts"), "\(fit.summary)")
       let plan = try Tool.run(["scaling", "plan", "--law", law, "--compute", "1e25"])
       #expect(plan.status == 0 && plan.output.contains("(95 %:"), "\(plan.summary)")
       #expect(plan.errors.contains("the 95 % interval of the loss is"), "\(plan.summary)")

@@ -63,7 +63,9 @@ public struct Comparison: Codable, Sendable {
   /// Lets each model complete the prompts, drawing from the same streams, and judges what it wrote. One model is in
   /// memory at a time, beside reference and reward model.
   ///
-  /// - Parameter progress: is told what is being done.
+  /// - Parameters:
+  ///   - plan: the models, prompts and judges.
+  ///   - progress: is told what is being done.
   /// - Throws: what reading models and data throws, and `RewardError`.
   public init(_ plan: Plan, progress: (String) throws -> Void = { _ in }) throws {
     precondition(!plan.models.isEmpty, "Comparison: no models")

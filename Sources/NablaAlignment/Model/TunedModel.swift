@@ -62,6 +62,8 @@ public final class TunedModel {
   public var tokenizer: any Tokenizer { trained.tokenizer }
 
   /// - Parameters:
+  ///   - source: the base model, and the adapter to start from.
+  ///   - configuration: the kind of adapter, its rank and dropout, and the precision.
   ///   - keepsReference: whether ``reference(_:)`` will be asked for; full fine-tuning then keeps the base's weights.
   ///   - allowsScores: whether the source may be a reward model, or its adapter: who asks for it reads the head.
   ///   - random: draws new adapters.

@@ -38,8 +38,15 @@ public struct TuningData: Sendable {
   /// The audit's warnings, with which training may proceed.
   public let warnings: [String]
 
+  /// - Parameters:
+  ///   - description: the files, and how they are encoded; a hash in it must be that of the rows.
+  ///   - c: the maximum length, the held-out fraction and the seed that draws it.
+  ///   - trained: gives tokenizer, chat template and context.
+  ///   - dropsTruncated: whether the trainer leaves out the rows that lose their ends (`wholePairs`).
   /// - Throws: ``AlignmentError``, also when the rows do not match the hash; `DatasetError` that names file and line.
-  public init(_ description: Description, _ c: TuningConfiguration, for trained: TrainedModel) throws {
+  public init(
+    _ description: Description, _ c: TuningConfiguration, for trained: TrainedModel, dropsTruncated: Bool = false
+  ) throws {
     let context = trained.model.configuration.context
     if c.maximumLength > context { throw AlignmentError.maximumLength(asked: c.maximumLength, context: context) }
     encoder = try ExampleEncoder(
@@ -61,9 +68,12 @@ public struct TuningData: Sendable {
       throw AlignmentError.noRows(files: description.files, reason: "nothing is learned within the maximum length")
     }
     var warnings = findings.map(\.1)
-    if audit.truncatedCount + audit.droppedCount > 0 {
-      warnings.append(
-        "\(audit.truncatedCount) rows are truncated and \(audit.droppedCount) dropped: they are too long")
+    let losesEnds = dropsTruncated && description.truncation == .keepStart
+    let truncated = losesEnds ? 0 : audit.truncatedCount
+    let dropped = audit.droppedCount + (losesEnds ? audit.truncatedCount : 0)
+    for (count, fate) in [(truncated, "truncated"), (dropped, "dropped")] where count > 0 {
+      let rows = count == 1 ? "1 row is" : "\(count) rows are"
+      warnings.append("\(rows) \(fate): longer than the maximum length of \(c.maximumLength) tokens")
     }
     self.warnings = warnings
     (training, heldOut) = dataset.split(heldOutFraction: c.heldOutFraction, seed: c.seed)

@@ -25,6 +25,7 @@ public struct TuningLoop {
   private var state: State
 
   /// - Parameters:
+  ///   - c: steps or epochs, the schedule, and the settings of AdamW.
   ///   - microBatchesPerEpoch: determines the number of steps of the epochs, if no number of steps is given.
   ///   - random: the run's, after the model was made.
   ///   - guardsSpikes: whether steps with a loss spike are skipped; the loss of a policy gradient is not meaningful.
@@ -53,7 +54,10 @@ public struct TuningLoop {
 
   /// Takes a step on the mean of the micro-batches, each by its weight.
   ///
-  /// - Parameter tokens: the number of tokens in the micro-batches.
+  /// - Parameters:
+  ///   - model: has the parameters that the gradients are taken of.
+  ///   - microBatches: their losses and weights.
+  ///   - tokens: the number of tokens in the micro-batches.
   /// - Returns: `loss`, `learning_rate`, `gradient_norm`, `skipped`, `num_tokens`, `tokens_per_second`.
   public mutating func take<Model: Module>(
     on model: Model, _ microBatches: [MicroBatch<Model>], tokens: Int

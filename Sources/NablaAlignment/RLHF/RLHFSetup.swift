@@ -7,13 +7,18 @@ extension RLHF {
 
   /// A training from its beginning.
   ///
-  /// - Parameter rewards: functions of the program's own, instead of the setup's.
+  /// - Parameters:
+  ///   - setup: policy, data, judges and configuration.
+  ///   - rewards: functions of the program's own, instead of the setup's.
   /// - Throws: `ConfigurationError`, `RewardError`, ``AlignmentError``, and what reading the models and the data throws.
   public convenience init(_ setup: Setup, rewards: WeightedRewards? = nil) throws { try self.init(setup, rewards) }
 
   /// A run that continues.
   ///
-  /// - Parameter rewards: the functions of a run that was begun with the program's own.
+  /// - Parameters:
+  ///   - path: the run's folder.
+  ///   - rewards: the functions of a run that was begun with the program's own.
+  ///   - observe: receives events before training begins.
   public static func resume(
     _ path: String, rewards: WeightedRewards? = nil, observe: TrainingRun<RLHF>.Observer = { _ in }
   ) throws -> TrainingRun<RLHF> {

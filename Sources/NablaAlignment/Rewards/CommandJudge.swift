@@ -7,6 +7,7 @@ extension Reward {
   /// - Parameters:
   ///   - command: run by /bin/sh.
   ///   - timeLimit: seconds; a judge that takes longer is killed with everything it started.
+  ///   - outputLimit: bytes; a judge that prints more is killed too.
   ///   - concurrency: how many run at once.
   /// - Throws on use: `RewardError` if the command fails, times out, prints more than `outputLimit` bytes, or prints no
   ///   number.
@@ -18,21 +19,26 @@ extension Reward {
     return Reward(batch: "command") { samples in
       let outcomes = judge.run(samples.map { Array(input(of: $0).utf8) })
       return try zip(samples, outcomes).map { sample, outcome in
-        func failure(_ problem: String) -> RewardError { .command(command, problem: problem) }
-        switch outcome {
-        case .finished(let output, _, status: 0):
-          let text = trimmed(String(decoding: output, as: UTF8.self))
-          guard let value = Double(text) else { throw failure("no number in its output \"\(text.prefix(80))\"") }
-          return value
-        case .finished(_, let errors, let status):
-          let last = String(decoding: errors, as: UTF8.self).split(whereSeparator: \.isNewline).last
-          throw failure("exit status \(status)\(last.map { ": \($0.prefix(200))" } ?? "")")
-        case .signaled(let signal): throw failure("ended by signal \(signal)")
-        case .timedOut: throw failure("no answer within \(timeLimit) seconds; it was stopped")
-        case .flooded: throw failure("more than \(outputLimit) bytes of output; it was stopped")
-        case .unstartable(let problem): throw failure("cannot be started: \(problem)")
-        }
+        try sample.locating { try value(of: outcome, by: judge) }
       }
+    }
+  }
+
+  private static func value(of outcome: BoundedCommand.Outcome, by judge: BoundedCommand) throws(RewardError) -> Double
+  {
+    func failure(_ problem: String) -> RewardError { .command(judge.command, problem: problem) }
+    switch outcome {
+    case .finished(let output, _, status: 0):
+      let text = trimmed(String(decoding: output, as: UTF8.self))
+      guard let value = Double(text) else { throw failure("no number in its output \"\(text.prefix(80))\"") }
+      return value
+    case .finished(_, let errors, let status):
+      let last = String(decoding: errors, as: UTF8.self).split(whereSeparator: \.isNewline).last
+      throw failure("exit status \(status)\(last.map { ": \($0.prefix(200))" } ?? "")")
+    case .signaled(let signal): throw failure("ended by signal \(signal)")
+    case .timedOut: throw failure("no answer within \(judge.timeLimit) seconds; it was stopped")
+    case .flooded: throw failure("more than \(judge.outputLimit) bytes of output; it was stopped")
+    case .unstartable(let problem): throw failure("cannot be started: \(problem)")
     }
   }
 

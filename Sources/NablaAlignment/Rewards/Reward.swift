@@ -1,4 +1,5 @@
 import NablaFormats
+import NablaText
 
 /// The input of a reward function: a completion of a prompt, and the row of data that the prompt came from.
 public struct RewardSample: Sendable {
@@ -8,9 +9,22 @@ public struct RewardSample: Sendable {
   public var tokenCount: Int
   /// The row's fields (a reference answer, for example).
   public var row: JSONObject
+  /// Where the row is, for errors.
+  public var place: DatasetPlace?
 
-  public init(prompt: String, completion: String, tokenCount: Int, row: JSONObject = JSONObject()) {
-    (self.prompt, self.completion, self.tokenCount, self.row) = (prompt, completion, tokenCount, row)
+  public init(
+    prompt: String, completion: String, tokenCount: Int, row: JSONObject = JSONObject(), place: DatasetPlace? = nil
+  ) {
+    (self.prompt, self.completion, self.tokenCount) = (prompt, completion, tokenCount)
+    (self.row, self.place) = (row, place)
+  }
+
+  /// Names the row in what `body` throws, as a `DatasetError`.
+  func locating<R>(_ body: () throws -> R) throws -> R {
+    do { return try body() } catch {
+      guard let place, !(error is CancellationError) else { throw error }
+      throw DatasetError(place, problem: "\(error)")
+    }
   }
 }
 
@@ -27,7 +41,7 @@ public struct Reward: Sendable {
 
   public init(_ name: String, _ each: @escaping @Sendable (RewardSample) throws -> Double) {
     self.name = name
-    evaluate = { try $0.map(each) }
+    evaluate = { try $0.map { sample in try sample.locating { try each(sample) } } }
   }
 
   /// A function that scores all completions of a batch together.
@@ -42,7 +56,9 @@ public struct WeightedRewards: Sendable {
   public let rewards: [Reward]
   public let weights: [Double]
 
-  /// - Parameter weights: one per reward; nil for 1 each.
+  /// - Parameters:
+  ///   - rewards: called in this order, each with all completions.
+  ///   - weights: one per reward; nil for 1 each.
   public init(_ rewards: [Reward], weights: [Double]? = nil) {
     precondition(
       weights.map { $0.count == rewards.count } ?? true, "\(weights!.count) weights for \(rewards.count) rewards")
@@ -52,7 +68,8 @@ public struct WeightedRewards: Sendable {
 
   /// - Returns: the weighted sum of each completion, and the rewards by function: [function][completion].
   /// - Throws: what a function throws; `RewardError` if one returns a wrong number of rewards, or a
-  ///   non-finite one, which would make every weight of the model NaN.
+  ///   non-finite one, which would make every weight of the model NaN. For a sample with a place, a `DatasetError` that
+  ///   names it instead.
   public func evaluate(_ samples: [RewardSample]) throws -> (totals: [Double], byFunction: [[Double]]) {
     var totals = [Double](repeating: 0, count: samples.count)
     var byFunction: [[Double]] = []
@@ -62,7 +79,9 @@ public struct WeightedRewards: Sendable {
         throw RewardError.count(reward: reward.name, got: values.count, expected: samples.count)
       }
       if let i = values.firstIndex(where: { !$0.isFinite }) {
-        throw RewardError.notFinite(reward: reward.name, value: values[i], completion: samples[i].completion)
+        try samples[i].locating {
+          throw RewardError.notFinite(reward: reward.name, value: values[i], completion: samples[i].completion)
+        }
       }
       for i in values.indices { totals[i] += weight * values[i] }
       byFunction.append(values)

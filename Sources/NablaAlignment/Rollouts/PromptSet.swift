@@ -11,6 +11,7 @@ public struct PromptSet: Sendable {
     public var text: String
     /// The row's columns, such as a reference answer.
     public var row: JSONObject
+    public var place: DatasetPlace
   }
 
   public let prompts: [Prompt]
@@ -18,9 +19,11 @@ public struct PromptSet: Sendable {
   public init(_ prompts: [Prompt]) { self.prompts = prompts }
 
   /// - Parameters:
+  ///   - dataset: rows with a prompt; their other columns go to reward functions.
+  ///   - encoder: formats and tokenizes the prompts.
   ///   - context: the maximum length of a prompt with its completion, in tokens.
   ///   - maximumTokens: the maximum length of a completion, in tokens.
-  /// - Throws: ``DatasetError`` that names the file and line of a row without a prompt, or of a prompt that leaves no
+  /// - Throws: `DatasetError` that names the file and line of a row without a prompt, or of a prompt that leaves no
   ///   room for a completion.
   public init(_ dataset: Dataset, _ encoder: ExampleEncoder, context: Int, maximumTokens: Int) throws {
     prompts = try dataset.map { example in
@@ -32,7 +35,7 @@ public struct PromptSet: Sendable {
           problem: "the prompt has \(tokens.count) tokens: with a completion of \(maximumTokens) it exceeds the "
             + "model's context of \(context)")
       }
-      return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns)
+      return Prompt(tokens: tokens, text: encoder.tokenizer.decode(tokens), row: example.columns, place: example.place)
     }
   }
 
@@ -62,12 +65,12 @@ public struct PromptSet: Sendable {
   /// Computes the rewards of rollouts of these prompts.
   ///
   /// - Returns: the rewards by function: [function][rollout].
-  /// - Throws: what a reward function throws, or `RewardError`.
+  /// - Throws: `DatasetError` that names the row whose completion a reward function fails on, or `RewardError`.
   func reward(_ rollouts: inout [Rollout], by rewards: WeightedRewards) throws -> [[Double]] {
     let samples = rollouts.map { rollout in
       RewardSample(
         prompt: self[rollout.prompt].text, completion: rollout.text, tokenCount: rollout.tokens.count,
-        row: self[rollout.prompt].row)
+        row: self[rollout.prompt].row, place: self[rollout.prompt].place)
     }
     let (totals, byFunction) = try rewards.evaluate(samples)
     for i in rollouts.indices { rollouts[i].reward = totals[i] }

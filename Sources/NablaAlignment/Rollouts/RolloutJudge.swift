@@ -27,7 +27,7 @@ struct RolloutJudge {
   /// Gives rollouts of these prompts the weighted sum of all.
   ///
   /// - Returns: the rewards by function: [function][rollout].
-  /// - Throws: what a reward function throws, or `RewardError`.
+  /// - Throws: `DatasetError` that names the row whose completion a reward function fails on, or `RewardError`.
   func judge(
     _ rollouts: inout [Rollout], of prompts: PromptSet, beside tuned: TunedModel, batchSize: Int
   ) throws -> [[Double]] {

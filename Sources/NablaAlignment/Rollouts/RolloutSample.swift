@@ -1,3 +1,4 @@
+import NablaFormats
 import NablaTraining
 
 /// Completions with their rewards, to look at.
@@ -8,7 +9,9 @@ func rolloutSample(_ rollouts: [Rollout], _ prompts: PromptSet) -> RunSample {
     if rollout.prompt != last { text += "\(text.isEmpty ? "" : "\n")== prompt\n\(prompts[rollout.prompt].text)\n" }
     last = rollout.prompt
     let cut = rollout.isTruncated ? ", cut off" : ""
-    text += "-- reward \(rollout.reward), \(rollout.tokens.count) tokens\(cut)\n\(rollout.text)\n"
+    text +=
+      "-- reward \(significant(Double(rollout.reward), digits: 3)), \(plural(rollout.tokens.count, "token"))\(cut)\n"
+    text += "\(rollout.text)\n"
   }
   return RunSample(text: text)
 }

@@ -39,7 +39,7 @@ public func pictures(_ images: Tensor) -> [Image] {
 extension ImageDataset {
   /// Images and labels of IDX files (MNIST and similar), optionally gzip-compressed.
   ///
-  /// - Throws: ``FileError``, ``GzipError``, ``ImageError`` or ``DataError`` naming the file.
+  /// - Throws: `FileError`, `GzipError`, `ImageError` or ``DataError`` naming the file.
   public init(imagesPath: String, labelsPath: String?, classNames: [String]? = nil) throws {
     let images = try IDX.read(path: imagesPath)
     guard images.rank == 3, images.count > 0 else {

@@ -34,7 +34,7 @@ extension ImageDataset {
   /// or `caption`; images it does not name are skipped), otherwise from the file names: "page_add.png" is "page add".
   /// If the images are in subfolders, each subfolder is a class.
   ///
-  /// - Throws: ``FileError``, ``ImageError``, ``JSONError`` or ``DataError`` naming the file.
+  /// - Throws: `FileError`, `ImageError`, `JSONError` or ``DataError`` naming the file.
   public init(folder: String, options: ImageFolderOptions = ImageFolderOptions()) throws {
     let entries = try folderEntries(folder).filter { !$0.hasPrefix(".") }
     let classNames = entries.filter { isFolder("\(folder)/\($0)") }

@@ -9,7 +9,7 @@ public struct PointFile: Sendable {
   /// [rows, columns].
   public let points: Tensor
 
-  /// - Throws: ``FileError`` or ``DataError`` naming file and line: a field that is not a finite number, rows of
+  /// - Throws: `FileError` or ``DataError`` naming file and line: a field that is not a finite number, rows of
   ///   different lengths, no rows.
   public init(path: String) throws {
     let text = try MappedFile(path: path).withBytes { bytes -> String in

@@ -17,7 +17,10 @@ public final class ImageClassifier: Module {
   @Named("logits") var output: Linear
   public static let featureCount = 64
 
-  /// - Parameter shape: [channels, height, width] of an image.
+  /// - Parameters:
+  ///   - shape: [channels, height, width] of an image.
+  ///   - classCount: the number of logits.
+  ///   - random: draws the initial weights.
   public init(shape: [Int], classCount: Int, random: inout RandomSource) {
     precondition(shape.count == 3 && classCount > 1, "ImageClassifier: \(classCount) classes of images \(shape)")
     super.init()
@@ -65,6 +68,11 @@ extension ImageClassifier {
   /// samples should look like the data as they are.
   ///
   /// - Parameters:
+  ///   - shape: [channels, height, width] of an image.
+  ///   - classCount: Labels are 0 ..< `classCount`.
+  ///   - examples: The number of rows, 0 ..< `examples`.
+  ///   - epochs: Passes over all rows.
+  ///   - seed: Of the initial weights and the order of the rows.
   ///   - batch: Images and labels of some rows.
   ///   - observe: Called after steps.
   public static func trained(

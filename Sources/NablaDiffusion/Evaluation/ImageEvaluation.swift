@@ -39,9 +39,12 @@ extension DiffusionModel {
   /// - Parameters:
   ///   - run: A run of images with classes or captions.
   ///   - path: Weights of a classifier; if the file does not exist, one is trained on the run's data and saved there.
-  ///   - data: The path of the data, if it has moved.
+  ///   - source: The path of the data, if it has moved.
+  ///   - count: The number of samples.
+  ///   - options: The sampler, its steps and guidance.
+  ///   - seed: Of the noise.
   ///   - observe: Called with the progress of the classifier's training.
-  /// - Throws: ``ConfigurationError`` for data without classes; ``DataError`` naming a file.
+  /// - Throws: `ConfigurationError` for data without classes; ``DataError`` naming a file.
   public static func evaluateImages(
     _ run: String, classifier path: String, data source: String? = nil, count: Int = 1000,
     options: DiffusionSampling = DiffusionSampling(), seed: UInt64 = 1,
@@ -134,9 +137,12 @@ extension DiffusionModel {
   }
 
   /// - Parameters:
+  ///   - run: A run of score, edm or flow, with held-out data.
+  ///   - source: The path of the data, if it has moved.
   ///   - count: The number of examples.
   ///   - steps: Steps of the fourth-order solver, each with four evaluations and gradients.
-  /// - Throws: ``ConfigurationError`` for the discrete process, which has no such ODE.
+  ///   - seed: For images, of the noise that makes pixels continuous, and of the probes.
+  /// - Throws: `ConfigurationError` for the discrete process, which has no such ODE.
   public static func likelihood(
     _ run: String, data source: String? = nil, count: Int = 64, steps: Int = 25, seed: UInt64 = 1
   ) throws -> Likelihood {

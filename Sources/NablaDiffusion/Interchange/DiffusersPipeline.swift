@@ -11,7 +11,7 @@ public struct DiffusersPipeline {
 
   public init(unet: UNet, scheduler: SchedulerConfiguration) { (self.unet, self.scheduler) = (unet, scheduler) }
 
-  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``DataError`` or ``DiffusionError``, naming the
+  /// - Throws: `FileError`, `JSONError`, `SafetensorsError`, ``DataError`` or ``DiffusionError``, naming the
   ///   file.
   public init(folder: String) throws {
     let configuration = try UNetConfiguration(diffusers: "\(folder)/unet/config.json")

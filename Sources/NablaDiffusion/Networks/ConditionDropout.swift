@@ -5,7 +5,9 @@ import NablaTensor
 ///
 /// - Parameters:
 ///   - labels: [B] int32.
+///   - probability: of replacing a label, in 0...1.
 ///   - none: the number that means "no label".
+///   - random: decides for each row.
 public func droppingConditions(
   _ labels: Tensor, probability: Double = 0.1, none: Int, random: inout RandomSource
 ) -> Tensor {

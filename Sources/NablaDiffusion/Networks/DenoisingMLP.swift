@@ -33,8 +33,11 @@ public final class DenoisingMLP: Module {
 
   /// - Parameters:
   ///   - dimensions: the dimensions of a data point.
+  ///   - width: the hidden size.
+  ///   - depth: the number of hidden layers.
   ///   - timeScale: scales the objective's times to about 0 … 1: 1/T for a discrete process of T steps, otherwise 1.
   ///   - labels: the number of classes of the data; 0 for none.
+  ///   - random: draws the initial weights.
   public init(
     dimensions: Int, width: Int = 128, depth: Int = 3, timeScale: Double = 1, labels: Int = 0,
     random: inout RandomSource
@@ -54,7 +57,10 @@ public final class DenoisingMLP: Module {
 
   /// x: [B, dimensions], times: [B] → [B, dimensions].
   ///
-  /// - Parameter labels: [B] int32; `labelCount` (and nil for all rows) means "no label".
+  /// - Parameters:
+  ///   - x: [B, dimensions], noisy data.
+  ///   - times: [B], on the scale of the objective.
+  ///   - labels: [B] int32; `labelCount` (and nil for all rows) means "no label".
   public func callAsFunction(_ x: Tensor, _ times: Tensor, labels: Tensor? = nil) -> Tensor {
     var embedding = time(timeFeatures(timeScale * times)).silu()
     if let table = self.labels {

@@ -24,6 +24,8 @@ public final class FourierTimeFeatures: Module {
 /// f_i = 10000^(-i/(half - shift)), i < half = width/2. times: [B] → [B, width].
 ///
 /// - Parameters:
+///   - times: [B].
+///   - width: an even number: half cosines, half sines.
 ///   - cosineFirst: cos before sin (diffusers' `flip_sin_to_cos`).
 ///   - frequencyShift: diffusers' `freq_shift`: 0 or 1.
 public func sinusoidalTimeEmbedding(

@@ -24,7 +24,7 @@ public struct DenoisingExample: Sendable {
 
 /// A training objective: it defines a regression problem on data, and a denoiser from the trained network.
 ///
-/// The loss of all of them is the same weighted squared error, ``denoisingLoss``: they differ in the noise levels they
+/// The loss of all of them is the same weighted squared error, `denoisingLoss`: they differ in the noise levels they
 /// draw, in what is predicted, and in the preconditioning of the network.
 public protocol DenoisingObjective: Sendable {
   /// Adds noise to data [B, ...], at levels drawn for each row.
@@ -35,7 +35,10 @@ public protocol DenoisingObjective: Sendable {
 
 /// E[w·(prediction - target)²], the mean over all numbers: a regression, whatever the objective.
 ///
-/// - Parameter weights: [B], one per row.
+/// - Parameters:
+///   - prediction: [B, …], the network's output.
+///   - target: [B, …], of the same shape.
+///   - weights: [B], one per row.
 public func denoisingLoss(_ prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor {
   let perRow = (prediction - target).square().reshaped([prediction.shape[0], -1]).mean(axis: 1)
   return (perRow * weights).mean()

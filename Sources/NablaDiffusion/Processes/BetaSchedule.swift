@@ -26,6 +26,7 @@ public enum BetaSchedule: String, Sendable, Codable, CaseIterable {
   /// β₁ … β_T.
   ///
   /// - Parameters:
+  ///   - count: T, the number of steps.
   ///   - range: the first and last β; nil for the standard ones, scaled by 1000/T.
   public func betas(_ count: Int, range: (first: Double, last: Double)? = nil) -> [Double] {
     let scale = 1000 / Double(count)

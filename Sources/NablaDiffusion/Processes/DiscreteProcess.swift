@@ -5,7 +5,10 @@ public struct DiscreteProcess: Sendable, Hashable {
   /// ᾱ_t, falling.
   public let alphaBars: [Double]
 
-  /// - Parameter zeroTerminalSNR: whether ᾱ is rescaled so that no signal remains at the last step.
+  /// - Parameters:
+  ///   - schedule: gives β₁ … β_T.
+  ///   - count: T, the number of steps.
+  ///   - zeroTerminalSNR: whether ᾱ is rescaled so that no signal remains at the last step.
   /// - Throws: ``DiffusionError`` if T is too small for the schedule (a β of 1 or more), or if signal remains at the
   ///   end.
   public init(_ schedule: BetaSchedule, count: Int = 1000, zeroTerminalSNR: Bool = false) throws(DiffusionError) {

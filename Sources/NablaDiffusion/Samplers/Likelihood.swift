@@ -18,7 +18,10 @@ extension ProbabilityFlow {
   ///
   /// - Parameters:
   ///   - data: [B, ...].
+  ///   - denoiser: the model, as samplers use it.
   ///   - steps: the number of steps, or of the points at which an adaptive solver must stop.
+  ///   - divergence: exact, one gradient for each dimension; or estimated from random probes (Hutchinson).
+  ///   - random: draws the probes.
   /// - Returns: ln p in nats, and the noise that the data come from.
   public func logLikelihood(
     _ data: Tensor, _ denoiser: Denoiser, steps: Int = 1, divergence: Divergence = .exact, random: inout RandomSource

@@ -20,7 +20,12 @@ extension ODESolver {
 
   /// Integrates the equation through these times.
   ///
-  /// - Parameter observe: called at each of the times but the first.
+  /// - Parameters:
+  ///   - y: the state at the first time: tensors that are integrated together.
+  ///   - times: the first, the last, and those in between at which the state is wanted; falling ones integrate
+  ///     backward.
+  ///   - slope: dy/dt.
+  ///   - observe: called at each of the times but the first.
   /// - Returns: y at the last time.
   public func solve(
     _ y: [Tensor], through times: [Double], _ slope: Slope, observe: (_ index: Int, _ y: [Tensor]) -> Void = { _, _ in }

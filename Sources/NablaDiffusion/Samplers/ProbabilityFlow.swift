@@ -6,7 +6,7 @@ import NablaTensor
 ///     dx/dt = α′(t)·x̂₀ + σ′(t)·ε̂
 ///
 /// Backward it maps noise to data, forward data to noise: each data point corresponds to one noise point, and its
-/// likelihood follows from the change of volume (``logLikelihood``).
+/// likelihood follows from the change of volume (`logLikelihood`).
 public struct ProbabilityFlow: Sampler {
   public let process: any GaussianProcess
   public var solver: ODESolver

@@ -4,7 +4,9 @@ import NablaTensor
 public protocol Sampler: Sendable {
   /// - Parameters:
   ///   - x: samples at the first step's level, [B, ...]: `initialNoise` if no signal remains.
+  ///   - denoiser: the model, as samplers use it.
   ///   - steps: from noisy to clean; the last is the end of the last step and is not evaluated.
+  ///   - random: draws the noise of stochastic samplers.
   ///   - observe: called after each step with its number, the samples and the estimated data: for visualization and
   ///     tests.
   /// - Returns: samples at the last step's level.

@@ -8,7 +8,7 @@ public enum StepSpacing: String, Sendable, Codable, CaseIterable {
   case trailing
   /// Both ends, and evenly spaced steps in between.
   case linspace
-  /// σ/α from ``karrasSigmas``; times between the steps of the schedule.
+  /// σ/α from `karrasSigmas`; times between the steps of the schedule.
   case karras
 }
 
@@ -23,7 +23,11 @@ public enum FinalStep: String, Sendable, Codable, CaseIterable {
 extension DiscreteProcess {
   /// The steps of a sampler, noisiest first; the last entry is the end of the last step: n + 1 in total.
   ///
-  /// - Parameter offset: added to each step of the leading spacing (1 in Stable Diffusion).
+  /// - Parameters:
+  ///   - n: the number of steps, in 1 … T.
+  ///   - spacing: which of the T steps are taken.
+  ///   - final: the end of the last step.
+  ///   - offset: added to each step of the leading spacing (1 in Stable Diffusion).
   /// - Throws: ``DiffusionError`` if n is not in 1 … T.
   public func steps(
     _ n: Int, spacing: StepSpacing = .trailing, final: FinalStep = .clean, offset: Int = 0
@@ -82,19 +86,22 @@ extension DiscreteProcess {
 public enum TimeSpacing: Sendable, Hashable, Codable {
   /// Evenly spaced in time.
   case uniform
-  /// σ/α from ``karrasSigmas``.
+  /// σ/α from `karrasSigmas`.
   case karras(rho: Double = 7)
   /// Evenly spaced in ln(σ/α).
   case logarithmic
-  /// Evenly spaced, then moved toward noise; see ``shiftedFlowTime``. For flows.
+  /// Evenly spaced, then moved toward noise; see `shiftedFlowTime`. For flows.
   case shifted(Double)
 }
 
 extension GaussianProcess {
   /// The times of a sampler, noisiest first: n + 1, the last of them the end of the last step.
   ///
-  /// - Parameter final: a level without noise beyond `cleanTime`, for processes that never quite reach it; nil to
-  ///   stop at `cleanTime`.
+  /// - Parameters:
+  ///   - n: the number of steps, 1 or more.
+  ///   - spacing: the distribution of the times.
+  ///   - final: a level without noise beyond `cleanTime`, for processes that never quite reach it; nil to stop at
+  ///     `cleanTime`.
   public func steps(_ n: Int, spacing: TimeSpacing = .uniform, final: NoiseLevel? = nil) -> [NoiseStep] {
     precondition(n >= 1, "a sampler of \(n) steps")
     let last = final == nil ? n : n - 1  // the index of cleanTime

@@ -15,8 +15,13 @@ public struct DiffusionEvaluation: Sendable {
 extension DiffusionModel {
   /// Measures samples against the data of a run.
   ///
-  /// - Parameter source: The path of the data, if it has moved.
-  /// - Throws: ``DataError`` if the data are not those of the run, and what ``sample(_:_:conditions:seed:)`` throws.
+  /// - Parameters:
+  ///   - run: The folder of a run.
+  ///   - source: The path of the data, if it has moved.
+  ///   - count: The number of samples.
+  ///   - options: The sampler, its steps and guidance.
+  ///   - seed: Of the noise.
+  /// - Throws: ``DataError`` if the data are not those of the run, and what `sample(_:_:conditions:seed:)` throws.
   public static func evaluate(
     _ run: String, data source: String? = nil, count: Int = 1000, options: DiffusionSampling = DiffusionSampling(),
     seed: UInt64 = 1

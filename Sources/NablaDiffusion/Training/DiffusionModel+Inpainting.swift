@@ -5,8 +5,10 @@ import NablaTraining
 extension DiffusionModel {
   /// An image with a mask for inpainting, from PNG files of the size that the model makes.
   ///
-  /// - Parameter mask: White where the image is kept, black where it is generated.
-  /// - Throws: ``DataError`` for another size, ``ConfigurationError`` for a model of points, and what reading PNG
+  /// - Parameters:
+  ///   - image: The image to complete.
+  ///   - mask: White where the image is kept, black where it is generated.
+  /// - Throws: ``DataError`` for another size, `ConfigurationError` for a model of points, and what reading PNG
   ///   throws.
   public func knownData(image: String, mask: String) throws -> KnownData {
     try require(form.isImages, "\(setting: "inpaint"): this model generates points, not images")

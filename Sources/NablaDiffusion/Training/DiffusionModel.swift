@@ -17,7 +17,7 @@ public struct DiffusionModel {
   let objective: any DenoisingObjective
 
   /// With random weights.
-  /// - Throws: ``ConfigurationError`` or ``DiffusionError`` for settings that do not fit the data.
+  /// - Throws: `ConfigurationError` or ``DiffusionError`` for settings that do not fit the data.
   public init(_ configuration: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
     (self.configuration, self.form) = (configuration, form)
     objective = try configuration.denoisingObjective(deviation: form.deviation)
@@ -26,7 +26,9 @@ public struct DiffusionModel {
 
   /// The network in the form that samplers use.
   ///
-  /// - Parameter guidance: The scale of classifier-free guidance: 1 for none; see ``Denoiser/guided(by:against:)``.
+  /// - Parameters:
+  ///   - conditions: One per row, or none.
+  ///   - guidance: The scale of classifier-free guidance: 1 for none; see ``Denoiser/guided(by:against:)``.
   public func denoiser(_ conditions: Conditions = .none, guidance: Double = 1) -> Denoiser {
     let denoiser = objective.denoiser { [network] x, times in network(x, times, conditions) }
     // Images are known to be in -1 … 1; points may be anywhere.
@@ -40,10 +42,13 @@ public struct DiffusionModel {
   /// 1.
   ///
   /// - Parameters:
+  ///   - count: The number of samples.
+  ///   - options: The sampler, its steps and guidance.
   ///   - conditions: One per row, or none.
   ///   - known: Data that are known in part, on the scale of the network.
   ///   - interpolates: Whether the rows interpolate spherically between two noises.
-  /// - Throws: ``ConfigurationError`` for a sampler that the objective cannot use.
+  ///   - seed: Of the noise.
+  /// - Throws: `ConfigurationError` for a sampler that the objective cannot use.
   public func sample(
     _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none,
     keeping known: KnownData? = nil, interpolates: Bool = false, seed: UInt64
@@ -65,7 +70,7 @@ public struct DiffusionModel {
 
   /// The condition of every sample from a class or a caption.
   ///
-  /// - Throws: ``ConfigurationError`` if the model has no such class or was not trained with conditions;
+  /// - Throws: `ConfigurationError` if the model has no such class or was not trained with conditions;
   ///   ``DiffusionError`` for words it does not know.
   public func conditions(count: Int, class name: String? = nil, caption: String? = nil) throws -> Conditions {
     if let name {
@@ -144,7 +149,7 @@ extension DiffusionModel {
 
   /// The model of a run, finished or not, or of a model folder.
   ///
-  /// - Throws: ``RunFolderError``, ``DataError`` and what reading throws, naming the file.
+  /// - Throws: `RunFolderError`, ``DataError`` and what reading throws, naming the file.
   public static func load(_ path: String, warn: (String) throws -> Void = { _ in }) throws -> DiffusionModel {
     var random = RandomSource(seed: 0)  // every parameter is read
     if pathExists("\(path)/model.safetensors"), !pathExists("\(path)/metrics.jsonl") {

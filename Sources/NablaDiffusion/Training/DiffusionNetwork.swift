@@ -21,7 +21,7 @@ public final class DiffusionNetwork: Module {
   /// Scales the objective's times to those of a UNet: 0 … 1000.
   private let unetTimeScale: Double
 
-  /// - Throws: ``ConfigurationError`` for a network that does not support such data, ``DiffusionError`` for sizes that
+  /// - Throws: `ConfigurationError` for a network that does not support such data, ``DiffusionError`` for sizes that
   ///   do not fit each other.
   public init(_ c: DiffusionConfiguration, _ form: DataForm, random: inout RandomSource) throws {
     let kind = form.network(for: c)

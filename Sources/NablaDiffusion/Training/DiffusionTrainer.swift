@@ -52,8 +52,10 @@ public final class DiffusionTrainer: Trainer {
 
   /// A new run.
   ///
-  /// - Parameter source: The name of a 2-D set, a CSV file, an IDX file or a folder of PNG images.
-  /// - Throws: ``ConfigurationError``, ``DiffusionError``, ``DataError`` and what reading the data throws.
+  /// - Parameters:
+  ///   - source: The name of a 2-D set, a CSV file, an IDX file or a folder of PNG images.
+  ///   - configuration: Checked before the data are read.
+  /// - Throws: `ConfigurationError`, ``DiffusionError``, ``DataError`` and what reading the data throws.
   public convenience init(data source: String, _ configuration: DiffusionConfiguration) throws {
     try configuration.validate()
     try self.init(DiffusionData(source, configuration), configuration)
@@ -61,7 +63,10 @@ public final class DiffusionTrainer: Trainer {
 
   /// A resumed run.
   ///
-  /// - Parameter source: The path of the data, if it has moved.
+  /// - Parameters:
+  ///   - path: The run's folder.
+  ///   - source: The path of the data, if it has moved.
+  ///   - observe: Receives events before training begins.
   public static func resume(
     _ path: String, data source: String? = nil, observe: TrainingRun<DiffusionTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<DiffusionTrainer> {

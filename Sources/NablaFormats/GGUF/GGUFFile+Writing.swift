@@ -9,7 +9,11 @@ public struct GGUFTensor {
   public let type: GGMLType
   let writeBytes: (FileWriter) throws -> Void
 
-  /// - Parameter writeBytes: Writes exactly the tensor's bytes.
+  /// - Parameters:
+  ///   - name: Unique in the file.
+  ///   - shape: Outermost dimension first.
+  ///   - type: The last dimension is a multiple of its block.
+  ///   - writeBytes: Writes exactly the tensor's bytes.
   public init(name: String, shape: [Int], type: GGMLType, writeBytes: @escaping (FileWriter) throws -> Void) {
     self.name = name
     self.shape = shape

@@ -16,7 +16,9 @@ public enum Gzip {
 
   /// The decompressed `bytes`, all members of them.
   ///
-  /// - Parameter maximumByteCount: Gzip data can expand a thousandfold: more than this is an error.
+  /// - Parameters:
+  ///   - bytes: One or more gzip members.
+  ///   - maximumByteCount: Gzip data can expand a thousandfold: more than this is an error.
   /// - Throws: ``GzipError`` if the data is truncated, corrupt, not gzip, or too large.
   public static func decompress(
     _ bytes: UnsafeRawBufferPointer, maximumByteCount: Int = defaultMaximumByteCount

@@ -6,7 +6,11 @@ public struct SafetensorsTensor {
   public let shape: [Int]
   let writeBytes: (FileWriter) throws -> Void
 
-  /// - Parameter writeBytes: Writes exactly the tensor's bytes, row-major and little-endian.
+  /// - Parameters:
+  ///   - name: Unique in the file.
+  ///   - dtype: The type of each number.
+  ///   - shape: Outermost dimension first; empty for a scalar.
+  ///   - writeBytes: Writes exactly the tensor's bytes, row-major and little-endian.
   public init(
     name: String, dtype: SafetensorsDType, shape: [Int], writeBytes: @escaping (FileWriter) throws -> Void
   ) {
@@ -27,7 +31,10 @@ extension SafetensorsFile {
   ///
   /// Names must differ, and each tensor must deliver the bytes that its shape and type require.
   ///
-  /// - Parameter metadata: Free-form strings, written in this order. Hugging Face's loaders expect `("format", "pt")`.
+  /// - Parameters:
+  ///   - tensors: In any order.
+  ///   - metadata: Free-form strings, written in this order. Hugging Face's loaders expect `("format", "pt")`.
+  ///   - path: The file, which is replaced if it exists.
   public static func write(
     _ tensors: [SafetensorsTensor], metadata: [(String, String)] = [], to path: String
   ) throws {

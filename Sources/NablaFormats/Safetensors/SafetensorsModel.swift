@@ -10,7 +10,9 @@ public struct SafetensorsModel: Sendable {
   /// Opens a folder, or a single file when `path` is one. As in `transformers`, a single file takes precedence over an
   /// index.
   ///
-  /// - Parameter baseName: The base name of the files: "model", or "adapter_model" for adapters.
+  /// - Parameters:
+  ///   - path: A folder, or a .safetensors file.
+  ///   - baseName: The base name of the files: "model", or "adapter_model" for adapters.
   /// - Throws: ``FileError``, ``JSONError`` or ``SafetensorsError``.
   public init(path: String, baseName: String = "model") throws {
     let single = "\(path)/\(baseName).safetensors"

@@ -13,8 +13,9 @@ public final class TensorBoardWriter {
   /// Creates `events.out.tfevents.TIME.HOST.PROCESS.nabla` in `folder`.
   ///
   /// - Parameters:
-  ///   - firstStep: When a run resumes, its first new step: TensorBoard then discards events of earlier files in
-  ///     the folder from this step on.
+  ///   - folder: Must exist.
+  ///   - firstStep: When a run resumes, its first new step: TensorBoard then discards events of earlier files in the
+  ///     folder from this step on.
   ///   - now: Seconds since 1970.
   public init(folder: String, resumingAt firstStep: Int? = nil, now: @escaping () -> Double = secondsSince1970) throws {
     let time = now()
@@ -48,7 +49,13 @@ public final class TensorBoardWriter {
     }
   }
 
-  /// - Parameter png: A whole PNG file of `width` × `height` pixels with `channels` channels.
+  /// - Parameters:
+  ///   - png: A whole PNG file of `width` × `height` pixels with `channels` channels.
+  ///   - width: Pixels.
+  ///   - height: Pixels.
+  ///   - channels: 1 for gray, 3 for RGB, 4 for RGBA.
+  ///   - tag: The name of the image in TensorBoard.
+  ///   - step: The training step that it shows.
   public func write(
     png: [UInt8], width: Int, height: Int, channels: Int, tag: String, step: Int
   ) throws(FileError) {

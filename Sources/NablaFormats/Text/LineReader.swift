@@ -15,7 +15,9 @@ public struct LineReader: ~Copyable {
   private var rest: ArraySlice<UInt8> = []
   private var isAtEnd = false
 
-  /// - Parameter maximumLength: A longer line is an error; a hostile file could otherwise be one endless line.
+  /// - Parameters:
+  ///   - path: A file, which may be compressed by gzip.
+  ///   - maximumLength: A longer line is an error; a hostile file could otherwise be one endless line.
   /// - Throws: ``FileError``.
   public init(path: String, maximumLength: Int = 1 << 28) throws(FileError) {
     reader = try GzipReader(path: path)

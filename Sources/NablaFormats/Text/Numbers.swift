@@ -1,5 +1,8 @@
 /// A number with the given significant digits, never in exponent notation within the usual range: 0.1234, 12.34, 1234.
-package func significant(_ value: Double, digits: Int) -> String {
+package func significant(_ value: Double, digits: Int) -> String { significant(value, digits: digits, places: .max) }
+
+/// The same with at most so many decimals: a small number shows fewer digits, with four decimals 0.0004.
+package func significant(_ value: Double, digits: Int, places: Int) -> String {
   guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
   var magnitude = 0  // the position of the leading digit, counted from the units
   var rest = value.magnitude
@@ -14,7 +17,7 @@ package func significant(_ value: Double, digits: Int) -> String {
   // Rounding can carry into a new leading digit: 9.9999 is 10.00.
   if rest >= 10 - 0.5 / power(digits - 1) { magnitude += 1 }
   if magnitude >= 15 || magnitude < -4 { return "\(value)" }
-  return decimal(value, places: max(0, digits - 1 - magnitude))
+  return decimal(value, places: min(places, max(0, digits - 1 - magnitude)))
 }
 
 /// 10 to a small power.
@@ -41,6 +44,9 @@ package func scaled(_ value: Double, _ suffixes: [String]) -> String {
   let isWhole = index == 0 && rest == rest.rounded() && rest.magnitude < 1000
   return (isWhole ? decimal(rest, places: 0) : significant(rest, digits: 3)) + suffixes[index]
 }
+
+/// A count with its noun: "1 tensor", "2 tensors".
+package func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 /// Seconds as 0:07, 12:34, 3:02:01 or 2d 03:02.
 package func duration(_ seconds: Double) -> String {

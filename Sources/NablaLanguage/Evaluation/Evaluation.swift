@@ -27,9 +27,12 @@ extension TransformerLM {
   /// Predicts each token of `data` but the first once, in windows of at most `context` tokens.
   ///
   /// - Parameters:
+  ///   - data: two tokens or more.
+  ///   - tokenizer: gives the bytes of each token, for bits per byte.
+  ///   - context: at most the model's context, which is the default.
   ///   - stride: tokens from the start of one window to that of the next; nil for `context`, windows that do not
-  ///     overlap. A smaller one gives each prediction at least `context` - `stride` preceding tokens (except in
-  ///     the first window) and takes `context` / `stride` times as long.
+  ///     overlap. A smaller one gives each prediction at least `context` - `stride` preceding tokens (except in the
+  ///     first window) and takes `context` / `stride` times as long.
   ///   - batchSize: windows computed at a time; nil for as many as hold 8,192 tokens, at most 8.
   ///   - batches: how many batches to evaluate, evenly spaced; nil for all.
   public func evaluate(

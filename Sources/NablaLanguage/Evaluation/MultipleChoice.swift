@@ -20,7 +20,9 @@ public struct ChoiceQuestion: Sendable, Equatable {
   /// Reads one JSON object. `question` may also be called `prompt`; `answer` is an index from 0, a letter from A, or
   /// the text of a choice.
   ///
-  /// - Parameter place: the file and line, for errors.
+  /// - Parameters:
+  ///   - value: an object.
+  ///   - place: the file and line, for errors.
   public init(_ value: JSONValue, place: String) throws(ModelFolderError) {
     func failure(_ problem: String) -> ModelFolderError { ModelFolderError(file: place, problem: problem) }
     guard let prompt = (value["question"] ?? value["prompt"])?.string else {
@@ -134,7 +136,11 @@ extension TransformerLM {
     }
   }
 
-  /// - Parameter onQuestion: called after each question with the result so far.
+  /// - Parameters:
+  ///   - questions: answered one after the other.
+  ///   - tokenizer: the model's.
+  ///   - firstToken: begins each text, before the question.
+  ///   - onQuestion: called after each question with the result so far.
   public func evaluate(
     _ questions: [ChoiceQuestion], tokenizer: any Tokenizer, firstToken: Int32,
     onQuestion: (ChoiceAccuracy) -> Void = { _ in }

@@ -29,11 +29,11 @@ extension ModelFolder {
         problem: "neither a training run nor a model: it is not a GGUF file, and has no config.json of a run or a model"
       )
     }
-    if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
-      return "\(run.path)/model"
-    }
     if let other = otherRuns[run.command] {
       throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
+    }
+    if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
+      return "\(run.path)/model"
     }
     // While a run goes on: the newest model, unless an earlier one was found better.
     let kept = "\(run.path)/\(BestModel.folderName)"

@@ -15,6 +15,7 @@ extension ModelFolder {
   ///
   /// - Parameters:
   ///   - model: what `trained` is the language model of.
+  ///   - trained: gives tokenizer and chat template.
   ///   - folder: must exist.
   public static func save(_ model: ScoreModel, of trained: TrainedModel, to folder: String) throws {
     let c = model.configuration

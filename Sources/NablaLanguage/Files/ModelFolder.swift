@@ -11,7 +11,11 @@ import NablaText
 public enum ModelFolder {
   public static let weightsName = "model.safetensors"
 
-  /// - Parameter type: float32 keeps all types but quantized ones; bfloat16 and float16 round every weight.
+  /// - Parameters:
+  ///   - model: any architecture that transformers has too.
+  ///   - tokenizer: written beside the model; nil for none.
+  ///   - folder: must exist.
+  ///   - type: float32 keeps all types but quantized ones; bfloat16 and float16 round every weight.
   public static func save(
     _ model: TransformerLM, tokenizer: (any Tokenizer)?, to folder: String, type: DType = .float32
   ) throws {
@@ -37,8 +41,10 @@ public enum ModelFolder {
     try SafetensorsFile.write(exported, to: "\(folder)/\(weightsName)")
   }
 
-  /// - Parameter keepingTypes: whether matrices stay in the mapped file in their stored type: loading then takes
-  ///   almost no time and memory, and the model is for inference, not for training.
+  /// - Parameters:
+  ///   - folder: has `config.json` and safetensors files.
+  ///   - keepingTypes: whether matrices stay in the mapped file in their stored type: loading then takes almost no time
+  ///     and memory, and the model is for inference, not for training.
   /// - Throws: an error that names the file and field or tensor that does not fit.
   public static func load(_ folder: String, keepingTypes: Bool = false) throws -> TransformerLM {
     try load(folder, as: nil, keepingTypes: keepingTypes)
@@ -51,7 +57,7 @@ public enum ModelFolder {
   ) throws -> TransformerLM {
     let (model, score) = try read(folder, as: trained, keepingTypes: keepingTypes)
     if score != nil {
-      throw ModelFolderError(file: folder, problem: "is a reward model: it scores texts and writes none")
+      throw ModelFolderError(file: folder, problem: "is a reward model, which rates texts and generates none")
     }
     return model
   }

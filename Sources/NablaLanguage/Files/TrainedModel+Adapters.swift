@@ -51,6 +51,7 @@ extension TrainedModel {
   /// weights, on which the adapter was trained.
   ///
   /// - Parameters:
+  ///   - adapter: a PEFT folder, or a run that trained one.
   ///   - output: a folder that does not exist or is empty.
   ///   - type: of the saved weights.
   /// - Returns: what the user should know, as of ``addAdapters(_:)``, and the rounding error relative to the
@@ -64,7 +65,7 @@ extension TrainedModel {
       let share = model.roundingShare(ofMerging: adapter, in: type)
       notes.append(
         "rounding to \(type) changes the merged layers by \(significant(100 * share, digits: 2)) % of the adapter's change"
-      )
+          + (share > 0.5 ? ", which is lost in it: save them in float32" : ""))
     }
     try model.mergeAdapter(adapter)
     try AtomicFolder.write(to: output) { try save(to: $0, type: type) }

@@ -23,7 +23,10 @@ public struct ChatSession {
   private let text: PretrainedTokenizer
   private let system: String?
 
-  /// - Parameter system: the system prompt; nil for the template's default.
+  /// - Parameters:
+  ///   - trained: a model with a chat template; without one the text is continued.
+  ///   - system: the system prompt; nil for the template's default.
+  ///   - generator: samples the answers; nil for one with the model's recommended options.
   public init(_ trained: TrainedModel, system: String? = nil, generator: TextGenerator? = nil) {
     text = trained.text
     continuesText = trained.text.chatTemplates.isEmpty

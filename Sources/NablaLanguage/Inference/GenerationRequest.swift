@@ -18,8 +18,11 @@ extension InferenceCore {
   /// Runs requests to completion, on the calling thread: for rollouts, whose log-probabilities are in the completions'
   /// ``Completion/steps``.
   ///
-  /// - Parameter onText: called with the number of a request and text as it is generated; text that may be the
-  ///   beginning of a stop string is held back.
+  /// - Parameters:
+  ///   - requests: computed together, as many at a time as fit the cache.
+  ///   - tokenizer: decodes the completions, and finds stop strings.
+  ///   - onText: called with the number of a request and text as it is generated; text that may be the beginning of a
+  ///     stop string is held back.
   /// - Throws: ``GenerationError`` of the first request that fails; no request is then active.
   public func complete(
     _ requests: [GenerationRequest], tokenizer: any Tokenizer,

@@ -13,6 +13,7 @@ public struct InferenceLimits: Sendable {
   /// - Parameters:
   ///   - cacheBytes: nil for half of what the system has available.
   ///   - prefixBytes: nil for a quarter of `cacheBytes`.
+  ///   - continuations: the maximum number at a time, 1 or more; others wait.
   public init(cacheBytes: Int? = nil, prefixBytes: Int? = nil, continuations: Int = 256) {
     precondition(continuations >= 1, "InferenceLimits: \(continuations) continuations")
     self.cacheBytes = cacheBytes ?? Memory.available.map { $0 / 2 } ?? 4 << 30

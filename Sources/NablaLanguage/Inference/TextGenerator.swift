@@ -45,9 +45,10 @@ public struct TextGenerator: Sendable {
 
   /// - Parameters:
   ///   - prompt: empty to start a new text.
+  ///   - maximumTokens: of each completion.
   ///   - count: the number of completions, each sampled independently.
-  ///   - onText: called with the number of a completion and text as it is generated; text that may be the beginning
-  ///     of a stop string is held back.
+  ///   - onText: called with the number of a completion and text as it is generated; text that may be the beginning of
+  ///     a stop string is held back.
   /// - Throws: `TokenizerError` if the vocabulary cannot express the prompt; ``GenerationError`` if it fills the
   ///   context.
   @discardableResult
@@ -90,7 +91,10 @@ public struct TextGenerator: Sendable {
 
   /// Starts an answer to each prompt, a separate text; an empty prompt starts a new text.
   ///
-  /// - Parameter continuing: whether the answers continue the text of the prompts instead.
+  /// - Parameters:
+  ///   - prompts: as token ids.
+  ///   - maximumTokens: of each answer.
+  ///   - continuing: whether the answers continue the text of the prompts instead.
   public mutating func start(
     prompts: [[Int32]], maximumTokens: Int = 256, continuing: Bool = false
   ) throws -> [GenerationStream] {
@@ -114,7 +118,12 @@ public struct TextGenerator: Sendable {
 extension TransformerLM {
   /// A completion of a text, computed on the calling thread: for samples during training.
   ///
-  /// - Parameter prompt: empty to start a new text.
+  /// - Parameters:
+  ///   - prompt: empty to start a new text.
+  ///   - tokenizer: the model's.
+  ///   - maximumTokens: of the completion.
+  ///   - sampling: temperature, top-k, top-p, penalties.
+  ///   - seed: the same seed gives the same text.
   public func generate(
     prompt: String, tokenizer: any Tokenizer, maximumTokens: Int = 256, sampling: SamplingOptions = .init(),
     seed: UInt64 = 1

@@ -28,9 +28,11 @@ public struct TrainedModel {
   public var notes: [String] { text.notes + generation.notes + judgements }
   private let judgements: [String]
 
-  /// - Parameter path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or
-  ///   a GGUF file (or a folder with one). For a run that trained an adapter, the base model that the run names, with
-  ///   the adapter.
+  /// - Parameters:
+  ///   - path: a run folder (its finished model, or else its newest good checkpoint), a Hugging Face folder, or a GGUF
+  ///     file (or a folder with one). For a run that trained an adapter, the base model that the run names, with the
+  ///     adapter.
+  ///   - precision: of matrix multiplications; automatic takes the fastest that the CPU supports.
   /// - Throws: an error that names the file, and the field or tensor that does not fit.
   public init(_ path: String, precision: Precision = .automatic) throws {
     try self.init(path, precision: precision, allowingScores: false)
@@ -86,7 +88,11 @@ public struct TrainedModel {
 
   /// A generator that begins and ends texts as in the model's training, with its own engine.
   ///
-  /// - Parameter options: nil for the model's recommended options, or otherwise `SamplingOptions()`.
+  /// - Parameters:
+  ///   - options: nil for the model's recommended options, or otherwise `SamplingOptions()`.
+  ///   - seed: of the first text; each further one has its own random stream.
+  ///   - cacheType: of keys and values: bfloat16, float32 or 8 bits.
+  ///   - limits: of the cache, in bytes and texts.
   public func generator(
     options: SamplingOptions? = nil, seed: UInt64 = 1, cacheType: CacheType = .bfloat16,
     limits: InferenceLimits = .init()

@@ -80,7 +80,10 @@ public struct SamplingOptions: Configurable, Hashable {
   /// Samples a token. The penalties come first, then temperature, top-k, top-p and min-p, in the order of Hugging
   /// Face's `generate`.
   ///
-  /// - Parameter logits: V numbers, which are overwritten.
+  /// - Parameters:
+  ///   - logits: V numbers, which are overwritten.
+  ///   - history: The tokens so far, for penalties.
+  ///   - random: Draws one number, unless the temperature is 0.
   public func choose(from logits: Logits, history: History = .init(), random: inout RandomSource) -> Choice {
     penalize(logits, history)
     let best = logits.best

@@ -50,7 +50,10 @@ extension Transformer {
 
   /// Queries [B, T, H, D], keys and values [B, T, G, D] that layer `index` makes of its stream [B, T, C].
   ///
-  /// - Parameter offset: The position of the first token.
+  /// - Parameters:
+  ///   - index: 0 ..< the number of layers.
+  ///   - stream: The residual stream before the layer, [B, T, C].
+  ///   - offset: The position of the first token.
   public func heads(layer index: Int, of stream: Tensor, offset: Int = 0) -> (
     queries: Tensor, keys: Tensor, values: Tensor
   ) {

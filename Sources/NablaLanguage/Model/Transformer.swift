@@ -89,7 +89,9 @@ public final class Transformer: Module {
 
   /// Hidden states of new positions of some sequences of a cache, each of which its tokens continue.
   ///
-  /// - Parameter parts: sequences, each at most once, with their new tokens.
+  /// - Parameters:
+  ///   - parts: sequences, each at most once, with their new tokens.
+  ///   - cache: holds the sequences, and takes the keys and values of the new tokens.
   /// - Returns: [R, C] in `computeType`: the rows of all parts, one after the other.
   public func read(_ parts: [(sequence: KeyValueCache.Sequence, tokens: [Int32])], _ cache: KeyValueCache) -> Tensor {
     let furthest = parts.map { cache.length($0.sequence) + $0.tokens.count }.max() ?? 0

@@ -7,9 +7,12 @@ extension TransformerLM {
   /// Cross-entropy of the next tokens in nats.
   ///
   /// - Parameters:
-  ///   - tokens, targets: [B, T] int32; targets of -100 are ignored.
+  ///   - tokens: [B, T] int32.
+  ///   - targets: [B, T] int32; -100 is ignored.
   ///   - weights: the weight of each target, [B, T]: the result is then the weighted sum. Nil for the mean.
-  ///   - segments, positions: of a packed batch, see `Transformer`.
+  ///   - segments: the examples of a packed batch, which do not see each other.
+  ///   - positions: [B, T] int32, of a packed batch; nil for 0..<T.
+  ///   - options: label smoothing and z-loss.
   ///   - random: the random source of dropout; nil outside training.
   public func loss(
     _ tokens: Tensor, targets: Tensor, weights: Tensor? = nil, segments: Segments? = nil, positions: Tensor? = nil,
@@ -25,8 +28,12 @@ extension TransformerLM {
   /// ln π(target) at each position, and the entropy of π there, both in nats: what DPO, GRPO and PPO sum.
   ///
   /// - Parameters:
-  ///   - tokens, targets: [B, T] int32; targets of -100 give 0 and 0.
+  ///   - tokens: [B, T] int32.
+  ///   - targets: [B, T] int32; -100 gives 0 and 0.
+  ///   - segments: the examples of a packed batch, which do not see each other.
+  ///   - positions: [B, T] int32, of a packed batch; nil for 0..<T.
   ///   - temperature: the divisor of the logits, as in the sampling that chose the targets.
+  ///   - random: the random source of dropout; nil outside training.
   /// - Returns: [B, T] each; both have gradients.
   public func logProbabilities(
     _ tokens: Tensor, targets: Tensor, segments: Segments? = nil, positions: Tensor? = nil, temperature: Float = 1,

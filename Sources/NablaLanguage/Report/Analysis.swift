@@ -15,19 +15,26 @@ public struct Analysis: Codable, Sendable, Equatable {
   /// Whether no token attends to a later one. Without it, entropies compare to attention over all tokens.
   public var isCausal: Bool
   public var positions: Positions?
+  /// What the model costs on the computer that trained it.
+  public var cost: ModelCost?
 
   enum CodingKeys: String, CodingKey {
-    case text, tokens, attention, positions
+    case text, tokens, attention, positions, cost
     case isCausal = "causal"
   }
 
   public struct Layer: Codable, Sendable, Equatable {
     public var heads: [Head]
+    /// The mean entropy of its heads with the logits divided by each of ``Analysis/temperatures``; nil in older files and
+    /// when a weight is not finite.
+    public var temperatureEntropies: [Double]?
   }
 
   public struct Head: Codable, Sendable, Equatable {
     /// The entropy of a row of weights in nats, −Σ w ln w, averaged over rows; nil when a weight is not finite.
     public var entropy: Double?
+    /// What tells heads apart; nil in older files, and when a weight is not finite.
+    public var focus: HeadFocus?
     /// [T, T] rounded to round(255 w), row = query, column = key; base64 in JSON.
     public var weights: Data
   }
@@ -61,17 +68,25 @@ public struct Analysis: Codable, Sendable, Equatable {
   ///   - attention: For each layer and head the weights [T·T], row = query.
   ///   - isCausal: Whether the mask hides later tokens.
   ///   - positions: What the model knows of positions.
+  ///   - cost: What the model costs.
   public init(
-    text: String, tokens: [String], attention: [[[Float]]], isCausal: Bool = true, positions: Positions? = nil
+    text: String, tokens: [String], attention: [[[Float]]], isCausal: Bool = true, positions: Positions? = nil,
+    cost: ModelCost? = nil
   ) {
     self.text = text
     self.tokens = tokens
     self.attention = attention.map { heads in
-      Layer(heads: heads.map { Head(weights: $0, tokenCount: tokens.count) })
+      Layer(
+        heads: heads.map { Head(weights: $0, tokenCount: tokens.count, isCausal: isCausal) },
+        temperatureEntropies: meanEntropies(heads, tokenCount: tokens.count, temperatures: Self.temperatures))
     }
     self.isCausal = isCausal
     self.positions = positions
+    self.cost = cost
   }
+
+  /// Those of ``Layer/temperatureEntropies``.
+  public static let temperatures = [0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10]
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -80,6 +95,7 @@ public struct Analysis: Codable, Sendable, Equatable {
     attention = try container.decodeIfPresent([Layer].self, forKey: .attention) ?? []
     isCausal = try container.decodeIfPresent(Bool.self, forKey: .isCausal) ?? true
     positions = try container.decodeIfPresent(Positions.self, forKey: .positions)
+    cost = try container.decodeIfPresent(ModelCost.self, forKey: .cost)
   }
 
   /// The largest mean entropy a head can have, in nats: every token attends equally to all it may attend to. With a
@@ -91,19 +107,25 @@ public struct Analysis: Codable, Sendable, Equatable {
 }
 
 extension Analysis.Head {
-  /// - Parameter weights: [T·T], row = query; rows sum to 1.
-  public init(weights: [Float], tokenCount: Int) {
+  /// - Parameters:
+  ///   - weights: [T·T], row = query; rows sum to 1.
+  ///   - tokenCount: T.
+  ///   - isCausal: Whether the mask hides later tokens.
+  public init(weights: [Float], tokenCount: Int, isCausal: Bool = true) {
     precondition(
       weights.count == tokenCount * tokenCount,
       "Analysis.Head: \(weights.count) weights for \(tokenCount) tokens, expected \(tokenCount * tokenCount)")
     let sum = weights.reduce(0.0) { $0 + ($1 > 0 ? Double($1) * log(Double($1)) : Double($1) * 0) }
     entropy = sum.isFinite ? max(0, -sum) / Double(max(1, tokenCount)) : nil
+    focus = sum.isFinite ? HeadFocus(weights, tokenCount: tokenCount, isCausal: isCausal) : nil
     self.weights = Data(weights.map { byte(Double($0), minimum: 0, maximum: 1) })
   }
 }
 
 extension Analysis.Positions {
-  /// - Parameter table: [positions][dimensions]. Values that are not finite show as the minimum.
+  /// - Parameters:
+  ///   - kind: The position encoding whose table it is.
+  ///   - table: [positions][dimensions]. Values that are not finite show as the minimum.
   public init(kind: Kind, table: [[Float]]) {
     let width = table.first?.count ?? 0
     precondition(table.allSatisfy { $0.count == width }, "Analysis.Positions: the rows have different lengths")

@@ -14,6 +14,15 @@ extension Equation {
     #"H = -\frac{1}{T} \sum_{i} \sum_{j} a_{ij} \ln a_{ij}"#,
     "The mean entropy of a head's rows: how broadly its queries attend.")
 
+  static let temperature = Equation(
+    #"a_{ij}(\tau) = \frac{e^{s_{ij}/\tau}}{\sum_k e^{s_{ik}/\tau}} = \frac{a_{ij}^{1/\tau}}{\sum_k a_{ik}^{1/\tau}}"#,
+    "Softmax at temperature τ: the weights of the model (τ = 1) give those of every other temperature.")
+
+  static let attentionCost = Equation(
+    #"\underbrace{2\,T^2 H d}_{\text{attention}} \quad\text{against}\quad \underbrace{2\,m\,T\,C F}_{\text{feed-forward}}"#,
+    "Operations of a layer for T tokens, forward: Q Kᵀ and the weighted sum of V over the half that the mask leaves, and "
+      + "m matrices of C × F (3 with SwiGLU, else 2).")
+
   static let rotary = Equation(
     #"\theta_i = m \cdot b^{-2i/d}, \qquad \begin{pmatrix} q_{2i}' \\ q_{2i+1}' \end{pmatrix} ="#
       + #" \begin{pmatrix} \cos\theta_i & -\sin\theta_i \\ \sin\theta_i & \cos\theta_i \end{pmatrix}"#

@@ -2,7 +2,8 @@ import NablaTensor
 import NablaText
 
 extension TransformerLM {
-  /// Data for the report: the attention weights of every head over the beginning of a text, and the position table.
+  /// Data for the report: the attention weights of every head over the beginning of a text, the position table, and what
+  /// the model costs.
   ///
   /// - Parameter length: tokens of the text; a layer takes H · length² bytes of the report.
   func analysis(of data: TokenDataset, _ tokenizer: any Tokenizer, length: Int = 48) -> Analysis {
@@ -21,6 +22,6 @@ extension TransformerLM {
       }
     return Analysis(
       text: tokenizer.decode(tokens), tokens: tokens.map(tokenizer.piece), attention: weights,
-      positions: Analysis.Positions(kind: kind, table: rows))
+      positions: Analysis.Positions(kind: kind, table: rows), cost: ModelCost(measuring: self))
   }
 }

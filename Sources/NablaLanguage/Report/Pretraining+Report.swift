@@ -27,7 +27,7 @@ extension Pretraining {
 
   public func writeReport(in run: RunFolder) throws { try Self.report(of: run).write(to: run) }
 
-  /// The page of a run: curves, samples, attention and positions.
+  /// The page of a run: curves, samples, attention, positions and cost.
   ///
   /// - Throws: `ReportError` when `analysis.json` is malformed, and what reading the run's files throws.
   public static func report(of folder: RunFolder) throws -> ReportPage {
@@ -44,7 +44,8 @@ extension Pretraining {
             NextCommand("Continue", "nabla pretrain --resume \(path)"),
           ]),
         run.languageCurves(equations: [.crossEntropy]),
-        run.samplesSection(), try attentionSection(analysis), try positionsSection(analysis),
+        run.samplesSection(), try attentionSection(analysis), headsSection(analysis),
+        try positionsSection(analysis), costSection(analysis?.cost),
         run.configurationSection(),
       ])
   }

@@ -50,7 +50,7 @@ extension Preset {
   /// The preset with some settings changed, and with settings derived from them unless they are given too.
   ///
   /// - Parameter given: Values as text, by the names of settings.
-  /// - Throws: ``ConfigurationError`` that names the setting.
+  /// - Throws: `ConfigurationError` that names the setting.
   public func changed(_ given: [String: String]) throws(ConfigurationError) -> Preset {
     var result = self
     // In the order of the table, so that the same mistakes give the same message.
@@ -89,7 +89,7 @@ extension Preset {
   }
 
   /// Checks what can be checked before the text is read.
-  /// - Throws: ``ConfigurationError`` that names the setting.
+  /// - Throws: `ConfigurationError` that names the setting.
   public func validate() throws(ConfigurationError) {
     try training.validate()
     var model = model

@@ -74,7 +74,7 @@ public final class Pretraining: Trainer {
   ///   - preset: The vocabulary size of its model is that of a BPE tokenizer; for other tokenizers it follows from the
   ///     text.
   ///   - message: Called with messages before training begins.
-  /// - Throws: ``ConfigurationError``, ``PretrainingError``, and what reading the text throws.
+  /// - Throws: `ConfigurationError`, ``PretrainingError``, and what reading the text throws.
   public convenience init(paths: [String], _ preset: Preset, message: (String) throws -> Void = { _ in }) throws {
     try preset.validate()
     var model = preset.model
@@ -89,8 +89,11 @@ public final class Pretraining: Trainer {
   /// A training that starts from a model, of which it keeps shape and tokenizer.
   ///
   /// - Parameters:
+  ///   - paths: Files and folders of UTF-8 text.
   ///   - initialModel: What `TrainedModel` takes. Quantized weights are dequantized.
   ///   - window: Tokens of a training window; at most the model's context.
+  ///   - training: Its settings of steps, batches and optimizer.
+  ///   - message: Receives notes on how the text is read.
   public convenience init(
     paths: [String], from initialModel: String, window: Int, _ training: PretrainingConfiguration,
     message: (String) throws -> Void = { _ in }
@@ -118,10 +121,12 @@ public final class Pretraining: Trainer {
   /// A resumed run.
   ///
   /// - Parameters:
+  ///   - path: The run's folder.
   ///   - paths: The current paths of the text, if it has moved.
   ///   - allowsOtherData: Continue even if the text has changed.
   ///   - steps: Train on to so many steps in all, more than the run has: after those that it has the learning rate
   ///     stays where its schedule ends. Nil for the run's own.
+  ///   - observe: Receives events before training begins.
   public static func resume(
     _ path: String, paths: [String] = [], allowsOtherData: Bool = false, steps: Int? = nil,
     observe: TrainingRun<Pretraining>.Observer = { _ in }

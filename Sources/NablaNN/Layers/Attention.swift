@@ -70,6 +70,7 @@ public final class Attention: Module {
   /// Self-attention. x: [B, T, width].
   ///
   /// - Parameters:
+  ///   - x: [B, T, width].
   ///   - rotary: rotates queries and keys by their positions.
   ///   - positions: int32 [B, T]; nil where they are 0..<T in each sequence.
   ///   - segments: the examples of a packed batch, which do not see each other.
@@ -145,7 +146,10 @@ public final class Attention: Module {
   /// What self-attention makes of x [B, T, width] before it mixes: queries [B, T, H, D], keys and values [B, T, G, D],
   /// normalized and rotated.
   ///
-  /// - Parameter positions: int32 [B, T]; nil where they are 0..<T in each sequence.
+  /// - Parameters:
+  ///   - x: [B, T, width].
+  ///   - rotary: rotates queries and keys by their positions.
+  ///   - positions: int32 [B, T]; nil where they are 0..<T in each sequence.
   public func heads(
     _ x: Tensor, rotary: RotaryTable? = nil, positions: Tensor? = nil
   ) -> (queries: Tensor, keys: Tensor, values: Tensor) {

@@ -41,7 +41,9 @@ public final class Upsample: Module {
 public final class AvgPool2d: Module {
   public let kernel, stride: SpatialPair
 
-  /// - Parameter stride: the kernel's size if nil.
+  /// - Parameters:
+  ///   - kernel: height and width of the pooled window.
+  ///   - stride: the kernel's size if nil.
   public init(kernel: SpatialPair = 2, stride: SpatialPair? = nil) {
     (self.kernel, self.stride) = (kernel, stride ?? kernel)
   }

@@ -9,7 +9,9 @@ public final class Dropout: Module {
     self.p = p
   }
 
-  /// - Parameter random: the random source in training; nil otherwise, where x passes through unchanged.
+  /// - Parameters:
+  ///   - x: of any shape.
+  ///   - random: the random source in training; nil otherwise, where x passes through unchanged.
   public func callAsFunction(_ x: Tensor, random: inout RandomSource?) -> Tensor {
     guard p > 0, random != nil else { return x }
     return x.dropout(p, random: &random!)

@@ -18,8 +18,13 @@ public final class FeedForward: Module {
   public let kind: FeedForwardKind
 
   /// - Parameters:
+  ///   - width: of input and output.
   ///   - hidden: the hidden size.
+  ///   - kind: the activation, and whether a gate multiplies it.
+  ///   - bias: whether the linear layers have biases, initially 0.
+  ///   - standardDeviation: of the other layers' initial weights.
   ///   - outputDeviation: standard deviation of the last layer's initial weights.
+  ///   - random: draws the weights.
   public init(
     width: Int, hidden: Int, kind: FeedForwardKind, bias: Bool, standardDeviation: Float, outputDeviation: Float,
     random: inout RandomSource

@@ -34,7 +34,10 @@ open class Linear: Module {
 
   /// x: [..., inputs] → [..., outputs]; plus `residual` if there is one.
   ///
-  /// - Parameter output: the result's type: x's, or float32 with a residual.
+  /// - Parameters:
+  ///   - x: [..., inputs].
+  ///   - residual: [..., outputs], added to the result.
+  ///   - output: the result's type: x's, or float32 with a residual.
   open func callAsFunction(_ x: Tensor, residual: Tensor? = nil, output: DType? = nil) -> Tensor {
     x.linear(weight, bias: bias, residual: residual, output: output)
   }

@@ -12,7 +12,9 @@ public final class MultilayerPerceptron: Module {
 
   /// - Parameters:
   ///   - widths: the sizes of the input, the hidden layers and the output.
+  ///   - activation: between layers; the output has none.
   ///   - gains: the gain of each layer's orthogonal initialization (biases 0); nil for torch.nn.Linear's uniform one.
+  ///   - random: draws the weights.
   public init(
     _ widths: [Int], activation: Activation = .tanh, gains: [Float]? = nil, random: inout RandomSource
   ) {

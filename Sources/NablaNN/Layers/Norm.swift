@@ -13,7 +13,11 @@ open class Norm: Module {
   public let kind: NormKind
   public let epsilon: Float
 
-  /// - Parameter affine: whether there is a weight, initially 1, and with layer norm a bias, initially 0.
+  /// - Parameters:
+  ///   - width: the size of the last dimension, which is normalized.
+  ///   - kind: layer norm or RMSNorm.
+  ///   - epsilon: added to the variance, or to the mean square.
+  ///   - affine: whether there is a weight, initially 1, and with layer norm a bias, initially 0.
   public init(_ width: Int, kind: NormKind, epsilon: Float = 1e-5, affine: Bool = true) {
     weight = affine ? .ones([width]) : nil
     bias = affine && kind == .layer ? .zeros([width]) : nil

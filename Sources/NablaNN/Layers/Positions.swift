@@ -46,7 +46,11 @@ public enum RotaryScaling: Sendable, Hashable, Codable {
 
 /// Rotary frequencies in radians per position: θᵢ = base^(-2i/size), i in 0..<size/2, then scaled.
 ///
-/// - Parameter context: positions that a model is made for, which decides between LongRoPE's factors.
+/// - Parameters:
+///   - size: of a head, or of the part of it that is rotated: an even number.
+///   - base: θ: 10,000 in most models.
+///   - scaling: how frequencies are changed for longer contexts.
+///   - context: positions that a model is made for, which decides between LongRoPE's factors.
 /// - Returns: the frequencies, and the factor on cosines and sines (1 except for YaRN and LongRoPE).
 public func rotaryFrequencies(
   size: Int, base: Double, scaling: RotaryScaling = .none, context: Int = 0
@@ -87,7 +91,9 @@ public func rotaryFrequencies(
 
 /// What YaRN multiplies cosines and sines by: 0.1 · weight · ln(factor) + 1.
 ///
-/// - Parameter weight: DeepSeek's `mscale`.
+/// - Parameters:
+///   - factor: by which the context is extended; 1 or less gives 1.
+///   - weight: DeepSeek's `mscale`.
 public func yarnAttentionFactor(_ factor: Double, weight: Double = 1) -> Double {
   factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1
 }

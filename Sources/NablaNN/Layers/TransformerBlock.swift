@@ -58,7 +58,11 @@ public final class TransformerBlock: Module {
   @Named("adaLN_modulation.1") public var modulation: Linear?
   public let configuration: BlockConfiguration
 
-  /// - Parameter outputDeviation: standard deviation of the weights whose results are added to the residual stream.
+  /// - Parameters:
+  ///   - configuration: widths, heads, norms and positions.
+  ///   - standardDeviation: of the other initial weights.
+  ///   - outputDeviation: standard deviation of the weights whose results are added to the residual stream.
+  ///   - random: draws the weights.
   public init(
     _ configuration: BlockConfiguration, standardDeviation: Float = 0.02, outputDeviation: Float = 0.02,
     random: inout RandomSource
@@ -87,7 +91,11 @@ public final class TransformerBlock: Module {
   /// x: [B, T, width] float32 → the same.
   ///
   /// - Parameters:
-  ///   - rotary, positions, segments, keyLengths: see `Attention`.
+  ///   - x: [B, T, width] float32.
+  ///   - rotary: rotates queries and keys by their positions.
+  ///   - positions: int32 [B, T]; nil where they are 0..<T in each sequence.
+  ///   - segments: the examples of a packed batch, which do not see each other.
+  ///   - keyLengths: int32 [B], where sequences are padded at the end.
   ///   - context: [B, Tk, context width], the input of cross-attention's keys and values.
   ///   - contextLengths: int32 [B], where contexts are padded at the end.
   ///   - condition: [B, condition width], which modulates the sublayers.

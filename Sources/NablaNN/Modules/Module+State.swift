@@ -3,8 +3,10 @@ import NablaTensor
 extension Module {
   /// Replaces parameters by name.
   ///
-  /// - Parameter keepingTypes: whether matrices keep their type (block-quantized, 16 bits, in a mapped file) and
-  ///   are shared rather than copied to float32. Such a parameter is frozen: only float32 ones are trained.
+  /// - Parameters:
+  ///   - state: tensors by the names of the parameters.
+  ///   - keepingTypes: whether matrices keep their type (block-quantized, 16 bits, in a mapped file) and are shared
+  ///     rather than copied to float32. Such a parameter is frozen: only float32 ones are trained.
   /// - Throws: `StateError` naming each parameter that is missing, unknown or of another shape; then nothing changes.
   public func load(_ state: [String: Tensor], keepingTypes: Bool = false) throws(StateError) {
     let own = parameters()

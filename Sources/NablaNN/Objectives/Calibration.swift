@@ -15,6 +15,7 @@ public struct Calibration: Sendable, Equatable {
   /// - Parameters:
   ///   - probabilities: the model's predictions, in 0...1.
   ///   - outcomes: whether each event occurred.
+  ///   - binCount: the number of equal bins that 0...1 is divided into.
   public init(probabilities: [Double], outcomes: [Bool], bins binCount: Int = 10) {
     precondition(
       probabilities.count == outcomes.count && binCount > 0,

@@ -31,6 +31,7 @@ public struct RolloutRewards {
 /// episode might have continued, so V(s_{t+1}) is that of its final observation, not of the next episode's first one.
 ///
 /// - Parameters:
+///   - rollout: [T, N]: rewards, values, and the ends of episodes.
 ///   - discount: γ.
 ///   - lambda: λ; 0 trusts V after one reward (temporal difference), 1 uses all rewards (Monte Carlo).
 /// - Returns: Â, [T, N]. Â + V is the target of V.

@@ -18,7 +18,11 @@ public enum RewardScaling: String, Sendable, Codable, CaseIterable {
 ///
 /// A group whose rewards are all equal carries no information: its advantages are 0.
 ///
-/// - Parameter rewards: of `groupSize` completions a prompt, prompt after prompt: [N].
+/// - Parameters:
+///   - rewards: of `groupSize` completions a prompt, prompt after prompt: [N].
+///   - groupSize: G, which divides N.
+///   - scaling: the standard deviation that advantages are divided by: the group's, the batch's or none.
+///   - epsilon: ε.
 /// - Returns: the advantages [N], and how many groups had equal rewards.
 public func groupAdvantages(
   _ rewards: [Double], groupSize: Int, scaling: RewardScaling = .group, epsilon: Double = 1e-4
@@ -69,6 +73,7 @@ public enum TokenAggregation: String, Sendable, Codable, CaseIterable {
   /// The weight of each token, [n], in the batch whose completions have these lengths.
   ///
   /// - Parameters:
+  ///   - lengths: the tokens of each completion; n in all.
   ///   - counted: 1 for tokens in the loss, 0 for others (of truncated completions, of tools): [n]; nil for all.
   ///   - maximumLength: the maximum number of tokens of a completion; used by `drGRPO`.
   public func weights(_ lengths: [Int], counted: [Float]? = nil, maximumLength: Int) -> Tensor {

@@ -48,7 +48,9 @@ public func categoricalEntropy(_ logits: Tensor) -> Tensor {
 
 /// Values minus their mean, divided by the sample standard deviation √(σ² + 10⁻⁸): [n] → [n].
 ///
-/// - Parameter keepsMean: adds the mean back, as for rewards, whose sign is meaningful.
+/// - Parameters:
+///   - x: [n], n ≥ 2.
+///   - keepsMean: adds the mean back, as for rewards, whose sign is meaningful.
 public func whitened(_ x: Tensor, keepsMean: Bool = false) -> Tensor {
   let mean = x.mean()
   let centered = x - mean

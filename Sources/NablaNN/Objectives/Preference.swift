@@ -32,7 +32,12 @@ public struct PreferenceLogProbabilities {
   /// Tokens of each completion: [B].
   public let chosenLengths, rejectedLengths: Tensor
 
-  /// - Parameter reference: nil for a reference-free loss: π_ref is the same for every completion.
+  /// - Parameters:
+  ///   - chosen: [B], Σ ln π of each chosen completion.
+  ///   - rejected: [B], of the rejected ones.
+  ///   - reference: nil for a reference-free loss: π_ref is the same for every completion.
+  ///   - chosenLengths: [B], in tokens; used by length-normalized losses.
+  ///   - rejectedLengths: [B].
   public init(
     chosen: Tensor, rejected: Tensor, reference: (chosen: Tensor, rejected: Tensor)?, chosenLengths: [Int],
     rejectedLengths: [Int]
@@ -100,6 +105,7 @@ public enum DPOLoss: String, Sendable, Codable, CaseIterable {
   ///     z = s_w - s_l                     the logit that the chosen one is preferred
   ///
   /// - Parameters:
+  ///   - pairs: B pairs.
   ///   - beta: β > 0, a scalar: how closely the model is kept to the reference. It receives a gradient if it is
   ///     learned.
   ///   - labelSmoothing: ε in 0..<½, the fraction of wrongly labeled pairs; used by `sigmoid`, `robust`, `exoPair`.

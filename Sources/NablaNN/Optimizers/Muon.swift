@@ -20,8 +20,12 @@ public final class Muon: Optimizer {
   public private(set) var step = 0
   private var velocity: [String: Tensor] = [:]
 
-  /// - Parameter isMatrix: which parameters Muon updates; by default matrices that are neither embeddings nor the
-  ///   output layer.
+  /// - Parameters:
+  ///   - learningRate: of the orthogonalized updates, by step.
+  ///   - momentum: in 0..<1.
+  ///   - weightDecay: decoupled, of the matrices.
+  ///   - rest: updates all other parameters.
+  ///   - isMatrix: which parameters Muon updates; by default matrices that are neither embeddings nor the output layer.
   public init(
     learningRate: @escaping Schedule, momentum: Float = 0.95, weightDecay: Float = 0.1, rest: AdamW,
     isMatrix: @escaping (String, Tensor) -> Bool = { name, value in

@@ -23,7 +23,7 @@
 /// ```
 ///
 /// It is `Codable` so that an interrupted run resumes with the same bits: the compiler synthesizes that for a
-/// struct of numbers, arrays and ``RandomSource``s.
+/// struct of numbers, arrays and `RandomSource`s.
 public protocol Environment: Codable, Sendable {
   /// `Int` for a discrete action space, `[Float]` for a continuous one.
   associatedtype Action: EnvironmentAction

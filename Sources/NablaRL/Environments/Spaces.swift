@@ -8,7 +8,10 @@ public struct ObservationSpace: Sendable, Hashable, Codable {
   /// O.
   public var count: Int { low.count }
 
-  /// - Parameter names: One for each number; empty for "0", "1", …
+  /// - Parameters:
+  ///   - names: One for each number; empty for "0", "1", …
+  ///   - low: The smallest value of each number.
+  ///   - high: The largest, of as many.
   public init(_ names: [String] = [], low: [Float], high: [Float]) {
     precondition(
       low.count == high.count && (names.isEmpty || names.count == low.count),

@@ -63,7 +63,9 @@ public final class VectorEnvironment {
   ///
   /// - Parameters:
   ///   - name: for messages.
+  ///   - count: N.
   ///   - timeLimit: steps after which an episode is cut off.
+  ///   - make: called N times.
   public convenience init<E: Environment>(
     name: String = "\(E.self)", count: Int, timeLimit: Int? = nil, _ make: () -> E
   ) {

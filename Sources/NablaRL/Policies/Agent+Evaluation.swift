@@ -21,6 +21,7 @@ extension Agent {
   ///
   /// - Parameters:
   ///   - environments: reset with `seed`.
+  ///   - seed: of the episodes and of drawn actions.
   ///   - greedily: take the most likely action instead of drawing one.
   /// - Throws: ``EnvironmentError``.
   public func evaluate(_ environments: VectorEnvironment, seed: UInt64, greedily: Bool = true) throws

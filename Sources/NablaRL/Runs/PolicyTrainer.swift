@@ -67,7 +67,9 @@ public final class PolicyTrainer: Trainer {
     keepRatios(update)
     let figures: [Figure?] = [
       update.episodicReturn.map { Figure("return", $0) }, Figure("steps/s", update.stepsPerSecond, isRate: true),
-      Figure("KL", update.approximateKL), update.clipRange.map { _ in Figure("clip", update.clipFraction) },
+      // Without a clip range there is one step for each rollout, whose ratios are all 1.
+      update.clipRange.map { _ in Figure("KL", update.approximateKL) },
+      update.clipRange.map { _ in Figure("clip", update.clipFraction) },
     ]
     return StepReport(update.named, figures: figures.compactMap { $0 })
   }

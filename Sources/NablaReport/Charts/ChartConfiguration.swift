@@ -56,6 +56,9 @@ public struct ChartConfiguration: Encodable, Sendable {
     /// "ticks" ends the axis at round numbers, "data" where the points end.
     public var bounds: String
     public var min: Double?
+    public var max: Double?
+    /// Where numbers stand; nil for where Chart.js puts them.
+    public var values: [Double]?
     public var beginAtZero = false
     public var suggestedMin: Double?
     public var suggestedMax: Double?
@@ -109,7 +112,9 @@ public struct ChartConfiguration: Encodable, Sendable {
   /// A chart over training steps.
   ///
   /// - Parameters:
+  ///   - datasets: One line each.
   ///   - title: Of the y axis, with `format` for its numbers.
+  ///   - format: Of the numbers on the y axis.
   ///   - startsAtZero: Whether the y axis begins at 0, so that noise does not look like change.
   public init(datasets: [Series], title: String, format: NumberFormat = .plain, startsAtZero: Bool = false) {
     data = Data(datasets: datasets)
@@ -131,6 +136,31 @@ public struct ChartConfiguration: Encodable, Sendable {
       "y": values,
     ]
     options = Options(plugins: .init(legend: .init(display: datasets.count > 1)), scales: scales)
+  }
+}
+
+extension ChartConfiguration {
+  /// The same over another quantity than steps.
+  ///
+  /// - Parameters:
+  ///   - title: Of the x axis.
+  ///   - values: Where numbers stand on it.
+  ///   - range: Its ends.
+  public func over(
+    _ title: String, values: [Double], in range: ClosedRange<Double>, isLogarithmic: Bool = false
+  ) -> ChartConfiguration {
+    var copy = self
+    copy.options.scales["x"] = Axis(
+      type: isLogarithmic ? "logarithmic" : "linear", position: "bottom", title: .init(text: title), format: .plain,
+      ticks: .init(maxTicksLimit: 12), bounds: "data", min: range.lowerBound, max: range.upperBound, values: values)
+    return copy
+  }
+
+  /// The same with a logarithmic y axis.
+  public var logarithmic: ChartConfiguration {
+    var copy = self
+    copy.options.scales["y"]?.type = "logarithmic"
+    return copy
   }
 }
 

@@ -27,9 +27,11 @@ public struct ReportChart: Sendable, Encodable {
     let toggle =
       hasLogarithmicAxis
       ? #"<label class="scripted"><input type="checkbox" data-logarithmic="\#(id)"> log axis</label>"# : ""
+    let axis = configuration.options.scales["x"]?.title.text ?? "step"
+    let quantity = axis == "step" ? "steps" : escapedHTML(axis)
     return """
       <figure class="card"><header><h3>\(title)</h3>\(toggle)</header>
-      <div class="chart"><canvas id="\(id)" role="img" aria-label="\(title) over steps"></canvas></div>
+      <div class="chart"><canvas id="\(id)" role="img" aria-label="\(title) over \(quantity)"></canvas></div>
       <figcaption>\(escapedHTML(caption))</figcaption>\(remark)</figure>
       """
   }

@@ -11,7 +11,11 @@ public struct DataConstrainedFit: Sendable {
   /// The runs with a number of unique tokens.
   public let points: [ScalingPoint]
 
-  /// - Parameter samples: Refits of samples of the points, for intervals.
+  /// - Parameters:
+  ///   - points: Runs with their unique tokens.
+  ///   - base: The law of data that are not repeated.
+  ///   - samples: Refits of samples of the points, for intervals.
+  ///   - seed: Of the samples.
   /// - Throws: ``PointError`` when fewer than three runs repeat tokens.
   public init(
     _ points: [ScalingPoint], base: Chinchilla, samples: Int = 200, seed: UInt64 = 1

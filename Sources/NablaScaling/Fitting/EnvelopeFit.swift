@@ -20,7 +20,9 @@ public struct EnvelopeFit: Sendable {
   /// D ∝ C^b.
   public var tokens: PowerLawFit
 
-  /// - Parameter budgets: The number of budgets, evenly spaced in log C; 1,500 in the paper.
+  /// - Parameters:
+  ///   - points: Several runs of each size, of different lengths.
+  ///   - budgets: The number of budgets, evenly spaced in log C; 1,500 in the paper.
   /// - Throws: ``PointError`` when fewer than two sizes were trained for different lengths.
   public init(_ points: [ScalingPoint], budgets: Int = 1_500) throws(PointError) {
     curves = groups(points, by: \.parameters, within: 1.01).compactMap { group in

@@ -4,7 +4,7 @@ import Glibc
 /// N through those of one budget has its minimum at the optimal size.
 ///
 /// The true curve is not a parabola: it is A/N^α + B(6N/C)^β + E, steeper on one side. When α and β differ the
-/// parabola's minimum is off by a factor that ``parabolaBias(of:compute:width:)`` gives; it is the same for all
+/// parabola's minimum is off by a factor that `parabolaBias(of:compute:width:)` gives; it is the same for all
 /// budgets, so it affects the coefficient but not the exponent.
 public struct IsoFLOPFit: Sendable {
   /// The runs of one budget and the parabola loss = c₀ + c₁ (ln N - center) + c₂ (ln N - center)².
@@ -35,7 +35,9 @@ public struct IsoFLOPFit: Sendable {
   /// D ∝ C^b.
   public var tokens: PowerLawFit
 
-  /// - Parameter tolerance: Runs whose compute lies within this factor belong to one budget.
+  /// - Parameters:
+  ///   - points: Several sizes for each of a few budgets.
+  ///   - tolerance: Runs whose compute lies within this factor belong to one budget.
   /// - Throws: ``PointError`` when fewer than three budgets have a parabola with a minimum among their runs.
   public init(_ points: [ScalingPoint], tolerance: Double = 1.2) throws(PointError) {
     curves = groups(points, by: \.compute, within: tolerance).compactMap { Curve($0) }

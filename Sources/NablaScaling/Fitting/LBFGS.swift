@@ -24,8 +24,10 @@ public struct LBFGS: Sendable {
     public var hasConverged: Bool
   }
 
-  /// - Parameter function: Gives the value at a point and writes its gradient. A non-finite value means that the
-  ///   point is out of bounds; the start must not be.
+  /// - Parameters:
+  ///   - start: A point where the function is finite.
+  ///   - function: Gives the value at a point and writes its gradient. A non-finite value means that the point is out
+  ///     of bounds; the start must not be.
   public func minimize(from start: [Double], _ function: ([Double], inout [Double]) -> Double) -> Minimum {
     let n = start.count
     var (point, gradient) = (start, [Double](repeating: 0, count: n))

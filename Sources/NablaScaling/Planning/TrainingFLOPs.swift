@@ -10,7 +10,9 @@ public struct TrainingFLOPs: Sendable, Hashable {
   /// shape has.
   public var chinchilla: Double
 
-  /// - Parameter tokens: D, in sequences of the shape's context.
+  /// - Parameters:
+  ///   - shape: Of the model.
+  ///   - tokens: D, in sequences of the shape's context.
   public init(_ shape: TransformerShape, tokens: Double) {
     sixND = 6 * Double(shape.parameterCount) * tokens
     let (layers, context) = (Double(shape.layerCount), Double(shape.context))

@@ -16,7 +16,9 @@ public struct TrainingMemory: Sendable, Hashable {
   public var activationsSelective: Double
   public var activationsFull: Double
 
-  /// - Parameter sequences: b, the micro-batch size.
+  /// - Parameters:
+  ///   - shape: of the model; its context is the length of a sequence.
+  ///   - sequences: b, the micro-batch size.
   public init(_ shape: TransformerShape, sequences: Int) {
     let n = Double(shape.parameterCount)
     weights = 2 * n

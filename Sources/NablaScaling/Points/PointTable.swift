@@ -27,7 +27,9 @@ public struct PointTable: Sendable {
     try self.init(text, file: path)
   }
 
-  /// - Parameter file: The file's name in errors.
+  /// - Parameters:
+  ///   - text: CSV with a header.
+  ///   - file: The file's name in errors.
   public init(_ text: String, file: String) throws(PointError) {
     self.file = file
     let rows = try CSV.rows(text, file: file)

@@ -52,8 +52,10 @@ public final class Sweep {
   /// - Parameters:
   ///   - paths: Files and folders of UTF-8 text.
   ///   - budget: In seconds, for everything.
+  ///   - settings: Of the grid of runs and of their training.
   ///   - shapes: Layers and width of the models to train with each budget; nil for sizes around the optimum of a law.
   ///   - path: A folder that does not exist or is empty; nil picks `runs/sweep-DATE-N`.
+  ///   - observe: Receives messages about the text and the measurement.
   /// - Throws: ``SweepError``, ``PlanError``, `ConfigurationError`, and what reading the text throws.
   public init(
     paths: [String], budget: Double, _ settings: SweepSettings = SweepSettings(),

@@ -29,10 +29,15 @@ public struct SweepPlan: Sendable, Codable, Hashable {
   /// Spends `compute` in FLOP on everything.
   ///
   /// - Parameters:
+  ///   - compute: FLOP for all runs and the test.
   ///   - law: The assumed law, for the optimum.
   ///   - rule: Gives each width its learning rate.
+  ///   - vocabularySize: Of every model.
+  ///   - context: Tokens of a sequence.
   ///   - shapes: Trained with every budget, in place of sizes around the optimum.
   ///   - budgets: Their number, each `factor` times the last, with `sizes` runs each.
+  ///   - sizes: The number of runs with each budget.
+  ///   - factor: The ratio of each budget to the one before.
   ///   - spread: The largest size of a budget over the smallest.
   ///   - leap: The compute of the test over that of the largest budget.
   /// - Throws: ``PlanError`` when the compute is too small for a model with this vocabulary.

@@ -5,16 +5,18 @@ import Synchronization
 public final class Studio: Sendable {
   /// What `nabla studio` was told.
   public struct Options: Sendable {
-    /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a small one with random weights, which
-    /// "" asks for.
+    /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a small one that the studio trains; ""
+    /// for one with random weights.
     public var model: String?
     /// Run folders.
     public var runs: [String]
+    /// Where sweeps of `nabla scaling sweep` are looked for when there is none among `runs`.
+    public var sweeps: String
     /// A folder with the page's files, instead of those that were built in.
     public var page: String?
 
-    public init(model: String? = nil, runs: [String] = [], page: String? = nil) {
-      (self.model, self.runs, self.page) = (model, runs, page)
+    public init(model: String? = nil, runs: [String] = [], sweeps: String = "runs", page: String? = nil) {
+      (self.model, self.runs, self.sweeps, self.page) = (model, runs, sweeps, page)
     }
   }
 
@@ -27,7 +29,7 @@ public final class Studio: Sendable {
   public init(_ options: Options = Options(), steps: [StudioStep] = StudioStep.all) {
     self.options = options
     self.steps = steps
-    model = StudioModel(path: options.model)
+    model = StudioModel(path: options.model, recipe: SmallModelRecipe(pages: options.page ?? PageFiles.builtFolder))
   }
 
   /// At most this many jobs at once: two cores make no more than that go well.
@@ -62,6 +64,9 @@ public final class Studio: Sendable {
   /// Stops every job and waits, a few seconds at most, until they have ended: they may have files to remove.
   func stopJobs() {
     for job in jobs.withLock({ Array($0.running.values) }) { job.stop() }
-    for _ in 0..<200 where jobs.withLock({ !$0.running.isEmpty }) { pause(milliseconds: 20) }
+    model.recipe?.stop()
+    for _ in 0..<200 where jobs.withLock({ !$0.running.isEmpty }) || model.recipe?.isTraining == true {
+      pause(milliseconds: 20)
+    }
   }
 }

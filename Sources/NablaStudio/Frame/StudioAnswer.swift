@@ -1,19 +1,22 @@
 import FoundationEssentials
 import NablaTraining
 
-/// What the page gets: the value, how long it took and which file computed it.
+/// What the page gets: the value, how long it took, which file computed it and with which model.
 struct StudioAnswer: Encodable {
   let value: any Encodable
   let milliseconds: Double
   let file: String
+  /// The language model that took part; nil where none did.
+  let model: String?
 
-  enum CodingKeys: String, CodingKey { case value, milliseconds, file }
+  enum CodingKeys: String, CodingKey { case value, milliseconds, file, model }
 
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(value, forKey: .value)
     try container.encode(milliseconds, forKey: .milliseconds)
     try container.encode(file, forKey: .file)
+    try container.encodeIfPresent(model, forKey: .model)
   }
 }
 
@@ -26,10 +29,12 @@ extension Studio {
       throw StudioError("\(step)/\(name) is a job: ask for its stream")
     }
     let start = monotonicSeconds()
-    let value = try function(query, self)
+    let use = StudioModel.Use()
+    let value = try StudioModel.$use.withValue(use) { try function(query, self) }
     let elapsed = 1000 * (monotonicSeconds() - start)
     return try studioJSON(
-      StudioAnswer(value: value, milliseconds: (10 * elapsed).rounded() / 10, file: computation.file))
+      StudioAnswer(
+        value: value, milliseconds: (10 * elapsed).rounded() / 10, file: computation.file, model: use.name))
   }
 
   func computation(_ step: String, _ name: String) throws(StudioError) -> Computation {

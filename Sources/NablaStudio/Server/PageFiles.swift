@@ -6,10 +6,13 @@ import NablaReport
 struct PageFiles: Sendable {
   let folder: String
 
+  /// What was built beside the program.
+  static var builtFolder: String { programFolder + "/nabla_NablaStudio.resources/Page" }
+
   /// - Parameter folder: Where the page's files are; nil for the folder that was built beside the program.
   init(folder: String?) throws(StudioError) {
     guard let folder else {
-      let built = Self.programFolder + "/nabla_NablaStudio.resources/Page"
+      let built = Self.builtFolder
       guard pathExists(built + "/index.html") else {
         throw StudioError(
           "the page's files are not beside the program (\(built)): build it with "

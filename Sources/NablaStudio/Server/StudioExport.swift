@@ -7,16 +7,32 @@ import NablaReport
 public struct StudioExport {
   let studio: Studio
   let files: PageFiles
+  /// Those that the page has.
+  let steps: [StudioStep]
 
-  /// - Throws: ``StudioError`` where the page's files are missing.
-  public init(_ studio: Studio) throws(StudioError) {
+  /// - Parameters:
+  ///   - studio: The models and runs to show.
+  ///   - step: The number (from 1) or the name of the only step that the page is to have; nil for all.
+  /// - Throws: ``StudioError`` for a step that there is not, and where the page's files are missing.
+  public init(_ studio: Studio, step: String? = nil) throws(StudioError) {
     (self.studio, files) = (studio, try PageFiles(folder: studio.options.page))
+    guard let step else {
+      steps = studio.steps
+      return
+    }
+    guard let index = studio.steps.indices.first(where: { "\($0 + 1)" == step || studio.steps[$0].name == step }) else {
+      let names = studio.steps.enumerated().map { "\($0 + 1) (\($1.name))" }.joined(separator: ", ")
+      throw StudioError("there is no step \(step): the steps are \(names)")
+    }
+    steps = [studio.steps[index]]
   }
 
   /// Writes `folder/index.html`.
   ///
-  /// - Parameter progress: Told of each computation before it is recorded.
-  /// - Throws: What a computation throws, ``ReportError`` where KaTeX is not installed, and errors of writing.
+  /// - Parameters:
+  ///   - folder: Created if it does not exist.
+  ///   - progress: Told of each computation before it is recorded.
+  /// - Throws: What a computation throws, `ReportError` where KaTeX is not installed, and errors of writing.
   public func write(to folder: String, progress: (String) -> Void = { _ in }) throws {
     let recording = try recording(progress)
     let page = try page(recording)
@@ -29,7 +45,7 @@ public struct StudioExport {
     var answers: [String] = []
     for step in studio.steps {
       for computation in step.computations {
-        guard case .answer = computation.work else { continue }
+        guard case .answer = computation.work, isShown(step, computation) else { continue }
         progress("\(step.name)/\(computation.name)")
         let entries = try computation.recordings.compactMap { query -> String? in
           let answer: [UInt8]
@@ -45,10 +61,15 @@ public struct StudioExport {
       }
     }
     let narratives = try Dictionary(
-      uniqueKeysWithValues: studio.steps.map { ($0.name, try text("/steps/\($0.name)/narrative.html")) })
-    let modules = Dictionary(uniqueKeysWithValues: studio.steps.map { ($0.name, "page/steps/\($0.name)/step.js") })
+      uniqueKeysWithValues: steps.map { ($0.name, try text("/steps/\($0.name)/narrative.html")) })
+    let modules = Dictionary(uniqueKeysWithValues: steps.map { ($0.name, "page/steps/\($0.name)/step.js") })
     return try
       #"{"answers":{\#(answers.joined(separator: ","))},"narratives":\#(json(narratives)),"modules":\#(json(modules))}"#
+  }
+
+  /// Whether a step of the page asks for it. What the model is, several steps ask.
+  private func isShown(_ step: StudioStep, _ computation: Computation) -> Bool {
+    steps.contains { $0.name == step.name } || (step.name, computation.name) == ("attention", "model")
   }
 
   private func page(_ recording: String) throws -> String {

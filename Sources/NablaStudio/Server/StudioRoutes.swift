@@ -4,7 +4,8 @@ import NablaFormats
 
 /// What is answered to which address.
 ///
-///     GET  /api/studio               the steps and the model
+///     GET  /api/studio               the steps
+///     GET  /api/alive                that the program runs, and how far its small model is
 ///     GET  /api/STEP/NAME?…          an answer, as JSON
 ///     GET  /api/STEP/NAME/stream?…   a job, as server-sent events, until it is done or the page goes away
 ///     POST /api/jobs/ID?…            what the page's controls say to a job
@@ -19,7 +20,7 @@ struct StudioRoutes: Sendable {
     router.add(middleware: PageHeaders())
     router.add(middleware: Refusals(requestGuard: requestGuard))
     router.get("api/studio") { _, _ in try json(StudioFacts(studio)) }
-    router.get("api/alive") { _, _ in Response(status: .noContent) }
+    router.get("api/alive") { _, _ in try json(SmallModelState(studio)) }
     router.get("api/:step/:name") { request, context in await answer(request, context) }
     router.get("api/:step/:name/stream") { request, context in stream(request, context) }
     router.post("api/jobs/:id") { request, context in control(request, context) }
@@ -161,6 +162,27 @@ private struct StudioFacts: Encodable {
       Step(
         name: step.name, title: step.title,
         files: Dictionary(step.computations.map { ($0.name, $0.file) }, uniquingKeysWith: { first, _ in first }))
+    }
+  }
+}
+
+/// What the page asks every second.
+private struct SmallModelState: Encodable {
+  /// The share of the small model's training that is done; nil where none is going on.
+  var training: Double?
+  /// Whether it was trained here and is ready.
+  var isDone: Bool
+  /// Why it could not be trained.
+  var problem: String?
+  var text: String?
+
+  init(_ studio: Studio) {
+    let recipe = studio.model.recipe
+    (text, isDone) = (recipe?.text, recipe?.isFinished ?? false)
+    switch recipe?.progress {
+    case .training(let share): training = share
+    case .failed(let text): problem = text
+    case .done, .none?, nil: break
     }
   }
 }

@@ -28,8 +28,11 @@ public struct StudioServer: Sendable {
       configuration: .init(address: .hostname("127.0.0.1", port: port)),
       onServerRunning: { [studio] _ in
         whenReady("http://127.0.0.1:\(port)/")
-        // The model is read while the reader reads; what is wrong with it is told when a step asks for it.
-        try? onThread { try? studio.model.use { _ in } }
+        // The model is read, or trained, while the reader reads; what is wrong with it is told when a step asks for it.
+        try? onThread {
+          if let recipe = studio.model.recipe, !recipe.isFinished { recipe.train() }
+          try? studio.model.use { _ in }
+        }
       }, logger: logger)
     defer { studio.stopJobs() }
     do {

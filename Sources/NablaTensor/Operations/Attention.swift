@@ -133,7 +133,10 @@ extension Tensor {
   /// G = 1 multi-query attention (Shazeer 2019). A query that sees no key gives zeros.
   ///
   /// - Parameters:
-  ///   - queries: [B, Tq, H, D], D ≤ 256. keys, values: [B, Tk, G, D]. All float32 or all bfloat16.
+  ///   - queries: [B, Tq, H, D], D ≤ 256; float32 or bfloat16.
+  ///   - keys: [B, Tk, G, D], of the same type.
+  ///   - values: [B, Tk, G, D], of the same type.
+  ///   - mask: which keys a query sees: causal, windows, lengths, segments.
   ///   - scale: 1/√D if nil.
   /// - Returns: [B, Tq, H, D].
   public static func attention(

@@ -27,7 +27,9 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: [O, C / groups, K] for self [B, C, L]; [O, C / groups, K, K'] for self [B, C, H, W].
   ///   - bias: [O], or nil.
+  ///   - stride: positions from one output to the next.
   ///   - padding: zeros assumed on either side.
+  ///   - dilation: positions from one element of the kernel to the next.
   ///   - groups: the number of channel groups, each convolved separately; C and O must be multiples. C groups:
   ///     depthwise.
   /// - Returns: [B, O, …] with sizes ⌊(n + 2·padding - dilation·(k - 1) - 1) / stride⌋ + 1. Computed in float32.
@@ -58,7 +60,12 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - weight: [C, O / groups, K…] for self [B, C, …].
+  ///   - bias: [O], or nil.
+  ///   - stride: positions of the output from one input to the next.
+  ///   - padding: positions cut off on either side of the output.
   ///   - outputPadding: positions added at the end of each dimension, fewer than the stride.
+  ///   - dilation: positions from one element of the kernel to the next.
+  ///   - groups: the number of channel groups.
   /// - Returns: [B, O, …] with sizes (n - 1)·stride - 2·padding + dilation·(k - 1) + outputPadding + 1.
   public func convolutionTransposed(
     _ weight: Tensor, bias: Tensor? = nil, stride: SpatialPair = 1, padding: SpatialPair = 0,

@@ -24,6 +24,7 @@ extension Tensor {
   /// - Parameters:
   ///   - targets: [...] int32, for self: logits [..., n].
   ///   - weights: the weight of each row, [...]: the result is then the weighted sum. Nil for the mean.
+  ///   - options: the ignored target, label smoothing and z-loss.
   public func crossEntropy(
     _ targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
   ) -> Tensor {
@@ -58,6 +59,7 @@ extension Tensor {
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
   ///   - weights: the weight of each row, [...], or nil for the mean over rows that are not ignored.
+  ///   - options: the ignored target, label smoothing and z-loss.
   /// - Returns: the weighted sum, or the mean, of the rows' cross-entropies in nats.
   public func linearCrossEntropy(
     _ weight: Tensor, targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()

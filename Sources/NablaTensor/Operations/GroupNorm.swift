@@ -5,7 +5,10 @@ extension Tensor {
   /// (x - mean)/√(variance + ε) · weight + bias. Computed in float32.
   ///
   /// - Parameters:
-  ///   - weight, bias: [C] for self [B, C, ...], or nil for 1 and 0.
+  ///   - groups: a divisor of C.
+  ///   - weight: [C] for self [B, C, ...], or nil for 1.
+  ///   - bias: [C], or nil for 0.
+  ///   - epsilon: ε.
   public func groupNorm(groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float = 1e-5) -> Tensor {
     precondition(
       rank >= 2 && groups > 0 && shape[1] % groups == 0,

@@ -8,6 +8,7 @@ extension Tensor {
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
   ///   - temperature: the divisor of the logits, as in the sampling that chose the targets.
+  ///   - ignoreIndex: the target of rows that are ignored.
   /// - Returns: [...] float32 in nats; ignored rows give 0.
   public func linearLogProbabilities(
     _ weight: Tensor, targets: Tensor, temperature: Float = 1, ignoreIndex: Int32 = -100

@@ -5,6 +5,7 @@ extension Tensor {
   /// agree; a matrix on the right may also be shared by a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
   ///
   /// - Parameters:
+  ///   - other: the right operand.
   ///   - transposingSelf: read self as [..., k, m] without copying.
   ///   - transposingOther: read other as [..., n, k] without copying.
   public func matmul(_ other: Tensor, transposingSelf: Bool = false, transposingOther: Bool = false) -> Tensor {

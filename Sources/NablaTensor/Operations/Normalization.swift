@@ -4,7 +4,9 @@ extension Tensor {
   /// Layer normalization over the last dimension (Ba et al. 2016): (x - mean)/√(variance + ε) · weight + bias.
   ///
   /// - Parameters:
-  ///   - weight, bias: [n], or nil for 1 and 0.
+  ///   - weight: [n], or nil for 1.
+  ///   - bias: [n], or nil for 0.
+  ///   - epsilon: ε.
   ///   - output: float32, or bfloat16 to feed a matrix multiplication in that type without a cast.
   public func layerNorm(
     weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float = 1e-5, output: DType = .float32

@@ -63,6 +63,7 @@ extension Tensor {
   /// - Parameters:
   ///   - weights: W_l: [out_l, in_l], float32, where in_l is the out of the layer before.
   ///   - biases: b_l: [out_l].
+  ///   - activation: A.
   /// - Returns: [..., out_L] for self [..., in_1].
   public func perceptron(_ weights: [Tensor], _ biases: [Tensor], activation: Activation = .tanh) -> Tensor {
     perceptrons([PerceptronLayers(weights, biases)], activation: activation)

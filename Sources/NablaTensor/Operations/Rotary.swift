@@ -22,6 +22,8 @@ public struct RotaryTable: Sendable {
 
   /// - Parameters:
   ///   - frequencies: radians per position of each pair.
+  ///   - positions: rows of the table: 0 ..< `positions`.
+  ///   - pairing: which numbers of a head are rotated together.
   ///   - scale: factor on cosines and sines (YaRN's attention factor).
   public init(frequencies: [Double], positions: Int, pairing: RotaryPairing = .half, scale: Double = 1) {
     let angles = (0..<positions).flatMap { p in frequencies.map { Double(p) * $0 } }
@@ -35,7 +37,11 @@ extension Tensor {
   /// Rotates heads by their positions. self: [B, T, W], whose first `heads` · `headSize` columns are heads to rotate
   /// (queries and keys of a packed projection); the others pass through unchanged.
   ///
-  /// - Parameter offset: the position of the first of the T rows.
+  /// - Parameters:
+  ///   - table: has a row for each position.
+  ///   - heads: the number of heads that are rotated.
+  ///   - headSize: D.
+  ///   - offset: the position of the first of the T rows.
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, offset: Int = 0) -> Tensor {
     precondition(
       rank == 3 && shape[2] >= heads * headSize && table.rotatedSize <= headSize,

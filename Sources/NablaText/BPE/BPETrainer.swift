@@ -34,7 +34,9 @@ public struct BPETrainer: Sendable {
 
   /// Trains on `texts`. The vocabulary may be smaller than requested if the text runs out of pairs.
   ///
-  /// - Parameter progress: Called now and then with the number of tokens found and requested.
+  /// - Parameters:
+  ///   - texts: Merges never cross from one to the next.
+  ///   - progress: Called now and then with the number of tokens found and requested.
   /// - Throws: ``TokenizerError/vocabularyTooSmall(requested:minimum:)`` or ``TokenizerError/emptyCorpus``.
   public func train(
     _ texts: some Sequence<String>, progress: ((_ found: Int, _ wanted: Int) -> Void)? = nil

@@ -45,8 +45,10 @@ public struct TextCorpus: Sendable {
 
   /// The token ids of all documents, with the end-of-text token between them when the tokenizer has one.
   ///
-  /// - Parameter recognizingSpecialTokens: Whether `<|endoftext|>` written in the text is that token, as in datasets
-  ///   that keep many documents in one file.
+  /// - Parameters:
+  ///   - tokenizer: Encodes each document by itself.
+  ///   - recognizingSpecialTokens: Whether `<|endoftext|>` written in the text is that token, as in datasets that keep
+  ///     many documents in one file.
   /// - Throws: ``CorpusError/encoding(path:reason:)`` that names the document.
   public func encode(with tokenizer: any Tokenizer, recognizingSpecialTokens: Bool = true) throws -> [Int32] {
     var ids: [Int32] = []

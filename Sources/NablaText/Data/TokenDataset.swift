@@ -10,7 +10,9 @@ public struct TokenDataset: Sendable {
   private let storage: Storage
   private let range: Range<Int>
 
-  /// - Parameter vocabularySize: The number of ids; every token must be below it.
+  /// - Parameters:
+  ///   - tokens: A text, or several with end-of-text tokens between them.
+  ///   - vocabularySize: The number of ids; every token must be below it.
   public init(_ tokens: [Int32], vocabularySize: Int) {
     if let bad = tokens.firstIndex(where: { $0 < 0 || Int($0) >= vocabularySize }) {
       preconditionFailure(

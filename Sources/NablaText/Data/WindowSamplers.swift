@@ -75,8 +75,12 @@ public struct SequentialWindows: Sendable, Sequence {
   public let stride: Int
   public let batchSize: Int
 
-  /// - Parameter stride: tokens from the start of one window to that of the next, at most `context`; nil for `context`.
-  ///   Where windows overlap, only targets that no earlier window had are counted.
+  /// - Parameters:
+  ///   - dataset: two tokens or more.
+  ///   - context: tokens of a window.
+  ///   - stride: tokens from the start of one window to that of the next, at most `context`; nil for `context`. Where
+  ///     windows overlap, only targets that no earlier window had are counted.
+  ///   - batchSize: windows of a batch.
   /// - Throws: ``CorpusError/tooShort(tokenCount:context:)`` when there is no token to predict.
   public init(_ dataset: TokenDataset, context: Int, stride: Int? = nil, batchSize: Int) throws {
     precondition(context > 0 && batchSize > 0, "windows: context \(context) and batch size \(batchSize) must be > 0")

@@ -33,8 +33,10 @@ public struct Dataset: Sendable, RandomAccessCollection {
 
   /// Splits off held-out examples, drawn by `seed`; both parts keep the order of the file.
   ///
-  /// - Parameter heldOutFraction: In 0..<1. The number is rounded, and at least 1 if the fraction is not 0 and
-  ///   there are at least two examples.
+  /// - Parameters:
+  ///   - heldOutFraction: In 0..<1. The number is rounded, and at least 1 if the fraction is not 0 and there are at
+  ///     least two examples.
+  ///   - seed: The same seed holds out the same examples.
   public func split(heldOutFraction: Double, seed: UInt64) -> (training: Dataset, heldOut: Dataset) {
     precondition((0..<1).contains(heldOutFraction), "split: the fraction \(heldOutFraction) is not in 0..<1")
     let rounded = Int((Double(count) * heldOutFraction).rounded())

@@ -3,7 +3,9 @@ import NablaFormats
 extension PretrainedTokenizer {
   /// Adds the tokenizer and the chat templates to the metadata of a GGUF file, in llama.cpp's format.
   ///
-  /// - Parameter vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
+  /// - Parameters:
+  ///   - metadata: Takes the keys `tokenizer.*`.
+  ///   - vocabularySize: Rows of the embedding; ids beyond the tokenizer's are written as unused.
   /// - Returns: What the file cannot represent, as sentences.
   /// - Throws: ``TokenizerError/unsupported(path:field:found:supported:)`` for a tokenizer that GGUF cannot represent.
   @discardableResult

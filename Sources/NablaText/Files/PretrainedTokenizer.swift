@@ -53,7 +53,7 @@ public struct PretrainedTokenizer: Sendable {
   /// The template for a chat; nil when the files have none.
   ///
   /// As in `transformers`: with several, the one called `tool_use` for chats with tools, else `default`.
-  /// - Throws: ``ChatTemplateError`` if the template is not supported, or none has the name.
+  /// - Throws: `ChatTemplateError` if the template is not supported, or none has the name.
   public func chatTemplate(named name: String? = nil, hasTools: Bool = false) throws(ChatTemplateError) -> ChatTemplate?
   {
     if chatTemplates.isEmpty { return nil }
@@ -68,7 +68,7 @@ public struct PretrainedTokenizer: Sendable {
 
   /// The text of a conversation, formatted by the model's own template.
   ///
-  /// - Throws: ``ChatTemplateError``, also when the model has no template.
+  /// - Throws: `ChatTemplateError`, also when the model has no template.
   public func render(
     _ messages: [ChatMessage], addGenerationPrompt: Bool = true, tools: [JSONValue]? = nil,
     extra: JSONObject = JSONObject(), templateNamed name: String? = nil

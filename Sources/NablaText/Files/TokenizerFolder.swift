@@ -12,7 +12,10 @@ public enum TokenizerFolder {
 
   /// Writes both files into `folder`, which must exist; each is replaced atomically.
   ///
-  /// - Parameter maximumLength: The model's context in tokens, for the configuration.
+  /// - Parameters:
+  ///   - tokenizer: Of one of the kinds that `tokenizer.json` can describe.
+  ///   - folder: Must exist.
+  ///   - maximumLength: The model's context in tokens, for the configuration.
   /// - Throws: `FileError`.
   public static func save(_ tokenizer: any Tokenizer, to folder: String, maximumLength: Int? = nil) throws {
     try AtomicFile.write(tokenizer.tokenizerJSON(), to: folder + "/" + fileName)

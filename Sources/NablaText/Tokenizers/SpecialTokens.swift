@@ -6,10 +6,10 @@ public struct SpecialTokens: Sendable, RandomAccessCollection {
   private let asWritten: ByteTrie
   private let normalized: ByteTrie
 
-  /// - Parameter normalizer: The tokenizer's normalizer; tokens that are matched after it are
-  ///   themselves normalized.
+  /// - Parameter tokens: With different texts and ids.
   public init(_ tokens: [SpecialToken] = []) { self.init(tokens, normalizer: nil) }
 
+  /// - Parameter normalizer: The tokenizer's; tokens that are matched after it are themselves normalized.
   init(_ tokens: [SpecialToken], normalizer: Normalizer?) {
     self.tokens = tokens
     indexOfID = Dictionary(tokens.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })

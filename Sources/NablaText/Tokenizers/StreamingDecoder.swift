@@ -9,8 +9,11 @@ public struct StreamingDecoder: Sendable {
   private var held: [UInt8] = []
   private var isFirst: Bool
 
-  /// - Parameter continuing: whether the tokens continue a text, so that a space before their first word is
-  ///   part of the output. Decoders of SentencePiece's kind drop it at the beginning of a text.
+  /// - Parameters:
+  ///   - tokenizer: decodes the tokens.
+  ///   - skippingSpecialTokens: whether control tokens are left out of the text.
+  ///   - continuing: whether the tokens continue a text, so that a space before their first word is part of the output.
+  ///     Decoders of SentencePiece's kind drop it at the beginning of a text.
   public init(_ tokenizer: any Tokenizer, skippingSpecialTokens: Bool = true, continuing: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecialTokens = skippingSpecialTokens

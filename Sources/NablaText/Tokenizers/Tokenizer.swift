@@ -17,10 +17,12 @@ public protocol Tokenizer: Sendable {
   /// The tokens that the model expects around a text; none for most tokenizers.
   var template: TokenTemplate { get }
 
-  /// The token ids of `text`, without those of ``template``.
+  /// The token ids of `text`, without those of `template`.
   ///
-  /// - Parameter recognizingSpecialTokens: Whether the text of a control token in `text` becomes that
-  ///   token (as in Hugging Face) or is encoded as ordinary characters. Pass `false` for untrusted text.
+  /// - Parameters:
+  ///   - text: Of any length.
+  ///   - recognizingSpecialTokens: Whether the text of a control token in `text` becomes that token (as in Hugging
+  ///     Face) or is encoded as ordinary characters. Pass `false` for untrusted text.
   /// - Throws: ``TokenizerError`` when the vocabulary cannot express a character.
   func encode(_ text: String, recognizingSpecialTokens: Bool) throws -> [Int32]
 

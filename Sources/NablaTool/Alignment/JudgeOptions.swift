@@ -4,7 +4,7 @@ import Nabla
 /// Reward functions with their weights, and a reward model.
 struct JudgeOptions: ParsableArguments {
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Reward functions, which are summed.", valueName: "function"))
+    parsing: .upToNextOption, help: ArgumentHelp("Reward functions, whose values are summed.", valueName: "function"))
   var reward: [String] = []
   @Option(
     parsing: .upToNextOption,

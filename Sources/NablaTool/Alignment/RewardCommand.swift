@@ -9,7 +9,7 @@ struct RewardCommand: ParsableCommand {
       Trains a scalar head on a prompt and its completion, with an adapter on the frozen model or, with --adapter \
       none, the whole model, so that the chosen completion of a pair gets the higher reward (Bradley and Terry). \
       The rows are audited first; pairs longer than the maximum length are dropped, because the reward is read at the \
-      last token.
+      last token, unless --truncation keep-end shortens their prompts.
 
       The run folder contains the configuration, metrics, checkpoints, held-out pairs with their rewards, a report to \
       open in a browser, and at the end model/, a Hugging Face folder for AutoModelForSequenceClassification. 'nabla \
@@ -34,9 +34,6 @@ struct RewardCommand: ParsableCommand {
       try RewardModel(model!, data: options.data.description(), options.configuration())
     }
     let trainer = run.trainer
-    if trainer.leftOutCount > 0 {
-      display.message("note: \(grouped(trainer.leftOutCount)) training pairs are too long and are dropped")
-    }
     display.describe(trainer.tuned, trainer.data, run: run.folder.path)
     guard try display.train(run, command: "reward") else { return }
     let scores = Dictionary(uniqueKeysWithValues: run.evaluation.map { ($0.name, $0.value) })

@@ -6,7 +6,7 @@ struct RowOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Rows: JSONL files, optionally gzip-compressed; 'nabla audit' shows what they teach.",
+      "Rows: JSONL files, optionally gzip-compressed; 'nabla audit' shows what a model learns from them.",
       valueName: "file"),
     completion: .file())
   var data: [String] = []

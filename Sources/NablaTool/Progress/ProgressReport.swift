@@ -33,6 +33,6 @@ extension Figure {
   fileprivate var text: String {
     isRate
       ? "\(scaled(value, ["", "k", "M", "G"])) \(label)"
-      : "\(label) \(significant((value * 1e4).rounded() / 1e4, digits: 4))"
+      : "\(label) \(significant((value * 1e4).rounded() / 1e4, digits: 4, places: 4))"
   }
 }

@@ -26,6 +26,10 @@ final class RunDisplay {
   ///   - command: The command that resumes such a run: "pretrain", "rl train".
   /// - Returns: Whether training is finished.
   func train<T: Trainer>(_ run: TrainingRun<T>, command: String) throws -> Bool {
+    if run.trainer.progress.isFinished {
+      let further = command == "pretrain" ? ": --steps trains further" : ""
+      message("all \(grouped(run.trainer.progress.total)) \(run.trainer.progress.unit) are done\(further)")
+    }
     let outcome: RunOutcome
     run.onActivity = progress.begin
     do {

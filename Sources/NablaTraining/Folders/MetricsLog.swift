@@ -39,7 +39,10 @@ public final class MetricsLog {
 
   /// Appends one record. The same rules hold.
   ///
-  /// - Parameter reason: Why the step was skipped, as `skip_reason`; nil if it was taken.
+  /// - Parameters:
+  ///   - step: The step that the values are of.
+  ///   - values: Named differently.
+  ///   - reason: Why the step was skipped, as `skip_reason`; nil if it was taken.
   public func record(step: Int, _ values: [Metric], skipped reason: String? = nil) throws(FileError) {
     var object: JSONObject = JSONObject([
       ("step", .integer(step)), ("time", .number((now() * 1000).rounded() / 1000)),

@@ -43,8 +43,9 @@ public final class RunFolder: Sendable {
   ///
   /// - Parameters:
   ///   - path: A folder that does not exist or is empty; nil picks `runs/COMMAND-DATE-N` with the first free N.
+  ///   - command: What makes the run, such as `pretrain`; kept in `config.json`.
   ///   - configuration: Saved in `config.json`.
-  /// - Throws: ``RunFolderError``, ``FileError``, or what encoding the configuration throws.
+  /// - Throws: ``RunFolderError``, `FileError`, or what encoding the configuration throws.
   public static func create(
     at path: String? = nil, command: String, configuration: some Encodable
   ) throws -> RunFolder {

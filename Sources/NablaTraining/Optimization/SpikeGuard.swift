@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// Decides, before a step changes anything, whether it should be taken.
 ///
 /// A step is bad when its loss or gradient norm is non-finite, or when one of them has exploded: far above the median
@@ -81,11 +83,12 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
 
     let (lossMedian, lossSpread) = Self.medianAndSpread(losses)
     if loss > lossMedian + max(deviations * lossSpread, lossMargin * lossMedian.magnitude) {
-      return "the loss jumped to \(loss) from around \(lossMedian)"
+      return "the loss jumped to \(significant(loss, digits: 4)) from around \(significant(lossMedian, digits: 4))"
     }
     let (normMedian, normSpread) = Self.medianAndSpread(norms)
     if gradientNorm > max(normMedian + deviations * normSpread, normFactor * normMedian, normFloor) {
-      return "the gradient norm jumped to \(gradientNorm) from around \(normMedian)"
+      return "the gradient norm jumped to \(significant(gradientNorm, digits: 4)) from around "
+        + significant(normMedian, digits: 4)
     }
     return nil
   }

@@ -34,7 +34,9 @@ public final class TrainingRun<T: Trainer> {
   // MARK: Starting and resuming
 
   /// A new run.
-  /// - Parameter path: A folder that does not exist or is empty; nil picks `runs/COMMAND-DATE-N`.
+  /// - Parameters:
+  ///   - trainer: In its initial state.
+  ///   - path: A folder that does not exist or is empty; nil picks `runs/COMMAND-DATE-N`.
   public init(_ trainer: T, at path: String? = nil) throws {
     self.trainer = trainer
     let folder = try RunFolder.create(at: path, command: T.command, configuration: trainer.setup)
@@ -51,6 +53,7 @@ public final class TrainingRun<T: Trainer> {
   /// A run that resumes from its newest valid checkpoint, or from the beginning if it has none.
   ///
   /// - Parameters:
+  ///   - path: The run's folder.
   ///   - observe: Receives events before training begins.
   ///   - make: Makes the trainer in its initial state. The checkpoint, if there is one, is restored afterward.
   /// - Throws: ``TrainingError``, ``RunFolderError``, and what `make` and the trainer throw.
@@ -77,7 +80,9 @@ public final class TrainingRun<T: Trainer> {
   }
 
   /// A new run if there is none yet, otherwise a resumed one.
-  /// - Parameter make: Makes the trainer; the setup is that of the existing run, nil for a new one.
+  /// - Parameters:
+  ///   - path: The run's folder, which may not exist yet.
+  ///   - make: Makes the trainer; the setup is that of the existing run, nil for a new one.
   public convenience init(at path: String, make: (_ setup: T.Setup?) throws -> T) throws {
     if pathExists("\(path)/config.json") {
       try self.init(resuming: path) { setup, _ in try make(setup) }
@@ -108,7 +113,9 @@ public final class TrainingRun<T: Trainer> {
 
   /// Trains until the end or until the condition holds, and saves.
   ///
-  /// - Parameter observe: Receives each event, on this thread. An error that it throws ends the run, unsaved.
+  /// - Parameters:
+  ///   - stop: Asked after each step.
+  ///   - observe: Receives each event, on this thread. An error that it throws ends the run, unsaved.
   /// - Throws: ``TrainingError/diverged(step:reason:run:)``, and what the trainer and writing files throw; earlier
   ///   checkpoints stay valid.
   public func train(until stop: StopCondition = .never, observe: Observer = { _ in }) throws -> RunOutcome {

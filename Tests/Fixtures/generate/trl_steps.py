@@ -12,9 +12,12 @@ straight line to 0, the gradient norm is clipped at 1, AdamW has no weight decay
                                                    DPO at β 0.1; the reference is what training began with, so with
                                                    "lora" the adapter and not the bare model
   reward                                           a sequence classifier whose head is `score` [C]; with "lora" the head
-                                                   is trained beside the adapter
+                                                   is trained beside the adapter. The padding token is a byte that no
+                                                   text has: with <|end|> as padding, transformers would read the score
+                                                   before the end, and not train the end's embedding
 """
 
+import copy
 import json
 import os
 import shutil
@@ -114,7 +117,8 @@ def steps(kind, options, model, rows, what, **settings):
             per_device_train_batch_size=4, gradient_accumulation_steps=2, max_steps=STEPS, learning_rate=RATES[what],
             lr_scheduler_type="linear", gradient_checkpointing=False, disable_tqdm=True, logging_steps=1, **settings)
         trainer = recording(kind)(
-            model=model, args=arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+            model=model, args=arguments, train_dataset=Dataset.from_list(rows),
+            processing_class=copy.deepcopy(tokenizer))
         trainer.train()
     assert len(trainer.seen) == 2 * STEPS
     return [sum(trainer.seen[i:i + 2]) for i in range(0, 2 * STEPS, 2)]
@@ -146,7 +150,7 @@ for what in RATES:
             DPOTrainer, DPOConfig, start(), pairs, what, loss_type=loss, beta=0.1,
             label_smoothing=0.1 if loss == "robust" else 0.0)
     made["cdpo"] = steps(SmoothedDPO, DPOConfig, start(), pairs, what, loss_type="sigmoid", beta=0.1)
-    classifier = base(AutoModelForSequenceClassification, num_labels=1)
+    classifier = base(AutoModelForSequenceClassification, num_labels=1, pad_token_id=len(alphabet) - 1)
     with torch.no_grad():
         classifier.score.weight.copy_(score[None])
     if what == "lora":
@@ -156,7 +160,7 @@ for what in RATES:
             for name, p in adapter.named_parameters():
                 if "lora_" in name:
                     own[name].copy_(p)
-    made["reward"] = steps(RewardTrainer, RewardConfig, classifier, pairs, what)
+    made["reward"] = steps(RewardTrainer, RewardConfig, classifier, pairs, what, pad_token=alphabet[-1])
     losses[what] = {"learning_rate": RATES[what], **made}
 losses["score"] = score.tolist()
 (folder / "losses.json").write_text(json.dumps(losses, indent=1) + "\n")

@@ -2,6 +2,7 @@ import Foundation
 import NablaLanguage
 import NablaNN
 import NablaTensor
+import NablaText
 import NablaTraining
 import Testing
 
@@ -169,9 +170,12 @@ import NablaAlignment
         c.maximumTokens = 4
         _ = try GRPO(digits.model, data: .init(files: [digits.data]), judge: JudgeDescription(), c)
       }
-      #expect(throws: RewardError.self) {
-        let trainer = try digits.trainer(rewards: WeightedRewards([Reward("bad") { _ in .nan }]))
-        _ = try trainer.step()
+      struct Refusal: Error {}
+      for bad in [Reward("bad") { _ in .nan }, Reward("bad") { _ in throw Refusal() }] {
+        let error = #expect(throws: DatasetError.self) {
+          _ = try digits.trainer(rewards: WeightedRewards([bad])).step()
+        }
+        #expect(error?.file == digits.data && error?.line != nil)
       }
     }
   }

@@ -28,6 +28,41 @@ import Testing
     #expect(analysis.attention[0].heads[1].weights == Data([0, 0, 0, 255]))
   }
 
+  /// By hand: rows (1), (½, ½) and (0.895, 0.1, 0.005).
+  @Test func headsAreToldApartByHand() throws {
+    let weights: [Float] = [1, 0, 0, 0.5, 0.5, 0, 0.895, 0.1, 0.005]
+    let head = Analysis(text: "", tokens: ["a", "b", "c"], attention: [[weights]]).attention[0]
+    let focus = try #require(head.heads[0].focus)
+    #expect(abs(focus.peak - (1 + 0.5 + 0.895) / 3) < 1e-6 && abs(focus.own - (1 + 0.5 + 0.005) / 3) < 1e-6)
+    // One of six weights that the mask leaves; without a mask four of nine.
+    #expect(focus.sparsity == 1.0 / 6)
+    let full = Analysis(text: "", tokens: ["a", "b", "c"], attention: [[weights]], isCausal: false)
+    #expect(full.attention[0].heads[0].focus?.sparsity == 4.0 / 9)
+    // A row that is not finite says nothing.
+    let broken = Analysis(text: "", tokens: ["a"], attention: [[[.nan]]])
+    #expect(broken.attention[0].heads[0].focus == nil && broken.attention[0].temperatureEntropies == nil)
+  }
+
+  /// Against softmax of the logits themselves at each temperature, in float64.
+  @Test func temperatureNeedsNoLogits() throws {
+    let logits = [[0.0], [1, -2], [0.5, 3, -1], [2, 2, 2, -4]]
+    func softmax(_ row: [Double], _ temperature: Double) -> [Double] {
+      let e = row.map { exp($0 / temperature) }
+      return e.map { $0 / e.reduce(0, +) }
+    }
+    let weights = logits.flatMap { row in
+      softmax(row, 1).map { Float($0) } + [Float](repeating: 0, count: 4 - row.count)
+    }
+    let layer = Analysis(text: "", tokens: ["a", "b", "c", "d"], attention: [[weights]]).attention[0]
+    let found = try #require(layer.temperatureEntropies)
+    for (temperature, entropy) in zip(Analysis.temperatures, found) {
+      let expected = logits.map { row in softmax(row, temperature).reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } }
+      #expect(abs(entropy - expected.reduce(0, +) / 4) < 1e-5, "\(temperature)")
+    }
+    // At 1 it is the model's own.
+    #expect(abs(found[5] - (layer.heads[0].entropy ?? 0)) < 1e-6)
+  }
+
   @Test func positionsAreScaledBetweenTheirBounds() {
     let positions = Analysis.Positions(kind: .learned, table: [[-2, 0, 2], [1, .nan, 2]])
     #expect(positions.rows == 2 && positions.columns == 3 && positions.minimum == -2 && positions.maximum == 2)
@@ -58,6 +93,14 @@ import Testing
       let values = try #require(try island("positions-data", in: page)?["values"]?.string)
       #expect(Data(base64Encoded: values)?.count == 30)
       #expect(page.split(separator: "data-layer=").count == 7)
+      // A dot for each head; the means of layers; a line for each layer.
+      let charts = try #require(try island("heads-data", in: page)?.array)
+      let counts = charts.map { chart in
+        (chart["configuration"]?["data"]?["datasets"]?.array ?? []).map { $0["data"]?.array?.count ?? 0 }
+      }
+      #expect(counts == [[6, 6], [6, 2], [6, 2], [11, 11]])
+      // Measured costs are those of a trained model only.
+      #expect(!page.contains("id=\"cost\""))
       // Head 2 of layer 0 looks evenly.
       #expect(page.contains("\u{B7} 100\u{A0}%"))
     }

@@ -37,6 +37,8 @@ public final class DiT: Module {
   /// x: [B, channels, size, size], times: [B] → [B, output channels, size, size].
   ///
   /// - Parameters:
+  ///   - x: [B, channels, size, size], noisy images.
+  ///   - times: [B], on the scale of the objective.
   ///   - labels: [B] int32, `classCount` meaning "no class".
   ///   - context: texts, for networks with cross-attention.
   public func callAsFunction(

@@ -49,6 +49,8 @@ public final class UNet: Module {
   /// x: [B, channels, H, W], times: [B] in steps (0 … 999 for a process of a thousand) → [B, output channels, H, W].
   ///
   /// - Parameters:
+  ///   - x: [B, channels, H, W], noisy images; H and W are multiples of the total downsampling.
+  ///   - times: [B] in steps.
   ///   - labels: [B] int32, for networks with classes.
   ///   - context: texts, for networks with cross-attention.
   public func callAsFunction(

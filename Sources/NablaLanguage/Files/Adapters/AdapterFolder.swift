@@ -18,9 +18,11 @@ public enum AdapterFolder {
   /// A PiSSA adapter is written as the update of the unchanged base, which has twice the rank.
   ///
   /// - Parameters:
+  ///   - name: of an adapter that the model has.
+  ///   - model: the model with the adapter.
   ///   - base: the base model's name or path, as PEFT looks for it.
-  ///   - folder: made if it does not exist.
   ///   - score: the head's weight of a reward model, [1, C].
+  ///   - folder: made if it does not exist.
   public static func save(
     _ name: String = "default", of model: Module, base: String, score: Tensor? = nil, to folder: String
   ) throws {
@@ -46,9 +48,12 @@ public enum AdapterFolder {
   /// Reads an adapter and adds it to a model, frozen and not active (see `Module.useAdapter`).
   ///
   /// - Parameters:
+  ///   - folder: a PEFT folder.
+  ///   - model: has the layers that the adapter names.
+  ///   - name: of the adapter in the model.
   ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
   ///   - isTrainable: whether training goes on from it.
-  ///   - allowsScore: whether it may be that of a reward model, whose head ``score(in:)`` reads.
+  ///   - allowsScore: whether it may be that of a reward model, whose head `score(in:)` reads.
   /// - Returns: what the user should know: that the adapter names another base.
   /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
   @discardableResult
@@ -62,7 +67,7 @@ public enum AdapterFolder {
     if config.hasScore {
       if !allowsScore {
         throw ModelFolderError(
-          file: folder, problem: "is the adapter of a reward model: it scores texts and writes none")
+          file: folder, problem: "is the adapter of a reward model, which rates texts and generates none")
       }
       tensors[scoreName] = nil
     }
@@ -85,7 +90,7 @@ public enum AdapterFolder {
     return score.cast(.float32)
   }
 
-  private static let scoreName = "\(prefix)score.weight"
+  static let scoreName = "\(prefix)score.weight"
 
   /// The adapters by the paths of their layers.
   static func adapters(

@@ -39,8 +39,10 @@ public struct AdapterInspection: Sendable {
     (base, rank, alpha, targets) = (config.base, config.rank, config.alpha, config.targets)
     kind = (config.usesRSLoRA ? "rs" : "") + (config.usesDoRA ? "DoRA" : "LoRA")
     let file = "\(path)/\(AdapterFolder.weightsName)"
-    let tensors = try SafetensorsFile(path: file).tensors()
+    var tensors = try SafetensorsFile(path: file).tensors()
     parameterCount = tensors.values.reduce(0) { $0 + $1.count }
+    // The head of a reward model is no update of a weight.
+    if config.hasScore { tensors[AdapterFolder.scoreName] = nil }
     changes = try AdapterFolder.parts(tensors, file: file).sorted { layerOrder($0.key, $1.key) }.map { layer, parts in
       guard let down = parts["lora_A"], let up = parts["lora_B"], down.rank == 2, up.rank == 2,
         up.shape[1] == down.shape[0], down.shape[0] > 0
@@ -58,7 +60,8 @@ public struct ModelDifference: Sendable {
   public let changes: [WeightChange]
 
   /// - Parameters:
-  ///   - base, tuned: GGUF files, Hugging Face folders or training runs of one architecture.
+  ///   - base: A GGUF file, a Hugging Face folder or a training run.
+  ///   - tuned: The same, of the same architecture.
   ///   - progress: called with the name of each matrix before it is decomposed.
   /// - Throws: an error that names the file, and a tensor that only one of them has or whose shapes differ.
   public init(base: String, tuned: String, progress: (String) -> Void = { _ in }) throws {

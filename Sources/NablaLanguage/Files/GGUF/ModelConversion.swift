@@ -18,6 +18,7 @@ public struct ModelConversion {
   /// - Parameters:
   ///   - input: a GGUF file, a Hugging Face folder, or a training run.
   ///   - output: a path that does not exist; a GGUF file if it ends in ".gguf", otherwise a folder.
+  ///   - type: of the weights; nil keeps those of the input in a GGUF file, and is float32 in a folder.
   /// - Throws: an error if the input is not a model, if the output exists, or does not support the type.
   public init(from input: String, to output: String, type: GGMLType? = nil) throws {
     let meant = try GGUFFile.path(meantBy: input)

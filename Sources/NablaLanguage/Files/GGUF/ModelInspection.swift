@@ -96,6 +96,7 @@ public struct KeyValueCacheSize: Sendable, Equatable {
   public let bytesPerToken: Int
 
   /// - Parameters:
+  ///   - c: the model's layers, heads and head size.
   ///   - keyValueHeadCount: nil for the model's own.
   ///   - bytesPerNumber: 2 in bfloat16.
   public init(_ c: TransformerConfiguration, keyValueHeadCount: Int? = nil, bytesPerNumber: Int = 2) {

@@ -51,8 +51,8 @@ function recordedAnswer(address) {
     if (distance < least) [nearest, least] = [candidate, distance];
   }
   if (!nearest) throw new Error("this was not recorded: start nabla studio to compute it");
-  const { value, milliseconds, file } = nearest.answer;
-  return { value: structuredClone(value), milliseconds, file, snapped: nearest.query };
+  const { value, ...source } = nearest.answer;
+  return { value: structuredClone(value), ...source, snapped: nearest.query };
 }
 
 function split(address) {

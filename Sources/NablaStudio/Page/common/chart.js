@@ -1,8 +1,10 @@
 // Line and scatter charts in SVG, drawn from values; one color a concept.
 import { el, svg } from "./dom.js";
-import { scaled, significant } from "./numbers.js";
+import { powerOfTen, scaled, significant } from "./numbers.js";
 
-/// chart({ label, x: { name, log, range, format }, y: {…} })
+/// chart({ label, x: { name, log, base, range, format }, y: {…} })
+///
+/// A logarithmic axis has its numbers at powers of `base`, which is 10 unless it is given.
 ///
 /// `.show({ lines: [{ name, concept, points: [[x, y], …], dashed }], dots: [{ concept, points, names, onDrag }],
 ///          areas: [{ from, to, name }], rules: [{ x | y, name }] })`
@@ -13,6 +15,7 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
   const figure = el("figure", { class: "charted" }, el("figcaption", {}, label), picture, key && legend, readout);
   let content;
   const edges = { left: 52, right: 12, top: 10, bottom: 40 };
+  const room = text => 6.4 * text.length;
 
   function draw() {
     if (!content) return;
@@ -21,10 +24,9 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
     picture.replaceChildren();
     const { lines = [], dots = [], areas = [], rules = [] } = content;
     const all = [...lines, ...dots].flatMap(part => part.points).filter(p => p.every(Number.isFinite));
-    const place = [
-      axis(x, all.map(p => p[0]), edges.left, width - edges.right),
-      axis(y, all.map(p => p[1]), height - edges.bottom, edges.top),
-    ];
+    const upward = axis(y, all.map(p => p[1]), height - edges.bottom, edges.top);
+    edges.left = Math.max(52, 26 + Math.max(...upward.ticks.map(tick => room(upward.format(tick)))));
+    const place = [axis(x, all.map(p => p[0]), edges.left, width - edges.right), upward];
     const [px, py] = place.map(a => a.place);
     const clipped = `clip-${Math.random().toString(36).slice(2)}`;
     picture.append(svg("clipPath", { id: clipped }, svg("rect", {
@@ -57,14 +59,14 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
       const path = line.points.filter(p => p.every(Number.isFinite)).map((p, i) => `${i ? "L" : "M"}${px(p[0]).toFixed(1)} ${py(p[1]).toFixed(1)}`).join("");
       inside.append(svg("path", { class: `line of-${line.concept ?? "ink"}${line.dashed ? " dashed" : ""}${line.faint ? " faint" : ""}`, d: path }));
     }
-    for (const group of dots) {
-      group.points.forEach((p, i) => {
-        const dot = svg("circle", { class: `dot of-${group.concept ?? "ink"}${group.onDrag ? " draggable" : ""}`, cx: px(p[0]), cy: py(p[1]), r: group.radius ?? 4.5 });
-        inside.append(dot);
-        if (group.names?.[i]) picture.append(svg("text", { class: "note", x: px(p[0]) + 7, y: py(p[1]) - 5 }, group.names[i]));
-        if (group.onDrag) drag(dot, i, group, place, [width, height]);
-      });
+    const spots = dots.flatMap(group => group.points.map((p, i) => ({ group, i, x: px(p[0]), y: py(p[1]), r: group.radius ?? 4.5, name: group.names?.[i] })));
+    for (const { group, i, x: cx, y: cy, r, name } of spots) {
+      if (r === 0) continue;
+      const dot = svg("circle", { class: `dot of-${group.concept ?? "ink"}${group.onDrag ? " draggable" : ""}`, cx, cy, r }, name && svg("title", {}, name));
+      inside.append(dot);
+      if (group.onDrag) drag(dot, i, group, place, [width, height]);
     }
+    picture.append(...namesBeside(spots, { left: edges.left, right: width - 2, top: edges.top - 4, bottom: height - edges.bottom }));
     legend.replaceChildren(...[...lines, ...dots].filter(part => part.name).map(part =>
       el("span", { class: `of-${part.concept ?? "ink"}${part.dashed ? " dashed" : ""}` }, el("i"), part.name)));
   }
@@ -89,8 +91,29 @@ export function chart({ label, x, y, ratio = 0.56, key = true }) {
   });
 }
 
+/// The names of spots, each where it covers neither a spot nor another name; a name without such a place is left out, and
+/// is told when one points at its spot.
+function namesBeside(spots, frame) {
+  const taken = spots.filter(s => s.r > 0).map(({ x, y, r }) => [x - r, x + r, y - r, y + r]);
+  return spots.filter(s => s.name).flatMap(({ group, x, y, r, name }) => {
+    const wide = 6 * name.length + 2;
+    const places = [[x + r + 3, y - 4, "start"], [x - r - 3, y - 4, "end"], [x + r + 3, y + 11, "start"], [x - r - 3, y + 11, "end"],
+      [x, y - r - 5, "middle"], [x, y + r + 13, "middle"]];
+    // Beside a line that rises, numbers of contours are easier to read under it.
+    for (const [at, base, anchor] of r ? places : [places[2], ...places]) {
+      const left = at - { start: 0, middle: wide / 2, end: wide }[anchor], box = [left, left + wide, base - 9, base + 2];
+      const isFree = box[0] >= frame.left && box[1] <= frame.right && box[2] >= frame.top && box[3] <= frame.bottom
+        && taken.every(t => box[1] < t[0] || box[0] > t[1] || box[3] < t[2] || box[2] > t[3]);
+      if (!isFree) continue;
+      taken.push(box);
+      return [svg("text", { class: `note${group.concept === "muted" ? " quiet" : ""}`, x: at, y: base, "text-anchor": anchor }, name)];
+    }
+    return [];
+  });
+}
+
 /// Places values of an axis between two pixels, with ticks.
-function axis({ log = false, range, format }, values, from, to) {
+function axis({ log = false, base = 10, range, format }, values, from, to) {
   let [low, high] = range ?? [Math.min(...values), Math.max(...values)];
   if (!Number.isFinite(low) || !Number.isFinite(high)) [low, high] = log ? [1, 10] : [0, 1];
   if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
@@ -103,7 +126,7 @@ function axis({ log = false, range, format }, values, from, to) {
     return log ? 10 ** t : t;
   };
   const room = Math.max(2, Math.floor(Math.abs(to - from) / (from < to ? 70 : 36)));
-  return { place, value, ticks: log ? powers(low, high, room) : steps(low, high, room), format: format ?? (log ? v => Math.abs(v) < 1000 ? plainNumber(v) : scaled(v) : v => plainNumber(v)) };
+  return { place, value, ticks: log ? powers(low, high, room, base) : steps(low, high, room), format: format ?? (log ? v => v < 1000 ? plainNumber(v) : v < 1e15 ? scaled(v) : powerOfTen(v) : v => plainNumber(v)) };
 }
 
 function steps(low, high, room) {
@@ -114,12 +137,13 @@ function steps(low, high, room) {
   return ticks;
 }
 
-function powers(low, high, room) {
-  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
-  const every = Math.max(1, Math.ceil((last - first + 1) / room));
+/// base^k from low to high: every k, or every second, fifth, tenth, … where there is no room for all.
+function powers(low, high, room, base) {
+  const [first, last] = [Math.ceil(Math.log(low) / Math.log(base) - 1e-9), Math.floor(Math.log(high) / Math.log(base) + 1e-9)];
+  const every = [1, 2, 5, 10, 20, 50, 100].find(n => Math.floor(last / n) - Math.ceil(first / n) + 1 <= room) ?? 200;
   const ticks = [];
-  for (let p = first; p <= last; p += every) ticks.push(10 ** p);
-  if (ticks.length < 2) {
+  for (let p = Math.ceil(first / every) * every; p <= last; p += every) ticks.push(base ** p);
+  if (base === 10 && ticks.length < 3 && last - first < 2) {
     ticks.length = 0;
     for (let p = first - 1; p <= last; p++) for (const m of [1, 2, 5]) { const v = m * 10 ** p; if (v >= low && v <= high) ticks.push(v); }
   }

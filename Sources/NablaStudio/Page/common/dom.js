@@ -23,14 +23,23 @@ function filled(element, attributes, children) {
   return element;
 }
 
-/// The color of a concept ("query", "key", …) or of the page ("ink", "paper"), as the theme has it now.
-export function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() || name;
+/// Fills a definition list with facts: [name, text, note]. What is false is left out.
+export function facts(list, rows) {
+  list.replaceChildren(...rows.filter(Boolean).map(([name, text, note]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, text, note && el("small", {}, note)))));
 }
 
+/// The color of a concept ("query", "key", …) or of the page ("ink", "paper"), as the theme has it now. Asking the browser
+/// makes it compute the page's style anew, so that answers are kept.
+export function color(name) {
+  if (!colors.has(name)) colors.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() || name);
+  return colors.get(name);
+}
+
+const colors = new Map();
 const themeListeners = new Set();
 const darkness = matchMedia("(prefers-color-scheme: dark)");
-darkness.addEventListener("change", () => { for (const listener of [...themeListeners]) listener(); });
+darkness.addEventListener("change", () => { colors.clear(); for (const listener of [...themeListeners]) listener(); });
 
 /// Calls `listener` when the theme changes: canvases are drawn anew.
 export function onTheme(listener) { themeListeners.add(listener); }

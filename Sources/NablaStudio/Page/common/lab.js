@@ -2,6 +2,7 @@
 // it that says where the numbers come from.
 import { ask, Disconnected, Job, recording } from "./ask.js";
 import { announce, el } from "./dom.js";
+import { scaled, typed } from "./numbers.js";
 
 export class Lab {
   /// - root: the element to fill
@@ -10,9 +11,12 @@ export class Lab {
   constructor(root, step, state, isGone) {
     Object.assign(this, { root, step, state, isGone });
     this.controls = el("div", { class: "controls" });
+    // What the address asked for and did not get, by name, until the reader chooses something else.
+    this.refused = new Map();
+    this.refusal = el("p", { class: "problem", role: "status", hidden: true });
     this.problem = el("p", { class: "problem", role: "status", hidden: true });
     this.source = el("p", { class: "source" });
-    root.append(this.controls, this.problem);
+    root.append(this.controls, this.refusal, this.problem);
     this.jobs = [];
   }
 
@@ -81,8 +85,28 @@ export class Lab {
     return wrapper;
   }
 
+  /// A number that is typed, as 70B, 1.4T or 7e9.
+  quantity(name, { label, min, max, value, place = this.controls }) {
+    const read = text => { const number = typed(text); return number >= min && number <= max ? number : undefined; };
+    this.state.declare(name, value, read);
+    const input = el("input", { type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false", name, oninput: () => {
+      const number = read(input.value);
+      input.setAttribute("aria-invalid", String(number === undefined));
+      this.wrong(number === undefined && `${label}: write a number from ${scaled(min)} to ${scaled(max)}, such as 70B, 1.4T or 7e9`);
+      if (number !== undefined) this.state.set(name, number);
+    } });
+    this.bind(name, v => { if (read(input.value) !== v) input.value = scaled(v, 6); });
+    const wrapper = el("label", { class: "quantity" }, el("span", {}, label), input);
+    place.append(wrapper);
+    return wrapper;
+  }
+
   /// A value of the address without a control of its own (points that are dragged, say). `read` as in State.
-  value(name, initial, read) { return this.state.declare(name, initial, read); }
+  value(name, initial, read) {
+    const value = this.state.declare(name, initial, read);
+    this.tellRefusal(name);
+    return value;
+  }
 
   button(label, onclick, { place = this.controls } = {}) {
     const button = el("button", { type: "button", onclick }, label);
@@ -91,7 +115,7 @@ export class Lab {
   }
 
   bind(name, show) {
-    if (this.state.wasWrong(name)) this.wrong(`${name} in the address is out of range: it is ${this.state.get(name)} here`);
+    this.tellRefusal(name);
     show(this.state.get(name));
     let last = this.state.get(name);
     this.state.onChange(() => {
@@ -100,9 +124,22 @@ export class Lab {
     });
   }
 
-  wrong(text) {
-    this.problem.hidden = !text;
-    if (this.problem.textContent !== (text ?? "")) this.problem.textContent = text ?? "";
+  /// Says what is wrong with the last question; nothing where `text` is empty.
+  wrong(text) { say(this.problem, text); }
+
+  /// Says that the address had no fitting value for this control, and what it is instead. An answer leaves that alone: it
+  /// goes when the reader chooses a value.
+  tellRefusal(name) {
+    const given = this.state.takeRefused(name);
+    if (given === undefined) return;
+    const value = this.state.get(name);
+    const shown = given.length > 24 ? `${given.slice(0, 24)}…` : given;
+    this.refused.set(name, `${name} cannot be “${shown}”, as the address says: it is ${value === "" ? "not set" : value} here.`);
+    const tell = () => say(this.refusal, [...this.refused.values()].join(" "));
+    tell();
+    this.state.onChange(() => {
+      if (!Object.is(this.state.get(name), value) && this.refused.delete(name)) tell();
+    });
   }
 
   // MARK: Answers
@@ -143,12 +180,14 @@ export class Lab {
     };
     this.state.onChange(run);
     addEventListener("nabla:connected", run);
+    // Another model may answer otherwise.
+    addEventListener("nabla:model", () => { asked = undefined; run(); });
     run();
   }
 
   /// "computed now · seed 1 · 3.2 ms · Sources/…/AttendHead.swift"
-  cite({ milliseconds, file, snapped }, seed) {
-    const parts = [snapped ? "recorded" : "computed now", seed !== undefined && `seed ${seed}`,
+  cite({ milliseconds, file, model, snapped }, seed) {
+    const parts = [snapped ? "recorded" : "computed now", model, seed !== undefined && `seed ${seed}`,
       milliseconds !== undefined && `${milliseconds} ms`].filter(Boolean);
     this.source.replaceChildren(parts.join(" · ") + " · ", el("code", {}, file));
   }
@@ -169,4 +208,9 @@ export class Lab {
   }
 
   leave() { for (const job of this.jobs) job.stop(); }
+}
+
+function say(place, text) {
+  place.hidden = !text;
+  if (place.textContent !== (text || "")) place.textContent = text || "";
 }

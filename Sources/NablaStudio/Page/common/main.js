@@ -14,7 +14,9 @@ const steps = [
   ["scaling", "Scaling", "Scaling laws"],
   ["map", "Map", "The map"],
   ["summary", "Summary", "Summary"],
-].map(([name, short, title], index) => ({ name, short, title, index }));
+].map(([name, short, title], index) => ({ name, short, title, number: index + 1 }))
+  // An exported page may have one step only.
+  .filter(step => !recording || step.name in recording.modules).map((step, index) => ({ ...step, index }));
 
 const main = document.getElementById("step");
 const left = new Map();   // the addresses of steps that were left, so that they are found again as they were
@@ -46,6 +48,7 @@ async function open(address = location.hash) {
   if (isGone()) return;
   const template = document.createElement("template");
   template.innerHTML = narrative;
+  if (recording) forgetMissingSteps(template.content);
   main.replaceChildren(template.content);
   document.title = `${step.title} · Nabla Studio`;
   for (const section of main.querySelectorAll("section[data-lab]")) {
@@ -68,8 +71,15 @@ async function open(address = location.hash) {
   main.append(ending(step));
   setFormulas(main);
   scrollTo(0, 0);
-  announce(`Step ${step.index + 1} of ${steps.length}: ${step.title}`);
+  announce(`Step ${step.number}: ${step.title}`);
   main.dataset.ready = step.name;
+}
+
+/// Links to steps that an exported page does not have become plain words.
+function forgetMissingSteps(root) {
+  for (const link of root.querySelectorAll('a[href^="#"]')) {
+    if (!steps.some(s => s.name === readAddress(link.getAttribute("href")).step)) link.replaceWith(el("span", {}, ...link.childNodes));
+  }
 }
 
 const loadModule = name => recording ? import(recording.modules[name]) : import(`../steps/${name}/step.js`);
@@ -108,7 +118,7 @@ function mark(step) {
 document.getElementById("steps").append(...steps.map(step => el("li", {},
   el("a", { href: `#${step.name}`, data: { step: step.name }, title: step.title,
     onclick: event => { if (event.ctrlKey || event.metaKey) return; event.preventDefault(); go(step.index); } },
-    el("span", { class: "number" }, step.index + 1), el("span", { class: "short" }, step.short)))));
+    el("span", { class: "number" }, step.number), el("span", { class: "short" }, step.short)))));
 document.getElementById("back").addEventListener("click", () => go(current.step.index - 1));
 document.getElementById("forward").addEventListener("click", () => go(current.step.index + 1));
 document.getElementById("play").addEventListener("click", togglePlay);
@@ -171,7 +181,9 @@ async function checkConnection() {
   const place = document.getElementById("connection");
   let isAlive = false;
   try {
-    isAlive = (await fetch("api/alive", { signal: AbortSignal.timeout(1800), cache: "no-store" })).ok;
+    const response = await fetch("api/alive", { signal: AbortSignal.timeout(1800), cache: "no-store" });
+    isAlive = response.ok;
+    if (isAlive) tellSmallModel(await response.json());
     misses = isAlive ? 0 : misses + 1;
   } catch (error) {
     // No answer may mean that the computer is busy; a refused connection means that the program is gone.
@@ -184,6 +196,21 @@ async function checkConnection() {
     if (isAlive) { announce("Connected again"); dispatchEvent(new Event("nabla:connected")); }
   }
   setTimeout(checkConnection, 1000);
+}
+
+/// How far the model is that the program trains where it has no other. When it is there the laboratories ask again.
+let wasTraining = false;
+
+function tellSmallModel({ training, isDone, problem, text }) {
+  const place = document.getElementById("small-model");
+  const isTraining = training !== undefined;
+  place.hidden = !isTraining && !problem;
+  const share = Math.floor(20 * (training ?? 0)) * 5;
+  const words = problem ? `The small model could not be trained, so steps show one with random weights: ${problem}`
+    : `A small model learns from ${text}, once, for about a minute: ${share} %. Until then steps show one with random weights.`;
+  if (place.textContent !== words) place.textContent = words;
+  if (wasTraining && isDone) { announce("The small model is trained"); dispatchEvent(new Event("nabla:model")); }
+  wasTraining = isTraining;
 }
 
 connectSymbols(document.body);

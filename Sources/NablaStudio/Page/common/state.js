@@ -17,12 +17,19 @@ export class State {
     if (this.controls.has(name)) return this.get(name);
     const text = this.given[name];
     const value = text === undefined ? undefined : read(text);
-    this.controls.set(name, { value: value ?? initial, initial, read, wrong: text !== undefined && value === undefined });
+    const refused = text !== undefined && value === undefined ? text : undefined;
+    this.controls.set(name, { value: value ?? initial, initial, read, refused });
     return this.get(name);
   }
 
   get(name) { return this.controls.get(name)?.value; }
-  wasWrong(name) { return this.controls.get(name)?.wrong ?? false; }
+
+  /// What the address had for this control and the control cannot be; undefined when it has been taken.
+  takeRefused(name) {
+    const control = this.controls.get(name), text = control?.refused;
+    if (control) control.refused = undefined;
+    return text;
+  }
 
   set(name, value) {
     const control = this.controls.get(name);

@@ -21,9 +21,11 @@ extension AttentionStep {
   }
 
   static let saturation = Computation.answer("saturation") { query, studio in
-    var random = RandomSource(seed: try query.seed())
-    let sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-    let deviations = sizes.map { dotProductDeviation(size: $0, &random) }
+    let seed = try query.seed()
+    let deviations = spreads.value(for: seed) {
+      var random = RandomSource(seed: seed)
+      return sizes.map { dotProductDeviation(size: $0, &random) }
+    }
     return try studio.model.use { loaded in
       let (q, k, _, count) = try oneHead(query, loaded)
       let size = Double(loaded.facts.headSize)
@@ -42,6 +44,10 @@ extension AttentionStep {
         largestEntropy: (1...count).map { log(Double($0)) }.reduce(0, +) / Double(count))
     }
   }
+
+  private static let sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+  /// By seed: another head or text has the same.
+  private static let spreads = Kept<UInt64, [Double]>(most: 4)
 
   /// The standard deviation of 2,000 dot products of vectors whose components have mean 0 and variance 1: √size, as the
   /// variances of `size` independent products add up.

@@ -1,4 +1,3 @@
-import Glibc
 import NablaScaling
 
 extension StudioStep {
@@ -6,71 +5,39 @@ extension StudioStep {
   static let scaling = StudioStep(
     "scaling", title: "Scaling laws",
     computations: [
-      ScalingStep.fit,
-      ScalingStep.budget.recorded(
-        combining: ["compute": ["23.76"] + (32...54).map { "\(Double($0) / 2)" }]),
+      ScalingStep.fit.recorded([[:], ["floor": "1"]]),
+      ScalingStep.plane.recorded(combining: ["law": ScalingStep.PublishedLaw.allCases.map(\.rawValue)]),
+      ScalingStep.budget.recorded(combining: [
+        "compute": budgets, "law": ScalingStep.PublishedLaw.allCases.map(\.rawValue),
+      ]),
+      ScalingStep.hand.recorded([[:]] + models), ScalingStep.table,
+      ScalingStep.refit.recorded([[:]] + stride(from: 20, through: 240, by: 20).map { ["kept": "\($0)"] }),
     ])
+
+  // What an exported page has the answers to.
+  private static let budgets = ["23.76", "23.5"] + (32...54).map { "\(Double($0) / 2)" }
+  private static let models = PublishedModel.all.map { model in
+    ["parameters": "\(model.allocation.parameters)", "tokens": "\(model.allocation.tokens)"]
+  }
 }
 
 enum ScalingStep {
-  /// Losses of models of six sizes, which the reader drags, and the power law through them.
-  struct Fit: Encodable {
-    var sizes: [Double]
-    var losses: [Double]
-    /// L = coefficient · N^exponent, by least squares of log L on log N.
-    var exponent: Double
-    var coefficient: Double
-    /// The line at each size.
-    var fitted: [Double]
-    /// The share of the variance of log L that the line explains.
-    var explained: Double
+  /// The constants of the parametric law that a reader may choose.
+  enum PublishedLaw: String, CaseIterable {
+    case besiroglu, hoffmann
+
+    var law: Chinchilla { self == .hoffmann ? .hoffmann : .besiroglu }
   }
 
-  static let sizes: [Double] = [1e6, 1e7, 1e8, 1e9, 1e10, 1e11]
+  /// L(N, D) = E + A/N^α + B/D^β, for the page.
+  struct Constants: Encodable {
+    var E, A, B, alpha, beta: Double
+    /// a and b in N* ∝ C^a, D* ∝ C^b.
+    var parameterExponent, tokenExponent: Double
 
-  static let fit = Computation.answer("fit") { query, _ in
-    let starting = sizes.map { Kaplan.kaplan2020.parameters($0) }
-    let losses = try query.numbers("losses", in: 0.1...20, atMost: sizes.count, default: starting)
-    if losses.count != sizes.count { throw StudioError("losses must be \(sizes.count) numbers, not \(losses.count)") }
-    let law = try PowerLawFit(x: sizes, y: losses, purpose: "a power law of the loss")
-    let mean = law.y.reduce(0, +) / Double(law.y.count)
-    let (total, rest) = zip(law.x, law.y).reduce((0.0, 0.0)) { sums, point in
-      let (d, e) = (point.1 - mean, point.1 - law.line(point.0))
-      return (sums.0 + d * d, sums.1 + e * e)
+    init(_ law: Chinchilla) {
+      (E, A, B, alpha, beta) = (law.E, law.A, law.B, law.alpha, law.beta)
+      (parameterExponent, tokenExponent) = (law.parameterExponent, law.tokenExponent)
     }
-    return Fit(
-      sizes: sizes, losses: losses, exponent: law.exponent, coefficient: law.coefficient, fitted: sizes.map { law($0) },
-      explained: total > 0 ? 1 - rest / total : 1)
-  }
-
-  /// The best use of a compute budget by the law of Hoffmann et al.
-  struct Budget: Encodable {
-    struct Model: Encodable {
-      var name: String
-      var parameters, tokens, compute, loss: Double
-    }
-    var compute: Double
-    var parameters: Double
-    var tokens: Double
-    var loss: Double
-    var published: [Model]
-    /// The loss of other sizes for the same compute.
-    var sizes: [Double]
-    var losses: [Double]
-  }
-
-  static let budget = Computation.answer("budget") { query, _ in
-    let compute = pow(10, try query.number("compute", in: 15...28, default: 23.76))
-    let law = Chinchilla.besiroglu
-    let best = law.optimalAllocation(compute: compute)
-    let sizes = (-24...24).map { best.parameters * pow(10, Double($0) / 12) }
-    return Budget(
-      compute: compute, parameters: best.parameters, tokens: best.tokens, loss: law.loss(best),
-      published: PublishedModel.all.map {
-        .init(
-          name: $0.name, parameters: $0.allocation.parameters, tokens: $0.allocation.tokens,
-          compute: $0.allocation.compute, loss: law.loss($0.allocation))
-      },
-      sizes: sizes, losses: sizes.map { law.loss(parameters: $0, tokens: compute / (6 * $0)) })
   }
 }

@@ -28,7 +28,11 @@ public final class BatchSchedule: Sendable {
   /// The batches of the most recently requested epoch.
   private let recent: Mutex<(epoch: Int, batches: [[[Int]]])>
 
-  /// - Parameter lengths: The tokens of each sequence in a row.
+  /// - Parameters:
+  ///   - lengths: The tokens of each sequence in a row.
+  ///   - layout: Packed, or grouped by length.
+  ///   - batchSize: Rows of a batch.
+  ///   - seed: Of the order, which each epoch draws anew.
   public init(lengths: [Int], layout: Layout, batchSize: Int, seed: UInt64) {
     precondition(!lengths.isEmpty && batchSize > 0, "BatchSchedule: no sequences, or a batch size of \(batchSize)")
     (self.lengths, self.layout, self.batchSize, self.seed) = (lengths, layout, batchSize, seed)

@@ -31,8 +31,15 @@ public struct ExampleEncoder: Sendable {
   /// resumable.
   public var date: Int?
 
-  /// - Parameter template: Overrides the model's own; ``Transcript/template`` is for models without one.
-  /// - Throws: ``ChatTemplateError`` if the template is not supported.
+  /// - Parameters:
+  ///   - pretrained: Tokenizer, special tokens and chat template.
+  ///   - template: Overrides the model's own; ``Transcript/template`` is for models without one.
+  ///   - maximumLength: Of a sequence in tokens; nil for no limit.
+  ///   - truncation: Which side of a long example is kept.
+  ///   - keepsTail: Whether what a template writes after the end of an answer is learned too.
+  ///   - templateVariables: Further variables of the template, such as `enable_thinking`.
+  ///   - date: Seconds since 1970 that the template shows; nil for now.
+  /// - Throws: `ChatTemplateError` if the template is not supported.
   public init(
     _ pretrained: PretrainedTokenizer, template: String? = nil, maximumLength: Int? = nil,
     truncation: Truncation = .keepStart, keepsTail: Bool = false, templateVariables: JSONObject = JSONObject(),

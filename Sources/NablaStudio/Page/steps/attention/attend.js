@@ -33,7 +33,7 @@ export async function attend(lab) {
   W.classList.add("square");
   lab.row(S, W);
   const facts = lab.add(el("dl", { class: "facts" }));
-  let answer, isHidden;
+  let answer, isHidden, drawn;
 
   const chosen = () => {
     const row = lab.state.get("row");
@@ -44,6 +44,7 @@ export async function attend(lab) {
   function drawRow() {
     if (!answer) return;
     const count = answer.tokens.length, row = chosen();
+    drawn = row;
     const weights = answer.weights.values.slice(row * count, (row + 1) * count);
     tokens.replaceChildren(...answer.tokens.map((text, i) => {
       const button = el("button", { type: "button", class: "token", "aria-pressed": String(i === row), onclick: () => pick(i),
@@ -74,7 +75,7 @@ export async function attend(lab) {
     drawRow();
     announce(`${value.tokens.length} tokens, layer ${query.layer + 1}, head ${query.head + 1}`);
   });
-  lab.state.onChange(drawRow);
+  lab.state.onChange(() => { if (answer && chosen() !== drawn) drawRow(); });
 }
 
 const mean = list => list.reduce((a, b) => a + b, 0) / list.length;

@@ -11,7 +11,7 @@ export function cache(lab) {
   lab.slider("context", { label: "Context T", list: contexts, value: 32768, words: v => `${grouped(v)} tokens` });
   lab.slider("share", { label: "Query heads that share a key/value head", list: [1, 2, 4, 8, 16, 32, 64], value: 8, words: v => v === 1 ? "none share" : `${v} share` });
   const picture = lab.add(chart({ label: "Bytes of keys and values by context",
-    x: { name: "context T", log: true }, y: { name: "bytes", log: true, format: v => bytes(v) } }));
+    x: { name: "context T", log: true, base: 2, format: v => grouped(v) }, y: { name: "bytes", log: true, base: 2, format: v => bytes(v) } }));
   const table = lab.add(el("table", {}));
   lab.live("cache", s => ({ shape: s.get("shape"), context: s.get("context"), share: s.get("share") }), (value, query) => {
     const points = list => value.contexts.map((t, i) => [t, list[i]]);

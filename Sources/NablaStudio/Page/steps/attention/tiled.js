@@ -1,7 +1,7 @@
 // Flash attention: a pass over the score matrix by tiles.
 import { chart } from "../../common/chart.js";
 import { el, reducesMotion } from "../../common/dom.js";
-import { bytes, fixed, significant } from "../../common/numbers.js";
+import { bytes, fixed, grouped, significant } from "../../common/numbers.js";
 import { heat } from "../../common/tensor.js";
 import { shown } from "./attend.js";
 
@@ -25,7 +25,7 @@ export function tiled(lab) {
   S.classList.add("square");
   lab.row(S, rows);
   const memory = lab.add(chart({ label: "Memory of one head by context", ratio: 0.42,
-    x: { name: "context T", log: true }, y: { name: "bytes", log: true, format: v => bytes(v) } }));
+    x: { name: "context T", log: true, base: 2, format: v => grouped(v) }, y: { name: "bytes", log: true, base: 2, format: v => bytes(v) } }));
   const facts = lab.add(el("dl", { class: "facts" }));
 
   function draw() {

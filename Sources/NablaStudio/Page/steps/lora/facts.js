@@ -1,11 +1,7 @@
 // Small pieces that the laboratories of step 5 share.
 import { el } from "../../common/dom.js";
 
-/// A definition list of facts: [name, value, note].
-export function facts(place, list) {
-  place.replaceChildren(...list.filter(Boolean).map(([name, text, note]) =>
-    el("div", {}, el("dt", {}, name), el("dd", {}, text, note !== undefined && el("small", {}, note)))));
-}
+export { facts } from "../../common/dom.js";
 
 export const tasks = { accent: "rhymes with an accent: de mouse, vhat you are", sums: "sums like 3+4=7" };
 

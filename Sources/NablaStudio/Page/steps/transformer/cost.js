@@ -5,7 +5,7 @@ import { fixed, grouped, significant } from "../../common/numbers.js";
 
 export function cost(lab) {
   lab.slider("wide", { label: "Width C", list: [64, 128, 256, 512], value: 256 });
-  const picture = lab.add(chart({ label: "Milliseconds by context", x: { name: "context T", log: true }, y: { name: "milliseconds", log: true, format: v => String(v) } }));
+  const picture = lab.add(chart({ label: "Milliseconds by context", x: { name: "context T", log: true, base: 2, format: v => grouped(v) }, y: { name: "milliseconds", log: true, format: v => String(v) } }));
   const facts = lab.add(el("dl", { class: "facts" }));
   lab.live("cost", s => ({ width: s.get("wide") }), value => {
     const points = list => value.contexts.map((t, i) => [t, list[i]]);
