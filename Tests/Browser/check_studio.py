@@ -525,7 +525,7 @@ def check_export(browser, studio, arguments):
     """The exported page works from a disk, says that it was recorded, and asks nobody."""
     problems = []
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([arguments.program, "--export", folder, *Studio.extra], capture_output=True, text=True, timeout=300)
+        done = subprocess.run([arguments.program, "--export", folder, *Studio.extra], capture_output=True, text=True, timeout=900)
         if done.returncode != 0:
             return [f"--export: {done.returncode} {done.stderr}"]
         for step in STEPS:
@@ -547,7 +547,7 @@ def check_one_step(browser, studio, arguments):
     """A page of one step has nothing that leads to the others."""
     problems = []
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([arguments.program, "--export", folder, "--step", "6", *Studio.extra], capture_output=True, text=True, timeout=300)
+        done = subprocess.run([arguments.program, "--export", folder, "--step", "6", *Studio.extra], capture_output=True, text=True, timeout=900)
         if done.returncode != 0:
             return [f"--export --step: {done.returncode} {done.stderr}"]
         with visit(browser, pathlib.Path(folder, "index.html").as_uri()) as (page, complaints):
