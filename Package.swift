@@ -59,7 +59,7 @@ let package = Package(
       resources: [.copy("Page")]),
     .executableTarget(
       name: "NablaStudioTool",
-      dependencies: ["NablaStudio", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["NablaStudio", "NablaTensor", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     // Small programs to read and to start from; the tests run them.
     .executableTarget(name: "LanguageModel", dependencies: ["Nabla"], path: "Examples/LanguageModel"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import NablaStudio
+import NablaTensor
 
 /// What `nabla studio` starts: a program of its own, so that `nabla` is built without a web server.
 @main
@@ -47,6 +48,7 @@ struct StudioTool: AsyncParsableCommand {
   }
 
   func run() async throws {
+    Threads.limitPolling()
     let studio = Studio(.init(model: model, runs: runs, page: page))
     if let export {
       let page = try StudioExport(studio, step: step)

@@ -22,6 +22,24 @@ extension ToolTests {
       #expect(text.contains("NABLA_ISA=\(set.rawValue)") && text.contains("threads         1"))
     }
 
+    /// The tool starts anew with a limit, unless the user has set one.
+    @Test func limitsPolling() throws {
+      try withFolder { folder in
+        for (set, expected) in [("", "GOMP_SPINCOUNT=10000"), ("GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT=7")] {
+          let result = try Tool.shell(
+            """
+            rm -rf "$1/run"
+            env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY \(set) "$nabla" rl train --environment CartPole-v1 --output "$1/run" >"$1/log" 2>&1 &
+            tries=0
+            until [ -e "$1/run/config.json" ] || [ $((tries += 1)) -gt 3000 ] || ! kill -0 $!; do sleep 0.02; done
+            tr '\\0' '\\n' < "/proc/$!/environ" | grep '^GOMP_SPINCOUNT='
+            kill -KILL $!
+            """, [folder])
+          #expect(result.output == expected + "\n", "\(result.summary)")
+        }
+      }
+    }
+
     /// Kernels that the cap takes away give other last bits: fused multiply-add rounds once, two instructions twice.
     /// An agent's networks run in our kernels alone, without oneDNN.
     @Test(.enabled(if: InstructionSet.ofCPU >= .avx2, "one level only on this CPU")) func capsTheKernels() throws {

@@ -62,6 +62,9 @@ public final class StudioModel: @unchecked Sendable {
     self.recipe = path == nil && self.path == nil ? recipe : nil
   }
 
+  /// What tells models of one program apart, known without waiting for a turn: what a model wrote is kept by it.
+  var identity: String { path ?? (recipe?.isFinished == true ? recipe!.folder : "") }
+
   /// What the model of the answer that is being computed is called; nil where none took part.
   @TaskLocal static var use: Use?
   final class Use: @unchecked Sendable {

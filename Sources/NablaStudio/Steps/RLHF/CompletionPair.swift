@@ -35,7 +35,7 @@ struct CompletionPair: Sendable {
 
   /// The pair of this number; sampled if it has not been, which takes a second or two.
   static func sampled(_ index: Int, seed: UInt64, by studio: Studio) throws -> CompletionPair {
-    try kept.value(for: Key(model: studio.options.model ?? "", seed: seed, index: index)) {
+    try kept.value(for: Key(model: studio.model.identity, seed: seed, index: index)) {
       try studio.model.use { try CompletionPair(index, seed: seed, loaded: $0) }
     }
   }

@@ -40,8 +40,8 @@ struct PolicyTraining: Sendable {
       while training.snapshots.count < shares.count,
         Double(learner.step) >= shares[training.snapshots.count] * Double(learner.totalSteps)
       {
-        // Copies: the optimizer changes weights in place.
-        let parameters = learner.agent.network.parameters().map { ($0.name, Tensor($0.value.array(), $0.value.shape)) }
+        // An optimizer copies a parameter whose memory is shared before it writes to it: these stay as they are.
+        let parameters = learner.agent.network.parameters().map { ($0.name, $0.value) }
         training.snapshots.append(
           Snapshot(steps: learner.step, parameters: Dictionary(uniqueKeysWithValues: parameters)))
       }
