@@ -86,10 +86,9 @@ struct StudioRoutes: Sendable {
 
   private func control(_ request: Request, _ context: BasicRequestContext) -> Response {
     do {
-      guard let job = studio.job(context.parameters.get("id") ?? "") else {
-        throw StudioError("this training has ended")
-      }
-      job.control(try StudioQuery(parsing: request.uri.query ?? ""))
+      let controls = try StudioQuery(parsing: request.uri.query ?? "")
+      // A training may end while the page's words are on their way; then there is nothing to tell.
+      studio.job(context.parameters.get("id") ?? "")?.control(controls)
       return Response(status: .noContent)
     } catch {
       return problem(.badRequest, error)

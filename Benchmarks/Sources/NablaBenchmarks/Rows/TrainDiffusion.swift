@@ -37,9 +37,9 @@ enum TrainDiffusion {
       nabla: {
         var random = RandomSource(seed: 1)
         let (network, call) = try make(&random)
-        let train = trainingStep(network, shape: [64, 1, 28, 28], random: random.split(), call)
+        let train = try trainingStep(network, shape: [64, 1, 28, 28], random: random.split(), call)
         let process = try DiscreteProcess(.linear, count: 1000)
-        let denoiser = DDPMObjective(process, predicting: .noise).denoiser { call($0, $1) }.thresholded(.clip())
+        let denoiser = try DDPMObjective(process, predicting: .noise).denoiser { call($0, $1) }.thresholded(.clip())
         return {
           _ = secondsPerCall(2, train)
           let step = median(secondsPerCall(8, train))!
@@ -65,7 +65,7 @@ enum TrainDiffusion {
     nabla: {
       var random = RandomSource(seed: 1)
       let network = DenoisingMLP(dimensions: 2, timeScale: 1e-3, random: &random)
-      let train = trainingStep(network, shape: [512, 2], random: random.split()) { network($0, $1) }
+      let train = try trainingStep(network, shape: [512, 2], random: random.split()) { network($0, $1) }
       return {
         _ = secondsPerCall(20, train)
         return ["train_milliseconds": median(secondsPerCall(200, train))! * 1e3]
@@ -75,10 +75,10 @@ enum TrainDiffusion {
 
   private static func trainingStep(
     _ network: Module, shape: Shape, random: RandomSource, _ call: @escaping (Tensor, Tensor) -> Tensor
-  ) -> () -> Void {
+  ) throws -> () -> Void {
     var random = random
     let optimizer = AdamW(learningRate: constant(1e-4), weightDecay: 0.01)
-    let objective = DDPMObjective(try! DiscreteProcess(.linear, count: 1000), predicting: .noise)
+    let objective = try DDPMObjective(DiscreteProcess(.linear, count: 1000), predicting: .noise)
     let data = random.normal(shape)
     return {
       let example = objective.example(data, random: &random)

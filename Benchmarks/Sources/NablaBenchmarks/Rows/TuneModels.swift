@@ -12,14 +12,22 @@ enum TuneModels {
   private static let rowCount = 16
 
   static let rows = [
-    row("tune-dpo", "DPO on HH pairs, LoRA; TRL", trainer: "dpo", label: "pairs/s") { try dpo() },
-    row("tune-sft", "SFT on the chosen ones, LoRA; TRL", trainer: "sft", label: "rows/s") { try sft() },
-    row("tune-grpo", "GRPO, 8 completions of 64 tokens, LoRA; TRL", trainer: "grpo", label: "completions/s") {
-      try grpo()
-    },
     Row(
-      name: "tune-qlora", work: "SFT with LoRA on NF4 (Nabla) against bfloat16 (TRL)",
-      peer: peer("sft"), nabla: { try sft(.nf4) }, metrics: metrics("rows/s")),
+      name: "tune-dpo", work: "DPO on HH pairs, LoRA; TRL", peer: peer("dpo"), nabla: { try dpo() },
+      metrics: metrics("pairs/s")),
+    Row(
+      name: "tune-sft", work: "SFT on the chosen ones, LoRA; TRL", peer: peer("sft"), nabla: { try sft() },
+      metrics: metrics("rows/s")),
+    Row(
+      name: "tune-grpo", work: "GRPO, 8 completions of 64 tokens, LoRA; TRL", peer: peer("grpo"), nabla: { try grpo() },
+      metrics: metrics("completions/s")),
+    Row(
+      name: "tune-qlora", work: "SFT with LoRA on NF4 (Nabla) against bfloat16 (TRL)", peer: peer("sft"),
+      nabla: { try qlora() },
+      metrics: metrics("rows/s") + [
+        Metric(key: "speed_ratio", label: "speed, of Nabla's LoRA on bfloat16", higherIsBetter: true),
+        Metric(key: "base_ratio", label: "bytes of the layers, of bfloat16's", higherIsBetter: false),
+      ]),
   ]
 
   private static func metrics(_ label: String) -> [Metric] {
@@ -36,12 +44,6 @@ enum TuneModels {
       script: "trl_tune.py",
       arguments: ["--model", model, "--data", pairs, "--trainer", trainer, "--rows", "\(rows)"]
         + (trainer == "grpo" ? ["--batch", "8"] : []))
-  }
-
-  private static func row(
-    _ name: String, _ work: String, trainer: String, label: String, _ nabla: @escaping @Sendable () throws -> Round
-  ) -> Row {
-    Row(name: name, work: work, peer: peer(trainer), nabla: nabla, metrics: metrics(label))
   }
 
   // MARK: Nabla
@@ -80,13 +82,40 @@ enum TuneModels {
   }
 
   /// Text of a pair is its chosen completion.
-  private static func sft(_ quantization: BaseQuantization = .none) throws -> Round {
+  private static func sft() throws -> Round {
     var c = SFT.Configuration()
     (c.tuning, c.packing) = (tuning(), false)
-    c.tuning.quantization = quantization
     let trainer = try SFT(model, data: data(), c)
     var tokens = try trainer.step()["num_tokens"]!
     return { try figures(trainer.tuned, passes: 2, tokens: &tokens) { try trainer.step() } }
+  }
+
+  /// LoRA on NF4, and in the same minute on the same layers in bfloat16.
+  private static func qlora() throws -> Round {
+    var c = SFT.Configuration()
+    (c.tuning, c.packing) = (tuning(), false)
+    let plain = try SFT(model, data: data(), c)
+    for layer in layers(plain.tuned) { layer.weight = layer.weight.cast(.float32).cast(.bfloat16) }
+    c.tuning.quantization = .nf4
+    let quantized = try SFT(model, data: data(), c)
+    func bytes(_ tuned: TunedModel) -> Double {
+      layers(tuned).reduce(0) { $0 + Double($1.weight.dtype.byteCount(of: $1.weight.count)) }
+    }
+    var tokens = (plain: try plain.step()["num_tokens"]!, quantized: try quantized.step()["num_tokens"]!)
+    return {
+      let bfloat16 = try figures(plain.tuned, passes: 2, tokens: &tokens.plain) { try plain.step() }
+      var nf4 = try figures(quantized.tuned, passes: 2, tokens: &tokens.quantized) { try quantized.step() }
+      nf4["speed_ratio"] = nf4["rows_per_second"]! / bfloat16["rows_per_second"]!
+      nf4["base_ratio"] = bytes(quantized.tuned) / bytes(plain.tuned)
+      // Of both trainers together.
+      nf4["peak_rss_mib"] = nil
+      return nf4
+    }
+  }
+
+  /// The linear layers of the blocks.
+  private static func layers(_ tuned: TunedModel) -> [Linear] {
+    tuned.model.namedModules().compactMap { $0.path == "lm_head" ? nil : $0.module as? LoRALinear }
   }
 
   /// Times the steps of a pass.

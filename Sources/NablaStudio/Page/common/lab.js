@@ -164,7 +164,7 @@ export class Lab {
         if (answer.snapped) this.state.snap(Object.keys(now), answer.snapped);
         if (!this.isGone()) {
           this.wrong();
-          draw(answer.value, now);
+          draw(answer.value, (answer.snapped && query(this.state)) ?? now);
           this.cite(answer, seed?.(this.state));
         }
       } catch (error) {

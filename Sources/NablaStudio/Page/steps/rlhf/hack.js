@@ -27,9 +27,10 @@ export function hack(lab) {
   attempt.append(asked, tries, scored);
   let answer;
 
-  lab.live("judge", s => ranked(s)?.query, value => { answer = value; draw(); lab.state.changed(); }, { seed: s => s.get("seed") });
+  lab.live("judge", s => ranked(s)?.query, (value, { choices }) => { answer = { ...value, choices }; draw(); lab.state.changed(); }, { seed: s => s.get("seed") });
   if (!recording) {
-    lab.live("score", s => answer?.losses.length && ranked(s) ? { ...ranked(s).query, text: s.get("text") } : undefined, value => {
+    // Only what the judge has learned from can be asked: just after "Start over" its last answer is still the old one.
+    lab.live("score", s => isJudged(ranked(s)) ? { ...ranked(s).query, text: s.get("text") } : undefined, value => {
       const share = value.seen ? value.below / value.seen : 0;
       facts(scored, [
         ["its reward", fixed(value.reward), "0 is the mean of those seen"],
@@ -41,9 +42,12 @@ export function hack(lab) {
   lab.state.onChange(draw);
   draw();
 
+  /// Whether the answer at hand is about these choices, and something was learned from them.
+  function isJudged(now) { return Boolean(now && answer?.losses.length && answer.choices === now.choices); }
+
   function draw() {
-    const now = ranked(lab.state), isLearned = Boolean(now && answer?.losses.length && answer.rewards.length === now.choices.length);
-    if (!now || (answer && answer.rewards.length !== now.choices.length && now.choices.length)) return;
+    const now = ranked(lab.state), isLearned = isJudged(now);
+    if (!now || (answer && answer.choices !== now.choices && now.choices)) return;
     empty.hidden = isLearned;
     for (const part of [picture, table, details]) part.hidden = !isLearned;
     attempt.hidden = !isLearned || Boolean(recording);

@@ -96,8 +96,8 @@ export function judge(lab) {
     if (left > 0) setTimeout(standIn, 350);
   }
 
-  lab.live("judge", s => ranked(s)?.query, value => {
-    answer = { ...value, choices: lab.state.get("choices") };
+  lab.live("judge", s => ranked(s)?.query, (value, { choices }) => {
+    answer = { ...value, choices };
     draw();
     if (clicked) announce(told());
     clicked = false;
