@@ -60,10 +60,15 @@ struct backward_tiles {
   const float *bias;        // [BACKWARD_QUERIES][SCORE_STRIDE] in log2 units, or NULL
 };
 
+// The keys that each query of a tile sees, as columns of the tile: [first, end) less [gapFirst, gapEnd).
+struct row_mask {
+  int32_t first[BACKWARD_QUERIES], end[BACKWARD_QUERIES], gapFirst[BACKWARD_QUERIES], gapEnd[BACKWARD_QUERIES];
+};
+
 // Weights P and score gradients dS of MR queries from row r against the STRIP keys from column c of the tile.
-// first and last: the keys each row sees, as columns of the tile; NULL if all.
+// mask: the keys each row sees; NULL if all.
 static void backwardScores(
-    const struct backward_tiles *t, int64_t dp, int64_t r, int64_t c, const int32_t *first, const int32_t *last) {
+    const struct backward_tiles *t, int64_t dp, int64_t r, int64_t c, const struct row_mask *mask) {
   vec s[MR][NR] = {0};
   accumulateRows(s, t->q + r * dp, dp, t->kT + c * dp, STRIP, dp);
   ivec lane;
@@ -74,9 +79,11 @@ static void backwardScores(
       vec x = s[m][n];
       if (t->bias) x += load(t->bias + (r + m) * SCORE_STRIDE + column);
       x = exp2Vector(x - splat(t->lse[r + m]));
-      if (first) {
-        ivec key = lane + (int32_t)column;
-        x = choose((key >= isplat(first[r + m])) & (key < isplat(last[r + m])), x, splat(0));
+      if (mask) {
+        const ivec key = lane + (int32_t)column;
+        const ivec inside = (key >= isplat(mask->first[r + m])) & (key < isplat(mask->end[r + m]));
+        const ivec outsideGap = (key < isplat(mask->gapFirst[r + m])) | (key >= isplat(mask->gapEnd[r + m]));
+        x = choose(inside & outsideGap, x, splat(0));
       }
       store(t->weights + (r + m) * SCORE_STRIDE + column, x);
     }
@@ -87,6 +94,14 @@ static void backwardScores(
       const int64_t at = (r + m) * SCORE_STRIDE + c + n * WIDTH;
       store(t->dscores + at, load(t->weights + at) * (g[m][n] - splat(t->delta[r + m])));
     }
+}
+
+// P = dS = 0 of MR queries against STRIP keys that they do not see, between others that they see.
+static void clearScores(const struct backward_tiles *t, int64_t r, int64_t c) {
+  for (int m = 0; m < MR; m++) {
+    memset(t->weights + (r + m) * SCORE_STRIDE + c, 0, STRIP * sizeof(float));
+    memset(t->dscores + (r + m) * SCORE_STRIDE + c, 0, STRIP * sizeof(float));
+  }
 }
 
 static void loadBias(
@@ -141,15 +156,18 @@ static void backwardBlock(
       loadTile(dout, dp, padded, p, (const char *)headOf(p, a->dout, b, h) + q0 * a->dout.timeStride * bytes,
                a->dout.timeStride, rows);
       if (p->bias) loadBias(bias, p, b, h, q0, rows, k0, count);
-      int32_t first[BACKWARD_QUERIES], last[BACKWARD_QUERIES];
+      struct row_mask mask;
+      const int32_t *first = mask.first, *last = mask.end;
       for (int64_t r = 0; r < padded; r++) {
         const bool real = r < rows;
         const float x = real ? a->lse[head * tq + q0 + r] : -INFINITY;
         lse[r] = x == -INFINITY ? INFINITY : x * log2e;
         delta[r] = real ? a->delta[head * tq + q0 + r] : 0;
         const int64_t lo = real ? firstKey(p, b, q0 + r) - k0 : 0, hi = real ? endKey(p, b, q0 + r, keys) - k0 : 0;
-        first[r] = (int32_t)(lo < 0 ? 0 : lo > count ? count : lo);
-        last[r] = (int32_t)(hi < 0 ? 0 : hi > count ? count : hi);
+        const struct key_range gap = gapOf(p, b, q0 + r);
+        mask.first[r] = (int32_t)(lo < 0 ? 0 : lo > count ? count : lo);
+        mask.end[r] = (int32_t)(hi < 0 ? 0 : hi > count ? count : hi);
+        mask.gapFirst[r] = (int32_t)(gap.first - k0), mask.gapEnd[r] = (int32_t)(gap.end - k0);
       }
 
       // Strips of keys against panels of queries; tiles entirely outside the mask are neither computed nor read.
@@ -158,8 +176,14 @@ static void backwardBlock(
         for (int64_t r = 0; r < padded; r += MR) {
           const int64_t final = r + MR < rows ? r + MR - 1 : rows - 1;
           if (first[r] >= c + STRIP || last[final] <= c || first[r] >= last[final]) continue;
-          const bool full = final == r + MR - 1 && first[final] <= c && last[r] >= c + STRIP;
-          backwardScores(&tiles, dp, r, c, full ? NULL : first, last);
+          const enum gap_cover cover = gapCover(p, b, q0 + r, final + 1 - r, k0 + c, k0 + c + STRIP);
+          if (cover == ALL_GAP) {
+            clearScores(&tiles, r, c);
+            continue;
+          }
+          const bool full =
+              cover == NO_GAP && final == r + MR - 1 && first[final] <= c && last[r] >= c + STRIP;
+          backwardScores(&tiles, dp, r, c, full ? NULL : &mask);
           if (c == 0) {
             const int64_t next = q0 + BACKWARD_QUERIES + r, stop = next + MR < tq ? next + MR : tq;
             prefetchRows(p, headOf(p, a->q, b, h), a->q.timeStride, next, stop);

@@ -17,17 +17,24 @@ static void loadBiasTransposed(
   }
 }
 
+// The keys that each query of a strip sees: [first, end) less [gapFirst, gapEnd).
+struct strip_mask {
+  int32_t first[STRIP], end[STRIP], gapFirst[STRIP], gapEnd[STRIP];
+};
+
 // One strip of queries against keys [begin, end) of a tile: scores → weights in place, running maximum and sum updated.
 // alpha[query] is what the sums so far must be multiplied by.
 static void softmaxStrip(
-    float *s, const float *bias, int64_t begin, int64_t end, bool masked, const int32_t *first, const int32_t *last,
-    int64_t k0, float *maximum, float *sum, float *alpha) {
+    float *s, const float *bias, int64_t begin, int64_t end, bool masked, const struct strip_mask *mask, int64_t k0,
+    float *maximum, float *sum, float *alpha) {
   vec m[NR], old[NR], l[NR];
-  ivec lo[NR], hi[NR];
+  ivec lo[NR], hi[NR], gapLo[NR], gapHi[NR];
   for (int n = 0; n < NR; n++) {
     old[n] = m[n] = load(maximum + n * WIDTH);
-    memcpy(&lo[n], first + n * WIDTH, sizeof(ivec));
-    memcpy(&hi[n], last + n * WIDTH, sizeof(ivec));
+    memcpy(&lo[n], mask->first + n * WIDTH, sizeof(ivec));
+    memcpy(&hi[n], mask->end + n * WIDTH, sizeof(ivec));
+    memcpy(&gapLo[n], mask->gapFirst + n * WIDTH, sizeof(ivec));
+    memcpy(&gapHi[n], mask->gapEnd + n * WIDTH, sizeof(ivec));
   }
   for (int64_t j = begin; j < end; j++) {
     for (int n = 0; n < NR; n++) {
@@ -36,7 +43,8 @@ static void softmaxStrip(
       if (bias) x += load(bias + j * STRIP + n * WIDTH);
       if (masked) {
         ivec key = isplat((int32_t)(k0 + j));
-        x = choose((key >= lo[n]) & (key < hi[n]), x, splat(-INFINITY));
+        ivec seen = (key >= lo[n]) & (key < hi[n]) & ((key < gapLo[n]) | (key >= gapHi[n]));
+        x = choose(seen, x, splat(-INFINITY));
       }
       if (bias || masked) store(at, x);
       m[n] = choose(x > m[n], x, m[n]);
@@ -98,10 +106,17 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
       from = from < 0 ? 0 : from;
       to = to > count ? count : to;
       if (from >= to) continue;
-      const bool masked = firstKey(p, b, i1) > k0 + from || endKey(p, b, i0, keys) < k0 + to;
-      int32_t first[STRIP], last[STRIP];
+      const enum gap_cover cover = gapCover(p, b, i0, queries, k0 + from, k0 + to);
+      if (cover == ALL_GAP) continue;
+      const bool masked =
+          cover == SOME_GAP || firstKey(p, b, i1) > k0 + from || endKey(p, b, i0, keys) < k0 + to;
+      struct strip_mask mask;
       if (masked)
-        for (int64_t i = 0; i < STRIP; i++) first[i] = firstKey(p, b, i0 + i), last[i] = endKey(p, b, i0 + i, keys);
+        for (int64_t i = 0; i < STRIP; i++) {
+          const struct key_range gap = gapOf(p, b, i0 + i);
+          mask.first[i] = firstKey(p, b, i0 + i), mask.end[i] = endKey(p, b, i0 + i, keys);
+          mask.gapFirst[i] = (int32_t)gap.first, mask.gapEnd[i] = (int32_t)gap.end;
+        }
 
       for (int64_t j = from / MR * MR; j < to; j += MR) {
         // Each strip prefetches its share of the next tile.
@@ -116,7 +131,7 @@ static void forwardBlock(const struct forward_arguments *a, int32_t b, int32_t h
           for (int n = 0; n < NR; n++) store(s + (j + m) * STRIP + n * WIDTH, acc[m][n]);
       }
       if (p->bias) loadBiasTransposed(biasTile, p, b, h, i0, queries, k0, count);
-      softmaxStrip(s, p->bias ? biasTile : NULL, from, to, masked, first, last, k0, maximum + t * STRIP,
+      softmaxStrip(s, p->bias ? biasTile : NULL, from, to, masked, &mask, k0, maximum + t * STRIP,
                    sum + t * STRIP, alpha);
       for (int64_t r = 0; r < queries; r += MR) {
         // The diagonal crosses the strip: a panel's own range is shorter than the strip's.

@@ -37,8 +37,8 @@ static inline int32_t keyCount(const problem_t *p, int32_t b) {
   return n < 0 ? 0 : n > p->keyLength ? p->keyLength : n;
 }
 
-// Without a bias the keys that query i sees are one interval [firstKey, endKey). Both ends grow with i. Padding rows of
-// a tile also have one: they see what the last query sees.
+// Without a bias the keys that query i sees are one interval [firstKey, endKey), less its gap. Both ends grow with i.
+// Padding rows of a tile also have one: they see what the last query sees.
 static inline int64_t segmentAt(const problem_t *p, int64_t b, int64_t i) {
   return b * p->queryLength + (i < p->queryLength ? i : p->queryLength - 1);
 }
@@ -57,6 +57,29 @@ static inline int32_t endKey(const problem_t *p, int64_t b, int64_t i, int32_t k
     if (end > stop) end = stop;
   }
   return end < 0 ? 0 : end > keys ? keys : (int32_t)end;
+}
+
+// A range of keys; empty if end <= first.
+struct key_range {
+  int64_t first, end;
+};
+static inline struct key_range gapOf(const problem_t *p, int64_t b, int64_t i) {
+  if (!p->gapStarts) return (struct key_range){0, 0};
+  const int64_t at = segmentAt(p, b, i);
+  return (struct key_range){p->gapStarts[at], p->gapEnds[at]};
+}
+// How the gaps of `count` queries from i on lie to the keys [first, end).
+enum gap_cover { NO_GAP, SOME_GAP, ALL_GAP };
+static inline enum gap_cover gapCover(
+    const problem_t *p, int64_t b, int64_t i, int64_t count, int64_t first, int64_t end) {
+  if (!p->gapStarts) return NO_GAP;
+  bool some = false, all = true;
+  for (int64_t r = 0; r < count; r++) {
+    const struct key_range gap = gapOf(p, b, i + r);
+    some |= gap.first < end && gap.end > first && gap.first < gap.end;
+    all &= gap.first <= first && gap.end >= end;
+  }
+  return all ? ALL_GAP : some ? SOME_GAP : NO_GAP;
 }
 
 static inline size_t elementSize(const problem_t *p) { return p->dtype == NABLA_ATTENTION_BFLOAT16 ? 2 : 4; }

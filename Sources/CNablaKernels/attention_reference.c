@@ -18,6 +18,7 @@ static bool visible(const problem_t *p, int64_t b, int64_t i, int64_t j) {
   if (p->causal && j > position) return false;
   const int64_t row = b * p->queryLength + i;
   if (p->segmentStarts && (j < p->segmentStarts[row] || j >= p->segmentEnds[row])) return false;
+  if (p->gapStarts && j >= p->gapStarts[row] && j < p->gapEnds[row]) return false;
   if (p->window > 0 && position - j >= p->window) return false;
   return !p->keyLengths || j < p->keyLengths[b];
 }

@@ -3,6 +3,8 @@
 
 struct shape {
   int32_t batch, heads, keyValueHeads, queries, keys, size, causal, window;
+  // A prefix and its branches, whose last takes the rest; 0 for neither.
+  int32_t prefix, branch;
 };
 
 static void check(struct shape s, int bfloat16) {
@@ -10,6 +12,15 @@ static void check(struct shape s, int bfloat16) {
       .dtype = bfloat16 ? NABLA_ATTENTION_BFLOAT16 : NABLA_ATTENTION_FLOAT32, .batch = s.batch,
       .queryHeadCount = s.heads, .keyValueHeadCount = s.keyValueHeads, .queryLength = s.queries, .keyLength = s.keys,
       .headSize = s.size, .scale = 1 / sqrtf((float)s.size), .causal = s.causal != 0, .window = s.window};
+  int32_t *bounds[4] = {NULL};  // starts, ends, gap starts, gap ends
+  if (s.branch) {
+    for (int i = 0; i < 4; i++) bounds[i] = memory(4 * s.batch * s.queries);
+    for (int32_t i = 0; i < s.batch * s.queries; i++) {
+      const int32_t at = i % s.queries, own = at < s.prefix ? s.prefix : s.prefix + (at - s.prefix) / s.branch * s.branch;
+      bounds[0][i] = 0, bounds[1][i] = s.queries, bounds[2][i] = s.prefix, bounds[3][i] = own;
+    }
+    p.segmentStarts = bounds[0], p.segmentEnds = bounds[1], p.gapStarts = bounds[2], p.gapEnds = bounds[3];
+  }
   const int64_t queries = (int64_t)s.batch * s.queries * s.heads * s.size;
   const int64_t keys = (int64_t)s.batch * s.keys * s.keyValueHeads * s.size;
   const int64_t counts[4] = {queries, keys, keys, queries}, element = bfloat16 ? 2 : 4;
@@ -60,7 +71,7 @@ static void check(struct shape s, int bfloat16) {
       first[i] = actual[i];
     }
   }
-  for (int i = 0; i < 4; i++) free(first[i]), free(expected[i]), free(inputs[i]);
+  for (int i = 0; i < 4; i++) free(first[i]), free(expected[i]), free(inputs[i]), free(bounds[i]);
   free(lse);
 }
 
@@ -110,7 +121,8 @@ static void check_cache(enum nabla_cache_type type, double tolerance) {
 void test_attention(void) {
   const struct shape shapes[] = {
       {1, 1, 1, 1, 1, 1, 0, 0},    {2, 4, 2, 33, 33, 64, 1, 0},  {1, 3, 1, 70, 130, 20, 1, 0},
-      {1, 2, 2, 100, 65, 48, 0, 0}, {1, 2, 1, 130, 130, 32, 1, 40}, {1, 1, 1, 65, 200, 256, 1, 0}};
+      {1, 2, 2, 100, 65, 48, 0, 0}, {1, 2, 1, 130, 130, 32, 1, 40}, {1, 1, 1, 65, 200, 256, 1, 0},
+      {2, 2, 1, 90, 90, 32, 1, 0, 40, 20}, {1, 4, 2, 500, 500, 16, 1, 0, 70, 150}, {1, 2, 2, 300, 300, 24, 1, 0, 3, 7}};
   for (unsigned i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int bfloat16 = 0; bfloat16 < 2; bfloat16++) check(shapes[i], bfloat16);
   check_cache(NABLA_CACHE_FLOAT32, 0);

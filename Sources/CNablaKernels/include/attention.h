@@ -40,6 +40,9 @@ struct nabla_attention {
   // [B, Tq]: query i of batch b sees keys segmentStarts ≤ j < segmentEnds, its own example in a packed row. Neither
   // may decrease from one query to the next. Both NULL for all keys.
   const int32_t *segmentStarts, *segmentEnds;
+  // [B, Tq]: of those, query i does not see the keys gapStarts ≤ j < gapEnds: branches that follow the same prefix and
+  // come before its own. The gap ends at or before the query. Both NULL for no gaps; only without a window.
+  const int32_t *gapStarts, *gapEnds;
   const float *bias;          // added to the scaled scores, keys contiguous; NULL for none. It gets no gradient
   int64_t biasBatchStride;    // strides in elements; 0 repeats the bias over batches, heads or queries
   int64_t biasHeadStride;

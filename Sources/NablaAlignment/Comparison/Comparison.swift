@@ -117,7 +117,7 @@ extension Comparison.Plan {
   fileprivate func logRatios(_ rollouts: [Rollout], _ policy: TransformerLM, _ reference: TransformerLM) -> [Double] {
     withoutGradient {
       RolloutPart.split(rollouts, size: batchSize).flatMap { part in
-        let batch = RolloutBatch(rollouts[part.rollouts])
+        let batch = RolloutBatch(rollouts[part.rollouts], for: policy.configuration)
         func logProbabilities(_ model: TransformerLM) -> Tensor {
           batch.logProbabilities(model, temperature: temperature == 0 ? 1 : temperature).logProbabilities
         }

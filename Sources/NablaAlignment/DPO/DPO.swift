@@ -100,7 +100,9 @@ public final class DPO: Trainer {
   }
 
   private func part(_ pairs: [EncodedPair], numbers: [Int]) throws -> Part {
-    Part(batch: PairBatch(pairs), reference: try reference?.of(pairs, numbers: numbers, tuned))
+    Part(
+      batch: PairBatch(pairs, for: tuned.model.configuration),
+      reference: try reference?.of(pairs, numbers: numbers, tuned))
   }
 
   /// The log-probabilities of pairs by policy and reference.
@@ -108,7 +110,7 @@ public final class DPO: Trainer {
     _ part: Part, of model: TransformerLM, random: RandomSource? = nil
   ) -> PreferenceLogProbabilities {
     tuned.setDropout(random)
-    return part.values(model.logProbabilities(of: part.batch, random: random), part.reference)
+    return part.values(part.batch.logProbabilities(model, random: random), part.reference)
   }
 
   /// The current β.
@@ -138,7 +140,7 @@ public final class DPO: Trainer {
       }
     }
     var (metrics, outcome) = try loop.take(
-      on: tuned.model, microBatches, tokens: parts.reduce(0) { $0 + $1.batch.batch.tokenCount })
+      on: tuned.model, microBatches, tokens: parts.reduce(0) { $0 + $1.batch.tokenCount })
     if let learnedBeta, outcome.skipped == nil {
       learnedBeta.step { beta in .concatenate(seen.map { losses($0, beta: beta) }) }
     }

@@ -26,8 +26,8 @@ struct ReferenceLogProbabilities: Codable {
   ) throws -> (chosen: Tensor, rejected: Tensor) {
     let new = numbers.indices.filter { chosen[numbers[$0]] == nil }
     if !new.isEmpty {
-      let batch = PairBatch(new.map { pairs[$0] })
-      let values = tuned.reference { $0.logProbabilities(of: batch) }
+      let batch = PairBatch(new.map { pairs[$0] }, for: tuned.model.configuration)
+      let values = tuned.reference { batch.logProbabilities($0) }
       let (a, b) = (values.chosen.array(), values.rejected.array())
       guard (a + b).allSatisfy(\.isFinite) else {
         throw Diverged(reason: "the reference model gives non-finite log-probabilities")

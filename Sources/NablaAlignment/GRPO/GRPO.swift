@@ -98,7 +98,7 @@ public final class GRPO: Trainer {
     let microBatches = parts.map { part in
       MicroBatch<TransformerLM>(weight: 1) { [temperature = c.temperature] model in
         let rollouts = batch.rollouts[part.rollouts]
-        let tokens = RolloutBatch(rollouts)
+        let tokens = RolloutBatch(rollouts, for: model.configuration)
         let (logProbabilities, entropies) = tokens.logProbabilities(model, temperature: temperature)
         // One step on each rollout: the old policy is the current one.
         let old = batch.old.map { Tensor(Array($0[part.tokens])) } ?? logProbabilities.stopGradient()
@@ -137,8 +137,10 @@ public final class GRPO: Trainer {
     func logProbabilities(_ model: TransformerLM) -> [Float] {
       withoutGradient {
         parts(of: rollouts).flatMap {
-          RolloutBatch(rollouts[$0.rollouts]).logProbabilities(model, temperature: c.temperature)
-            .logProbabilities.array()
+          RolloutBatch(rollouts[$0.rollouts], for: model.configuration).logProbabilities(
+            model, temperature: c.temperature
+          )
+          .logProbabilities.array()
         }
       }
     }

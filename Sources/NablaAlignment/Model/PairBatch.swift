@@ -2,48 +2,46 @@ import NablaLanguage
 import NablaTensor
 import NablaText
 
-/// Preference pairs as input to a model: both completions of every pair packed into rows, each attending only to
-/// its own prompt and itself.
+/// Preference pairs as input to a model: both completions of every pair in a single row. A completion sees its own prompt,
+/// which both share, and itself. P: pairs, n: learned tokens.
 struct PairBatch: Sendable {
-  let batch: SequenceBatch
   let pairs: [EncodedPair]
-  /// The indices of the sequences in batch order: chosen 0..<P, rejected P..<2P.
-  private let order: [Int]
+  private let packed: PackedSequences
+  /// [n] int32: the places that predict the learned tokens, and those tokens.
+  private let places, targets: Tensor
 
-  init(_ pairs: [EncodedPair]) {
-    let sequences = pairs.map(\.chosen) + pairs.map(\.rejected)
-    let lengths = sequences.map { max($0.tokens.count - 1, 1) }
-    let rows = packed(lengths, into: lengths.max()!, order: Array(sequences.indices))
-    batch = SequenceBatch(rows.map { $0.map { sequences[$0] } })
-    order = rows.flatMap { $0 }
+  /// - Parameter configuration: of the model that will read them.
+  init(_ pairs: [EncodedPair], for configuration: TransformerConfiguration) {
+    let sequences = pairs.flatMap { [$0.chosen, $0.rejected] }
+    // The last token predicts nothing.
+    packed = PackedSequences(
+      sequences.map { Array($0.tokens.prefix(max($0.tokens.count - 1, 1))) }, for: configuration)
+    var (places, targets): ([Int32], [Int32]) = ([], [])
+    for (number, sequence) in sequences.enumerated() {
+      for token in sequence.trained.joined() {
+        places.append(Int32(packed.place(of: token - 1, in: number)))
+        targets.append(sequence.tokens[token])
+      }
+    }
+    (self.places, self.targets) = (Tensor(places), Tensor(targets))
     self.pairs = pairs
   }
 
   var chosenLengths: [Int] { pairs.map(\.chosen.trainedCount) }
   var rejectedLengths: [Int] { pairs.map(\.rejected.trainedCount) }
-  var segments: Segments { Segments(ids: batch.segments) }
+  /// Tokens of all completions with their prompts, as if nothing were shared.
+  var tokenCount: Int { pairs.reduce(0) { $0 + $1.chosen.tokens.count + $1.rejected.tokens.count - 2 } }
 
-  /// Sums over each sequence of a number at each position. values: [rows, width] → chosen [P] and rejected [P].
-  ///
-  /// A multiplication with a matrix of ones and zeros, [2P, rows · width], through which gradients flow.
-  func sums(_ values: Tensor) -> (chosen: Tensor, rejected: Tensor) {
-    let (count, places) = (pairs.count, values.count)
-    var belongs = [Float](repeating: 0, count: 2 * count * places)
-    for (span, sequence) in zip(batch.spans, order) {
-      let start = sequence * places + span.row * batch.width
-      for column in span.columns { belongs[start + column] = 1 }
-    }
-    let sums = Tensor(belongs, [2 * count, places]).matmul(values.reshaped([places, 1])).reshaped([2 * count])
-    return (sums[0..<count], sums[count..<2 * count])
-  }
-}
-
-extension TransformerLM {
   /// ln π(y|x) of both completions of each pair, summed over their tokens: [P] each.
-  func logProbabilities(of pairs: PairBatch, random: RandomSource? = nil) -> (chosen: Tensor, rejected: Tensor) {
-    let values = logProbabilities(
-      pairs.batch.tokens, targets: pairs.batch.targets, segments: pairs.segments, random: random
+  func logProbabilities(
+    _ model: TransformerLM, random: RandomSource? = nil
+  ) -> (chosen: Tensor, rejected: Tensor) {
+    let hidden = model.backbone(packed.tokens, segments: packed.segments, random: random)
+    let values = model.logProbabilities(
+      hidden: hidden.reshaped([packed.tokens.count, model.configuration.width]).gather(places), targets: targets
     ).logProbabilities
-    return pairs.sums(values)
+    let sums = values.segmentSums(pairs.flatMap { [$0.chosen.trainedCount, $0.rejected.trainedCount] })
+      .reshaped([pairs.count, 2]).transposed()
+    return (sums[0], sums[1])
   }
 }

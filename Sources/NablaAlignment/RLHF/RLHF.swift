@@ -139,7 +139,9 @@ public final class RLHF: Trainer {
         // The mean over a mini-batch is over tokens. Policy and value go through the model in passes of their own, each
         // with its adapter in use until its gradient is made; the sum of both losses is twice the mean over passes.
         let microBatches = parts.flatMap { part -> [MicroBatch<Networks>] in
-          let (tokens, terms) = (RolloutBatch(batch.rollouts[part.rollouts]), batch.terms(part, c))
+          let (tokens, terms) = (
+            RolloutBatch(batch.rollouts[part.rollouts], for: tuned.model.configuration), batch.terms(part, c)
+          )
           let weight = Double(part.tokens.count)
           let policyPass = MicroBatch<Networks>(weight: weight) { [self] networks in
             tuned.model.useAdapter(TunedModel.policyName)
@@ -179,7 +181,9 @@ public final class RLHF: Trainer {
     let byFunction = try judge(&rollouts, of: prompts)
     let parts = RolloutPart.split(rollouts, size: c.tuning.batchSize)
     func eachPart(_ pass: (RolloutBatch) -> Tensor) -> [Float] {
-      withoutGradient { parts.flatMap { pass(RolloutBatch(rollouts[$0.rollouts])).array() } }
+      withoutGradient {
+        parts.flatMap { pass(RolloutBatch(rollouts[$0.rollouts], for: tuned.model.configuration)).array() }
+      }
     }
     func logProbabilities(_ model: TransformerLM) -> [Float] {
       eachPart { $0.logProbabilities(model, temperature: c.temperature).logProbabilities }

@@ -1,37 +1,30 @@
 import NablaLanguage
 import NablaTensor
 
-/// Rollouts packed into a single row, without padding: each is processed as if it were alone. n: the tokens
-/// of all completions.
+/// Rollouts packed into a single row: each is processed as if it were alone, and the prompt of several completions once.
+/// n: the tokens of all completions.
 package struct RolloutBatch {
   /// Tokens of each completion.
   package let lengths: [Int]
-  /// [1, T] int32.
-  private let tokens: Tensor
-  private let segments: Segments
-  /// [n] int32: the positions that predict the completions' tokens, and those tokens.
+  private let packed: PackedSequences
+  /// [n] int32: the places that predict the completions' tokens, and those tokens.
   private let places, targets: Tensor
 
-  package init(_ rollouts: some Collection<Rollout>) {
-    var (tokens, places, targets): ([Int32], [Int32], [Int32]) = ([], [], [])
-    var inputs: [Int] = []
-    for rollout in rollouts {
-      let start = tokens.count + rollout.promptTokens.count - 1
-      places += rollout.tokens.indices.map { Int32(start + $0) }
-      targets += rollout.tokens
-      tokens += rollout.promptTokens + rollout.tokens.dropLast()
-      inputs.append(rollout.promptTokens.count + rollout.tokens.count - 1)
+  /// - Parameter configuration: of the model that will read them.
+  package init(_ rollouts: some Collection<Rollout>, for configuration: TransformerConfiguration) {
+    let packed = PackedSequences(rollouts.map { $0.promptTokens + $0.tokens.dropLast() }, for: configuration)
+    let places = rollouts.enumerated().flatMap { number, rollout in
+      rollout.tokens.indices.map { Int32(packed.place(of: rollout.promptTokens.count - 1 + $0, in: number)) }
     }
     lengths = rollouts.map(\.tokens.count)
-    self.tokens = Tensor(tokens, [1, tokens.count])
-    segments = Segments(lengths: [inputs], time: tokens.count)
-    (self.places, self.targets) = (Tensor(places), Tensor(targets))
+    self.packed = packed
+    (self.places, targets) = (Tensor(places), Tensor(rollouts.flatMap(\.tokens)))
   }
 
   /// The backbone's hidden states at the places that predict the completions' tokens: [n, C]. No dropout.
   package func hidden(_ backbone: Transformer) -> Tensor {
-    let hidden = backbone(tokens, segments: segments)
-    return hidden.reshaped([tokens.count, backbone.configuration.width]).gather(places)
+    let hidden = backbone(packed.tokens, segments: packed.segments)
+    return hidden.reshaped([packed.tokens.count, backbone.configuration.width]).gather(places)
   }
 
   /// ln π of each token of the completions with logits divided by the temperature, and the entropy of π there: [n]

@@ -24,42 +24,20 @@ public final class ScoreModel: Module {
   /// The score of each hidden state: [n, C] → [n] float32.
   public func scores(_ hidden: Tensor) -> Tensor { score(hidden, output: .float32).reshaped([hidden.shape[0]]) }
 
-  /// The score of each sequence, read at its last token: [n].
-  public func callAsFunction(_ batch: ScoreBatch, random: RandomSource? = nil) -> Tensor {
-    let hidden = backbone(batch.tokens, segments: batch.segments, random: random)
-    return scores(hidden.reshaped([batch.tokens.count, configuration.width]).gather(batch.lastPlaces))
+  /// The score of each sequence, read at its last token, whatever token that is: [n].
+  public func callAsFunction(_ sequences: some Collection<[Int32]>, random: RandomSource? = nil) -> Tensor {
+    let packed = PackedSequences(sequences, for: configuration)
+    let hidden = backbone(packed.tokens, segments: packed.segments, random: random)
+    let last = sequences.enumerated().map { Int32(packed.place(of: $1.count - 1, in: $0)) }
+    return scores(hidden.reshaped([packed.tokens.count, configuration.width]).gather(Tensor(last)))
   }
 
   /// The scores of sequences, so many at a time, without gradients.
   public func scores(of sequences: [[Int32]], batchSize: Int) -> [Float] {
     withoutGradient {
       stride(from: 0, to: sequences.count, by: batchSize).flatMap { start in
-        self(ScoreBatch(sequences[start..<min(start + batchSize, sequences.count)])).array()
+        self(sequences[start..<min(start + batchSize, sequences.count)]).array()
       }
     }
-  }
-}
-
-/// Sequences one after the other in a single row, without padding: each is read as if it were alone, and its last token
-/// is where its length says, whatever the token is.
-public struct ScoreBatch: Sendable {
-  /// [1, T] int32.
-  let tokens: Tensor
-  let segments: Segments
-  /// [n] int32.
-  let lastPlaces: Tensor
-  public var tokenCount: Int { tokens.count }
-
-  public init(_ sequences: some Collection<[Int32]>) {
-    precondition(sequences.allSatisfy { !$0.isEmpty }, "ScoreBatch: a sequence is empty")
-    let all = sequences.flatMap { $0 }
-    tokens = Tensor(all, [1, all.count])
-    segments = Segments(lengths: [sequences.map(\.count)], time: all.count)
-    var end: Int32 = 0
-    lastPlaces = Tensor(
-      sequences.map { sequence in
-        end += Int32(sequence.count)
-        return end - 1
-      })
   }
 }

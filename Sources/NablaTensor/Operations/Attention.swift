@@ -86,6 +86,11 @@ package struct AttentionSizes {
         "attention: segments of \(segments.starts.shape) for queries [\(batch), \(queries)] and \(keys) keys")
       problem.segmentStarts = UnsafePointer(segments.starts.integers)
       problem.segmentEnds = UnsafePointer(segments.ends.integers)
+      precondition(
+        segments.gapStarts == nil || (mask.causal && mask.window == nil),
+        "attention: segments that branch in attention that is not causal, or has a window")
+      problem.gapStarts = segments.gapStarts.map { UnsafePointer($0.integers) }
+      problem.gapEnds = segments.gapEnds.map { UnsafePointer($0.integers) }
     }
     if let bias = mask.bias {
       precondition(

@@ -53,7 +53,7 @@ extension Tensor {
   /// Fused linear layer and cross-entropy, in chunks of rows: the logits [..., V] are never materialized as a whole.
   ///
   /// Gradients are computed while the logits of a chunk are in memory, in the forward pass, and scaled by the loss's
-  /// own gradient in the backward pass (Hsu et al. 2024, "Liger Kernel").
+  /// own gradient in the backward pass (Hsu et al. 2024, "Liger Kernel"). Ignored rows cost nothing.
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
@@ -72,6 +72,12 @@ extension Tensor {
     precondition(weights.map { $0.count == rows } ?? true, "linearCrossEntropy: weights \(weights!.shape)")
     let counted = Tensor.checkTargets(targets, below: classes, ignoreIndex: options.ignoreIndex)
     let rowWeights = (weights ?? Tensor.full([rows], 1 / Float(Swift.max(counted, 1)))).stopGradient()
+    if counted < rows {
+      let kept = Tensor.rowsWithTarget(targets, ignoreIndex: options.ignoreIndex)
+      return reshaped([rows, width]).gather(kept).linearCrossEntropy(
+        weight, targets: targets.reshaped([rows]).gather(kept), weights: rowWeights.reshaped([rows]).gather(kept),
+        options: options)
+    }
     let hidden = stopGradient().inComputeType
     let w = LinearWeight(weight, for: hidden.dtype)
     let wantsHidden = Tensor.isRecording(self)
@@ -124,5 +130,10 @@ extension Tensor {
       counted += 1
     }
     return counted
+  }
+
+  /// The indices of the rows that are not ignored, int32 [n].
+  static func rowsWithTarget(_ targets: Tensor, ignoreIndex: Int32) -> Tensor {
+    Tensor((0..<targets.count).filter { targets.integers[$0] != ignoreIndex }.map(Int32.init))
   }
 }

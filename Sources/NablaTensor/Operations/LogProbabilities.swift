@@ -2,7 +2,8 @@ import CNablaKernels
 
 extension Tensor {
   /// ln softmax(self · weightᵀ / temperature)[target] of each row: what DPO, GRPO and PPO sum. The logits [...,
-  /// V] are never materialized as a whole: they are computed in chunks of rows, and again in the backward pass.
+  /// V] are never materialized as a whole: they are computed in chunks of rows, and again in the backward pass. Ignored
+  /// rows cost nothing.
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
@@ -63,7 +64,13 @@ extension Tensor {
       weight.shape == [classes, width] && rows * width == count,
       "linearLogProbabilities: hidden \(shape), weight \(weight.shape), targets \(targets.shape)")
     precondition(temperature > 0, "linearLogProbabilities: a temperature of \(temperature)")
-    _ = Tensor.checkTargets(targets, below: classes, ignoreIndex: ignoreIndex)
+    if Tensor.checkTargets(targets, below: classes, ignoreIndex: ignoreIndex) < rows {
+      let kept = Tensor.rowsWithTarget(targets, ignoreIndex: ignoreIndex)
+      let values = reshaped([rows, width]).gather(kept).linearDistribution(
+        weight, targets.reshaped([rows]).gather(kept), temperature, ignoreIndex)
+      return Tensor.zeros([rows, 2]).scatterAdd(kept, values.transposed()).transposed()
+        .reshaped(Shape([2] + Array(targets.shape)))
+    }
     let hidden = stopGradient().inComputeType
     let w = LinearWeight(weight, for: hidden.dtype)
     let chunk = Tensor.rowsPerChunk(classes: classes, rows: rows)

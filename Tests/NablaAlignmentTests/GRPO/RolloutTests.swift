@@ -25,7 +25,7 @@ import NablaAlignment
       let (model, rollouts) = try rollouts(digits, temperature: temperature)
       let sampled = rollouts.flatMap(\.samplerLogProbabilities)
       func difference(_ temperature: Float) -> Float {
-        let now = RolloutBatch(rollouts).logProbabilities(model, temperature: temperature).logProbabilities.array()
+        let now = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: temperature).logProbabilities.array()
         return zip(now, sampled).map { abs($0 - $1) }.max()!
       }
       #expect(difference(temperature) < 1e-5)
@@ -60,7 +60,7 @@ import NablaAlignment
       let dropping = TransformerLM(c, random: &random)
       for (own, other) in zip(dropping.parameters(), model.parameters()) { own.value = other.value }
       for model in [model, dropping] {
-        let batch = RolloutBatch(rollouts)
+        let batch = RolloutBatch(rollouts, for: model.configuration)
         let old = withoutGradient { batch.logProbabilities(model, temperature: 0.8).logProbabilities }
         var ratios: [Float] = []
         _ = valueAndGradient(of: model) { model in
@@ -77,9 +77,9 @@ import NablaAlignment
   @Test func neighborsDoNotLeak() throws {
     try DigitModel.use { digits in
       let (model, rollouts) = try rollouts(digits, temperature: 1, count: 3)
-      let together = RolloutBatch(rollouts).logProbabilities(model, temperature: 1).logProbabilities.array()
+      let together = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: 1).logProbabilities.array()
       let alone = rollouts.flatMap {
-        RolloutBatch([$0]).logProbabilities(model, temperature: 1).logProbabilities.array()
+        RolloutBatch([$0], for: model.configuration).logProbabilities(model, temperature: 1).logProbabilities.array()
       }
       #expect(zip(together, alone).allSatisfy { abs($0 - $1) < 1e-5 })
     }
