@@ -104,7 +104,8 @@ public final class RewardModel: Trainer {
   /// The loss of each pair, [P], and the rewards.
   private func loss(_ pairs: [EncodedPair], of model: ScoreModel, random: RandomSource?) -> (Tensor, PairOutcomes) {
     let n = pairs.count
-    let rewards = model(pairs.flatMap { [$0.chosen.tokens, $0.rejected.tokens] }, random: random).reshaped([n, 2]).transposed()
+    let rewards = model(pairs.flatMap { [$0.chosen.tokens, $0.rejected.tokens] }, random: random).reshaped([n, 2])
+      .transposed()
     let (chosen, rejected) = (rewards[0], rewards[1])
     let margin = margins.isEmpty ? nil : Tensor(pairs.map { $0.place.flatMap { margins[$0] } ?? 0 })
     let losses = bradleyTerryLoss(

@@ -67,6 +67,11 @@ public enum Memory {
     /// The largest `current` ever.
     var largest = 0
 
+    mutating func take(_ size: Int) {
+      current += size
+      peak = max(peak, current)
+    }
+
     /// Frees blocks, the largest first, until all blocks take at most a quarter more than tensors ever did at once.
     /// Steps on texts of different lengths need blocks of different classes: each would keep its own beside the others'.
     mutating func trim() {
@@ -103,17 +108,21 @@ public enum Memory {
 
   fileprivate static func allocate(_ bytes: Int) -> (pointer: UnsafeMutableRawPointer, index: Int, size: Int) {
     let (index, size) = sizeClass(bytes)
-    let reused = pool.withLock { pool -> UInt? in
-      pool.current += size
-      pool.peak = max(pool.peak, pool.current)
-      guard let block = pool.free[index].popLast() else {
-        pool.trim()
-        return nil
+    let reused = pool.withLock { pool -> (block: UInt, index: Int)? in
+      // A step on longer texts leaves larger blocks: they serve too, rather than beside new ones.
+      for candidate in index..<min(index + 4, pool.free.count) {
+        guard let block = pool.free[candidate].popLast() else { continue }
+        pool.take(blockSize(candidate))
+        pool.cached -= blockSize(candidate)
+        return (block, candidate)
       }
-      pool.cached -= size
-      return block
+      pool.take(size)
+      pool.trim()
+      return nil
     }
-    if let reused { return (UnsafeMutableRawPointer(bitPattern: reused)!, index, size) }
+    if let reused {
+      return (UnsafeMutableRawPointer(bitPattern: reused.block)!, reused.index, blockSize(reused.index))
+    }
     // Large blocks use huge pages: matrix multiplications then miss the TLB far less.
     let large = size >= 4 << 20
     var block: UnsafeMutableRawPointer?

@@ -74,8 +74,8 @@ import Testing
       for added in [nil, residual] {
         func ours(_ i: [Tensor]) -> Tensor {
           i[0].linear(
-            base, bias: bias, down: i[2], up: i[3], scale: 1.5, lowRankInput: separate ? i[1] : nil,
-            residual: added.map { _ in i[4] }, output: .float32)
+            [base], biases: [bias], updates: [LowRankUpdate(down: i[2], up: i[3], scale: 1.5)],
+            updateInput: separate ? i[1] : nil, residual: added.map { _ in i[4] }, output: .float32)
         }
         func plain(_ i: [Tensor]) -> Tensor {
           let z = separate ? i[1] : i[0]
@@ -90,6 +90,38 @@ import Testing
         for (i, (x, y)) in zip(a, b).enumerated() {
           expectClose(x.cast(.float32), y.cast(.float32), tolerance: tolerance, "\(base.dtype), gradient \(i)")
         }
+      }
+    }
+  }
+
+  /// Three layers with one input, of which the second has no update and the others differ in rank and scale.
+  @Test("layers side by side are the layers alone", arguments: [DType.float32, .bfloat16], [5, 300])
+  func sideBySide(_ type: DType, _ rows: Int) {
+    var random = RandomSource(seed: 5)
+    let widths = [24, 40, 16]
+    let weights = widths.map { random.normal([$0, 64], standardDeviation: 0.2) }
+    let factors = [(8, 24), (3, 16)].map { rank, width in
+      (random.normal([rank, 64], standardDeviation: 0.3), random.normal([width, rank], standardDeviation: 0.3))
+    }
+    let x = random.normal([rows, 64]).cast(type)
+    let upstream = random.normal([rows, 80])
+    let inputs = [x, factors[0].0, factors[0].1, factors[1].0, factors[1].1]
+    for stored in [DType.float32, .q8_0, .nf4] {
+      let bases = weights.map { $0.cast(stored) }
+      func updates(_ i: [Tensor]) -> [LowRankUpdate?] {
+        [.init(down: i[1], up: i[2], scale: 2), nil, .init(down: i[3], up: i[4], scale: 0.5)]
+      }
+      func ours(_ i: [Tensor]) -> Tensor { i[0].linear(bases, updates: updates(i), output: .float32) }
+      func alone(_ i: [Tensor]) -> Tensor {
+        Tensor.concatenate(
+          zip(bases, updates(i)).map { i[0].linear([$0], updates: [$1], output: .float32) }, axis: -1)
+      }
+      let tolerance = type == .float32 ? 2e-5 : Tolerance.bfloat16
+      expectClose(ours(inputs), alone(inputs), tolerance: tolerance, "\(stored)")
+      let (_, a) = valueAndGradient(at: inputs) { (ours($0) * upstream).sum() }
+      let (_, b) = valueAndGradient(at: inputs) { (alone($0) * upstream).sum() }
+      for (i, (x, y)) in zip(a, b).enumerated() {
+        expectClose(x.cast(.float32), y.cast(.float32), tolerance: tolerance, "\(stored), gradient \(i)")
       }
     }
   }

@@ -44,7 +44,8 @@ import Testing
   }
 
   /// A prefix with several branches against each branch alone behind the prefix; the prefix's gradient is the sum.
-  @Test(arguments: [(40, [20, 7, 33]), (130, [128, 64, 300]), (1, [5, 5]), (6, [0, 9, 0, 70])], [DType.float32, .bfloat16])
+  @Test(
+    arguments: [(40, [20, 7, 33]), (130, [128, 64, 300]), (1, [5, 5]), (6, [0, 9, 0, 70])], [DType.float32, .bfloat16])
   func branchesSeeThePrefixAndThemselves(_ fork: (prefix: Int, branches: [Int]), _ type: DType) throws {
     let (heads, groups, size) = (4, 2, 8)
     // Another example comes before the fork, and padding after it.

@@ -66,7 +66,7 @@ public final class TransformerLM: Module {
   /// been replaced).
   var fusedOutput: Tensor? {
     guard let head else { return backbone.embedding.weight }
-    guard let parts = head.packable, parts.bias == nil else { return nil }
+    guard let parts = head.packable, parts.bias == nil, parts.update == nil else { return nil }
     return parts.weight
   }
 

@@ -73,24 +73,33 @@ public final class LoRAAdapter: Module {
     return (.concatenate([down, start.down], axis: 0), .concatenate([up, -start.up], axis: 1))
   }
 
+  /// s·B·A, if that is all that the adapter does: not with a magnitude, nor where dropout is on.
+  var update: LowRankUpdate? { magnitude == nil && !drops ? product : nil }
+
+  private var product: LowRankUpdate {
+    let (down, up) = factors
+    return LowRankUpdate(down: down, up: up, scale: scale)
+  }
+
+  private var drops: Bool { configuration.dropout > 0 && dropoutSource != nil }
+
   /// x·W'ᵀ + b, plus the residual.
   func apply(
     to x: Tensor, _ weight: Tensor, _ bias: Tensor?, residual: Tensor?, output: DType?
   ) -> Tensor {
-    let (down, up) = factors
     var dropped: Tensor?
-    if configuration.dropout > 0, var source = dropoutSource {
+    if drops, var source = dropoutSource {
       dropped = x.inComputeType.dropout(configuration.dropout, random: &source)
     }
     guard let magnitude else {
       return x.linear(
-        weight, bias: bias, down: down, up: up, scale: scale, lowRankInput: dropped, residual: residual,
+        [weight], biases: bias.map { [$0] }, updates: [product], updateInput: dropped, residual: residual,
         output: output)
     }
     // The norm is a constant to gradients (Liu et al. 2024, section 4.3): less memory, nearly the same result.
     let share = magnitude / norms(beside: weight)
     let z = dropped ?? x
-    var y = share * z.linear(weight, down: down, up: up, scale: scale, output: .float32)
+    var y = share * z.linear([weight], updates: [product], output: .float32)
     // Dropout applies only to the adapter's input; the weight itself sees all of x.
     if let dropped { y = y + (x.linear(weight, output: .float32) - dropped.linear(weight, output: .float32)) }
     if let bias { y = y + bias }

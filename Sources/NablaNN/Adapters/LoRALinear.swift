@@ -45,9 +45,10 @@ public final class LoRALinear: Linear {
     return adapters[used].apply(to: x, weight, bias, residual: residual, output: output)
   }
 
-  /// Without an active adapter, fused operations may read the weight like that of any layer.
-  public override var packable: (weight: Tensor, bias: Tensor?)? {
-    used == nil || unmerged != nil ? (weight, bias) : nil
+  /// Fused operations may read the weight like that of any layer, and an adapter that is no more than a low-rank update.
+  public override var packable: LinearParts? {
+    guard let used, unmerged == nil else { return LinearParts(weight: weight, bias: bias) }
+    return adapters[used].update.map { LinearParts(weight: weight, bias: bias, update: $0) }
   }
 
   /// Merges the active adapter's update into the weight, which is kept so that it can be restored.

@@ -44,8 +44,22 @@ open class Linear: Module {
 
   /// What a fused operation may read instead of calling this layer. Nil means that the layer must be
   /// called, the default for subclasses: they may compute something else.
-  open var packable: (weight: Tensor, bias: Tensor?)? {
-    type(of: self) == Linear.self ? (weight, bias) : nil
+  open var packable: LinearParts? {
+    type(of: self) == Linear.self ? LinearParts(weight: weight, bias: bias) : nil
+  }
+}
+
+/// What a linear layer computes with.
+public struct LinearParts {
+  /// [out, in].
+  public var weight: Tensor
+  /// [out].
+  public var bias: Tensor?
+  /// Of the weight, which is then frozen.
+  public var update: LowRankUpdate?
+
+  public init(weight: Tensor, bias: Tensor?, update: LowRankUpdate? = nil) {
+    (self.weight, self.bias, self.update) = (weight, bias, update)
   }
 }
 
@@ -56,7 +70,8 @@ extension [Linear] {
     let parts = compactMap(\.packable)
     let biases = parts.compactMap(\.bias)
     guard parts.count == count, biases.isEmpty || biases.count == count else { return nil }
-    return x.linear(parts.map(\.weight), biases: biases.isEmpty ? nil : biases)
+    return x.linear(
+      parts.map(\.weight), biases: biases.isEmpty ? nil : biases, updates: parts.map(\.update))
   }
 
   /// The same for any layers: called one by one and concatenated if necessary.

@@ -44,7 +44,9 @@ public final class MultilayerPerceptron: Module {
     let activation = networks[0].activation
     let packable = networks.map { $0.layers.compactMap(\.packable) }
     guard
-      packable.enumerated().allSatisfy({ $1.count == networks[$0].layers.count && $1.allSatisfy { $0.bias != nil } })
+      packable.enumerated().allSatisfy({
+        $1.count == networks[$0].layers.count && $1.allSatisfy { $0.bias != nil && $0.update == nil }
+      })
     else {
       let outputs = networks.map { network in
         network.layers.dropFirst().reduce(network.layers[0](x)) { y, layer in layer(activation(y)) }

@@ -1,22 +1,31 @@
 import CNablaKernels
 
 extension Tensor {
-  /// Several linear layers with the same input, their outputs side by side: yᵢ = x·Wᵢᵀ + bᵢ.
+  /// Several linear layers with the same input, their outputs side by side: yᵢ = x·Wᵢᵀ + bᵢ, plus sᵢ·(x·Aᵢᵀ)·Bᵢᵀ where
+  /// a layer has a low-rank update. For frozen weights nothing is saved.
   ///
   /// - Parameters:
   ///   - weights: Wᵢ: [outᵢ, in]. float32, read in bfloat16 where self is bfloat16; or frozen in a smaller
   ///     type (block-quantized, bfloat16, float16), which is read a tile at a time. See `LinearWeight`.
   ///   - biases: bᵢ: [outᵢ], or nil. All or none.
+  ///   - updates: of each weight, which is then frozen, or nil; empty for none.
+  ///   - updateInput: what the updates read, of x's shape: x after dropout; nil for x itself.
   ///   - residual: added to the result, in float32: [..., Σ outᵢ].
   ///   - output: the result's type: self's, or float32 with a residual.
   /// - Returns: [..., Σ outᵢ] for self [..., in].
   public func linear(
-    _ weights: [Tensor], biases: [Tensor]? = nil, residual: Tensor? = nil, output: DType? = nil
+    _ weights: [Tensor], biases: [Tensor]? = nil, updates: [LowRankUpdate?] = [], updateInput: Tensor? = nil,
+    residual: Tensor? = nil, output: DType? = nil
   ) -> Tensor {
     let inputs = shape.last!
     for weight in weights {
       precondition(
         weight.rank == 2 && weight.shape[1] == inputs, "linear: weight \(weight.shape) for an input of shape \(shape)")
+    }
+    for (i, update) in updates.enumerated() where update != nil {
+      precondition(
+        weights[i].node == nil && biases?[i].node == nil,
+        "linear: the weight of a layer with a low-rank update must be frozen")
     }
     let widths = weights.map { $0.shape[0] }
     let width = widths.reduce(0, +)
@@ -30,51 +39,75 @@ extension Tensor {
     }
     let y = constants.multiply(
       x, rows: rows, biases: biases?.map { $0.stopGradient().cast(.float32) },
-      residual: residual?.stopGradient().cast(.float32), shape: resultShape, type: resultType
-    ).cast(resultType)
-    guard nabla_recording_disabled() == 0,
-      node != nil || residual?.node != nil || weights.contains(where: { $0.node != nil })
-        || biases?.contains(where: { $0.node != nil }) == true
-    else { return y }
-    let count = weights.count
-    // For frozen weights nothing is saved.
-    let (inputShape, type) = (x.shape, x.dtype)
-    let keptInput = weights.contains { $0.node != nil } ? x : nil
-    return y.recorded([self] + (residual.map { [$0] } ?? []) + weights + (biases ?? [])) { dy, nodes in
-      var next = 0
-      func take() -> Node? {
-        defer { next += 1 }
-        return nodes[next]
-      }
-      let input = take()
-      if residual != nil { take()?.accumulate(dy) }
+      residual: residual?.stopGradient().cast(.float32), shape: resultShape, type: resultType)
+    let lowRank = LowRankProduct(updates, widths: widths, inputs: inputs, type: x.dtype)
+    precondition(updateInput.map { $0.shape == shape } ?? true, "linear: another shape for the updates")
+    let z = updateInput?.stopGradient().cast(x.dtype) ?? x
+    let h = lowRank?.narrow(z, rows: rows)
+    lowRank?.add(h!, to: y, rows: rows, width: width)
+    let result = y.cast(resultType)
+    guard nabla_recording_disabled() == 0 else { return result }
+
+    let factors = updates.compactMap { $0 }.map { (down: $0.down.node, up: $0.up.node) }
+    let (ownNode, residualNode) = (node, residual?.node)
+    let updateNode = lowRank == nil ? nil : updateInput == nil ? ownNode : updateInput!.node
+    let layerNodes = weights.map(\.node) + (biases ?? []).map(\.node)
+    let needsInput = weights.contains { $0.node != nil } || factors.contains { $0.down != nil }
+    let keptInput = needsInput ? (weights.contains { $0.node != nil } ? x : z) : nil
+    precondition(
+      updateInput == nil || !weights.contains { $0.node != nil }, "linear: an input of updates beside trained weights")
+    let (inputShape, type, count) = (x.shape, x.dtype, weights.count)
+    return result.recorded(
+      nodes: [ownNode, updateNode, residualNode] + layerNodes + factors.flatMap { [$0.down, $0.up] }
+    ) { dy, nodes in
+      nodes[2]?.accumulate(dy)
       let dy = dy.cast(type)
-      if let input {
-        // Stored weights accumulate tile by tile, which bfloat16 would round each time.
-        let dx = Tensor(uninitialized: inputShape, dtype: constants.contains(where: \.isStored) ? .float32 : type)
+      let (weightNodes, biasNodes) = (nodes[3..<3 + count], nodes[(3 + count)...].prefix(layerNodes.count - count))
+      let factorNodes = Array(nodes.dropFirst(3 + layerNodes.count))
+
+      let needsNarrow =
+        nodes[1] != nil || stride(from: 0, to: factorNodes.count, by: 2).contains { factorNodes[$0] != nil }
+      let dh = needsNarrow ? lowRank?.narrowGradient(dy, rows: rows, width: width) : nil
+      for i in 0..<factorNodes.count / 2 {
+        lowRank!.factorGradients(
+          i, down: factorNodes[2 * i], up: factorNodes[2 * i + 1], x: keptInput, h: h!, dy: dy, dh: dh, rows: rows,
+          width: width)
+      }
+      // Stored weights accumulate tile by tile, which bfloat16 would round each time.
+      func gradient() -> Tensor {
+        Tensor(uninitialized: inputShape, dtype: constants.contains(where: \.isStored) ? .float32 : type)
+      }
+      if let input = nodes[0] {
+        let dx = gradient()
         var start = 0
         for (i, weight) in constants.enumerated() {
           weight.multiplyTransposed(dy, from: start, rowStride: width, rows: rows, into: dx, accumulating: i > 0)
           start += widths[i]
         }
+        if updateInput == nil, let dh { lowRank!.inputGradient(dh, rows: rows, into: dx, accumulating: true) }
         input.accumulate(dx)
       }
+      if updateInput != nil, let input = nodes[1] {
+        let dz = gradient()
+        lowRank!.inputGradient(dh!, rows: rows, into: dz, accumulating: false)
+        input.accumulate(dz)
+      }
       var start = 0
-      for i in 0..<count {
+      for (i, weight) in weightNodes.enumerated() {
         let first = start
         // dW = dYᵀ·X, accumulated into the gradient.
-        take()?.accumulate(inPlace: { target, adds in
+        weight?.accumulate(inPlace: { target, adds in
           MatrixProduct(m: widths[i], n: inputs, k: rows).run(
             .columns(dy, from: first, rowStride: width, transposed: true), .matrix(keptInput!), into: target,
             accumulating: adds)
         })
         start += widths[i]
       }
-      if next < nodes.count {
+      if biasNodes.contains(where: { $0 != nil }) {
         let sums = dy.reshaped([rows, width]).columnSums()
         var start = 0
-        for i in 0..<count {
-          take()?.accumulate(sums[start..<start + widths[i]])
+        for (i, bias) in biasNodes.enumerated() {
+          bias?.accumulate(sums[start..<start + widths[i]])
           start += widths[i]
         }
       }

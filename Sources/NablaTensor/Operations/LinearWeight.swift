@@ -37,6 +37,9 @@ struct LinearWeight {
     weight.dtype.multipliesIntegers(of: computeType, rows: rows)
   }
 
+  /// Whether our own kernels multiply, which write float32.
+  fileprivate func usesOwnKernel(rows: Int) -> Bool { isStored && (rows <= 8 || multipliesIntegers(rows: rows)) }
+
   /// What the integer kernels read, which this and the bias must outlive.
   fileprivate func blocks(bias: Tensor?, column: Int) -> nabla_quantized_weight {
     nabla_quantized_weight(
@@ -45,7 +48,7 @@ struct LinearWeight {
   }
 
   /// y = x·Wᵀ + bias, or y += : rows `first`..<`first + rows` of x [..., inputs] into columns `startC`... of y, whose
-  /// rows are `rowStrideC` apart. A stored weight needs a float32 y.
+  /// rows are `rowStrideC` apart. Our own kernels need a float32 y.
   func multiply(
     _ x: Tensor, from first: Int = 0, rows: Int, bias: Tensor? = nil, into y: Tensor, startC: Int = 0,
     rowStrideC: Int? = nil, accumulating: Bool = false
@@ -57,7 +60,7 @@ struct LinearWeight {
         QuantizedRows(x, rows: rows).multiply(
           [blocks(bias: bias, column: startC)], into: y, addend: accumulating ? y : nil, rowStrideC: stride)
       }
-    } else if isStored && rows <= 8 {
+    } else if usesOwnKernel(rows: rows) {
       multiplyRows(x.cast(.float32), rows, bias, into: y, startC, stride, accumulating)
     } else {
       let x = x.cast(tileType)
@@ -104,10 +107,13 @@ struct LinearWeight {
     if weight.dtype == .nf4 { weight.withNF4Scales(run) } else { run(nil) }
   }
 
-  /// Passes the weight in the compute type to `body`: whole, or in tiles of rows of about a megabyte.
+  /// Passes the weight in the compute type to `body`: whole, or in tiles of rows of about a megabyte. Their heights are
+  /// multiples of 64, at which matrix multiplications are fastest, and nearly equal.
   private func forEachTile(_ body: (_ tile: Tensor, _ firstRow: Int) -> Void) {
     guard isStored else { return body(weight, 0) }
-    let height = Swift.max(32, (1 << 20) / (Swift.max(inputs, 1) * tileType.size))
+    let fitting = Swift.max(64, (1 << 20) / (Swift.max(inputs, 1) * tileType.size))
+    let tiles = (outputs + fitting - 1) / fitting
+    let height = Swift.max(64, (outputs / Swift.max(tiles, 1) + 63) / 64 * 64)
     for first in stride(from: 0, to: outputs, by: height) {
       body(weight[first..<Swift.min(first + height, outputs)].cast(tileType), first)
     }
@@ -177,13 +183,13 @@ extension [LinearWeight] {
   ///
   /// - Parameters:
   ///   - shape: of y and of the float32 residual: [..., Σ outputs].
-  ///   - type: of y where all weights allow it. Stored weights, and a residual, need float32.
+  ///   - type: of y where all weights allow it. A residual, and weights that our own kernels read, need float32.
   func multiply(_ x: Tensor, rows: Int, biases: [Tensor]?, residual: Tensor?, shape: Shape, type: DType) -> Tensor {
     let width = reduce(0) { $0 + $1.outputs }
     // Multiplications that write all of y at once add the residual as they go; the others accumulate into a copy of it.
     let addend = allSatisfy { $0.multipliesIntegers(rows: rows) } ? residual : nil
     let accumulating = residual != nil && addend == nil
-    let type = contains(where: \.isStored) ? .float32 : type
+    let type = contains { $0.isStored && $0.usesOwnKernel(rows: rows) } ? .float32 : type
     let y = accumulating ? residual!.copy() : Tensor(uninitialized: shape, dtype: type)
     var integers: [nabla_quantized_weight] = []
     integers.reserveCapacity(count)

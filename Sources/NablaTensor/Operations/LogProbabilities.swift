@@ -1,9 +1,9 @@
 import CNablaKernels
 
 extension Tensor {
-  /// ln softmax(self · weightᵀ / temperature)[target] of each row: what DPO, GRPO and PPO sum. The logits [...,
-  /// V] are never materialized as a whole: they are computed in chunks of rows, and again in the backward pass. Ignored
-  /// rows cost nothing.
+  /// ln softmax(self · weightᵀ / temperature)[target] of each row: what DPO, GRPO and PPO sum. The logits [..., V] are
+  /// never materialized as a whole: they are computed in chunks of rows, and again in the backward pass for the
+  /// gradients of entropies and of the weight. Ignored rows cost nothing.
   ///
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
@@ -90,11 +90,24 @@ extension Tensor {
       return logits
     }
 
+    // While the logits of a chunk are there: d ln p / d hidden of each row, if that is all that will be asked for.
+    let slopes: Tensor? =
+      Tensor.isRecording(self) && weight.node == nil
+      ? Tensor(uninitialized: [rows, width], dtype: w.isStored ? .float32 : hidden.dtype) : nil
+    let ofLogProbabilities = slopes.map { _ in Tensor.concatenate([.ones([rows]), .zeros([rows])]) }
     for first in stride(from: 0, to: rows, by: chunk) {
-      _ = logits(first, Swift.min(chunk, rows - first), gradient: nil, into: result)
+      let part = Swift.min(chunk, rows - first)
+      let values = logits(first, part, gradient: ofLogProbabilities, into: result)
+      if let slopes {
+        w.multiplyTransposed(values.cast(hidden.dtype), rows: part, into: slopes, startC: first * width)
+      }
     }
     return result.recorded(self, weight) { dy, inputs in
-      let dy = dy.cast(.float32)
+      let dy = dy.cast(.float32).reshaped([2, rows])
+      if let slopes, dy[1].array().allSatisfy({ $0 == 0 }) {
+        inputs[0]?.accumulate((slopes.cast(.float32) * dy[0].reshaped([rows, 1])).reshaped(hidden.shape))
+        return
+      }
       let again = Tensor(uninitialized: dy.shape)
       let dHidden =
         inputs[0] == nil ? nil : Tensor(uninitialized: hidden.shape, dtype: w.isStored ? .float32 : hidden.dtype)

@@ -1,95 +1,107 @@
-import CNablaKernels
+/// A low-rank update of a linear layer's weight (Hu et al. 2021): y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ.
+///
+/// It is never multiplied out: it costs r·(in + out) multiplications per row.
+public struct LowRankUpdate: Sendable {
+  /// A: [r, in].
+  public var down: Tensor
+  /// B: [out, r].
+  public var up: Tensor
+  /// s.
+  public var scale: Float
 
-extension Tensor {
-  /// A linear layer with a low-rank update of its weight (Hu et al. 2021): y = x·Wᵀ + b + s·(z·Aᵀ)·Bᵀ.
-  ///
-  /// The update is never multiplied out: it costs r·(in + out) multiplications per row. Where W is frozen nothing is
-  /// saved for it, and the gradient flows through it to x only.
+  public init(down: Tensor, up: Tensor, scale: Float) { (self.down, self.up, self.scale) = (down, up, scale) }
+
+  var rank: Int { down.shape[0] }
+}
+
+/// The updates of layers with one input, in the compute type: h = x·[s₁A₁; s₂A₂; …]ᵀ for all of them, then yᵢ += hᵢ·Bᵢᵀ.
+struct LowRankProduct {
+  private struct Part {
+    /// The layer's columns in y, and those of its update in h.
+    var columns, ranks: Range<Int>
+    var up: Tensor
+  }
+
+  private let parts: [Part]
+  /// [R, in]: R is the sum of the ranks.
+  private let down: Tensor
+  /// s of each column of h, [R].
+  private let scales: Tensor
+  private var rank: Int { down.shape[0] }
+
+  /// Nil without any update.
   ///
   /// - Parameters:
-  ///   - weight: W: [out, in], as `linear` takes it.
-  ///   - bias: b: [out] or nil.
-  ///   - down: A: [r, in].
-  ///   - up: B: [out, r].
-  ///   - scale: s.
-  ///   - lowRankInput: z, of x's shape and type: x after dropout; nil for x itself.
-  ///   - residual: added to the result, in float32: [..., out].
-  ///   - output: the result's type: x's, or float32 with a residual.
-  /// - Returns: [..., out] for x [..., in].
-  public func linear(
-    _ weight: Tensor, bias: Tensor? = nil, down: Tensor, up: Tensor, scale: Float, lowRankInput: Tensor? = nil,
-    residual: Tensor? = nil, output: DType? = nil
-  ) -> Tensor {
-    let (inputs, outputs, rank) = (shape.last!, weight.shape[0], down.shape[0])
-    precondition(
-      weight.shape == [outputs, inputs] && down.shape == [rank, inputs] && up.shape == [outputs, rank]
-        && lowRankInput.map { $0.shape == shape } ?? true,
-      "linear: weight \(weight.shape) with a low-rank update \(up.shape) · \(down.shape) for an input of shape \(shape)"
-    )
-    precondition(
-      weight.node == nil && bias?.node == nil, "linear: the weight of a layer with a low-rank update must be frozen")
-    let rows = shape.dropLast().reduce(1, *)
-    let resultShape = shape.replacing(self.rank - 1, with: outputs)
-    if let residual {
-      precondition(residual.shape == resultShape, "linear: residual \(residual.shape) for a result of \(resultShape)")
+  ///   - updates: of each layer, or nil where it has none.
+  ///   - widths: the layers' outputs.
+  init?(_ updates: [LowRankUpdate?], widths: [Int], inputs: Int, type: DType) {
+    var (parts, downs, scales): ([Part], [Tensor], [Float]) = ([], [], [])
+    var column = 0
+    for (update, width) in zip(updates, widths) {
+      defer { column += width }
+      guard let update else { continue }
+      precondition(
+        update.down.shape == [update.rank, inputs] && update.up.shape == [width, update.rank],
+        "linear: a low-rank update \(update.up.shape) · \(update.down.shape) of a weight [\(width), \(inputs)]")
+      let ranks = scales.count..<scales.count + update.rank
+      parts.append(
+        Part(columns: column..<column + width, ranks: ranks, up: update.up.stopGradient().computeCopy(type)))
+      downs.append(update.down.stopGradient().computeCopy(type))
+      scales += Array(repeating: update.scale, count: update.rank)
     }
-    let x = stopGradient().inComputeType
-    let z = lowRankInput?.stopGradient().cast(x.dtype) ?? x
-    let (w, a) = (LinearWeight(weight, for: x.dtype), LinearWeight(down, for: x.dtype))
-    let b = up.stopGradient().computeCopy(x.dtype)
-    let resultType = residual == nil ? output ?? x.dtype : .float32
+    guard !parts.isEmpty else { return nil }
+    self.parts = parts
+    down = downs.count == 1 ? downs[0] : .concatenate(downs)
+    self.scales = Tensor(scales)
+  }
 
-    // h = s·z·Aᵀ, and y += h·Bᵀ in place.
-    let narrow = Tensor(uninitialized: [rows, rank])
-    a.multiply(z, rows: rows, into: narrow)
-    let h = narrow.scaledShifted(scale, 0).cast(x.dtype)
-    let y = [w].multiply(
-      x, rows: rows, biases: bias.map { [$0.cast(.float32)] }, residual: residual?.stopGradient().cast(.float32),
-      shape: resultShape, type: resultType)
-    MatrixProduct(m: rows, n: outputs, k: rank).run(
-      .matrix(h), .matrix(b, transposed: true), into: y, accumulating: true)
+  /// h: [rows, R], for x [rows, in] in the compute type.
+  func narrow(_ x: Tensor, rows: Int) -> Tensor {
+    let h = Tensor(uninitialized: [rows, rank])
+    MatrixProduct(m: rows, n: rank, k: down.shape[1]).run(.matrix(x), .matrix(down, transposed: true), into: h)
+    return (h * scales).cast(x.dtype)
+  }
 
-    // dB = dyᵀ·h;  dh = s·dy·B;  dA = dhᵀ·z;  dz = dh·A;  dx = dy·W.
-    let keptInput = down.node == nil ? nil : z
-    let (inputShape, type) = (shape, x.dtype)
-    return y.cast(resultType).recorded(
-      nodes: [node, lowRankInput == nil ? node : lowRankInput?.node, residual?.node, down.node, up.node]
-    ) { dy, nodes in
-      nodes[2]?.accumulate(dy)
-      let dy = dy.cast(type)
-      nodes[4]?.accumulate(inPlace: { target, adds in
-        MatrixProduct(m: outputs, n: rank, k: rows).run(
-          .matrix(dy, transposed: true), .matrix(h), into: target, accumulating: adds)
-      })
-      guard nodes[0] != nil || nodes[1] != nil || nodes[3] != nil else { return }
-      let narrow = Tensor(uninitialized: [rows, rank])
-      MatrixProduct(m: rows, n: rank, k: outputs).run(.matrix(dy), .matrix(b), into: narrow)
-      let dh = narrow.scaledShifted(scale, 0).cast(type)
-      if let keptInput {
-        nodes[3]?.accumulate(inPlace: { target, adds in
-          MatrixProduct(m: rank, n: inputs, k: rows).run(
-            .matrix(dh, transposed: true), .matrix(keptInput), into: target, accumulating: adds)
-        })
-      }
-      func gradient() -> Tensor { Tensor(uninitialized: inputShape, dtype: w.isStored ? .float32 : type) }
-      if lowRankInput == nil {
-        guard let input = nodes[0] else { return }
-        let dx = gradient()
-        w.multiplyTransposed(dy, rows: rows, into: dx)
-        a.multiplyTransposed(dh, rows: rows, into: dx, accumulating: true)
-        input.accumulate(dx)
-      } else {
-        if let input = nodes[0] {
-          let dx = gradient()
-          w.multiplyTransposed(dy, rows: rows, into: dx)
-          input.accumulate(dx)
-        }
-        if let input = nodes[1] {
-          let dz = gradient()
-          a.multiplyTransposed(dh, rows: rows, into: dz)
-          input.accumulate(dz)
-        }
-      }
+  /// y += h·Bᵀ, for rows of y that hold `width` numbers.
+  func add(_ h: Tensor, to y: Tensor, rows: Int, width: Int) {
+    for part in parts {
+      MatrixProduct(m: rows, n: part.columns.count, k: part.ranks.count).run(
+        .columns(h, from: part.ranks.lowerBound, rowStride: rank), .matrix(part.up, transposed: true), into: y,
+        startC: part.columns.lowerBound, rowStrideC: width, accumulating: true)
     }
+  }
+
+  /// The gradient of the narrow product before scaling, s·dy·B: [rows, R].
+  func narrowGradient(_ dy: Tensor, rows: Int, width: Int) -> Tensor {
+    let dh = Tensor(uninitialized: [rows, rank])
+    for part in parts {
+      MatrixProduct(m: rows, n: part.ranks.count, k: part.columns.count).run(
+        .columns(dy, from: part.columns.lowerBound, rowStride: width), .matrix(part.up), into: dh,
+        startC: part.ranks.lowerBound, rowStrideC: rank)
+    }
+    return (dh * scales).cast(dy.dtype)
+  }
+
+  /// dx = dh·A, or dx += .
+  func inputGradient(_ dh: Tensor, rows: Int, into dx: Tensor, accumulating: Bool) {
+    MatrixProduct(m: rows, n: down.shape[1], k: rank).run(
+      .matrix(dh), .matrix(down), into: dx, accumulating: accumulating)
+  }
+
+  /// The gradients of the i-th update's factors: dA = dhᵀ·x and dB = dyᵀ·h. x is needed if A has a node.
+  func factorGradients(
+    _ i: Int, down: Node?, up: Node?, x: Tensor?, h: Tensor, dy: Tensor, dh: Tensor?, rows: Int, width: Int
+  ) {
+    let part = parts[i]
+    up?.accumulate(inPlace: { target, adds in
+      MatrixProduct(m: part.columns.count, n: part.ranks.count, k: rows).run(
+        .columns(dy, from: part.columns.lowerBound, rowStride: width, transposed: true),
+        .columns(h, from: part.ranks.lowerBound, rowStride: rank), into: target, accumulating: adds)
+    })
+    down?.accumulate(inPlace: { target, adds in
+      MatrixProduct(m: part.ranks.count, n: self.down.shape[1], k: rows).run(
+        .columns(dh!, from: part.ranks.lowerBound, rowStride: rank, transposed: true), .matrix(x!), into: target,
+        accumulating: adds)
+    })
   }
 }

@@ -25,7 +25,8 @@ import NablaAlignment
       let (model, rollouts) = try rollouts(digits, temperature: temperature)
       let sampled = rollouts.flatMap(\.samplerLogProbabilities)
       func difference(_ temperature: Float) -> Float {
-        let now = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: temperature).logProbabilities.array()
+        let now = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: temperature)
+          .logProbabilities.array()
         return zip(now, sampled).map { abs($0 - $1) }.max()!
       }
       #expect(difference(temperature) < 1e-5)
@@ -77,7 +78,8 @@ import NablaAlignment
   @Test func neighborsDoNotLeak() throws {
     try DigitModel.use { digits in
       let (model, rollouts) = try rollouts(digits, temperature: 1, count: 3)
-      let together = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: 1).logProbabilities.array()
+      let together = RolloutBatch(rollouts, for: model.configuration).logProbabilities(model, temperature: 1)
+        .logProbabilities.array()
       let alone = rollouts.flatMap {
         RolloutBatch([$0], for: model.configuration).logProbabilities(model, temperature: 1).logProbabilities.array()
       }
