@@ -98,15 +98,14 @@ public final class SFT: Trainer {
   public func step() throws -> StepReport {
     let batches = (0..<c.gradientAccumulation).map { part in
       let rows = schedule.rows(step: loop.step * c.gradientAccumulation + part)
-      return SequenceBatch(rows.map { $0.map { examples[$0] } })
+      return ExampleBatch(rows.joined().map { examples[$0] }, for: tuned.model.configuration)
     }
     // Each micro-batch is weighted by its learned tokens: the mean is over tokens, however they are distributed.
     let microBatches = batches.map { batch in
       let random = loop.random.split()
-      return MicroBatch<TransformerLM>(weight: Double(batch.targetCount)) { [tuned] model in
+      return MicroBatch<TransformerLM>(weight: Double(batch.targets.count)) { [tuned] model in
         tuned.setDropout(random)
-        return model.loss(
-          batch.tokens, targets: batch.targets, segments: Segments(ids: batch.segments), random: random)
+        return model.loss(hidden: batch.hidden(model, random: random), targets: batch.targets)
       }
     }
     var (metrics, outcome) = try loop.take(

@@ -43,7 +43,7 @@ extension ToolTests {
           let rows = folder + "/\(word).jsonl"
           try write(Array(#"{"prompt": "user: Line\n", "completion": "\#(word) \#(word)"}"#.utf8), to: rows)
           let result = try Tool.run([
-            "sft", model, "--data", rows, "--output", folder + "/" + word, "--steps", "80", "--learning-rate", "2e-2",
+            "sft", model, "--data", rows, "--output", folder + "/" + word, "--steps", "160", "--learning-rate", "3e-3",
             "--held-out-fraction", "0", "--max-length", "64", "--precision", "float32", "--sample-length", "0",
           ])
           #expect(result.status == 0, "\(result.summary)")
@@ -112,8 +112,8 @@ extension ToolTests {
         }
         let flags = ["--max-tokens", "6", "--temperature", "0", "--precision", "float32"]
         let run = try Tool.run([
-          "sft", tree + "/base/model", "--data", tree + "/fox.jsonl", "--output", tree + "/runs/sft", "--steps", "80",
-          "--learning-rate", "2e-2", "--held-out-fraction", "0", "--max-length", "64", "--precision", "float32",
+          "sft", tree + "/base/model", "--data", tree + "/fox.jsonl", "--output", tree + "/runs/sft", "--steps", "160",
+          "--learning-rate", "3e-3", "--held-out-fraction", "0", "--max-length", "64", "--precision", "float32",
           "--sample-length", "0", "--stop-after", "40",
         ])
         #expect(run.status == 0, "\(run.summary)")

@@ -22,16 +22,14 @@ extension TransformerLM {
     let rows = packed(examples.map { $0.tokens.count - 1 }, into: rowLength, order: Array(examples.indices))
     withoutGradient {
       for start in stride(from: 0, to: rows.count, by: batchSize) {
-        let batch = SequenceBatch(rows[start..<min(start + batchSize, rows.count)].map { $0.map { examples[$0] } })
-        let hidden = self(batch.tokens, segments: Segments(ids: batch.segments))
-        let targets = batch.targets.array(of: Int32.self)
-        let places = targets.indices.filter { targets[$0] != TokenBatch.ignoredTarget }
-        let flat = hidden.reshaped([targets.count, hidden.shape[2]])
+        let part = rows[start..<min(start + batchSize, rows.count)].joined()
+        let batch = ExampleBatch(part.map { examples[$0] }, for: configuration)
+        let (hidden, targets) = (batch.hidden(self), batch.targets.array(of: Int32.self))
         // The logits of some positions at a time: [256, V].
-        for first in stride(from: 0, to: places.count, by: 256) {
-          let part = places[first..<min(first + 256, places.count)]
-          let wanted = part.map { targets[$0] }
-          let logits = self.logits(flat.gather(Tensor(part.map { Int32($0) })))
+        for first in stride(from: 0, to: targets.count, by: 256) {
+          let part = first..<min(first + 256, targets.count)
+          let wanted = Array(targets[part])
+          let logits = self.logits(hidden[part])
           let likeliest = logits.argmax(axis: 1).array(of: Int32.self)
           let (logProbabilities, entropies) = logits.logProbabilitiesAndEntropies(targets: Tensor(wanted))
           sums.hits += zip(likeliest, wanted).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }

@@ -10,16 +10,13 @@ extension TunedModel {
     var (sum, count) = (0.0, 0)
     withoutGradient {
       for example in examples {
-        let batch = SequenceBatch([[example]])
-        let targets = batch.targets.array(of: Int32.self)
-        let places = targets.indices.filter { targets[$0] != TokenBatch.ignoredTarget }.map { Int32($0) }
+        let batch = ExampleBatch([example], for: model.configuration)
         func logProbabilities(_ model: TransformerLM) -> Tensor {
-          let hidden = model(batch.tokens)
-          return model.logits(hidden.reshaped([targets.count, hidden.shape[2]]).gather(Tensor(places))).logSoftmax()
+          model.logits(batch.hidden(model)).logSoftmax()
         }
         let (policy, reference) = (logProbabilities(model), self.reference(logProbabilities))
         sum += Double((policy.exp() * (policy - reference)).sum().item())
-        count += places.count
+        count += batch.targets.count
       }
     }
     return sum / Double(max(count, 1))

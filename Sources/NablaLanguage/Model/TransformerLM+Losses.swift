@@ -18,7 +18,15 @@ extension TransformerLM {
     _ tokens: Tensor, targets: Tensor, weights: Tensor? = nil, segments: Segments? = nil, positions: Tensor? = nil,
     options: CrossEntropyOptions = .init(), random: RandomSource? = nil
   ) -> Tensor {
-    let hidden = self(tokens, segments: segments, positions: positions, random: random)
+    loss(
+      hidden: self(tokens, segments: segments, positions: positions, random: random), targets: targets,
+      weights: weights, options: options)
+  }
+
+  /// The same from hidden states [..., C] and targets [...].
+  public func loss(
+    hidden: Tensor, targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
+  ) -> Tensor {
     guard let weight = fusedOutput else {
       return logits(hidden).crossEntropy(targets, weights: weights, options: options)
     }

@@ -61,27 +61,3 @@ import Testing
     #expect(Double(padded) < 1.1 * Double(used), "\(padded) places for \(used) tokens")
   }
 }
-
-@Suite struct SequenceBatchTests {
-  static let first = EncodedExample(tokens: [10, 11, 12, 13], trained: [2..<4], promptCount: 2)
-  static let second = EncodedExample(tokens: [20, 21, 22], trained: [1..<2])
-  static let third = EncodedExample(tokens: [30, 31], trained: [1..<2])
-
-  @Test func rowsByHand() {
-    let batch = SequenceBatch([[Self.first, Self.second], [Self.third]])
-    #expect(batch.tokens.array(of: Int32.self) == [10, 11, 12, 20, 21, 30, 0, 0, 0, 0])
-    #expect(batch.targets.array(of: Int32.self) == [-100, 12, 13, 21, -100, 31, -100, -100, -100, -100])
-    #expect(batch.segments.array(of: Int32.self) == [0, 0, 0, 1, 1, 0, 1, 2, 3, 4])
-    #expect(batch.positions.array(of: Int32.self) == [0, 1, 2, 0, 1, 0, 0, 0, 0, 0])
-    #expect(batch.targetCount == 4 && batch.tokenCount == 6 && batch.rowCount == 2 && batch.width == 5)
-    let spans = batch.spans.map { [$0.row, $0.columns.lowerBound, $0.columns.upperBound, $0.sequence] }
-    #expect(spans == [[0, 0, 3, 0], [0, 3, 5, 1], [1, 0, 1, 2]])
-  }
-
-  @Test func theLastTokenCanBeKept() {
-    let batch = SequenceBatch([[Self.first], [Self.third]], keepsLastToken: true, widthMultiple: 3)
-    #expect(batch.tokens.array(of: Int32.self) == [10, 11, 12, 13, 0, 0, 30, 31, 0, 0, 0, 0])
-    #expect(batch.targets.array(of: Int32.self) == [-100, 12, 13, -100, -100, -100, 31, -100, -100, -100, -100, -100])
-    #expect(batch.spans.map(\.columns) == [0..<4, 0..<2])
-  }
-}
