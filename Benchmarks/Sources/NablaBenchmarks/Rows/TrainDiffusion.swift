@@ -66,12 +66,19 @@ enum TrainDiffusion {
       var random = RandomSource(seed: 1)
       let network = DenoisingMLP(dimensions: 2, timeScale: 1e-3, random: &random)
       let train = try trainingStep(network, shape: [512, 2], random: random.split()) { network($0, $1) }
+      let weights = network.parameters().filter { $0.value.rank == 2 }.reduce(0) { $0 + $1.value.count }
       return {
         _ = secondsPerCall(20, train)
-        return ["train_milliseconds": median(secondsPerCall(200, train))! * 1e3]
+        let step = median(secondsPerCall(200, train))!
+        return [
+          "train_milliseconds": step * 1e3, "train_share": 6 * 512 * Double(weights) / step / matrixFlops(),
+        ]
       }
     },
-    metrics: [Metric(key: "train_milliseconds", label: "training step, ms", higherIsBetter: false)])
+    metrics: [
+      Metric(key: "train_milliseconds", label: "training step, ms", higherIsBetter: false),
+      Metric(key: "train_share", label: "training: fraction of the matmul rate", higherIsBetter: true),
+    ])
 
   private static func trainingStep(
     _ network: Module, shape: Shape, random: RandomSource, _ call: @escaping (Tensor, Tensor) -> Tensor
