@@ -17,6 +17,20 @@ struct MemoryTests {
     }
   }
 
+  @Test("a smaller request is served by a larger free block") func largerBlocksServe() async {
+    await #expect(processExitsWith: .success) {
+      _ = Tensor.zeros([1000])
+      let cached = Memory.statistics.cached
+      // Down to six tenths of it; below half, a block of its own is made.
+      for count in [950, 800, 600] {
+        _ = Tensor.zeros([count])
+        precondition(Memory.statistics.cached == cached, "\(count): \(Memory.statistics)")
+      }
+      let small = Tensor.zeros([300])
+      precondition(Memory.statistics.current < cached / 2 && small.count == 300, "\(Memory.statistics)")
+    }
+  }
+
   @Test("blocks of a repeated step are reused") func blocksAreReused() async {
     await #expect(processExitsWith: .success) {
       func step() { _ = (0..<8).map { Tensor.zeros([1 << (10 + $0)]) } }
