@@ -251,6 +251,22 @@ done:
   return status;
 }
 
+static int32_t through_onednn(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
+  dnnl_status_t status = dnnl_success;
+  struct entry *e = lookup(p, &status);
+  if (!e) return (int32_t)status;
+  dnnl_memory_set_data_handle(e->a, (void *)a);
+  dnnl_memory_set_data_handle(e->b, (void *)b);
+  dnnl_memory_set_data_handle(e->c, c);
+  if (e->bias) dnnl_memory_set_data_handle(e->bias, (void *)bias);
+  dnnl_exec_arg_t arguments[] = {
+      {DNNL_ARG_SRC, e->a}, {DNNL_ARG_WEIGHTS, e->b}, {DNNL_ARG_DST, e->c}, {DNNL_ARG_BIAS, e->bias}};
+  return (int32_t)dnnl_primitive_execute(e->primitive, stream, e->bias ? 4 : 3, arguments);
+}
+
+/// Multiply-adds below which a multiplication runs on one thread.
+#define SHARED_WORK 1000000
+
 int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void *b, const float *bias, void *c) {
   if (p->batch == 1 && p->m * p->n * p->k <= 65536 && p->k <= SMALL_DEPTH && p->typeA == NABLA_FLOAT32 && p->typeB == NABLA_FLOAT32 &&
       p->typeC == NABLA_FLOAT32) {
@@ -261,19 +277,14 @@ int32_t nabla_matmul_run(const struct nabla_matmul *p, const void *a, const void
   // oneDNN has no bfloat16 matrix multiplication below AVX-512: there it runs in float32.
   static _Thread_local int32_t refuses16;
   if (has16 && refuses16) return through_float(p, a, b, bias, c);
-  dnnl_status_t status = dnnl_success;
-  struct entry *e = lookup(p, &status);
-  if (!e && has16 && status == dnnl_unimplemented) {
+  // Two threads need some microseconds to meet, and several times that when their cores share no cache.
+  const bool alone = p->batch * p->m * p->n * p->k < SHARED_WORK;
+  const int32_t threads = alone ? nabla_use_thread_count(1) : 0;
+  int32_t status = through_onednn(p, a, b, bias, c);
+  if (alone) nabla_use_thread_count(threads);
+  if (has16 && status == dnnl_unimplemented) {
     refuses16 = 1;
     return through_float(p, a, b, bias, c);
   }
-  if (!e) return (int32_t)status;
-  dnnl_memory_set_data_handle(e->a, (void *)a);
-  dnnl_memory_set_data_handle(e->b, (void *)b);
-  dnnl_memory_set_data_handle(e->c, c);
-  if (e->bias) dnnl_memory_set_data_handle(e->bias, (void *)bias);
-  dnnl_exec_arg_t arguments[] = {
-      {DNNL_ARG_SRC, e->a}, {DNNL_ARG_WEIGHTS, e->b}, {DNNL_ARG_DST, e->c}, {DNNL_ARG_BIAS, e->bias}};
-  status = dnnl_primitive_execute(e->primitive, stream, e->bias ? 4 : 3, arguments);
-  return (int32_t)status;
+  return status;
 }

@@ -13,12 +13,15 @@ extern void omp_set_num_threads(int);
 struct region {
   void *context;
   void (*body)(void *, int32_t, int32_t);
+  int32_t threads;  // that take part in it
 };
 
 static void run(void *data) {
   struct region *r = data;
   // The pool may grant fewer threads than requested (nested regions, limits): pass on what it granted.
-  r->body(r->context, omp_get_thread_num(), omp_get_num_threads());
+  const int32_t granted = omp_get_num_threads(), threads = r->threads < granted ? r->threads : granted;
+  const int32_t thread = omp_get_thread_num();
+  if (thread < threads) r->body(r->context, thread, threads);
 }
 
 // Polls of memory before a waiting thread yields, which it then does each time.
@@ -39,7 +42,6 @@ struct hold {
   void *context;
   void (*body)(void *);
   struct region region;  // the current one; without a body there will be no more
-  int32_t threads;       // that take part in it
   int32_t granted;
   // Each in its own cache line: helpers poll the first, and the caller the second.
   _Alignas(64) _Atomic uint32_t number;  // of the region
@@ -55,19 +57,19 @@ static void help(struct hold *h, int32_t thread) {
     int64_t spins = 0;
     while (atomic_load_explicit(&h->number, memory_order_acquire) == seen) wait_a_little(&spins);
     if (!h->region.body) return;
-    if (thread < h->threads) h->region.body(h->region.context, thread, h->threads);
+    if (thread < h->region.threads) h->region.body(h->region.context, thread, h->region.threads);
     atomic_fetch_sub_explicit(&h->working, 1, memory_order_release);
   }
 }
 
-static void run_held(struct hold *h, int32_t threads, struct region region) {
+static void run_held(struct hold *h, struct region region) {
   h->region = region;
-  h->threads = threads < h->granted ? threads : h->granted;
+  if (h->region.threads > h->granted) h->region.threads = h->granted;
   atomic_store_explicit(&h->working, h->granted - 1, memory_order_relaxed);
   atomic_fetch_add_explicit(&h->number, 1, memory_order_release);
   if (!region.body) return;
   held = NULL;  // nested regions run on one thread, as always
-  region.body(region.context, 0, h->threads);
+  region.body(region.context, 0, h->region.threads);
   held = h;
   for (int64_t spins = 0; atomic_load_explicit(&h->working, memory_order_acquire) > 0;) wait_a_little(&spins);
 }
@@ -81,7 +83,7 @@ static void hold(void *data) {
   h->granted = omp_get_num_threads();
   held = h;
   h->body(h->context);
-  run_held(h, 1, (struct region){NULL, NULL});
+  run_held(h, (struct region){NULL, NULL, 1});
   held = NULL;
 }
 
@@ -95,13 +97,17 @@ void nabla_hold_threads(int32_t threadCount, void *context, void (*body)(void *)
 }
 
 void nabla_parallel(int32_t threadCount, void *context, void (*body)(void *, int32_t, int32_t)) {
-  struct region r = {context, body};
+  struct region r = {context, body, threadCount};
   if (threadCount <= 1)
     body(context, 0, 1);
   else if (held)
-    run_held(held, threadCount, r);
-  else
-    GOMP_parallel(run, &r, (unsigned)threadCount, 0);
+    run_held(held, r);
+  else {
+    // All threads start, also for fewer parts: libgomp ends the threads that a region leaves out, and the next one
+    // would have to create them.
+    const int32_t all = nabla_thread_count();
+    GOMP_parallel(run, &r, (unsigned)(threadCount > all ? threadCount : all), 0);
+  }
 }
 
 static _Atomic int32_t processCount;    // 0 until the first call: as many as libgomp has
@@ -109,18 +115,22 @@ static _Thread_local int32_t ownCount;  // of this thread only; 0 for the proces
 
 void nabla_set_thread_count(int32_t count) { atomic_store(&processCount, count); }
 
+static int32_t process_count(void) {
+  int32_t count = atomic_load(&processCount);
+  if (count) return count;
+  const int32_t standard = omp_get_max_threads();
+  return atomic_compare_exchange_strong(&processCount, &count, standard) ? standard : count;
+}
+
 int32_t nabla_use_thread_count(int32_t count) {
+  process_count();  // before libgomp is given another
   const int32_t before = ownCount;
   ownCount = count;
   return before;
 }
 
 int32_t nabla_thread_count(void) {
-  int32_t count = ownCount ? ownCount : atomic_load(&processCount);
-  if (!count) {
-    const int32_t standard = omp_get_max_threads();
-    count = atomic_compare_exchange_strong(&processCount, &count, standard) ? standard : count;
-  }
+  const int32_t count = ownCount ? ownCount : process_count();
   // oneDNN asks libgomp, which has a number for each thread that calls it: for a new thread, the number of cores.
   if (omp_get_max_threads() != count) omp_set_num_threads(count);
   return count;

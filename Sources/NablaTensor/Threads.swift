@@ -80,6 +80,19 @@ package func parallelFor(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void)
   }
 }
 
+/// The same for several ranges 0..<counts[i] at once, which start the threads once: `body` is passed i and a part.
+package func parallelFor(_ counts: [Int], grain: Int, _ body: (_ range: Int, _ part: Range<Int>) -> Void) {
+  var starts = [0]  // of each range, in grains
+  for count in counts { starts.append(starts.last! + (count + grain - 1) / grain) }
+  parallelFor(starts.last!, grain: 1) { grains in
+    for (i, count) in counts.enumerated() {
+      let own = grains.clamped(to: starts[i]..<starts[i + 1])
+      guard !own.isEmpty else { continue }
+      body(i, (own.lowerBound - starts[i]) * grain..<min((own.upperBound - starts[i]) * grain, count))
+    }
+  }
+}
+
 private struct Work {
   var count: Int
   var grain: Int

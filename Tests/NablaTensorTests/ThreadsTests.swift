@@ -28,6 +28,59 @@ struct ThreadsTests {
     }
   }
 
+  @Test("several ranges in one region", arguments: [1, 2, 3, 8])
+  func severalRanges(threads: Int) {
+    let counts = [3, 0, 100, 7, 1, 64, 0]
+    let visits = counts.map { Tensor.zeros([$0], dtype: .int32) }
+    let tooLong = Atomic(0)
+    Threads.with(threads) {
+      parallelFor(counts, grain: 8) { range, part in
+        if part.lowerBound % 8 != 0 || part.upperBound % 8 != 0 && part.upperBound != counts[range] {
+          tooLong.add(1, ordering: .relaxed)
+        }
+        for i in part { visits[range].pointer.assumingMemoryBound(to: Int32.self)[i] += 1 }
+      }
+      parallelFor([Int](), grain: 8) { _, _ in tooLong.add(1, ordering: .relaxed) }
+    }
+    #expect(visits.map { $0.array(of: Int32.self) } == counts.map { [Int32](repeating: 1, count: $0) })
+    #expect(tooLong.load(ordering: .relaxed) == 0)
+  }
+
+  /// libgomp ends the threads that a region leaves out; creating them again takes longer than most operations.
+  @Test("a region of few parts, or a small matrix product, keeps the threads of the others")
+  func threadsStay() {
+    /// The numbers that the system gave to the threads of a region of eight parts.
+    func team() -> Set<String> {
+      let seen = Mutex(Set<String>())
+      parallelFor(8, grain: 1) { _ in
+        var link = [CChar](repeating: 0, count: 64)
+        _ = readlink("/proc/thread-self", &link, 63)
+        let name = String(decoding: link.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        _ = seen.withLock { $0.insert(name) }
+      }
+      return seen.withLock(\.self)
+    }
+    let small = Tensor.numbers([60, 60])
+    Threads.with(8) {
+      let first = team()
+      for _ in 0..<5 {
+        parallelFor(3, grain: 1) { _ in }
+        _ = small.matmul(small)
+        #expect(team() == first)
+      }
+      #expect(first.count == 8)
+    }
+  }
+
+  @Test("a small matrix product, which uses one thread, is the first operation of a process")
+  func smallProductFirst() async {
+    await #expect(processExitsWith: .success) { [count = Threads.count as Int] in
+      let small = Tensor.numbers([60, 60])
+      _ = small.matmul(small)
+      precondition(Threads.count == count, "\(Threads.count) threads, not \(count)")
+    }
+  }
+
   @Test("several callers hold threads at once")
   func severalCallers() async {
     await withTaskGroup(of: [Int32].self) { group in

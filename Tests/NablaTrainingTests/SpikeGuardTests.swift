@@ -56,6 +56,15 @@ import Testing
     #expect(guarded.consecutiveBadSteps == 5 && guarded.totalBadSteps == 9)
   }
 
+  /// Skipping cannot lead away from weights whose gradients are large for every batch: only steps can.
+  @Test func skipsOneExplodedNormInARow() {
+    var guarded = settled()
+    let verdicts = [26.0, 13, 35, 15, 25, 8, 0.5, 30, 0.5].map { guarded.judge(loss: 2, gradientNorm: $0) == .take }
+    #expect(verdicts == [false, true, true, true, true, true, true, false, true])
+    #expect(guarded.totalBadSteps == 2)
+    #expect(guarded.judge(loss: 40, gradientNorm: 30) != .take && guarded.judge(loss: 40, gradientNorm: 30) != .take)
+  }
+
   /// A run of exploded values must not become the new normal.
   @Test func badStepsAreNotRemembered() {
     var guarded = settled(SpikeGuard(windowSize: 16, patience: 100))

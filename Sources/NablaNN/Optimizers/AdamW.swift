@@ -42,16 +42,18 @@ public final class AdamW: Optimizer {
     settings.correction1 = Float(1 - pow(Double(beta1), Double(step + 1)))
     settings.correction2 = Float(1 - pow(Double(beta2), Double(step + 1)))
     settings.gradient_scale = gradients.scale
+    var stepped: [(weight: Tensor, gradient: Tensor, moments: Moments, settings: nabla_adamw_settings)] = []
     model.forEachStepped(gradients) { parameter, weight, gradient in
       settings.weight_decay = weightDecay != 0 && decays(parameter.name, weight) ? weightDecay : 0
-      let moments = moments(of: parameter.name, weight.shape)
+      stepped.append((weight, gradient, moments(of: parameter.name, weight.shape), settings))
+    }
+    parallelFor(stepped.map(\.weight.count), grain: elementGrain / 4) { parameter, part in
+      let (weight, gradient, moments, settings) = stepped[parameter]
       let copy = weight.storage.bfloat16Copy?.pointer.assumingMemoryBound(to: UInt16.self)
-      parallelFor(weight.count, grain: elementGrain) { part in
-        let i = part.lowerBound
-        nabla_adamw_step(
-          Int64(part.count), settings, weight.floats + i, gradient.floats + i, moments.m.floats + i,
-          moments.v.floats + i, copy.map { $0 + i })
-      }
+      let i = part.lowerBound
+      nabla_adamw_step(
+        Int64(part.count), settings, weight.floats + i, gradient.floats + i, moments.m.floats + i,
+        moments.v.floats + i, copy.map { $0 + i })
     }
     step += 1
   }

@@ -6,6 +6,9 @@ import NablaFormats
 /// of the recent good steps, both in units of their spread (median absolute deviation, scaled to a standard deviation)
 /// and as a multiple of the median. Bad steps are skipped; several in a row mean that training has diverged.
 ///
+/// Of exploded gradient norms only the first in a row is bad, as the fault of its batch. If the next batch has one too,
+/// it is the weights': skipping leaves them as they are, while a clipped step leads away.
+///
 /// The bounds are deliberately loose: gradient clipping handles ordinary spikes, and skipping a good step costs
 /// more than it saves. The state is a value and is saved in checkpoints.
 ///
@@ -45,6 +48,8 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
   public private(set) var totalBadSteps = 0
   private var losses: [Double] = []
   private var norms: [Double] = []
+  /// Whether the last step's gradient norm exploded; nil in checkpoints of earlier versions.
+  private var lastNormExploded: Bool?
 
   public init(
     windowSize: Int = 64, minimumHistory: Int = 16, patience: Int = 5, deviations: Double = 10,
@@ -64,7 +69,9 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
 
   /// Judges a step by its loss and the norm of its gradient before clipping, and records it.
   public mutating func judge(loss: Double, gradientNorm: Double) -> Verdict {
-    guard let reason = fault(loss: loss, gradientNorm: gradientNorm) else {
+    let normExploded = explodes(gradientNorm: gradientNorm)
+    defer { lastNormExploded = normExploded }
+    guard let reason = fault(loss: loss, gradientNorm: gradientNorm, normExploded: normExploded) else {
       consecutiveBadSteps = 0
       remember(loss, in: &losses)
       remember(gradientNorm, in: &norms)
@@ -76,7 +83,13 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
     return .stop(reason: "\(consecutiveBadSteps) bad steps in a row; the last: \(reason)")
   }
 
-  private func fault(loss: Double, gradientNorm: Double) -> String? {
+  private func explodes(gradientNorm: Double) -> Bool {
+    guard norms.count >= minimumHistory else { return false }
+    let (median, spread) = Self.medianAndSpread(norms)
+    return gradientNorm > max(median + deviations * spread, normFactor * median, normFloor)
+  }
+
+  private func fault(loss: Double, gradientNorm: Double, normExploded: Bool) -> String? {
     if !loss.isFinite { return "the loss is \(loss)" }
     if !gradientNorm.isFinite { return "the gradient norm is \(gradientNorm)" }
     guard losses.count >= minimumHistory else { return nil }
@@ -85,10 +98,9 @@ public struct SpikeGuard: Codable, Sendable, Equatable {
     if loss > lossMedian + max(deviations * lossSpread, lossMargin * lossMedian.magnitude) {
       return "the loss jumped to \(significant(loss, digits: 4)) from around \(significant(lossMedian, digits: 4))"
     }
-    let (normMedian, normSpread) = Self.medianAndSpread(norms)
-    if gradientNorm > max(normMedian + deviations * normSpread, normFactor * normMedian, normFloor) {
+    if normExploded, lastNormExploded != true {
       return "the gradient norm jumped to \(significant(gradientNorm, digits: 4)) from around "
-        + significant(normMedian, digits: 4)
+        + significant(Self.median(norms), digits: 4)
     }
     return nil
   }

@@ -21,7 +21,7 @@ enum TrainDiffusion {
         let labels = Tensor([Int32](repeating: 0, count: 64))
         return (network, { network($0, $1, labels: labels) })
       }
-    } + [points]
+    } + [32, 128, 512].map(points)
 
   private typealias Network = (module: Module, call: (_ x: Tensor, _ times: Tensor) -> Tensor)
 
@@ -59,26 +59,28 @@ enum TrainDiffusion {
       ])
   }
 
-  private static let points = Row(
-    name: "diffusion-mlp", work: "MLP 3 × 128 on 2-D points, batch 512",
-    peer: .init(script: "diffusion.py", arguments: ["--network", "mlp", "--batch", "512", "--steps", "100"]),
-    nabla: {
-      var random = RandomSource(seed: 1)
-      let network = DenoisingMLP(dimensions: 2, timeScale: 1e-3, random: &random)
-      let train = try trainingStep(network, shape: [512, 2], random: random.split()) { network($0, $1) }
-      let weights = network.parameters().filter { $0.value.rank == 2 }.reduce(0) { $0 + $1.value.count }
-      return {
-        _ = secondsPerCall(20, train)
-        let step = median(secondsPerCall(200, train))!
-        return [
-          "train_milliseconds": step * 1e3, "train_share": 6 * 512 * Double(weights) / step / matrixFlops(),
-        ]
-      }
-    },
-    metrics: [
-      Metric(key: "train_milliseconds", label: "training step, ms", higherIsBetter: false),
-      Metric(key: "train_share", label: "training: fraction of the matmul rate", higherIsBetter: true),
-    ])
+  private static func points(batch: Int) -> Row {
+    Row(
+      name: "diffusion-mlp-\(batch)", work: "MLP 3 × 128 on 2-D points, batch \(batch)",
+      peer: .init(script: "diffusion.py", arguments: ["--network", "mlp", "--batch", "\(batch)", "--steps", "100"]),
+      nabla: {
+        var random = RandomSource(seed: 1)
+        let network = DenoisingMLP(dimensions: 2, timeScale: 1e-3, random: &random)
+        let train = try trainingStep(network, shape: [batch, 2], random: random.split()) { network($0, $1) }
+        let weights = network.parameters().filter { $0.value.rank == 2 }.reduce(0) { $0 + $1.value.count }
+        return {
+          _ = secondsPerCall(20, train)
+          let step = median(secondsPerCall(200, train))!
+          return [
+            "train_milliseconds": step * 1e3, "train_share": 6 * Double(batch * weights) / step / matrixFlops(),
+          ]
+        }
+      },
+      metrics: [
+        Metric(key: "train_milliseconds", label: "training step, ms", higherIsBetter: false),
+        Metric(key: "train_share", label: "training: fraction of the matmul rate", higherIsBetter: true),
+      ])
+  }
 
   private static func trainingStep(
     _ network: Module, shape: Shape, random: RandomSource, _ call: @escaping (Tensor, Tensor) -> Tensor
