@@ -60,7 +60,7 @@ test-aarch64: ## Cross-compile the C kernels for 64-bit ARM and run their refere
 bench: model ## Compare speed and memory with the Python stack (BENCH="--only NAME --rounds N" selects rows)
 	@Scripts/setup bench
 	$(SWIFT_BUILD) --product nabla
-	"$(VENV)/bin/python" -c 'import torch, gymnasium, accelerate, transformers, gguf, llama_cpp, trl, peft, diffusers, scipy' 2>/dev/null || \
+	"$(VENV)/bin/python" -c 'import torch, gymnasium, stable_baselines3, accelerate, transformers, gguf, llama_cpp, trl, peft, diffusers, scipy' 2>/dev/null || \
 	  "$(VENV)/bin/python" -m pip install --quiet -r Benchmarks/peers/requirements.txt
 	swift run -c release --package-path Benchmarks NablaBenchmarks --python "$(VENV)/bin/python" $(BENCH)
 
