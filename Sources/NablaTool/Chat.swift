@@ -131,9 +131,11 @@ struct Chat: ParsableCommand {
       note("The \(count) oldest messages no longer fit the model's context and were dropped.")
     }
     var first: ContinuousClock.Instant?
+    var cacheBytes = 0
     let completion = try inference.naming {
       while let piece = try answer.next(cancellingWhen: { StopSignal.isRequested }) {
         first = first ?? clock.now
+        cacheBytes = max(cacheBytes, session.generator.engine.statistics.cacheBytes)
         if !piece.text.isEmpty { try show(shownText(piece.text)) }
       }
       return try session.finish(answer)
@@ -148,7 +150,7 @@ struct Chat: ParsableCommand {
     note(
       "prefill: \(read) tokens in \(rounded(reading)) s (\(rounded(Double(read) / reading)) tokens/s); "
         + "decode: \(tokens) tokens (\(rounded(Double(tokens - 1) / max(writing, 1e-9))) tokens/s); cache: "
-        + "\(grouped(session.generator.engine.statistics.cacheBytes)) bytes")
+        + "\(grouped(cacheBytes)) bytes")
   }
 
   private func seconds(_ duration: Duration) -> Double {

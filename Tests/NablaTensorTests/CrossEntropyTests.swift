@@ -116,6 +116,11 @@ struct CrossEntropyTests {
     for function in [
       { (h: Tensor, w: Tensor) in h.linearCrossEntropy(w, targets: targets) },
       { (h: Tensor, w: Tensor) in -h.linearLogProbabilities(w, targets: targets).mean() },
+      { (h: Tensor, w: Tensor) in h.linearLogProbabilitiesAndEntropies(w, targets: targets).entropies.square().sum() },
+      { (h: Tensor, w: Tensor) in
+        let (p, entropies) = h.linearLogProbabilitiesAndEntropies(w, targets: targets)
+        return p.sum() + entropies.square().sum()
+      },
     ] {
       let both = valueAndGradient(at: [hidden, weight]) { function($0[0], $0[1]) }
       let first = valueAndGradient(at: [hidden]) { function($0[0], weight) }

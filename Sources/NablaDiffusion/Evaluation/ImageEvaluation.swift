@@ -54,7 +54,8 @@ extension DiffusionModel {
     guard let labeling = data.labeling, labeling.held.count > 1 else {
       throw ConfigurationError(
         """
-        \(setting: "classifier") needs images with classes or captions, some of them held out: \(run) has none
+        \(setting: "classifier") needs images with classes or captions, at least two of them held out: \(run) has \
+        \(data.labeling?.held.count ?? 0)
         """)
     }
     let classifier = try Self.classifier(at: path, data, labeling, observe: observe)
