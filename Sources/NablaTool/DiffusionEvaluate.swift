@@ -43,6 +43,9 @@ struct DiffusionEvaluate: ParsableCommand {
 
   func run() throws {
     compute.apply()
+    let model = try DiffusionModel.load(runFolder)
+    if likelihood != nil { try model.requireLikelihood() }
+    if classifier != nil { try model.requireClassifier() }
     let result = try DiffusionModel.evaluate(
       runFolder, data: data, count: count, options: sampling.options, seed: sampling.seed)
     let images = try classifier.map { path in
@@ -53,7 +56,10 @@ struct DiffusionEvaluate: ParsableCommand {
         if step % 500 == 0 || step == total { note("classifier: step \(step) of \(total), loss \(rounded(loss))") }
       }
     }
-    let density = try likelihood.map { try DiffusionModel.likelihood(runFolder, data: data, count: $0) }
+    let density = try likelihood.map {
+      try DiffusionModel.likelihood(
+        runFolder, data: data, count: $0, steps: sampling.steps ?? 25, seed: sampling.seed)
+    }
     try show(
       json
         ? JSONValue.object(object(result, images, density)).serialized() + "\n"

@@ -61,7 +61,7 @@ struct DiffusionSample: ParsableCommand {
     let samples = try model.sample(
       count, sampling.options, conditions: conditions, keeping: known, interpolates: interpolate, seed: sampling.seed)
     if output.hasSuffix(".csv") {
-      try AtomicFile.write(csv(samples), to: output)
+      try AtomicFile.write(csv(samples, model.form.columnNames), to: output)
     } else {
       let picture =
         model.form.isImages ? sampleGrid(samples) : scatterPicture(samples, beside: samples)
@@ -70,10 +70,12 @@ struct DiffusionSample: ParsableCommand {
     note("\(grouped(count)) \(model.form.isImages ? "images" : "points"): \(output)")
   }
 
-  private func csv(_ points: Tensor) -> String {
+  private func csv(_ points: Tensor, _ names: [String]?) -> String {
     let (numbers, columns) = (points.array(), points.shape[1])
-    return stride(from: 0, to: numbers.count, by: columns).map { start in
+    let header = names.map { $0.map { $0.contains(",") ? "\"\($0)\"" : $0 }.joined(separator: ",") + "\n" } ?? ""
+    let rows = stride(from: 0, to: numbers.count, by: columns).map { start in
       numbers[start..<start + columns].map { "\($0)" }.joined(separator: ",") + "\n"
-    }.joined()
+    }
+    return header + rows.joined()
   }
 }

@@ -11,7 +11,8 @@ struct DiffusionTrain: ParsableCommand {
       images: subfolders are classes; file names or captions.jsonl are captions.
 
       The run folder contains the configuration, metrics, checkpoints, samples as images, a report to open in a \
-      browser, and at the end the model. A UNet trained with ddpm is also saved in diffusers' format.
+      browser, and at the end the model. A UNet trained with ddpm is also saved in diffusers' format, \
+      unless it has captions; with classes, load its unet folder, as diffusers' pipelines pass none.
 
       Ctrl-C (or SIGTERM) finishes the step, saves, prints how to resume, and exits with 0; a second one exits \
       immediately. Defaults below are for points, and for images if they differ.

@@ -142,6 +142,6 @@ import Testing
     let normal = scale.normalize(points)
     #expect(abs(mean(normal)) < 1e-5 && abs(normal.square().mean().item() - 1) < 1e-4)
     #expect(distance(scale.restore(normal), points) < 1e-6)
-    #expect(DataScale(of: .ones([4, 2])).deviation == 1)
+    #expect(DataScale(of: .ones([4, 2])).deviations == [1, 1])
   }
 }

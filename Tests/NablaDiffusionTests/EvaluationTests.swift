@@ -136,7 +136,7 @@ import Testing
       _ = try TrainingRun(trainer, at: run).train()
       let found = try DiffusionModel.likelihood(run, count: 200, steps: 4)
       // E ½‖z‖² = 1 for data of deviation 1 in two dimensions.
-      let expected = 1 + log(2 * Double.pi) + 2 * log(Double(trainer.setup.form.scale!.deviation))
+      let expected = 1 + log(2 * Double.pi) + 2 * log(Double(trainer.setup.form.scale!.deviations[0]))
       #expect(abs(found.value - expected) < 4 * found.standardError + 0.01 && found.count == 200, "\(found)")
       #expect(!found.isBitsPerDimension && found.standardError > 0)
     }
@@ -150,6 +150,15 @@ import Testing
       _ = try TrainingRun(DiffusionTrainer(data: folder + "/data", none), at: run).train()
       #expect(throws: ConfigurationError.self) {
         try DiffusionModel.evaluateImages(run, classifier: folder + "/c.safetensors")
+      }
+      // A class alone: there is nothing to tell apart.
+      try FileManager.default.createDirectory(atPath: folder + "/one", withIntermediateDirectories: true)
+      let halves = folder + "/data/"
+      let name = try #require(try FileManager.default.contentsOfDirectory(atPath: halves).sorted().first)
+      try FileManager.default.copyItem(atPath: halves + name, toPath: folder + "/one/" + name)
+      _ = try TrainingRun(DiffusionTrainer(data: folder + "/one", settings { _ in }), at: folder + "/oneRun").train()
+      #expect(throws: ConfigurationError.self) {
+        try DiffusionModel.evaluateImages(folder + "/oneRun", classifier: folder + "/c.safetensors")
       }
       let discrete = settings { ($0.objective, $0.noiseSteps) = (.ddpm, 10) }
       _ = try TrainingRun(DiffusionTrainer(data: folder + "/data", discrete), at: folder + "/ddpm").train()

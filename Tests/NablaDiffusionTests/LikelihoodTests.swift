@@ -39,6 +39,19 @@ import Testing
     }
   }
 
+  /// EDM's time is σ: even steps would pass over narrow data in the first of them.
+  @Test func narrowDataOfEDM() {
+    let process = EDM(sigmaMax: 80)
+    let data = GaussianData(deviation: 0.1)
+    var random = RandomSource(seed: 6)
+    let x = random.normal([16, 1], standardDeviation: 0.1)
+    let flow = ProbabilityFlow(process, solver: .rungeKutta4)
+    let result = flow.logLikelihood(x, data.denoiser(), steps: 25, spacing: .karras(), random: &random)
+    for (row, ours) in result.logLikelihood.enumerated() {
+      #expect(abs(ours - logDensity(x[row].array(of: Double.self), mean: 0, deviation: 0.1)) < 0.01)
+    }
+  }
+
   /// Where the axes differ, the trace is estimated: right on average, not in each row.
   @Test func hutchinsonIsRightOnAverage() {
     // Velocity of a flow of correlated data at small t is about x·M; here M itself.

@@ -200,4 +200,18 @@ import Testing
     let root = pow(80, 1 / 7.0) + 1 / 17.0 * (pow(0.002, 1 / 7.0) - pow(80, 1 / 7.0))
     #expect(abs(sigmas[1] - pow(root, 7)) < 1e-9)
   }
+
+  /// Where only noise is left a correction moves as far as elsewhere: the step's size is that of α = 1 - β, not of ᾱ.
+  @Test func correctionsWorkAtEveryLevel() {
+    let process = VariancePreserving()
+    let steps = [0.9, 0.8, 0.79].map { process.step(at: $0) }
+    var random = RandomSource(seed: 5)
+    let sampler = PredictorCorrector(process, corrections: 200)
+    var middle = Tensor.zeros([1, 1])
+    _ = sampler.sample(.zeros([4000, 1]), Self.data.denoiser(), along: steps, random: &random) { step, x, _ in
+      if step == 0 { middle = x }
+    }
+    let truth = Self.data.deviation(at: steps[1].level)
+    #expect(abs(Double(middle.square().mean().item()).squareRoot() / truth - 1) < 0.06)
+  }
 }

@@ -164,6 +164,114 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
     }
   }
 
+  /// A run may have the name of its set, as in `--output runs/moons`.
+  @Test func aSetIsNoFolder() throws {
+    try withFolder { folder in
+      let path = "\(folder)/moons"
+      _ = try TrainingRun(DiffusionTrainer(data: "moons", tiny { $0.noiseSteps = 50 }), at: path).train(until: .at(2))
+      #expect(try DiffusionTrainer.resume(path).train() == .finished)
+      let result = try DiffusionModel.evaluate(path, count: 20)
+      #expect(result.slicedWasserstein != nil)
+    }
+  }
+
+  /// Files that moved together with the run are found for evaluations too.
+  @Test func dataMayMoveWithTheRun() throws {
+    try withFolder { folder in
+      try FileManager.default.createDirectory(atPath: "\(folder)/a", withIntermediateDirectories: true)
+      try AtomicFile.write((0..<40).map { "\($0),\($0 * $0)\n" }.joined(), to: "\(folder)/a/points.csv")
+      let trainer = try DiffusionTrainer(data: "\(folder)/a/points.csv", tiny { $0.noiseSteps = 50 })
+      _ = try TrainingRun(trainer, at: "\(folder)/a/run").train()
+      try FileManager.default.moveItem(atPath: "\(folder)/a", toPath: "\(folder)/b")
+      #expect(try DiffusionModel.evaluate("\(folder)/b/run", count: 20).slicedWasserstein != nil)
+    }
+  }
+
+  /// The pictures of the report take no more steps than the process has.
+  @Test(arguments: [4, 24]) func fewNoiseSteps(_ count: Int) throws {
+    try withFolder { folder in
+      let c = tiny { ($0.noiseSteps, $0.schedule) = (count, .cosine) }
+      let trainer = try DiffusionTrainer(data: "moons", c)
+      #expect(try TrainingRun(trainer, at: "\(folder)/run").train() == .finished)
+      #expect(pathExists("\(folder)/run/model/config.json") && pathExists("\(folder)/run/report.html"))
+    }
+  }
+
+  /// So few steps bring β to 1, and σ/α to infinity, without being asked to.
+  @Test func fewStepsMayEndWithoutSignal() throws {
+    let c = tiny { ($0.schedule, $0.noiseSteps, $0.prediction) = (.linear, 20, .v) }
+    #expect(!c.samplers.contains(.heun) && c.samplers.contains(.ddim))
+    let error = #expect(throws: ConfigurationError.self) { try c.sampler(.euler, steps: 5, deviation: 1) }
+    let problem = try #require(error).problem
+    #expect(problem.contains("with zero terminal SNR"))
+  }
+
+  /// Each column of a table has units of its own; both columns are learned.
+  @Test func columnsHaveTheirOwnUnits() throws {
+    try withFolder { folder in
+      var random = RandomSource(seed: 3)
+      let numbers = random.normal([400, 2]).array()
+      let rows = (0..<400).map { "\(40 + 15 * numbers[2 * $0]),\(5e4 * numbers[2 * $0 + 1])\n" }
+      try AtomicFile.write("age,income\n" + rows.joined(), to: "\(folder)/people.csv")
+      let trainer = try DiffusionTrainer(data: "\(folder)/people.csv", tiny { $0.noiseSteps = 50 })
+      let form = trainer.setup.form
+      let deviations = try #require(form.scale).deviations
+      #expect(abs(deviations[0] / 15 - 1) < 0.2 && abs(deviations[1] / 5e4 - 1) < 0.2, "\(deviations)")
+      #expect(form.columnNames == ["age", "income"])
+    }
+  }
+
+  /// A word of held-out captions only would have an embedding that nothing trains.
+  @Test func onlyTrainedWordsAreKnown() throws {
+    try withFolder { folder in
+      try writeImages(folder)
+      for (i, file) in try FileManager.default.contentsOfDirectory(atPath: folder).sorted().enumerated() {
+        try FileManager.default.moveItem(atPath: "\(folder)/\(file)", toPath: "\(folder)/icon_w\(i).png")
+      }
+      let trainer = try DiffusionTrainer(data: folder, tiny { $0.noiseSteps = 50 })
+      // Nine of twelve are trained on; "icon" is in all.
+      #expect(trainer.setup.form.vocabulary?.words.count == 10)
+      let metrics = try trainer.evaluate(isFinal: true)
+      #expect(metrics.allSatisfy { $0.value.isFinite })
+      let long = Array(repeating: "icon", count: 17).joined(separator: " ")
+      #expect(throws: ConfigurationError.self) { try trainer.model.conditions(count: 1, caption: long) }
+    }
+  }
+
+  /// Without dropout there is no unconditional model to sample, or to guide by.
+  @Test func withoutDropoutThereIsNoGuidance() throws {
+    try withFolder { folder in
+      try writeImages(folder, classes: true)
+      let c = tiny { ($0.objective, $0.network, $0.conditionDropout) = (.flow, .dit, 0) }
+      let run = folder + "-run"
+      defer { try? FileManager.default.removeItem(atPath: run) }
+      let trainer = try DiffusionTrainer(data: folder, c)
+      #expect(try TrainingRun(trainer, at: run).train() == .finished)
+      let model = try DiffusionTrainer(data: folder, c).model
+      #expect(throws: ConfigurationError.self) { try model.sample(1, seed: 1) }
+      let label = Conditions.classes([0])
+      #expect(throws: ConfigurationError.self) {
+        try model.sample(1, DiffusionSampling(steps: 2, guidance: 2), conditions: label, seed: 1)
+      }
+      #expect(try model.sample(1, DiffusionSampling(steps: 2), conditions: label, seed: 1).count == 3 * 8 * 8)
+    }
+  }
+
+  /// flow's shift moves the steps of sampling too, and Langevin's steps fit data of any scale.
+  @Test func samplersFollowTheSettings() throws {
+    let c = tiny { ($0.objective, $0.flowShift) = (.flow, 3) }
+    #expect(try c.sampler(.euler, steps: 2, deviation: 1).steps[1].time == shiftedFlowTime(0.5, by: 3))
+    let langevin = tiny { ($0.objective, $0.process) = (.score, .varianceExploding) }
+    for deviation in [0.1, 0.5] {
+      let (sampler, steps) = try langevin.sampler(.langevin, steps: 100, deviation: deviation)
+      var random = RandomSource(seed: 2)
+      let noise = initialNoise([2000, 1], at: steps[0], random: &random)
+      let x = sampler.sample(noise, GaussianData(deviation: deviation).denoiser(), along: steps, random: &random)
+      let ratio = Double(x.square().mean().item()).squareRoot() / deviation
+      #expect(abs(ratio - 1) < 0.1, "\(deviation): \(ratio)")
+    }
+  }
+
   @Test func otherDataAreRefused() throws {
     try withFolder { folder in
       let csv = "\(folder)/points.csv"
@@ -189,6 +297,15 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
         (folder, ["network": "mlp"], "mlp is for points"), ("moons", ["network": "dit"], "dit is for images"),
         (folder, ["condition": "class"], "has no classes"), ("mons", [:], "did you mean 'moons'"),
         ("moons", ["zero-terminal-snr": "true"], "prediction to v or data"),
+        ("moons", ["zero-terminal-snr": "true", "prediction": "v", "min-snr": "5"], "the weight 0"),
+        ("moons", ["objective": "flow", "min-snr": "5"], "min-snr is for objective ddpm, not for flow"),
+        ("moons", ["objective": "flow", "prediction": "v"], "prediction is for objective ddpm"),
+        ("moons", ["optimal-transport": "true"], "optimal-transport is for objective flow"),
+        ("moons", ["process": "ve"], "process is for objective score"),
+        ("moons", ["condition": "class"], "has neither classes nor captions"),
+        ("moons", ["image-size": "8"], "image-size is for folders of PNG images"),
+        (folder, ["condition-dropout": "1"], "never shows a condition"),
+        (folder, ["condition": "none", "network": "unet", "channels": "12,24"], "channels must be multiples of 8"),
       ]
       for (data, settings, says) in cases {
         let problem = problem(data, settings)
@@ -212,7 +329,7 @@ private func problem(_ data: String, _ settings: [String: String]) -> String {
 
   /// Every sampler that an objective offers ends in finite numbers.
   @Test(arguments: ObjectiveKind.allCases) func everySamplerRuns(_ objective: ObjectiveKind) throws {
-    for process in ScoreProcess.allCases {
+    for process in objective == .score ? ScoreProcess.allCases : [.variancePreserving] {
       let c = tiny { ($0.objective, $0.process, $0.noiseSteps) = (objective, process, 50) }
       let trainer = try DiffusionTrainer(data: "moons", c)
       for kind in c.samplers {

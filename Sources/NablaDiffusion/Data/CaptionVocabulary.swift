@@ -32,6 +32,14 @@ public struct CaptionVocabulary: Sendable, Hashable, Codable {
     return parts.isEmpty ? [Self.none] : parts.map { numbers[$0]! }
   }
 
+  /// The same, where words in no training caption are left out.
+  func encodeKnown(_ caption: String) -> [Int32] {
+    let known = Self.split(caption).compactMap { numbers[$0] }
+    return known.isEmpty ? [Self.none] : known
+  }
+
+  func knowsAll(of caption: String) -> Bool { Self.split(caption).allSatisfy { numbers[$0] != nil } }
+
   private static func split(_ caption: String) -> [String] {
     caption.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
   }

@@ -54,15 +54,16 @@ extension DiffusionModel {
     guard let labeling = data.labeling, labeling.held.count > 1 else {
       throw ConfigurationError(
         """
-        \(setting: "classifier") needs images with classes or captions, at least two of them held out: \(run) has \
-        \(data.labeling?.held.count ?? 0)
+        \(setting: "classifier") needs images of two classes or more, or with captions, at least two of them held \
+        out: \(run) has \(data.labeling?.held.count ?? 0)
         """)
     }
     let classifier = try Self.classifier(at: path, data, labeling, observe: observe)
     let held = data.batch(of: labeling.held).data
     // The conditions: classes in turn, or held-out captions in turn.
     let asked: [Int] = (0..<count).map { i in
-      model.form.classNames == nil ? labeling.held[i % labeling.held.count] : i % labeling.names.count
+      model.form.classNames == nil
+        ? labeling.held[i % labeling.held.count] : labeling.trainedClasses[i % labeling.trainedClasses.count]
     }
     let wanted = model.form.classNames == nil ? asked.map { labeling.labels[$0]! } : asked
     let conditions: Conditions =
@@ -115,7 +116,7 @@ extension DiffusionModel {
   }
 
   /// Samples a hundred at a time, in bounded memory.
-  private func sampleInParts(
+  func sampleInParts(
     _ count: Int, _ options: DiffusionSampling, conditions: Conditions, seed: UInt64
   ) throws -> Tensor {
     try Tensor.concatenate(
@@ -149,9 +150,7 @@ extension DiffusionModel {
   ) throws -> Likelihood {
     let (model, data) = try loadWithData(run, data: source)
     let configuration = model.configuration
-    try require(
-      configuration.objective != .ddpm,
-      "\(setting: "likelihood") needs a continuous process, and ddpm is discrete: train with score, edm or flow")
+    try model.requireLikelihood()
     guard let held = data.validation(count) else {
       throw ConfigurationError("\(setting: "likelihood") needs held-out data: \(run) has none")
     }
@@ -165,13 +164,14 @@ extension DiffusionModel {
       if model.form.isImages { x = x + (random.uniform(x.shape) - 0.5) * Tensor(Float(1 / 127.5)) }
       let denoiser = model.denoiser(held.conditions[rows]).thresholded(.none)
       let found = flow.logLikelihood(
-        x, denoiser, steps: steps, divergence: model.form.isImages ? .hutchinson : .exact, random: &random)
+        x, denoiser, steps: steps, spacing: configuration.objective == .edm ? .karras() : .uniform,
+        divergence: model.form.isImages ? .hutchinson : .exact, random: &random)
       let dimensions = model.form.shape.reduce(1, *)
       values += found.logLikelihood.map { value in
-        // Points were divided by the standard deviation, which scales their density in each dimension.
+        // Points were divided by standard deviations, which scales their density in each dimension.
         model.form.isImages
           ? bitsPerDimension(logLikelihood: value, dimensions: dimensions)
-          : -value + Double(dimensions) * log(Double(model.form.scale!.deviation))
+          : -value + model.form.scale!.deviations.reduce(0) { $0 + log(Double($1)) }
       }
     }
     let mean = values.reduce(0, +) / Double(values.count)
@@ -181,13 +181,28 @@ extension DiffusionModel {
       isBitsPerDimension: model.form.isImages)
   }
 
+  /// - Throws: `ConfigurationError` for a model of the discrete process.
+  public func requireLikelihood() throws(ConfigurationError) {
+    try require(
+      configuration.objective != .ddpm,
+      "\(setting: "likelihood") needs a continuous process, and ddpm is discrete: train with score, edm or flow")
+  }
+
+  /// - Throws: `ConfigurationError` for a model whose data a classifier cannot tell apart.
+  public func requireClassifier() throws(ConfigurationError) {
+    try require(
+      form.isImages && (form.classNames != nil || form.vocabulary != nil),
+      "\(setting: "classifier") needs images with classes or captions, which this model was not trained with")
+  }
+
   /// The model of a run with the data it was trained on.
   static func loadWithData(_ run: String, data source: String?) throws -> (DiffusionModel, DiffusionData) {
     let model = try load(run)
     let setup = try TrainingRun<DiffusionTrainer>.setup(of: RunFolder.open(run))
-    let data = try DiffusionData(source ?? setup.data.source, setup.configuration)
+    let source = source ?? setup.source(of: run)
+    let data = try DiffusionData(source, setup.configuration)
     guard data.description.hash == setup.data.hash else {
-      throw DataError(file: source ?? setup.data.source, problem: "not the data that \(run) was trained on")
+      throw DataError(file: source, problem: "not the data that \(run) was trained on")
     }
     return (model, data)
   }

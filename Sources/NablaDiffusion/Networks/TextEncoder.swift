@@ -19,9 +19,12 @@ public final class TextEncoder: Module {
   @Named("norm") var norm: Norm
   public let vocabulary: CaptionVocabulary
   public let maximumLength: Int
+  /// Words of a caption that are read.
+  public static let standardLength = 16
 
   public init(
-    _ vocabulary: CaptionVocabulary, width: Int = 64, depth: Int = 2, headCount: Int = 4, maximumLength: Int = 16,
+    _ vocabulary: CaptionVocabulary, width: Int = 64, depth: Int = 2, headCount: Int = 4,
+    maximumLength: Int = standardLength,
     random: inout RandomSource
   ) {
     precondition(width % headCount == 0, "TextEncoder: \(headCount) heads of a width of \(width)")

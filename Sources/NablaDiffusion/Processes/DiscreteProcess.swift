@@ -58,10 +58,14 @@ public struct DiscreteProcess: Sendable, Hashable {
 /// An invalid setting. The description names the field and what to do.
 public enum DiffusionError: Error, Equatable, CustomStringConvertible {
   case invalid(field: String, String)
+  /// Samples contain NaN or infinity.
+  case samplesNotFinite
 
   public var description: String {
     switch self {
     case .invalid(let field, let problem): "\(field): \(problem)"
+    case .samplesNotFinite:
+      "the samples are not finite: the sampler diverged; take more steps, less guidance or another sampler"
     }
   }
 }

@@ -90,7 +90,8 @@ extension DiffusionTrainer {
   private func guidanceSweep() throws -> DiffusionPictures.Picture? {
     let (conditions, names) = data.conditions(6)
     guard conditions != .none else { return nil }
-    let scales = [0.0, 1, 3, 5]
+    // Without dropout the model knows no unconditional distribution to compare with.
+    let scales = setup.configuration.conditionDropout > 0 ? [0.0, 1, 3, 5] : [1.0]
     let rows = try scales.map {
       try model.sample(
         6, DiffusionSampling(steps: min(20, setup.configuration.samplingSteps(nil)), guidance: $0),
@@ -98,15 +99,23 @@ extension DiffusionTrainer {
     }
     return DiffusionPictures.Picture(
       title: "Guidance",
-      caption: "Rows: guidance scale 0 (unconditional), 1 (no guidance), 3 and 5, from the same noise. Columns: "
+      caption: (scales.count == 1
+        ? "Without guidance: the model was trained without condition dropout. Columns: "
+        : "Rows: guidance scale 0 (unconditional), 1 (no guidance), 3 and 5, from the same noise. Columns: ")
         + names.joined(separator: ", ") + ".",
       png: Data(PNG.data(sampleGrid(Tensor.concatenate(rows, axis: 0), columns: 6))))
+  }
+
+  /// A discrete process has no more steps than it was trained with.
+  private var mostSteps: Int {
+    let c = setup.configuration
+    return c.objective == .ddpm ? c.noiseSteps : .max
   }
 
   /// The paths of some points, by the standard sampler.
   private func paths() throws -> DiffusionPictures.Paths {
     let c = setup.configuration
-    let (sampler, steps) = try c.sampler(nil, steps: 25, deviation: setup.form.deviation)
+    let (sampler, steps) = try c.sampler(nil, steps: min(25, mostSteps), deviation: setup.form.deviation)
     var random = RandomSource(seed: 11)
     let noise = initialNoise([60, 2], at: steps[0], random: &random)
     var states: [(x: Tensor, level: NoiseLevel)] = [(noise, steps[0].level)]
@@ -127,15 +136,15 @@ extension DiffusionTrainer {
   private func quality(random: inout RandomSource) throws -> ([DiffusionPictures.Quality], Double?) {
     let count = 500
     let examples = data.examples(count, random: &random)
-    let floor = slicedWassersteinDistance(data.examples(count, random: &random), examples, random: &random)
-    let counts = [2, 4, 8, 16, 32]
+    let floor = setup.form.distance(data.examples(count, random: &random), examples, random: &random)
+    let counts = [2, 4, 8, 16, 32].filter { $0 <= mostSteps }
     let kinds = setup.configuration.samplers.filter { [.ddim, .euler, .heun, .dpm].contains($0) }
     let quality = try kinds.map { kind in
       DiffusionPictures.Quality(
         sampler: kind.rawValue, steps: counts,
         distances: try counts.map { steps in
           let samples = try model.sample(count, DiffusionSampling(sampler: kind, steps: steps), seed: 13)
-          return slicedWassersteinDistance(samples, examples, random: &random)
+          return setup.form.distance(samples, examples, random: &random)
         })
     }
     return (quality, floor)

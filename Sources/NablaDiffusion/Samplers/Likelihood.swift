@@ -20,13 +20,16 @@ extension ProbabilityFlow {
   ///   - data: [B, ...].
   ///   - denoiser: the model, as samplers use it.
   ///   - steps: the number of steps, or of the points at which an adaptive solver must stop.
+  ///   - spacing: their distribution. Where time is the noise's standard deviation, as in EDM, even steps would pass
+  ///     over all structure of the data in the first: ``TimeSpacing/karras(rho:)`` suits it.
   ///   - divergence: exact, one gradient for each dimension; or estimated from random probes (Hutchinson).
   ///   - random: draws the probes.
   /// - Returns: ln p in nats, and the noise that the data come from.
   public func logLikelihood(
-    _ data: Tensor, _ denoiser: Denoiser, steps: Int = 1, divergence: Divergence = .exact, random: inout RandomSource
+    _ data: Tensor, _ denoiser: Denoiser, steps: Int = 1, spacing: TimeSpacing = .uniform,
+    divergence: Divergence = .exact, random: inout RandomSource
   ) -> (logLikelihood: [Double], noise: Tensor) {
-    let (rows, times) = (data.shape[0], process.steps(steps).reversed().map(\.time))
+    let (rows, times) = (data.shape[0], process.steps(steps, spacing: spacing).reversed().map(\.time))
     let signs = divergence == .exact ? nil : Tensor.select(Tensor.less(random.uniform(data.shape), 0.5), -1, 1)
     let y = solver.solve([data, .zeros([rows])], through: Array(times)) { time, y in
       let (u, change) = velocityAndDivergence(y[0], denoiser, at: time, signs: signs)

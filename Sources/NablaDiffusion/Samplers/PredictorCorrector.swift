@@ -25,7 +25,9 @@ public struct PredictorCorrector: Sampler {
       x = predictor.step(
         x, estimate, from: interval.from, to: interval.to.time, noise: isLast ? nil : random.normal(x.shape))
       if !isLast {
-        for _ in 0..<corrections { x = correct(x, denoiser, at: interval.to, random: &random) }
+        // α of the discretized process, 1 - β: the share of the variance that a step keeps.
+        let kept = interval.from.level.alpha / interval.to.level.alpha
+        for _ in 0..<corrections { x = correct(x, denoiser, at: interval.to, kept: kept * kept, random: &random) }
       }
       observe(i, x, estimate.data)
     }
@@ -33,13 +35,15 @@ public struct PredictorCorrector: Sampler {
   }
 
   /// One Langevin step of size 2α(r‖z‖/‖score‖)², norms averaged over the batch.
-  private func correct(_ x: Tensor, _ denoiser: Denoiser, at step: NoiseStep, random: inout RandomSource) -> Tensor {
+  private func correct(
+    _ x: Tensor, _ denoiser: Denoiser, at step: NoiseStep, kept: Double, random: inout RandomSource
+  ) -> Tensor {
     let score = denoiser.score(x, at: step)
     let noise = random.normal(x.shape)
     let norm = meanNorm(score)
     guard norm > 0 else { return x }  // an untrained network with output 0
     let ratio = signalToNoise * meanNorm(noise) / norm
-    let size = 2 * step.level.alpha * step.level.alpha * ratio * ratio
+    let size = 2 * kept * ratio * ratio
     return langevinStep(x, score: score, size: size, noise: noise)
   }
 

@@ -188,11 +188,36 @@ extension DiffusionConfiguration: Configurable {
       there carries no information about the data: set \(setting: "prediction") to v or data
       """)
     try require(
+      !zeroTerminalSNR || minSNR == 0,
+      """
+      \(setting: "min-snr") gives a step without signal the weight 0, and with \(setting: "zero-terminal-snr") that is \
+      the one at which sampling begins: leave one of them out
+      """)
+    try require(
+      conditionDropout < 1,
+      "\(setting: "condition-dropout") 1 never shows a condition: set \(setting: "condition") to none")
+    try requireOwnSettings()
+    try require(
       !channels.isEmpty && channels.count <= 8 && channels.allSatisfy { 2...1024 ~= $0 },
       "\(setting: "channels") must be 1 to 8 numbers between 2 and 1024")
     // About two billion parameters of a DiT.
     try require(
       depth * width * width <= 1 << 27,
       "\(setting: "width") \(width) and \(setting: "depth") \(depth) are too large together for one computer")
+  }
+
+  /// Refuses settings of another objective, which would be ignored.
+  private func requireOwnSettings() throws(ConfigurationError) {
+    let standard = DiffusionConfiguration()
+    let owned: [(name: String, owner: ObjectiveKind, isSet: Bool)] = [
+      ("prediction", .ddpm, prediction != standard.prediction), ("zero-terminal-snr", .ddpm, zeroTerminalSNR),
+      ("min-snr", .ddpm, minSNR != 0), ("process", .score, process != standard.process),
+      ("logit-normal", .flow, logitNormal), ("flow-shift", .flow, flowShift != 1),
+      ("optimal-transport", .flow, optimalTransport),
+    ]
+    for (name, owner, isSet) in owned where isSet && objective != owner {
+      throw ConfigurationError(
+        "\(setting: name) is for \(setting: "objective") \(owner.rawValue), not for \(objective.rawValue)")
+    }
   }
 }

@@ -53,18 +53,32 @@ public struct DataForm: Sendable, Hashable, Codable {
   public var deviation: Double
   /// Nil if there are no classes.
   public var classNames: [String]?
-  /// Nil if there are no captions.
+  /// Of the training data; nil if there are no captions.
   public var vocabulary: CaptionVocabulary?
+  /// Of a table; nil if it has no header line.
+  public var columnNames: [String]?
 
   public init(
     shape: [Int], scale: DataScale?, deviation: Double, classNames: [String]? = nil,
-    vocabulary: CaptionVocabulary? = nil
+    vocabulary: CaptionVocabulary? = nil, columnNames: [String]? = nil
   ) {
     (self.shape, self.scale, self.deviation) = (shape, scale, deviation)
-    (self.classNames, self.vocabulary) = (classNames, vocabulary)
+    (self.classNames, self.vocabulary, self.columnNames) = (classNames, vocabulary, columnNames)
   }
 
   public var isImages: Bool { shape.count == 3 }
+
+  /// Data in units in which distances mean something: those of the network where columns have deviations of their own,
+  /// otherwise the data's.
+  func comparable(_ data: Tensor) -> Tensor {
+    guard let scale, Set(scale.deviations).count > 1 else { return data }
+    return scale.normalize(data)
+  }
+
+  /// The sliced Wasserstein distance of two sets of points.
+  func distance(_ a: Tensor, _ b: Tensor, random: inout RandomSource) -> Double {
+    slicedWassersteinDistance(comparable(a), comparable(b), random: &random)
+  }
 
   /// The requested kind, or else the one that suits the data.
   func network(for c: DiffusionConfiguration) -> NetworkKind {
@@ -96,6 +110,8 @@ struct DiffusionData {
   private let training: [Int]
   private let held: [Int]
   private let captions: [[Int32]]
+  /// Held-out images whose captions have words that no training caption has.
+  private let withUnknownWords: Set<Int>
   /// The captions as they were written.
   let captionTexts: [String]
 
@@ -108,45 +124,55 @@ struct DiffusionData {
   /// - Throws: ``DataError``, ``ConfigurationError`` and what reading files throws.
   init(_ source: String, _ c: DiffusionConfiguration) throws {
     let kind = try DiffusionSource(source)
-    var random = RandomSource(seed: c.seed)
-    var count: Int?
+    try Self.requireUse(of: c, by: kind, source)
+    var (captions, withUnknownWords): ([[Int32]], Set<Int>) = ([], [])
     let hash: String
-    var captions: [[Int32]] = []
+    let count: Int?
     switch kind {
     case .set(let set):
       contents = .set(set)
+      (count, training, held) = (nil, [], [])
       hash = set.rawValue
       // The same scale whatever the seed of the run.
       var random = RandomSource(seed: 0)
       form = DataForm(shape: [2], scale: DataScale(of: set.sample(10_000, random: &random)), deviation: 1)
       captionTexts = []
     case .table(let path):
-      let points = try PointFile(path: path).points
+      let file = try PointFile(path: path)
+      let points = file.points
       contents = .points(points)
       hash = contentHash([points], texts: [])
       count = points.shape[0]
-      form = DataForm(shape: [points.shape[1]], scale: DataScale(of: points), deviation: 1)
+      (training, held) = Self.split(points.shape[0], c)
+      form = DataForm(
+        shape: [points.shape[1]], scale: DataScale(of: points, separately: true), deviation: 1,
+        columnNames: file.names)
       captionTexts = []
     case .idx, .folder:
       let images = try Self.images(kind, c)
       contents = .images(images)
       count = images.count
+      let rows = Self.split(images.count, c)
+      (training, held) = rows
       hash = contentHash(
         [images.images] + (images.labels.map { [Tensor($0)] } ?? []), texts: images.captions ?? [])
-      let isCaptioned = try Self.isCaptioned(images, c, source)
-      captionTexts = isCaptioned ? images.captions ?? [] : []
-      let vocabulary = isCaptioned ? CaptionVocabulary(captions: captionTexts) : nil
-      if let vocabulary { captions = try captionTexts.map { try vocabulary.encode($0) } }
-      let some = images.batch(Array(0..<min(images.count, 2000)))
+      let texts = try Self.isCaptioned(images, c, source) ? images.captions : nil
+      // Of the training captions: other words would have embeddings that nothing trains.
+      let vocabulary = texts.map { texts in CaptionVocabulary(captions: rows.training.map { texts[$0] }) }
+      if let texts, let vocabulary {
+        captions = texts.map(vocabulary.encodeKnown)
+        withUnknownWords = Set(rows.held.filter { !vocabulary.knowsAll(of: texts[$0]) })
+      }
+      captionTexts = texts ?? []
+      // Their order may be that of the classes.
+      var random = RandomSource(seed: 0)
+      let some = images.batch(Array(random.permutation(images.count).prefix(2000)))
       form = DataForm(
         shape: Array(images.images.shape.dropFirst()), scale: nil, deviation: deviation(of: some),
-        classNames: isCaptioned || c.condition == ConditionKind.none || images.labels == nil ? nil : images.classNames,
+        classNames: texts != nil || c.condition == ConditionKind.none || images.labels == nil ? nil : images.classNames,
         vocabulary: vocabulary)
     }
-    let order = count.map { random.permutation($0) } ?? []
-    let heldCount = Int((Double(order.count) * c.validationFraction).rounded(.down))
-    (training, held) = (Array(order.dropLast(heldCount)), Array(order.suffix(heldCount)))
-    self.captions = captions
+    (self.captions, self.withUnknownWords) = (captions, withUnknownWords)
     description = Description(source: count == nil ? source : absolutePath(source), hash: hash, count: count)
     if count != nil, training.count < c.batchSize {
       throw ConfigurationError(
@@ -157,10 +183,35 @@ struct DiffusionData {
     }
   }
 
+  /// Rows to train on and rows held out.
+  private static func split(_ count: Int, _ c: DiffusionConfiguration) -> (training: [Int], held: [Int]) {
+    var random = RandomSource(seed: c.seed)
+    let order = random.permutation(count)
+    let heldCount = Int((Double(count) * c.validationFraction).rounded(.down))
+    return (Array(order.dropLast(heldCount)), Array(order.suffix(heldCount)))
+  }
+
+  /// - Throws: `ConfigurationError` for a setting that such data have no use for.
+  private static func requireUse(
+    of c: DiffusionConfiguration, by kind: DiffusionSource, _ source: String
+  ) throws(ConfigurationError) {
+    try require(
+      kind.isImages || c.condition == nil || c.condition == ConditionKind.none,
+      "\(setting: "condition"): \(source) has neither classes nor captions, which only images have")
+    if case .folder = kind { return }
+    try require(
+      c.imageSize == nil && !c.grayscale,
+      "\(setting: c.imageSize == nil ? "grayscale" : "image-size") is for folders of PNG images, not for \(source)")
+  }
+
   private static func images(_ source: DiffusionSource, _ c: DiffusionConfiguration) throws -> ImageDataset {
     if case .idx(let path) = source {
-      let labels = path.replacing("idx3", with: "idx1").replacing("images", with: "labels")
-      return try ImageDataset(imagesPath: path, labelsPath: labels != path && pathExists(labels) ? labels : nil)
+      // Only of the file's own name: a folder's may contain "images" too.
+      let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+      let labels =
+        path[..<start] + path[start...].replacing("idx3", with: "idx1").replacing("images", with: "labels")
+      return try ImageDataset(
+        imagesPath: path, labelsPath: labels != path && pathExists(String(labels)) ? String(labels) : nil)
     }
     guard case .folder(let path) = source else { preconditionFailure("DiffusionData: no images in \(source)") }
     return try ImageDataset(
@@ -195,7 +246,9 @@ struct DiffusionData {
       case .images: "\(grouped(description.count ?? 0)) images of \(shape)"
       }
     return things + (form.classNames.map { ", \($0.count) classes" } ?? "")
-      + (form.vocabulary.map { ", \($0.words.count) words in captions" } ?? "")
+      + (form.vocabulary.map { ", \($0.words.count) words in training captions" } ?? "")
+      + (longCaptions == 0
+        ? "" : "; \(grouped(longCaptions)) captions are cut after \(TextEncoder.standardLength) words")
       + (held.isEmpty ? "" : "; \(grouped(held.count)) for validation")
   }
 
@@ -220,7 +273,8 @@ struct DiffusionData {
   func conditions(_ count: Int) -> (conditions: Conditions, names: [String]) {
     guard let total = description.count, form.classNames != nil || form.vocabulary != nil else { return (.none, []) }
     if let names = form.classNames {
-      let labels = (0..<count).map { $0 % names.count }
+      let trained = trainedClasses
+      let labels = (0..<count).map { trained[$0 % trained.count] }
       return (.classes(labels.map { Int32($0) }), labels.map { names[$0] })
     }
     let indices = (0..<count).map { $0 * total / max(count, 1) }
@@ -249,21 +303,32 @@ struct DiffusionData {
   var labeling: ImageLabeling? {
     guard case .images(let images) = contents else { return nil }
     if let names = form.classNames {
-      return ImageLabeling(names: names, labels: images.labels!.map { Int($0) }, training: training, held: held)
+      guard names.count > 1 else { return nil }
+      return ImageLabeling(
+        names: names, labels: images.labels!.map { Int($0) }, training: training, held: held,
+        trainedClasses: trainedClasses)
     }
     guard let vocabulary = form.vocabulary else { return nil }
     var counts: [Int32: Int] = [:]
     for row in training { counts[captions[row][0], default: 0] += 1 }
     let shared = counts.filter { $0.key != CaptionVocabulary.none && $0.value >= 5 }.keys.sorted()
     guard shared.count > 1 else { return nil }
-    let known = Set(training.flatMap { captions[$0] })
     let labels = captions.map { shared.firstIndex(of: $0[0]) }
     return ImageLabeling(
       names: shared.map { vocabulary.words[Int($0) - 1] }, labels: labels,
       training: training.filter { labels[$0] != nil },
       // A caption whose words occur in training, but not together.
-      held: held.filter { row in labels[row] != nil && captions[row].allSatisfy(known.contains) })
+      held: held.filter { labels[$0] != nil && !withUnknownWords.contains($0) },
+      trainedClasses: Array(shared.indices))
   }
+
+  /// The classes that occur in training.
+  private var trainedClasses: [Int] {
+    guard case .images(let images) = contents, let labels = images.labels else { return [] }
+    return Set(training.map { Int(labels[$0]) }).sorted()
+  }
+
+  private var longCaptions: Int { captions.count { $0.count > TextEncoder.standardLength } }
 
   /// Examples by index, with their labels.
   func batch(of indices: [Int]) -> Batch { batch(indices) }
@@ -298,6 +363,8 @@ struct ImageLabeling {
   var training: [Int]
   /// Held-out images.
   var held: [Int]
+  /// Classes that occur in training.
+  var trainedClasses: [Int]
 }
 
 private func deviation(of data: Tensor) -> Double {

@@ -29,22 +29,26 @@ extension DiffusionModel {
     let (model, data) = try loadWithData(run, data: source)
     var random = RandomSource(seed: seed)
     let count = min(count, data.description.count ?? count)
-    let samples = try model.sample(count, options, conditions: data.conditions(count).conditions, seed: seed)
+    let conditions = data.conditions(count).conditions
+    try require(
+      conditions != .none || options.guidance == 1,
+      "\(setting: "guidance") is for models with classes or captions: \(run) has neither")
+    let samples = try model.sampleInParts(count, options, conditions: conditions, seed: seed)
     var result = DiffusionEvaluation(count: count)
     if !model.form.isImages {
       // Eight sets of data: a single one would be too noisy a reference.
       var (distance, floor) = (0.0, 0.0)
       for _ in 0..<8 {
         let fresh = data.examples(count, random: &random)
-        distance += slicedWassersteinDistance(samples, fresh, random: &random) / 8
-        floor += slicedWassersteinDistance(data.examples(count, random: &random), fresh, random: &random) / 8
+        distance += model.form.distance(samples, fresh, random: &random) / 8
+        floor += model.form.distance(data.examples(count, random: &random), fresh, random: &random) / 8
       }
       result.slicedWasserstein = (distance, floor)
     }
     if !data.isDrawn {
-      let training = data.trainingExamples
+      let training = model.form.comparable(data.trainingExamples)
       func distances(_ examples: Tensor) -> (median: Double, least: Double) {
-        let sorted = nearestExamples(examples, among: training).map(\.distance).sorted()
+        let sorted = nearestExamples(model.form.comparable(examples), among: training).map(\.distance).sorted()
         return (sorted[sorted.count / 2], sorted[0])
       }
       result.nearest = distances(samples)

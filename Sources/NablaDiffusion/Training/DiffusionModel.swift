@@ -48,11 +48,19 @@ public struct DiffusionModel {
   ///   - known: Data that are known in part, on the scale of the network.
   ///   - interpolates: Whether the rows interpolate spherically between two noises.
   ///   - seed: Of the noise.
-  /// - Throws: `ConfigurationError` for a sampler that the objective cannot use.
+  /// - Throws: `ConfigurationError` for a sampler that the objective cannot use, or what the model was not trained for;
+  ///   ``DiffusionError/samplesNotFinite``.
   public func sample(
     _ count: Int, _ options: DiffusionSampling = DiffusionSampling(), conditions: Conditions = .none,
     keeping known: KnownData? = nil, interpolates: Bool = false, seed: UInt64
   ) throws -> Tensor {
+    let isConditional = form.classNames != nil || form.vocabulary != nil
+    try require(
+      !isConditional || configuration.conditionDropout > 0 || conditions != .none && options.guidance == 1,
+      """
+      the model was trained with \(setting: "condition-dropout") 0 and knows no unconditional distribution: give \
+      \(setting: form.classNames != nil ? "class" : "prompt") and no \(setting: "guidance")
+      """)
     var random = RandomSource(seed: seed)
     let (sampler, steps) = try configuration.sampler(
       options.sampler, steps: options.steps ?? configuration.samplingSteps(options.sampler), deviation: form.deviation)
@@ -65,6 +73,7 @@ public struct DiffusionModel {
     var result = sampler.sample(noise, denoiser, along: steps, random: &random)
     // A sampler may end with a step that the network was asked of before.
     if let known { result = known.imposed(on: result) }
+    guard result.sum().item().isFinite else { throw DiffusionError.samplesNotFinite }
     return form.scale.map { $0.restore(result) } ?? result
   }
 
@@ -88,7 +97,11 @@ public struct DiffusionModel {
       guard let vocabulary = form.vocabulary else {
         throw ConfigurationError("\(setting: "prompt"): the model was trained without captions")
       }
-      return .captions(Array(repeating: try vocabulary.encode(caption), count: count))
+      let words = try vocabulary.encode(caption)
+      try require(
+        words.count <= TextEncoder.standardLength,
+        "\(setting: "prompt") has \(words.count) words, but the model reads \(TextEncoder.standardLength)")
+      return .captions(Array(repeating: words, count: count))
     }
     return .none
   }

@@ -43,9 +43,13 @@ public final class DiffusionNetwork: Module {
     } else {
       let (height, width) = (form.shape[1], form.shape[2])
       try require(
-        height == width, "images of \(width) × \(height) are not square; set \(setting: "image-size")")
+        height == width,
+        "images of \(width) × \(height) are not square: crop them, or resize PNG images by \(setting: "image-size")")
       switch kind {
       case .unet:
+        try require(
+          c.channels.allSatisfy { $0 % 8 == 0 },
+          "\(setting: "channels") must be multiples of 8, the number of groups of the norms")
         unet = try UNet(
           UNetConfiguration(
             sampleSize: height, inputChannels: form.shape[0], blockChannels: c.channels,

@@ -21,6 +21,11 @@ public final class DiffusionTrainer: Trainer {
     public var parameterCount: Int
     /// The path of the data, or the name of a 2-D set.
     public var source: String { data.source }
+
+    /// The same, where files may have been moved together with the run at `path`.
+    func source(of path: String) -> String {
+      data.count == nil ? source : RunFolder.located(source, of: path) ?? source
+    }
   }
 
   /// Everything except weights and moments that the next step depends on.
@@ -71,7 +76,7 @@ public final class DiffusionTrainer: Trainer {
     _ path: String, data source: String? = nil, observe: TrainingRun<DiffusionTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<DiffusionTrainer> {
     try TrainingRun(resuming: path, observe: observe) { setup, _ in
-      let source = source ?? RunFolder.located(setup.data.source, of: path) ?? setup.data.source
+      let source = source ?? setup.source(of: path)
       let data = try DiffusionData(source, setup.configuration)
       guard data.description.hash == setup.data.hash, data.form == setup.form else {
         throw DataError(
@@ -164,9 +169,12 @@ public final class DiffusionTrainer: Trainer {
     guard count > 0 else { return nil }
     let (conditions, names) = data.conditions(count)
     let samples = try optimization.averaged(model.network) {
-      try model.sample(count, conditions: conditions, seed: setup.configuration.seed)
+      do {
+        return try model.sample(count, conditions: conditions, seed: setup.configuration.seed)
+      } catch DiffusionError.samplesNotFinite where model.network.firstNonFinite != nil {
+        throw weightsNotFinite()
+      }
     }
-    guard samples.sum().item().isFinite else { throw weightsNotFinite() }
     var random = RandomSource(seed: 0x5C)
     if setup.form.isImages {
       let picture = sampleGrid(samples)
@@ -178,8 +186,7 @@ public final class DiffusionTrainer: Trainer {
     let examples = data.examples(count, random: &random)
     let again = data.examples(count, random: &random)
     let (distance, floor) = (
-      slicedWassersteinDistance(samples, examples, random: &random),
-      slicedWassersteinDistance(again, examples, random: &random)
+      setup.form.distance(samples, examples, random: &random), setup.form.distance(again, examples, random: &random)
     )
     return RunSample(
       kind: "png", contents: PNG.data(scatterPicture(samples, beside: examples)),
@@ -228,10 +235,10 @@ public final class DiffusionTrainer: Trainer {
     guard progress.isFinished else { return }
     let c = setup.configuration
     try optimization.averaged(model.network) {
+      try AtomicFolder.write(to: "\(run.path)/model") { try model.save(to: $0) }
       if setup.configuration.sampleCount > 0 {
         try writeJSON(makePictures(), to: "\(run.path)/\(DiffusionPictures.file)")
       }
-      try AtomicFolder.write(to: "\(run.path)/model") { try model.save(to: $0) }
       guard let unet = model.network.unet, unet.configuration.contextSize == nil, c.objective == .ddpm else { return }
       let scheduler = SchedulerConfiguration(
         try c.discreteProcess(), prediction: c.prediction.prediction, threshold: .clip())

@@ -27,13 +27,16 @@ extension DiffusionConfiguration {
   public var samplers: [SamplerKind] {
     switch objective {
     // If no signal is left, σ/α, which Euler and Heun use, is infinite.
-    case .ddpm: [.ddim, .ancestral, .dpm] + (zeroTerminalSNR ? [] : [.euler, .heun])
+    case .ddpm: [.ddim, .ancestral, .dpm] + (hasZeroTerminalSNR ? [] : [.euler, .heun])
     case .score:
       [.heun, .euler, .ddim, .dpm, .sde, .predictorCorrector, .ode] + (process == .varianceExploding ? [.langevin] : [])
     case .edm: [.heun, .euler, .ddim, .dpm, .ode]
     case .flow: [.heun, .euler, .dpm, .ode]
     }
   }
+
+  /// Whether no signal is left at the last step: asked for, or because so few steps bring β to 1.
+  private var hasZeroTerminalSNR: Bool { (try? discreteProcess())?.hasZeroTerminalSNR ?? zeroTerminalSNR }
 
   /// A sampler with its noise levels.
   ///
@@ -47,22 +50,27 @@ extension DiffusionConfiguration {
       samplers.contains(kind),
       """
       \(setting: "sampler") \(kind.rawValue) cannot sample a model of \(objective.rawValue)\
-      \(zeroTerminalSNR ? " with zero terminal SNR" : ""): use one of \
+      \(objective == .ddpm && hasZeroTerminalSNR ? " with zero terminal SNR" : ""): use one of \
       \(samplers.map(\.rawValue).joined(separator: ", "))
       """)
     try require(steps >= 1, "\(setting: "steps") must be at least 1, not \(steps)")
     if objective == .ddpm { return (simple(kind), try discreteProcess().steps(steps)) }
     let process = continuousProcess(deviation: deviation)
+    let shifted = process.steps(steps, spacing: flowShift == 1 ? .uniform : .shifted(flowShift))
     switch (objective, kind) {
+    case (.flow, .ode): return (ProbabilityFlow(process, solver: .adaptive()), shifted)
+    case (.flow, .heun): return (ProbabilityFlow(process, solver: .heun), shifted)
+    case (.flow, .euler): return (ProbabilityFlow(process, solver: .euler), shifted)
+    case (.flow, _): return (simple(kind), shifted)
     case (_, .ode): return (ProbabilityFlow(process, solver: .adaptive()), process.steps(steps))
-    case (.flow, .heun): return (ProbabilityFlow(process, solver: .heun), process.steps(steps))
-    case (.flow, .euler): return (ProbabilityFlow(process, solver: .euler), process.steps(steps))
-    case (.flow, _): return (simple(kind), process.steps(steps))
     case (_, .sde): return (ReverseSDE(process), process.steps(steps))
     case (_, .predictorCorrector): return (PredictorCorrector(process), process.steps(steps))
     case (_, .langevin):
       // ε as a fraction of the variance at the smallest level: 2·10⁻⁵ for σ_min = 0.01 (Song & Ermon 2019).
-      return (AnnealedLangevin(stepsPerLevel: 10), process.steps(steps, spacing: .logarithmic, final: .clean))
+      return (
+        AnnealedLangevin(stepsPerLevel: 10, stepSize: 2e-5 * deviation * deviation),
+        process.steps(steps, spacing: .logarithmic, final: .clean)
+      )
     default: return (simple(kind), process.steps(steps, spacing: .karras(), final: .clean))
     }
   }

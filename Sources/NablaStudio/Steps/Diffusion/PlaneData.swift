@@ -49,7 +49,8 @@ struct PlaneData: Sendable {
     var random = RandomSource(seed: 0)
     // The same scale whatever the seed.
     scale =
-      key.shape.set.map { DataScale(of: $0.sample(10_000, random: &random)) } ?? DataScale(mean: [0, 0], deviation: 1)
+      key.shape.set.map { DataScale(of: $0.sample(10_000, random: &random)) }
+      ?? DataScale(mean: [0, 0], deviations: [1, 1])
     classes =
       key.shape == .drawn
       ? zip(["first ink", "second ink"], key.marks).filter { !$1.isEmpty }.map(\.0) : key.shape.classes
@@ -62,7 +63,7 @@ struct PlaneData: Sendable {
   /// The class of a point of the plane, by where it lies; nil for what was drawn.
   func label(of point: SIMD2<Float>) -> Int? {
     key.shape.label(
-      Double(point.x * scale.deviation + scale.mean[0]), Double(point.y * scale.deviation + scale.mean[1]))
+      Double(point.x * scale.deviations[0] + scale.mean[0]), Double(point.y * scale.deviations[1] + scale.mean[1]))
   }
 
   private static func draw(_ key: Key, _ scale: DataScale, _ count: Int, seed: UInt64) -> (

@@ -91,7 +91,7 @@ extension DiffusionStep {
   }.recorded([])
 
   /// Whether a path is a run of diffusion training, or a model folder of one.
-  private static func isDiffusion(_ path: String) -> Bool {
+  static func isDiffusion(_ path: String) -> Bool {
     if let run = try? RunFolder.open(path) { return run.command == DiffusionTrainer.command }
     struct Description: Decodable { var format: String }
     return (try? readJSON("\(path)/config.json", as: Description.self))?.format == "nabla-diffusion"
