@@ -2,7 +2,8 @@ extension ReportPage {
   /// The page of a run, with the sections of the domain whose command made it; of other runs, the parts that every run
   /// has.
   ///
-  /// - Throws: `ReportError` when an analysis in the folder is malformed, and what reading the run's files throws.
+  /// - Throws: `ReportError` when an analysis in the folder is malformed, `SweepError` for an incomplete sweep, and
+  ///   what reading the run's files throws.
   public static func page(of run: RunFolder) throws -> ReportPage {
     switch run.command {
     case Pretraining.command: try Pretraining.report(of: run)
@@ -14,6 +15,7 @@ extension ReportPage {
     case PolicyTrainer.command:
       PolicyStudy.isStudy(run.path) ? try PolicyStudy.report(of: run) : try PolicyTrainer.report(of: run)
     case DiffusionTrainer.command: try DiffusionTrainer.report(of: run)
+    case Sweep.command: try Sweep.report(of: run)
     default: try ReportPage(of: run)
     }
   }

@@ -35,20 +35,28 @@ struct Quantity: ExpressibleByArgument {
 /// Which runs of a table are used.
 struct PointOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Number of runs with the highest loss to exclude (Besiroglu et al. exclude 5).", valueName: "n"))
-  var dropHighest = 0
-  @Option(help: ArgumentHelp("Bootstrap samples, for confidence intervals.", valueName: "n")) var bootstrap = 4_000
-  @Option(help: ArgumentHelp("Random seed of the bootstrap.", valueName: "n")) var seed: UInt64 = 1
+    help: ArgumentHelp(
+      "Number of runs with the highest loss to exclude (default: 0; Besiroglu et al. exclude 5).", valueName: "n"))
+  var dropHighest: Int?
+  @Option(help: ArgumentHelp("Bootstrap samples, for confidence intervals (default: 4000).", valueName: "n"))
+  var bootstrap: Int?
+  @Option(help: ArgumentHelp("Random seed of the bootstrap (default: 1).", valueName: "n")) var seed: UInt64?
+
+  /// The first flag that was given.
+  var first: String? {
+    [dropHighest.map { _ in "--drop-highest" }, bootstrap.map { _ in "--bootstrap" }, seed.map { _ in "--seed" }]
+      .compactMap { $0 }.first
+  }
 
   func validate() throws {
-    if dropHighest < 0 { throw ValidationError("--drop-highest must be 0 or more") }
-    if !(20...100_000).contains(bootstrap) {
+    if let dropHighest, dropHighest < 0 { throw ValidationError("--drop-highest must be 0 or more") }
+    if let bootstrap, !(20...100_000).contains(bootstrap) {
       throw ValidationError("--bootstrap must be between 20 and 100000, not \(bootstrap)")
     }
   }
 
   func points(_ table: PointTable) throws -> [ScalingPoint] {
-    if dropHighest == 0 { return table.points }
+    guard let dropHighest, dropHighest > 0 else { return table.points }
     if dropHighest >= table.points.count {
       throw ValidationError("--drop-highest \(dropHighest) leaves none of \(table.points.count) runs")
     }

@@ -35,8 +35,13 @@ struct ScalingFit: ParsableCommand {
     compute.apply()
     let result = try ScalingFitResult(
       try PointTable(contentsOfFile: table), options: options, holdOut: holdOut)
-    if let output, let law = result.law.json() { try AtomicFile.write(law.serialized() + "\n", to: output) }
+    let noOptimum = PointError(noOptimumOf: result.fit.law, file: table)
+    if let output, noOptimum == nil, let law = result.law.json() {
+      try AtomicFile.write(law.serialized() + "\n", to: output)
+    }
     try show(json ? result.json.serialized() + "\n" : result.text)
-    if let output { note("wrote \(printable(output))") }
+    guard let output else { return }
+    if let noOptimum { throw noOptimum }
+    note("wrote \(printable(output))")
   }
 }

@@ -29,9 +29,13 @@ extension ScalingFitResult {
             + [Chinchilla.hoffmann, .besiroglu].map { significant(value($0), digits: 4) }
         })
     text += "\nLocal minima found\n" + columns(ends)
-    text += "\nOptimal split of a budget\n"
-    let largest = computes.max()!
-    text += columns(
+    return text + splits + approaches + comparisons + heldOut
+  }
+
+  private var splits: String {
+    if let error = PointError(noOptimumOf: fit.law) { return "\nNo optimal split of a budget: \(error)\n" }
+    let largest = points.map(\.compute).max()!
+    let table = columns(
       [["FLOPs", "parameters", "tokens", "tokens/parameter", "loss"]]
         + [1.0, 10, 100, 1_000].map { factor in
           let compute = largest * factor
@@ -46,8 +50,8 @@ extension ScalingFitResult {
             interval({ $0.optimalLoss(compute: compute) }) { significant($0, digits: 4) },
           ]
         })
-    text += "  The last row is 1,000 times the largest run: an unverified extrapolation.\n"
-    return text + approaches + comparisons + heldOut
+    return "\nOptimal split of a budget\n" + table
+      + "  The last row is 1,000 times the largest run: an unverified extrapolation.\n"
   }
 
   /// The lowest objectives among the starts, with their counts.

@@ -21,7 +21,7 @@ struct ScalingFitResult {
       throw PointError(error.kind, file: table.file)
     }
     self.points = points
-    bootstrap = fit.bootstrap(samples: options.bootstrap, seed: options.seed)
+    bootstrap = fit.bootstrap(samples: options.bootstrap ?? 4_000, seed: options.seed ?? 1)
     law = NamedLaw(
       name: table.file, title: "fit of \(points.count) runs in \(table.file)", form: .chinchilla(fit.law),
       largestCompute: points.map(\.compute).max(), smallestCompute: points.map(\.compute).min(), samples: bootstrap.laws

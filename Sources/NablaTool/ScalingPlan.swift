@@ -29,8 +29,8 @@ struct ScalingPlan: ParsableCommand {
   @Option(help: ArgumentHelp("Number of training tokens.", valueName: "n")) var tokens: Quantity?
   @Option(
     help: ArgumentHelp(
-      "Model FLOPs utilization (Llama 3 reports 0.38 to 0.43).", valueName: "fraction"))
-  var utilization = 0.4
+      "Model FLOPs utilization (default: 0.4; Llama 3 reports 0.38 to 0.43).", valueName: "fraction"))
+  var utilization: Double?
   @Option(help: ArgumentHelp("Vocabulary size.", valueName: "n")) var vocabulary = 50_304
   @Option(help: ArgumentHelp("Sequence length in tokens.", valueName: "n")) var context = 2_048
   @Option(help: ArgumentHelp("Micro-batch size in sequences per accelerator, for the memory estimate.", valueName: "n"))
@@ -43,8 +43,10 @@ struct ScalingPlan: ParsableCommand {
   var serveTokens: Quantity?
   @Flag(help: "Output as one JSON object.") var json = false
 
+  private static let defaultUtilization = 0.4
+
   func validate() throws {
-    if !(utilization > 0 && utilization <= 1) {
+    if let utilization, !(utilization > 0 && utilization <= 1) {
       throw ValidationError("--utilization must be above 0 and at most 1, not \(utilization)")
     }
     for (name, value, limit) in [
@@ -59,6 +61,10 @@ struct ScalingPlan: ParsableCommand {
         "give one budget: --compute, --hardware with --days, --hours or --cost, or --parameters and --tokens")
     }
     if times > 0, hardware == nil { throw ValidationError("--days, --hours and --cost require --hardware") }
+    for (name, isGiven) in [("--price", price != nil), ("--utilization", utilization != nil)]
+    where isGiven && hardware == nil {
+      throw ValidationError("\(name) requires --hardware: add it, or leave out \(name)")
+    }
     if cost != nil, price == nil { throw ValidationError("--cost requires --price, that of one accelerator per hour") }
   }
 
@@ -71,7 +77,8 @@ struct ScalingPlan: ParsableCommand {
       do { return try Hardware(named: name) } catch { throw ValidationError("--hardware: \(error)") }
     }
     let named = try scalingLaw(law)
-    var request = PlanRequest(law: named, budget: budget(machine), hardware: machine, utilization: utilization)
+    var request = PlanRequest(
+      law: named, budget: budget(machine), hardware: machine, utilization: utilization ?? Self.defaultUtilization)
     request.hourlyPrice = price?.value
     request.vocabularySize = vocabulary
     request.context = context
@@ -102,6 +109,7 @@ struct ScalingPlan: ParsableCommand {
     if let tokens { return .tokens(tokens.value) }
     let machine = machine!
     let hours = cost.map { $0.value / (price!.value * Double(machine.count)) } ?? hours?.value ?? days!.value * 24
-    return .compute(machine.compute(seconds: hours * 3_600, utilization: utilization))
+    return .compute(
+      machine.compute(seconds: hours * 3_600, utilization: utilization ?? Self.defaultUtilization))
   }
 }

@@ -16,6 +16,9 @@ struct ScalingShow: ParsableCommand {
 
   func validate() throws {
     if (table == nil) == (law == nil) { throw ValidationError("give either a table of runs or --law") }
+    if law != nil, let flag = options.first {
+      throw ValidationError("\(flag) applies to a table of runs: leave it out, or give a table in place of --law")
+    }
   }
 
   func run() throws {

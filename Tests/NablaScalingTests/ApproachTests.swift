@@ -28,6 +28,20 @@ import NablaScaling
     #expect(abs(fit.compute.exponent + 0.038) < 1e-10 && abs(fit.tokens.robustLine.slope + 0.076) < 1e-10)
   }
 
+  /// Runs of one budget, whose 6ND differs by rounding errors.
+  @Test func oneBudgetIsNoLine() throws {
+    let runs = [
+      (44e6, 3.40), (74e6, 3.30), (117e6, 3.24), (196e6, 3.20), (278e6, 3.18), (425e6, 3.21), (632e6, 3.27),
+    ]
+    let table = try PointTable("N,C,loss\n" + runs.map { "\($0.0),1e18,\($0.1)\n" }.joined(), file: "runs.csv")
+    #expect(Set(table.points.map(\.compute)).count > 1)
+    #expect {
+      try KaplanFit(table.points)
+    } throws: {
+      if case .constant(let name, _) = ($0 as? PointError)?.kind { name.contains("compute") } else { false }
+    }
+  }
+
   @Test func frontierDropsBeatenRuns() {
     let points = [(1.0, 5.0), (2, 4), (3, 4.5), (4, 3), (5, 3)].map {
       ScalingPoint(parameters: $0.0, tokens: 1, loss: $0.1)

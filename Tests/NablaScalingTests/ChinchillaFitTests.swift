@@ -195,6 +195,21 @@ import NablaScaling
     #expect(logChiSquareTail(0, degrees: 5) == 0)
   }
 
+  /// Three sizes that are close together, of which the smallest is far worse: without some of the runs α grows until A
+  /// overflows.
+  @Test func refitsThatOverflow() throws {
+    let points = [
+      (9e7, 1e9, 3.737), (9e7, 4e9, 3.288), (1e8, 1e9, 3.654), (1e8, 4e9, 3.238), (1.1e8, 1e9, 3.680),
+      (1.1e8, 4e9, 3.231),
+    ].map { ScalingPoint(parameters: $0.0, tokens: $0.1, loss: $0.2) }
+    let fit = try ChinchillaFit(points)
+    let bootstrap = fit.bootstrap(samples: 1_000)
+    #expect(fit.law.hasOptimum && bootstrap.interval { $0.A }.upperBound == .infinity)
+    #expect(fit.leavingOneOut().contains { !$0.A.isFinite })
+    let law = NamedLaw(name: "", title: "", form: .chinchilla(fit.law), samples: bootstrap.laws)
+    #expect(try ScalingReport(law: law, fit: fit, bootstrap: bootstrap).html().contains("Loss and its envelope"))
+  }
+
   @Test func pointsThatDetermineNothing() {
     #expect(throws: PointError.self) { try ChinchillaFit(Array(syntheticPoints(.besiroglu).prefix(5))) }
     let oneSize = (1...8).map { ScalingPoint(parameters: 1e8, tokens: 1e9 * Double($0), loss: 3) }

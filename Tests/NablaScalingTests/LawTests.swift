@@ -61,6 +61,17 @@ import NablaScaling
     #expect((Chinchilla.hoffmann.E * 100).rounded() == 169)
   }
 
+  /// The optimal size is 10^2000 parameters with the first, and there is none with the second.
+  @Test(arguments: [
+    Chinchilla(E: 1.7, A: 1e4, B: 1, alpha: 1e-3, beta: 1e-3),
+    Chinchilla(E: 1.7, A: 400, B: 400, alpha: 0.3, beta: -0.1),
+  ])
+  func lawsWithoutAnOptimum(law: Chinchilla) {
+    #expect(!law.hasOptimum && Chinchilla.besiroglu.hasOptimum)
+    let report = ScalingReport(law: NamedLaw(name: "", title: "", form: .chinchilla(law)))
+    #expect(throws: PointError(.noOptimum(alpha: law.alpha, beta: law.beta))) { _ = try report.html() }
+  }
+
   @Test func kaplanAtItsOwnScales() {
     let law = Kaplan.kaplan2020
     // (8.8e13 / 8.8e13)^α = 1 nat, and 10 times fewer parameters are 10^0.076 times the loss.

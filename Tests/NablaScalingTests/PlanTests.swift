@@ -158,6 +158,16 @@ import NablaScaling
     #expect(plan.parametersInterval!.contains(6e10) && plan.extrapolation! > 70 && plan.lossInterval != nil)
   }
 
+  /// Refits overflow where an exponent is large.
+  @Test func intervalsOfSamplesThatOverflow() {
+    var (law, overflowing) = (NamedLaw.published("besiroglu")!, Chinchilla.besiroglu)
+    overflowing.A = .infinity
+    law.samples = [.besiroglu, .besiroglu, .besiroglu, overflowing, overflowing]
+    #expect(law.interval { $0.A } == 482.01...Double.infinity)
+    law.samples = [overflowing, overflowing]
+    #expect(law.interval { $0.A } == Double.infinity...Double.infinity)
+  }
+
   /// DeepSeek LLM (2024) gives these for 10²⁰ FLOP by its formulas.
   @Test func rules() {
     let rules = HyperparameterRule.all(parameters: 1e9, tokens: 1e20 / 6e9, loss: 2.5)

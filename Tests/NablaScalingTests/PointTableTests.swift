@@ -37,6 +37,9 @@ import NablaScaling
     #expect(error(header + "-1,1e9,3") == PointError(.notPositive(column: "N", value: -1), file: "runs.csv", line: 3))
     #expect(
       error(header + "1e8,inf,3") == PointError(.notPositive(column: "D", value: .infinity), file: "runs.csv", line: 3))
+    #expect(
+      error("N,D,loss\n1e200,1e200,3")
+        == PointError(.notPositive(column: "6ND", value: .infinity), file: "runs.csv", line: 2))
     #expect(error(header + "1e8,1e9") == PointError(.fieldCount(found: 2, expected: 3), file: "runs.csv", line: 3))
     #expect(
       error("N,loss\n1,2") == PointError(.missingColumn("D or C", found: ["N", "loss"]), file: "runs.csv", line: 1))
@@ -75,6 +78,7 @@ import NablaScaling
       read.extrapolation(to: 1e21) == 100 && read.extrapolation(to: 1e18) == 1 && read.extrapolation(to: 1e15) == 100)
     for (text, problem) in [
       ("{}", "'form'"), (#"{"form": "chinchilla", "E": 1}"#, "'A'"), (#"{"form": "chinchilla", "E": -1}"#, "'E'"),
+      (#"{"form": "chinchilla", "E": 1, "A": 1e4, "B": 1, "alpha": 0.001, "beta": 0.001}"#, "no finite optimal size"),
     ] {
       try text.write(toFile: path, atomically: true, encoding: .utf8)
       let error = #expect(throws: LawFileError.self) { try NamedLaw(contentsOfFile: path) }

@@ -152,6 +152,13 @@ import NablaTraining
       }
       #expect(result == nil)
     }
+    // Half a sweep has no page, and asking for it writes nothing.
+    #expect(throws: SweepError.incomplete(run: "\(first)/runs/02")) {
+      _ = try Sweep.report(of: RunFolder.open(first))
+    }
+    for file in ["report.html", "points.csv", "prediction.json"] {
+      #expect(!FileManager.default.fileExists(atPath: "\(first)/\(file)"))
+    }
 
     var begun: [String] = []
     let continued = try #require(
@@ -179,9 +186,31 @@ import NablaTraining
     #expect(try NamedLaw(contentsOfFile: "\(whole)/law.json").chinchilla == uninterrupted.fit.law)
     let page = try String(contentsOfFile: "\(whole)/report.html", encoding: .utf8)
     #expect(page.contains("Before the last run was trained") && page.contains("inversely proportional"))
+    // Rebuilt it is the same, with the test's row left in the table; without the test it has no outcome.
+    #expect(try Sweep.report(of: RunFolder.open(whole)).html() == page)
+    #expect(try PointTable(contentsOfFile: "\(whole)/points.csv").points.count == 13)
+    try FileManager.default.removeItem(atPath: "\(whole)/test")
+    #expect(try Sweep.report(of: RunFolder.open(whole)).html().contains("It has not been trained yet."))
 
     try "other text".write(toFile: text, atomically: true, encoding: .utf8)
     #expect(throws: SweepError.otherText(paths: [text])) { _ = try Sweep(resuming: whole) }
+  }
+
+  /// A sweep started with a relative path continues from any working directory, and after a move with its text.
+  @Test func sweepsContinueFromElsewhere() throws {
+    let (text, base) = (try text(), NSTemporaryDirectory() + "sweep-\(UUID().uuidString)")
+    defer { for path in [text, base] { try? FileManager.default.removeItem(atPath: path) } }
+    let depth = FileManager.default.currentDirectoryPath.split(separator: "/").count
+    let relative = String(repeating: "../", count: depth) + String(text.drop { $0 == "/" })
+    var setup = try Sweep(paths: [relative], budget: 10, quick, shapes: small, at: "\(base)/planned").setup
+    #expect(setup.paths.count == 1 && setup.paths[0].hasPrefix("/") && setup.paths[0].hasSuffix(relative))
+
+    setup.paths = ["\(base)/before/text.txt"]
+    try writeSweep(setup, "\(base)/before/sweep")
+    try FileManager.default.copyItem(atPath: text, toPath: setup.paths[0])
+    try FileManager.default.moveItem(atPath: "\(base)/before", toPath: "\(base)/after")
+    let moved = try Sweep(resuming: "\(base)/after/sweep").setup
+    #expect(moved.paths.count == 1 && moved.paths[0].hasSuffix("/after/text.txt"))
   }
 
   /// Losses that rise with the size are no law: the points are kept, the test is not trained, and no page traps.

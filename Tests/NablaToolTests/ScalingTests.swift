@@ -48,6 +48,28 @@ extension ToolTests {
       #expect(try String(contentsOfFile: page, encoding: .utf8).contains("Porian"))
     }
 
+    /// Losses that rise with the tokens: the fit says so, and writes no law that a plan would reject.
+    @Test func fitWithoutAnOptimum() throws {
+      try withFolder { folder in
+        let law = Chinchilla(E: 2, A: 400, B: 0.05, alpha: 0.34, beta: -0.1)
+        var text = "N,D,loss\n"
+        for n in [1e7, 1e8, 1e9] {
+          for d in [1e9, 1e10, 1e11] { text += "\(n),\(d),\(law.loss(parameters: n, tokens: d))\n" }
+        }
+        let (table, output) = (folder + "/runs.csv", folder + "/law.json")
+        try write(Array(text.utf8), to: table)
+        let fit = ["scaling", "fit", table, "--bootstrap", "100"]
+        let plain = try Tool.run(fit)
+        #expect(plain.status == 0 && plain.output.contains("there is no optimum"), "\(plain.summary)")
+        #expect(!plain.output.contains("nan"), "\(plain.summary)")
+        let saved = try Tool.run(fit + ["--output", output])
+        #expect(saved.status == 1 && saved.errors.contains("there is no optimum"), "\(saved.summary)")
+        #expect(!FileManager.default.fileExists(atPath: output))
+        let page = try Tool.run(["scaling", "show", table, "--output", folder + "/page.html"])
+        #expect(page.status == 1 && page.errors.contains("there is no optimum"), "\(page.summary)")
+      }
+    }
+
     @Test func mistakesAreNamed() throws {
       let path = NSTemporaryDirectory() + "runs-\(UUID().uuidString).csv"
       defer { try? FileManager.default.removeItem(atPath: path) }
@@ -62,9 +84,17 @@ extension ToolTests {
         (["--hardware", "H100", "--cost", "5"], "--price"), (["--hardware", "H99", "--days", "1"], "unknown hardware"),
         (["--compute", "-1"], "--compute"), (["--compute", "1e21", "--law", "x"], "neither a file nor"),
         (["--compute", "1e21", "--utilization", "2"], "--utilization"),
+        (["--compute", "1e21", "--price", "2.5"], "--price requires --hardware"),
+        (["--compute", "1e21", "--utilization", "0.4"], "--utilization requires --hardware"),
       ] {
         let result = try Tool.run(["scaling", "plan"] + arguments)
         #expect(result.status == 64 && result.errors.contains(words), "\(arguments) \(result.summary)")
+      }
+      for flag in ["--drop-highest", "--bootstrap", "--seed"] {
+        let page = NSTemporaryDirectory() + "page-\(UUID().uuidString).html"
+        let result = try Tool.run(["scaling", "show", "--law", "besiroglu", flag, "20", "--output", page])
+        #expect(
+          result.status == 64 && result.errors.contains("\(flag) applies to a table"), "\(flag) \(result.summary)")
       }
     }
 
@@ -103,6 +133,9 @@ extension ToolTests {
       child.signal(SIGKILL)
       _ = try child.finish()
       #expect(!FileManager.default.fileExists(atPath: folder + "/prediction.json"))
+      let early = try Tool.run(["report", folder])
+      #expect(early.status == 1 && early.errors.contains("is not complete"), "\(early.summary)")
+      #expect(!FileManager.default.fileExists(atPath: folder + "/report.html"))
       let done = try JSONValue(contentsOfFile: folder + "/config.json")
       #expect(done["command"]?.string == "sweep")
 
@@ -111,7 +144,11 @@ extension ToolTests {
       let object = try JSONValue(parsing: result.output)
       #expect(object["runs"]?.integer == 12 && object["loss"]?.double ?? 0 > 0)
       #expect(result.errors.contains("predicted for") && result.errors.contains("test: "))
-      // What it wrote can be read by the other commands.
+      // What it wrote can be read by the other commands, and the page be rebuilt.
+      let page = try readText(folder + "/report.html")
+      let report = try Tool.run(["report", folder])
+      #expect(report.status == 0 && report.output == folder + "/report.html\n", "\(report.summary)")
+      #expect(try readText(folder + "/report.html") == page && page.contains("Before the last run was trained"))
       let fit = try Tool.run(["scaling", "fit", folder + "/points.csv", "--bootstrap", "100", "--hold-out", "1"])
       #expect(fit.status == 0 && fit.output.contains("13 runs"), "\(fit.summary)")
       let plan = try Tool.run([

@@ -4,7 +4,10 @@ import Glibc
 func quantile(_ sorted: [Double], _ share: Double) -> Double {
   let place = share * Double(sorted.count - 1)
   let (below, above) = (Int(place.rounded(.down)), Int(place.rounded(.up)))
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below))
+  let (a, b) = (sorted[below], sorted[above])
+  // The arithmetic of infinities, which refits that overflow give, is NaN.
+  guard a.isFinite, b.isFinite else { return a.isFinite ? b : a }
+  return a + (b - a) * (place - Double(below))
 }
 
 /// The middle `level` of the values.

@@ -37,8 +37,12 @@ public struct Chinchilla: ScalingLaw, Hashable, Codable {
   }
 
   /// Whether the loss falls with parameters and tokens alike. A fit of runs that do not show it can come to other
-  /// exponents, and then no split of a budget is the best.
-  public var hasOptimum: Bool { alpha > 0 && beta > 0 && A > 0 && B > 0 && (A * B * E).isFinite }
+  /// exponents, and then no split of a budget is the best, or to ones that put it beyond the range of numbers.
+  public var hasOptimum: Bool {
+    alpha > 0 && beta > 0 && A > 0 && B > 0 && E.isFinite
+      // The split of a large budget spends that budget, unless a part of it overflows or vanishes.
+      && abs(optimalAllocation(compute: 1e30).compute / 1e30 - 1) < 1e-6
+  }
 
   /// a in N ∝ C^a: β / (α + β).
   public var parameterExponent: Double { beta / (alpha + beta) }

@@ -34,6 +34,9 @@ extension NamedLaw {
         }
         law[keyPath: keyPath] = number
       }
+      guard law.hasOptimum else {
+        throw LawFileError(file: path, problem: "\(place)these constants give no finite optimal size")
+      }
       return law
     }
     let samples = try (object["samples"]?.array ?? []).enumerated().compactMap { (row, value) -> Chinchilla? in

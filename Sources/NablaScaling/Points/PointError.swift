@@ -1,3 +1,5 @@
+import NablaFormats
+
 /// Why points cannot be read or fitted.
 public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Kind: Equatable, Sendable {
@@ -17,7 +19,8 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The points do not differ in a quantity of the law.
     case constant(String, value: Double)
     case noUniqueTokens
-    case failed(String)
+    /// The fitted law has no optimal split of a budget.
+    case noOptimum(alpha: Double, beta: Double)
   }
 
   public var kind: Kind
@@ -29,6 +32,12 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     self.kind = kind
     self.file = file
     self.line = line
+  }
+
+  /// The error of points whose fitted law has no optimum; nil if it has one.
+  package init?(noOptimumOf law: Chinchilla, file: String? = nil) {
+    if law.hasOptimum { return nil }
+    self.init(.noOptimum(alpha: law.alpha, beta: law.beta), file: file)
   }
 
   public var description: String {
@@ -54,7 +63,12 @@ public struct PointError: Error, Equatable, Sendable, CustomStringConvertible {
     case .constant(let name, let value):
       "all points have the same \(name), \(value): a law requires runs that differ in it"
     case .noUniqueTokens: "no point has a number of unique tokens (column U)"
-    case .failed(let problem): problem
+    case .noOptimum(let alpha, let beta):
+      """
+      the fitted exponents are α = \(significant(alpha, digits: 3)) and β = \(significant(beta, digits: 3)): the loss \
+      of these runs does not decrease as a power of both parameters and tokens, so there is no optimum. Give runs \
+      that differ more in both
+      """
     }
   }
 

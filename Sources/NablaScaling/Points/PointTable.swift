@@ -127,9 +127,13 @@ private struct Columns {
     }
     let size = n ?? c! / (6 * d!)
     let length = d ?? c! / (6 * size)
-    if let n, let d, let c, !(0.2...5).contains(c / (6 * n * d)) {
+    let product = 6 * size * length
+    guard product > 0, product.isFinite else {
+      throw PointError(.notPositive(column: "6ND", value: product), file: file, line: row.line)
+    }
+    if let c, !(0.2...5).contains(c / product) {
       throw PointError(
-        .unit(column: "C", value: c, suggestion: "6ND is \(6 * n * d); are N, D and C in parameters, tokens and FLOP?"),
+        .unit(column: "C", value: c, suggestion: "6ND is \(product); are N, D and C in parameters, tokens and FLOP?"),
         file: file, line: row.line)
     }
     let unique = try uniqueTokens.map { (column) throws(PointError) in try number(column) }

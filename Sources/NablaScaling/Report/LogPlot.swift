@@ -17,9 +17,13 @@ struct LogPlot {
 
     /// Numbers are at powers of ten, fewer where there are many.
     static func powers(_ title: String, _ range: ClosedRange<Double>, label: @escaping (Double) -> String) -> Axis {
-      let (first, last) = (Int(ceil(log10(range.lowerBound))), Int(floor(log10(range.upperBound))))
-      let step = max(1, (last - first) / 5)
-      let ticks = stride(from: first, through: max(first, last), by: step).map { pow(10, Double($0)) }
+      let (first, last) = (ceil(log10(range.lowerBound)), floor(log10(range.upperBound)))
+      var ticks: [Double] = []
+      // A range that overflows has no powers of ten to show.
+      if first.isFinite, last.isFinite {
+        let step = max(1, ((last - first) / 5).rounded(.towardZero))
+        ticks = stride(from: first, through: max(first, last), by: step).map { pow(10, $0) }
+      }
       return Axis(title: title, low: range.lowerBound, high: range.upperBound, ticks: ticks, label: label)
     }
 

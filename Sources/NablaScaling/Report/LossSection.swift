@@ -56,7 +56,7 @@ extension ScalingReport {
     }
     let without = fit.leavingOneOut()
     let data = LeaveOneOut(
-      law: constants(law), without: without.map(constants),
+      law: constants(law), without: without.map { $0.hasOptimum ? constants($0) : nil },
       x: [plot.x.low, plot.x.high, LogPlot.left, LogPlot.right],
       y: [plot.y.low, plot.y.high, LogPlot.bottom, LogPlot.top], runs: points.map(describe))
     return ReportSection(
@@ -80,11 +80,11 @@ extension ScalingReport {
   private func constants(_ law: Chinchilla) -> [Double] { [law.E, law.A, law.B, law.alpha, law.beta] }
 }
 
-/// The data of the script: the constants E, A, B, α, β of the law and of the fit without each run, and how the axes
-/// map.
+/// The data of the script: the constants E, A, B, α, β of the law and of the fit without each run (nil where that has
+/// no optimum), and how the axes map.
 private struct LeaveOneOut: Encodable {
   var law: [Double]
-  var without: [[Double]]
+  var without: [[Double]?]
   var x: [Double]
   var y: [Double]
   var runs: [String]

@@ -29,22 +29,21 @@ public struct ScalingReport: Sendable {
     self.file = file
   }
 
-  /// The page: one self-contained HTML file.
-  public func html() throws -> String {
-    try ReportPage(title: "scaling · \(fileName ?? law.title)", sections: sections()).html()
+  /// The page as one self-contained HTML file.
+  public func html() throws -> String { try page().html() }
+
+  /// The page.
+  ///
+  /// - Throws: ``PointError`` for a fit without an optimum.
+  public func page() throws -> ReportPage {
+    ReportPage(title: "scaling · \(fileName ?? law.title)", sections: try sections())
   }
 
   /// The sections of the page, for a page with others too.
   ///
   /// - Throws: ``PointError`` for a fit without an optimum.
   package func sections() throws -> [ReportSection] {
-    if let law = law.chinchilla, !law.hasOptimum {
-      throw PointError(
-        .failed(
-          "the fitted exponents are α = \(significant(law.alpha, digits: 3)) and β = \(significant(law.beta, digits: 3)): "
-            + "the loss of these runs does not decrease with both parameters and tokens, so there is no optimum to show. "
-            + "Give runs that differ more in both"), file: file)
-    }
+    if let law = law.chinchilla, let error = PointError(noOptimumOf: law, file: file) { throw error }
     var sections = [summary] + (sweep.map { [sweepSection($0)] } ?? [])
     if let chinchilla = law.chinchilla {
       sections.append(try lossSection(chinchilla))

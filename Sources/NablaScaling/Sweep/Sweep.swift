@@ -21,6 +21,7 @@ import NablaTraining
 public final class Sweep {
   /// What `config.json` holds.
   public struct Setup: Codable, Sendable {
+    /// Of the text, absolute.
     public var paths: [String]
     /// In seconds.
     public var budget: Double
@@ -95,12 +96,12 @@ public final class Sweep {
     }
     try settings.preset(fitting.test).validate()
     setup = Setup(
-      paths: paths, budget: budget, settings: settings, speed: speed, plan: fitting, uniqueTokens: unique,
-      validationTokens: validation, hash: corpus.contentHash())
+      paths: paths.map(absolutePath), budget: budget, settings: settings, speed: speed, plan: fitting,
+      uniqueTokens: unique, validationTokens: validation, hash: corpus.contentHash())
     folder = try RunFolder.create(at: path, command: Self.command, configuration: setup)
   }
 
-  /// Continues a sweep.
+  /// Continues a sweep, even if it and its text have been moved together.
   ///
   /// - Throws: ``SweepError/otherText(paths:)``, `TrainingError` for another kind of folder, `RunFolderError`.
   public init(resuming path: String) throws {
@@ -108,7 +109,9 @@ public final class Sweep {
     guard folder.command == Self.command else {
       throw TrainingError.otherCommand(path: path, command: folder.command, expected: "scaling \(Self.command)")
     }
-    setup = try folder.configuration(as: Setup.self)
+    var setup = try folder.configuration(as: Setup.self)
+    setup.paths = setup.paths.map { RunFolder.located($0, of: path) ?? $0 }
+    self.setup = setup
     try checkText()
   }
 
@@ -130,12 +133,14 @@ public final class Sweep {
     let (plan, count) = (setup.plan, setup.plan.runs.count)
     var runs: [SweepRun] = []
     for (index, run) in plan.runs.enumerated() {
-      let name = "runs/" + (index < 9 ? "0" : "") + "\(index + 1)"
+      let name = Self.runName(index)
       try observe(.begins(name: name, number: index + 1, of: count + 1, run))
       guard let done = try train(run, in: name, until: stop, observe) else { return nil }
       runs.append(done)
       try observe(.trained(done))
     }
+    // Kept even if they determine no law.
+    try SweepResult.writePoints(runs, setup, folder.path)
     var result = try SweepResult(setup: setup, folder: folder.path, runs: runs)
     try result.write()
     try observe(.predicted(result.prediction))
@@ -146,6 +151,9 @@ public final class Sweep {
     try result.write()
     return result
   }
+
+  /// The folder of a run, in that of the sweep.
+  static func runName(_ index: Int) -> String { "runs/" + (index < 9 ? "0" : "") + "\(index + 1)" }
 
   /// A run in its folder: read if complete, continued if started, else trained from the beginning.
   private func train(
@@ -191,6 +199,7 @@ public enum SweepError: SettingError, Equatable {
   case noValidation(tokens: Int, context: Int)
   case otherText(paths: [String])
   case noLoss(run: String)
+  case incomplete(run: String)
   case noLaw(alpha: Double, beta: Double, points: String)
 
   public var message: SettingMessage {
@@ -217,6 +226,7 @@ public enum SweepError: SettingError, Equatable {
       with a larger \(setting: "budget"), or another \(setting: "learning-rate")
       """
     case .noLoss(let run): "\(run) has ended without a validation loss: remove it to train it again"
+    case .incomplete(let run): "\(run) is not complete: resume the sweep, which needs all of its runs to fit a law"
     }
   }
 }

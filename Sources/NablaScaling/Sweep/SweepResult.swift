@@ -44,20 +44,19 @@ public struct SweepResult: Sendable {
   public let runs: [SweepRun]
   public let fit: ChinchillaFit
   public let bootstrap: ChinchillaBootstrap
-  /// As it was written before the test was trained.
+  /// As it was before the test was trained.
   public let prediction: SweepPrediction
   public var test: SweepRun?
 
-  /// Fits the law and writes the prediction, unless it was written before.
+  /// Fits the law and predicts the loss of the test, unless the prediction was written before.
   init(setup: Sweep.Setup, folder: String, runs: [SweepRun]) throws {
     (self.setup, self.folder, self.runs) = (setup, folder, runs)
-    try Self.writePoints(runs, setup, folder)
     fit = try ChinchillaFit(runs.map(\.point))
     guard fit.law.hasOptimum else {
       throw SweepError.noLaw(alpha: fit.law.alpha, beta: fit.law.beta, points: "\(folder)/points.csv")
     }
     bootstrap = fit.bootstrap(samples: 2_000)
-    let file = "\(folder)/prediction.json"
+    let file = Self.predictionPath(folder)
     if pathExists(file) {
       prediction = try readJSON(file, as: SweepPrediction.self)
     } else {
@@ -65,7 +64,6 @@ public struct SweepResult: Sendable {
       prediction = SweepPrediction(
         fit, bootstrap, parameters: Double(setup.plan.test.shape.parameterCount),
         tokens: Double(setup.settings.steps(setup.plan.test) * tokensPerStep))
-      try writeJSON(prediction, to: file)
     }
   }
 
@@ -97,14 +95,18 @@ public struct SweepResult: Sendable {
     }
   }
 
-  /// Writes the points, the law and the page.
+  /// Writes the points, the law, the page, and the prediction unless it was written before.
   func write() throws {
     try Self.writePoints(runs + (test.map { [$0] } ?? []), setup, folder)
+    let file = Self.predictionPath(folder)
+    if !pathExists(file) { try writeJSON(prediction, to: file) }
     if let json = law.json() { try AtomicFile.write(json.serialized() + "\n", to: "\(folder)/law.json") }
     try AtomicFile.write(try ScalingReport(self).html(), to: "\(folder)/report.html")
   }
 
-  private static func writePoints(_ runs: [SweepRun], _ setup: Sweep.Setup, _ folder: String) throws {
+  private static func predictionPath(_ folder: String) -> String { "\(folder)/prediction.json" }
+
+  static func writePoints(_ runs: [SweepRun], _ setup: Sweep.Setup, _ folder: String) throws {
     var csv = "N,D,loss,U,non-embedding parameters,layers,width,learning rate,seconds,run\n"
     for run in runs {
       let (point, shape) = (run.point, run.planned.shape)

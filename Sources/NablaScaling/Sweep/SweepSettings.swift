@@ -48,7 +48,7 @@ extension SweepSettings: Configurable {
 
 extension SweepSettings {
   /// How a run is trained: AdamW, a cosine to a tenth over the whole of it (a run that ends before its schedule does is
-  /// not a run of that length), warmup for a tenth of it.
+  /// not a run of that length), warmup for a tenth of it, at most 100 steps.
   func preset(_ run: SweepPlan.Run) -> Preset {
     var training = PretrainingConfiguration()
     training.batchSize = batchSize

@@ -28,8 +28,11 @@ for (const dot of document.querySelectorAll("[data-run]")) {
     chosen?.setAttribute("fill-opacity", "1");
     chosen = chosen === dot ? null : dot;
     chosen?.setAttribute("fill-opacity", "0.15");
-    draw(chosen ? without[run] : law);
+    const fit = chosen ? without[run] : law;
+    if (fit) draw(fit);
+    else line.setAttribute("points", "");
+    const refit = fit ? describe(fit) : "no optimum";
     readout.textContent = chosen
-      ? `Without the run of ${runs[run]}:\n${describe(without[run])}\nWith all runs:\n${describe(law)}` : "";
+      ? `Without the run of ${runs[run]}:\n${refit}\nWith all runs:\n${describe(law)}` : "";
   });
 }
