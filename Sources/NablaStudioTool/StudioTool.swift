@@ -14,8 +14,9 @@ struct StudioTool: AsyncParsableCommand {
       Nothing is loaded from the network, and nobody else can open the page. Ctrl-C stops it.
       """)
 
-  @Option(help: ArgumentHelp("Port on 127.0.0.1.", valueName: "n"))
-  var port = 8118
+  private static let defaultPort = 8118
+  @Option(help: ArgumentHelp("Port on 127.0.0.1 (default: \(Self.defaultPort)).", valueName: "n"))
+  var port: Int?
 
   @Option(
     help: ArgumentHelp("Language model to inspect: a run, a Hugging Face folder or a GGUF file.", valueName: "model"))
@@ -43,8 +44,18 @@ struct StudioTool: AsyncParsableCommand {
   var step: String?
 
   func validate() throws {
-    if !(1...65_535).contains(port) { throw ValidationError("--port must be between 1 and 65535, not \(port)") }
+    if let port, !(1...65_535).contains(port) {
+      throw ValidationError("--port must be between 1 and 65535, not \(port)")
+    }
     if step != nil, export == nil { throw ValidationError("--step is for --export: give the folder to save it in") }
+    if export != nil, let other = port != nil ? "--port" : !open ? "--no-open" : nil {
+      throw ValidationError("--export saves the page and serves none: leave out \(other)")
+    }
+    do {
+      try Studio.Options(runs: runs).validate()
+    } catch {
+      throw ValidationError("--run: \(error)")
+    }
   }
 
   func run() async throws {
@@ -61,7 +72,7 @@ struct StudioTool: AsyncParsableCommand {
       print("\(export)/index.html")
       return
     }
-    let server = try StudioServer(studio, port: port)
+    let server = try StudioServer(studio, port: port ?? Self.defaultPort)
     let opens = open
     try await server.run { address in
       print("Nabla Studio: \(address)   (Ctrl-C ends it)")

@@ -556,9 +556,15 @@ def check_one_step(browser, studio, arguments):
             if len(sources) < 4 or not all(text.startswith("recorded") for text in sources):
                 problems.append(f"its laboratories say {sources}")
             problems += complaints
-        wrong = subprocess.run([arguments.program, "--export", folder, "--step", "nine"], capture_output=True, text=True, timeout=30)
-        if wrong.returncode == 0 or "there is no step nine" not in wrong.stderr:
-            problems.append(f"--step nine: {wrong.returncode} {wrong.stderr}")
+        for flags, complaint in [
+            (["--export", folder, "--step", "nine"], "there is no step nine"),
+            (["--export", folder, "--port", "8118"], "leave out --port"),
+            (["--export", folder, "--no-open"], "leave out --no-open"),
+            (["--export", folder, "--run", f"{folder}/typo"], f"there is no folder {folder}/typo"),
+        ]:
+            wrong = subprocess.run([arguments.program, *flags], capture_output=True, text=True, timeout=30)
+            if wrong.returncode == 0 or complaint not in wrong.stderr:
+                problems.append(f"{flags[2:]}: {wrong.returncode} {wrong.stderr}")
     return problems
 
 

@@ -139,9 +139,96 @@ import Testing
       let (whole, parts) = (try train(Plan("plain"), in: folder), try train(Plan("plain"), in: folder))
       #expect(try Pretraining.resume(whole, steps: 14).train() == .finished)
       #expect(try Pretraining.resume(parts, steps: 14).train(until: .at(11)) == .stopped(step: 11))
-      try resume(parts)
+      // The same command again goes on; fewer steps than the run has are a mistake.
+      #expect(throws: ConfigurationError.self) { try Pretraining.resume(parts, steps: 13) }
+      #expect(try Pretraining.resume(parts, steps: 14).train() == .finished)
       try expectEqualRuns(whole, parts)
       #expect(try data("\(whole)/model/best.json") == data("\(parts)/model/best.json"))
+    }
+  }
+
+  /// While an extended run goes on, its newest model is used, not that of its earlier end, unless that one was better.
+  @Test func anExtendedRunIsUsedAsItIs() throws {
+    try withCorpus { folder in
+      func used(_ run: String) throws -> String { String(try TrainedModel(run).path.dropFirst(run.count + 1)) }
+      let run = try train(Plan("without validation") { $0.training.validationFraction = 0 }, in: folder)
+      #expect(try used(run) == "model")
+      #expect(try Pretraining.resume(run, steps: 14).train(until: .at(11)) == .stopped(step: 11))
+      #expect(try used(run) == "checkpoints/step-00000011")
+      try resume(run)
+      #expect(try used(run) == "model")
+
+      // A validation loss that no later model reaches, and one that each does.
+      for (value, expected) in [(0, "model"), (1e9, "checkpoints/step-00000011")] as [(Double, String)] {
+        let judged = try train(Plan("judged at its end and after step 9") { $0.training.evaluateEvery = 9 }, in: folder)
+        try writeJSON(BestModel(step: 8, value: value), to: "\(judged)/model/best.json")
+        #expect(try Pretraining.resume(judged, steps: 14).train(until: .at(11)) == .stopped(step: 11))
+        #expect(try used(judged) == expected)
+        // Also after a crash, which forgets what the session knew.
+        _ = try Pretraining.resume(judged)
+        #expect(try used(judged) == expected)
+        try resume(judged)
+        #expect(try used(judged) == "model")
+      }
+    }
+  }
+
+  /// A text folder may hold the run: its files are not part of the text, which would change under it.
+  @Test func aRunInTheFolderOfItsTextResumes() throws {
+    try withCorpus { folder in
+      let plan = Plan("plain")
+      func trainer() throws -> Pretraining {
+        try Pretraining(
+          paths: [folder], Preset(name: "test", tokenizer: .byte, model: plan.model, training: plan.training))
+      }
+      let (text, path) = (try trainer().trainingTokens, "\(folder)/runs/first")
+      #expect(try TrainingRun(trainer(), at: path).train(until: .at(3)) == .stopped(step: 3))
+      try resume(path)
+      #expect(try trainer().trainingTokens == text)
+    }
+  }
+
+  /// Random initial weights soon do not count: after eight steps, a fixed decay of 0.999 would leave 99 % of them.
+  @Test func theMovingAverageIsNearTheTrainedWeights() throws {
+    try withCorpus { folder in
+      let plan = Plan("moving average") { $0.training.ema = 0.999 }
+      let initial = try plan.start(folder).trainer.model.parameters()
+      let run = try plan.start(folder)
+      #expect(try run.train() == .finished)
+      let average = try SafetensorsFile(path: "\(run.folder.path)/checkpoints/step-00000008/ema.safetensors").tensors()
+      func distance(_ parameters: [NamedParameter], _ other: (NamedParameter) throws -> Tensor) throws -> Double {
+        var squares = 0.0
+        for parameter in parameters {
+          let difference = parameter.value - (try other(parameter))
+          squares += Double(difference.square().sum().item())
+        }
+        return squares.squareRoot()
+      }
+      let trained = run.trainer.model.parameters()
+      let ofAverage = try distance(trained) { parameter in try #require(average[parameter.name]) }
+      let start = Dictionary(uniqueKeysWithValues: initial.map { ($0.name, $0.value) })
+      let ofStart = try distance(trained) { parameter in try #require(start[parameter.name]) }
+      #expect(ofStart > 0.1 && ofAverage > 0 && ofAverage < 0.5 * ofStart, "\(ofAverage) of \(ofStart)")
+    }
+  }
+
+  @Test func theWarmupOfEpochsIsATenthOfThemUnlessItIsGiven() throws {
+    try withCorpus { folder in
+      let given = [
+        "epochs": "1", "tokenizer": "byte", "layers": "1", "width": "16", "heads": "2", "context": "16",
+        "batch-size": "2", "precision": "float32",
+      ]
+      func trainer(_ more: [String: String] = [:]) throws -> Pretraining {
+        try Pretraining(paths: ["\(folder)/corpus.txt"], Preset.named("tiny").changed(given.merging(more) { $1 }))
+      }
+      let short = try trainer()
+      let warmup = short.progress.total / 10
+      #expect(warmup > 1 && warmup < 50 && short.setup.training.warmup == warmup)
+      let rate = try #require(short.step()["learning_rate"])
+      #expect(abs(rate * Double(warmup) / 2e-3 - 1) < 1e-5)
+      #expect(try trainer(["warmup": "60"]).setup.training.warmup == 60)
+      // As many as the preset has, where a tenth is more.
+      #expect(try trainer(["epochs": "20"]).setup.training.warmup == 50)
     }
   }
 

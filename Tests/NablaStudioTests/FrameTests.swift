@@ -22,6 +22,30 @@ struct FrameTests {
     }
   }
 
+  /// Browsers leave out the default port.
+  @Test func answersToBareHostsAtPort80() {
+    let own = RequestGuard(port: 80)
+    #expect(own.refusal(host: "127.0.0.1", origin: nil, site: nil) == nil)
+    #expect(own.refusal(host: "localhost", origin: "http://localhost", site: "same-origin") == nil)
+    #expect(own.refusal(host: "127.0.0.1:80", origin: nil, site: nil) == nil)
+    for host in ["evil.example", "127.0.0.1:8118"] { #expect(own.refusal(host: host, origin: nil, site: nil) != nil) }
+    #expect(own.refusal(host: "localhost", origin: "http://evil.example", site: nil) != nil)
+  }
+
+  @Test func runsMustBeRunFolders() throws {
+    try withTemporaryFolder { folder in
+      let error = #expect(throws: StudioError.self) { try Studio.Options(runs: ["\(folder)/typo"]).validate() }
+      #expect(error?.description == "there is no folder \(folder)/typo")
+      #expect(throws: StudioError.self) { try Studio.Options(runs: [folder]).validate() }
+      let run = #"{"formatVersion": 1, "command": "sft", "configuration": {}}"#
+      try AtomicFile.write(run, to: "\(folder)/config.json")
+      try Studio.Options(runs: [folder]).validate()
+      // The steps read a model folder of diffusion, too.
+      try AtomicFile.write(#"{"format": "nabla-diffusion"}"#, to: "\(folder)/config.json")
+      try Studio.Options(runs: [folder]).validate()
+    }
+  }
+
   @Test func everyStepHasItsPage() {
     #expect(StudioStep.all.count == 8)
     #expect(Set(StudioStep.all.map(\.name)).count == 8)

@@ -1,6 +1,9 @@
 import FoundationEssentials
 import Glibc
+import NablaLanguage
 import NablaStudio
+import NablaTensor
+import NablaText
 import Testing
 
 struct LoRAStepTests {
@@ -88,6 +91,25 @@ struct LoRAStepTests {
       abs(answer.kinds[0].bits - 4.127) < 1e-3 && answer.kinds[0].error < answer.kinds[1].error
         && answer.kinds[3].error < answer.kinds[0].error)
     #expect(answer.large16 == 130e9 && abs(answer.large4 - 33.53e9) < 1e7)
+  }
+
+  @Test func refusesWeightsThatAreNotFinite() throws {
+    try withTemporaryFolder { folder in
+      var random = RandomSource(seed: 1)
+      let configuration = TransformerConfiguration(
+        vocabularySize: 257, context: 16, width: 64, layerCount: 1, headCount: 1)
+      let model = TransformerLM(configuration, random: &random)
+      for parameter in model.parameters() where parameter.value.rank == 2 {
+        var values = parameter.value.array()
+        values[5] = .nan
+        parameter.value = Tensor(values, parameter.value.shape)
+      }
+      try ModelFolder.save(model, tokenizer: ByteTokenizer(), to: folder)
+      let studio = Studio(.init(model: folder))
+      let query = StudioQuery(["weights": "model", "m4": "0"])
+      let error = #expect(throws: StudioError.self) { try studio.answer("lora", "quantize", query) }
+      #expect(error?.description.contains("not finite") == true)
+    }
   }
 
   @Test func refusesWhatIsOutOfRange() {

@@ -82,4 +82,9 @@ struct TransformerStepTests {
     let at = try #require(cost.contexts.firstIndex(of: cost.crossing))
     #expect(cost.mixingOperations[at] == cost.feedForwardOperations[at])
   }
+
+  @Test(arguments: ["200", "65", "63", "1000"]) func costRefusesWidthsWithoutWholeHeads(_ width: String) {
+    let query = StudioQuery(["width": width])
+    #expect(throws: StudioError.self) { try untrained.answer("transformer", "cost", query) }
+  }
 }

@@ -22,6 +22,26 @@ import Testing
     }
   }
 
+  /// Its own run in the folder of the text would change the text: `nabla pretrain .` could not be resumed.
+  @Test func runsInAFolderAreSkipped() throws {
+    try Fixtures.withTemporaryFolder { folder in
+      try Fixtures.write(Array("text".utf8), to: folder + "/a.txt")
+      // Configurations of other programs are text like any other.
+      let others = [#"{"model_type": "llama"}"#, #"{"command": "serve"}"#, "{", #"{"formatVersion": 1, "command": 2}"#]
+      for (i, text) in others.enumerated() { try Fixtures.write(Array(text.utf8), to: folder + "/b\(i)/config.json") }
+      let before = try TextCorpus.read([folder])
+      #expect(before.documents.map(\.text) == ["text"] + others && before.skipped.isEmpty)
+      let configuration = #"{"formatVersion": 1, "command": "sweep", "configuration": {}}"#
+      for (name, text) in [("config.json", configuration), ("metrics.jsonl", "{}"), ("runs/01/report.html", "<p>")] {
+        try Fixtures.write(Array(text.utf8), to: folder + "/runs/sweep-1/" + name)
+      }
+      let after = try TextCorpus.read([folder])
+      #expect(after.documents == before.documents && after.contentHash() == before.contentHash())
+      #expect(after.skipped.map(\.path) == [folder + "/runs/sweep-1"])
+      #expect(after.skippedSummary == "skipped \(folder)/runs/sweep-1 (a training run)")
+    }
+  }
+
   @Test func linksToFoldersAreNotFollowedBelowTheFolderNamed() throws {
     try Fixtures.withTemporaryFolder { folder in
       try Fixtures.write(Array("text".utf8), to: folder + "/in/a.txt")

@@ -32,18 +32,30 @@ extension ModelFolder {
     if let other = otherRuns[run.command] {
       throw ModelFolderError(file: path, problem: "is a run of 'nabla \(other)', which does not train a language model")
     }
-    if let finished = try? JSONValue(contentsOfFile: "\(run.path)/model/config.json"), finished.object != nil {
-      return "\(run.path)/model"
+    let finished = "\(run.path)/model"
+    let isFinished = (try? JSONValue(contentsOfFile: "\(finished)/config.json"))?.object != nil
+    if isFinished, !isExtended(run) { return finished }
+    // While a run goes on: the newest model, unless an earlier one was found better. That may be what it was extended
+    // from.
+    for kept in ["\(run.path)/\(BestModel.folderName)", finished] {
+      guard let best = try BestModel.read(in: kept) else { continue }
+      if best.isEarlier { return kept }
+      break
     }
-    // While a run goes on: the newest model, unless an earlier one was found better.
-    let kept = "\(run.path)/\(BestModel.folderName)"
-    if try BestModel.read(in: kept)?.isEarlier == true { return kept }
     let (checkpoint, rejected) = try CheckpointStore.newestValid(in: run.checkpointsPath)
     guard let checkpoint else {
       if let first = rejected.first { throw first }
       throw TrainingError.noCheckpoint(path: path)
     }
     return checkpoint.path
+  }
+
+  /// Whether a run that was finished has been given more steps, and is not through with them.
+  private static func isExtended(_ run: RunFolder) -> Bool {
+    guard let training = run.configuration["training"], training["scheduleSteps"]?.integer != nil,
+      let steps = training["steps"]?.integer, let done = (try? CheckpointStore.steps(in: run.checkpointsPath))?.last
+    else { return false }
+    return done < steps
   }
 
   /// Runs without a language model, by the command in their config.json, with what trains them.

@@ -83,7 +83,13 @@ extension Preset {
     if isGiven("learning-rate"), !isGiven("final-learning-rate") {
       result.training.finalLearningRate = result.training.learningRate / 10
     }
-    if !isGiven("warmup") { result.training.warmup = min(result.training.warmup, result.training.steps / 10) }
+    if !isGiven("warmup") {
+      if result.training.epochs == nil {
+        result.training.warmup = min(result.training.warmup, result.training.steps / 10)
+      } else {
+        result.training.limitsWarmup = true
+      }
+    }
     try result.validate()
     return result
   }

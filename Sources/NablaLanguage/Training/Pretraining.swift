@@ -58,6 +58,9 @@ public final class Pretraining: Trainer {
       evaluateEvery: c.evaluateEvery, sampleEvery: c.sampleEvery, checkpointEvery: c.checkpointEvery)
   }
 
+  /// The moving average's warmup: without it, a run of a thousand steps would mostly average its initial weights.
+  private static let averageWarmup = 0.75
+
   private let data: PretrainingData
   private let batches: PretrainingBatches
   /// What the files of the model that training started from say beside its weights.
@@ -124,8 +127,8 @@ public final class Pretraining: Trainer {
   ///   - path: The run's folder.
   ///   - paths: The current paths of the text, if it has moved.
   ///   - allowsOtherData: Continue even if the text has changed.
-  ///   - steps: Train on to so many steps in all, more than the run has: after those that it has the learning rate
-  ///     stays where its schedule ends. Nil for the run's own.
+  ///   - steps: Train on to so many steps in all, at least as many as the run has: after those that it has the learning
+  ///     rate stays where its schedule ends. Nil for the run's own.
   ///   - observe: Receives events before training begins.
   public static func resume(
     _ path: String, paths: [String] = [], allowsOtherData: Bool = false, steps: Int? = nil,
@@ -160,24 +163,26 @@ public final class Pretraining: Trainer {
     _ model: TransformerLM, _ training: PretrainingConfiguration, _ data: PretrainingData, _ random: RandomSource,
     initial: (path: String, model: TrainedModel)? = nil, window: Int? = nil
   ) throws {
+    var training = training
     self.model = model
     self.initial = initial?.model
     model.computeType = training.precision.computeType
     model.checkpointsActivations = training.activationCheckpointing
-    setup = Setup(
-      model: model.configuration, training: training, data: data.description, parameterCount: model.parameterCount,
-      initialModel: initial?.path, window: window)
     self.data = data
     state = State(random: random)
     batches = try PretrainingBatches(data.training, context: window ?? model.configuration.context, training)
     totalSteps = batches.steps ?? training.steps
+    if training.limitsWarmup == true { training.warmup = min(training.warmup, totalSteps / 10) }
+    setup = Setup(
+      model: model.configuration, training: training, data: data.description, parameterCount: model.parameterCount,
+      initialModel: initial?.path, window: window)
     let scheduled = training.scheduleSteps ?? totalSteps
     schedule = cosine(
       peak: training.learningRate, warmup: min(training.warmup, scheduled), total: scheduled,
       final: training.finalLearningRate)
     optimization = OptimizationStep(
       training.makeOptimizer(schedule), clip: training.clip,
-      average: training.ema > 0 ? MovingAverage(of: model, decay: training.ema) : nil)
+      average: training.ema > 0 ? MovingAverage(of: model, decay: training.ema, warmupPower: Self.averageWarmup) : nil)
   }
 
   // MARK: The step
@@ -285,8 +290,10 @@ public final class Pretraining: Trainer {
     try optimization.optimizer.restore(
       SafetensorsFile(path: checkpoint.file("optimizer.safetensors")).tensors(), step: state.optimizerStep, for: model)
     if setup.training.ema > 0 {
+      // One update follows each step of the optimizer.
       optimization.average = MovingAverage(
-        try SafetensorsFile(path: checkpoint.file("ema.safetensors")).tensors(), decay: setup.training.ema)
+        try SafetensorsFile(path: checkpoint.file("ema.safetensors")).tensors(), decay: setup.training.ema,
+        warmupPower: Self.averageWarmup, updates: state.optimizerStep)
     }
   }
 
@@ -298,12 +305,14 @@ public final class Pretraining: Trainer {
 }
 
 extension PretrainingConfiguration {
-  /// The configuration of a run that trains further.
+  /// The configuration of a run that trains further; the same one if it has so many steps already, as it has when an
+  /// extended run was interrupted.
   func extended(to steps: Int?) throws(ConfigurationError) -> PretrainingConfiguration {
     guard let steps else { return self }
     try require(epochs == nil, "a run of \(setting: "epochs") cannot be given more \(setting: "steps")")
     try require(
-      steps > self.steps, "\(setting: "steps") must be more than the \(self.steps) that the run has, not \(steps)")
+      steps >= self.steps, "\(setting: "steps") must be at least the \(self.steps) that the run has, not \(steps)")
+    if steps == self.steps { return self }
     var extended = self
     (extended.steps, extended.scheduleSteps) = (steps, scheduleSteps ?? self.steps)
     return extended

@@ -29,6 +29,8 @@ public struct PretrainingConfiguration: Hashable {
   /// The end of the cosine schedule.
   public var finalLearningRate: Float = 1e-4
   public var warmup = 100
+  /// Whether the warmup is at most a tenth of the run: with `epochs`, only the text tells how long that is.
+  public var limitsWarmup: Bool?
   public var beta1: Float = 0.9
   public var beta2: Float = 0.95
   /// λ.

@@ -1,4 +1,5 @@
 import NablaLanguage
+import NablaTraining
 import Synchronization
 
 /// What the reader brings, and what the steps share: the model, runs, and the jobs that are going on.
@@ -8,7 +9,7 @@ public final class Studio: Sendable {
     /// A path that `TrainedModel` reads; nil for SmolLM2 where it was fetched, else a small one that the studio trains; ""
     /// for one with random weights.
     public var model: String?
-    /// Run folders.
+    /// Run folders, adapters, diffusion models.
     public var runs: [String]
     /// Where sweeps of `nabla scaling sweep` are looked for when there is none among `runs`.
     public var sweeps: String
@@ -17,6 +18,14 @@ public final class Studio: Sendable {
 
     public init(model: String? = nil, runs: [String] = [], sweeps: String = "runs", page: String? = nil) {
       (self.model, self.runs, self.sweeps, self.page) = (model, runs, sweeps, page)
+    }
+
+    /// - Throws: ``StudioError`` for one of ``runs`` that is no run folder, nor an adapter or a diffusion model by itself:
+    ///   every step would pass over it.
+    public func validate() throws(StudioError) {
+      for run in runs where !AdapterFolder.isAdapter(run) && !DiffusionStep.isDiffusion(run) {
+        do { _ = try RunFolder.open(run) } catch { throw StudioError("\(error)") }
+      }
     }
   }
 

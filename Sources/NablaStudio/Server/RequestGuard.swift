@@ -8,7 +8,9 @@ public struct RequestGuard: Sendable {
 
   /// Why the request is refused; nil if it is not.
   public func refusal(host: String?, origin: String?, site: String?) -> String? {
-    let hosts = ["127.0.0.1:\(port)", "localhost:\(port)", "[::1]:\(port)"]
+    let names = ["127.0.0.1", "localhost", "[::1]"]
+    // Browsers leave out the default port.
+    let hosts = names.map { "\($0):\(port)" } + (port == 80 ? names : [])
     guard let host, hosts.contains(host.lowercased()) else {
       return "this page answers to 127.0.0.1:\(port) and to no other host"
     }

@@ -4,7 +4,8 @@ extension TextCorpus {
   /// Reads files and folders, in the order given.
   ///
   /// A file named here must be text: UTF-8 and not empty. In a folder, every file below it is read, in the order of
-  /// their paths; names that begin with a dot, links to folders, and files that are binary or empty are skipped.
+  /// their paths; names that begin with a dot, links to folders, training runs, and files that are binary or empty are
+  /// skipped. (A run's metrics and samples grow while it trains: with them the text would change under the run.)
   /// A byte order mark at the start of a file is dropped.
   ///
   /// - Throws: ``CorpusError``, or `FileError` when a file cannot be read.
@@ -52,7 +53,9 @@ extension TextCorpus {
       ($0.path + ($0.isFolder ? "/" : "")).utf8.lexicographicallyPrecedes(($1.path + ($1.isFolder ? "/" : "")).utf8)
     }
     for (path, isFolder) in sorted {
-      if isFolder {
+      if isFolder, isRun(path) {
+        skipped.append(SkippedFile(path: path, reason: "a training run"))
+      } else if isFolder {
         try readFolder(path, into: &documents, &skipped)
       } else if FileKind(path, followingLinks: true) == .file {
         do {
@@ -69,5 +72,14 @@ extension TextCorpus {
         }
       }
     }
+  }
+
+  /// Whether the folder has the `config.json` of a training run. (That of a Hugging Face model has no command.)
+  private static func isRun(_ folder: String) -> Bool {
+    let file = "\(folder)/config.json"
+    guard FileKind(file, followingLinks: true) == .file, let json = try? JSONValue(contentsOfFile: file) else {
+      return false
+    }
+    return json["formatVersion"]?.integer != nil && json["command"]?.string != nil
   }
 }

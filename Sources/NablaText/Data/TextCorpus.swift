@@ -17,14 +17,14 @@ public struct TextCorpus: Sendable {
     }
   }
 
-  /// A file of a folder that is not part of the corpus, and why.
+  /// A file or a run in a folder that is not part of the corpus, and why.
   public struct SkippedFile: Sendable, Equatable {
     public let path: String
     public let reason: String
   }
 
   public let documents: [Document]
-  /// Skipped files in folders; hidden ones are not listed.
+  /// Skipped files and runs in folders; hidden ones are not listed.
   public let skipped: [SkippedFile]
 
   public init(documents: [Document], skipped: [SkippedFile] = []) {
@@ -32,12 +32,12 @@ public struct TextCorpus: Sendable {
     self.skipped = skipped
   }
 
-  /// A message about skipped files, naming the first few; nil when there are none.
+  /// A message about what was skipped, naming the first few; nil when there are none.
   public var skippedSummary: String? {
     guard !skipped.isEmpty else { return nil }
     let named = skipped.prefix(3).map { "\($0.path) (\($0.reason))" }.joined(separator: ", ")
     let rest = skipped.count > 3 ? ", and \(skipped.count - 3) more" : ""
-    return "skipped \(skipped.count == 1 ? "1 file" : "\(skipped.count) files"): \(named)\(rest)"
+    return "skipped \(named)\(rest)"
   }
 
   /// Bytes of UTF-8 in all documents.
@@ -97,7 +97,7 @@ public enum CorpusError: Error, Equatable, CustomStringConvertible {
     case .notUTF8(let path, let offset):
       return "\(path): not UTF-8 at byte \(offset); convert the file, for example with iconv -t UTF-8"
     case .noText(let paths, let skippedCount):
-      let skipped = skippedCount > 0 ? " (\(skippedCount) files skipped as binary or empty)" : ""
+      let skipped = skippedCount > 0 ? " (\(skippedCount) skipped: binary or empty files, training runs)" : ""
       return paths.isEmpty
         ? "no text files given" : "no text found in \(paths.joined(separator: ", "))\(skipped)"
     case .encoding(let path, let reason):

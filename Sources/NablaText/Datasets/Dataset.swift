@@ -53,13 +53,16 @@ public struct Dataset: Sendable, RandomAccessCollection {
   /// Different from the streams that shuffle epochs.
   private static let splitStream: UInt64 = 0x5EED_5911_7000_0000
 
-  /// SHA-256 of all training data, as 64 hexadecimal digits: the key of a cache of reference log-probabilities.
+  /// SHA-256 of all training data, as 64 hexadecimal digits: a resumed run compares it, and it is part of the key of
+  /// reference log-probabilities.
   public func contentHash() -> String {
     let hash = SHA256()
     for example in examples {
-      // JSON text ends before the next begins, so that no two datasets give the same bytes.
+      // JSON text ends before the next begins, and the columns never include all those of the content, so that no two
+      // datasets give the same bytes.
       var text = example.content.json.serialized() + "\n"
       if let tools = example.tools { text += JSONValue.array(tools).serialized() + "\n" }
+      if example.columns.count > 0 { text += JSONValue.object(example.columns).serialized() + "\n" }
       text.withUTF8Bytes { hash.update(UnsafeRawBufferPointer($0)) }
     }
     return hash.finalize().map { String($0, radix: 16).leftPadded(to: 2) }.joined()

@@ -185,6 +185,16 @@ import Testing
     #expect(dataset.contentHash() == (try Self.read((0..<50).map { #"{ "text":"\#($0)"}"# })).contentHash())
   }
 
+  /// The hash is also of what rewards and margins are read from.
+  @Test func columnsAreHashed() throws {
+    let hashes = try [
+      #""answer": "1""#, #""answer": "2""#, #""answer": 1"#, #""answer": "1", "margin": 2"#, #""b": 1"#,
+    ]
+    .map { try Self.read([#"{"prompt": "a", \#($0)}"#]).contentHash() }
+    #expect(Set(hashes).count == hashes.count)
+    #expect(try Self.read([#"{"answer": "1", "prompt": "a"}"#]).contentHash() == hashes[0])
+  }
+
   @Test func everyEpochHasAllExamplesInAnOrderOfItsOwn() {
     let order = ShuffledOrder(count: 10, seed: 7)
     let epochs = (0..<3).map { epoch in (0..<10).map { order[epoch * 10 + $0] } }

@@ -75,6 +75,9 @@ extension LoRAStep {
     let w = weight.stopGradient().cast(.float32)
     let block = DType.nf4.blockSize
     let numbers = w.array()
+    guard numbers.allSatisfy(\.isFinite) else {
+      throw StudioError("the matrix has weights that are not finite: choose another matrix")
+    }
     var (histogram, used) = ([Int](repeating: 0, count: 80), [Int](repeating: 0, count: levels.count))
     // 16 levels at even distances in the same blocks: what the levels alone are worth.
     let even = (0..<16).map { Float($0) * 2 / 15 - 1 }

@@ -18,7 +18,11 @@ extension TransformerStep {
 
   static let cost = Computation.answer("cost") { query, _ in
     let width = try query.integer("width", in: 64...512, default: 256)
-    let heads = max(1, width / 64)
+    let headSize = 64
+    guard width % headSize == 0 else {
+      throw StudioError("width must be a multiple of the head size, \(headSize)", given: "\(width)")
+    }
+    let heads = width / headSize
     var random = RandomSource(seed: 1)
     let layer = FeedForward(
       width: width, hidden: 4 * width, kind: .gelu, bias: false, standardDeviation: 0.02, outputDeviation: 0.02,
@@ -27,7 +31,7 @@ extension TransformerStep {
     var (mixing, feedForward) = ([Double](), [Double]())
     for context in contexts {
       let x = random.normal([1, context, width])
-      let q = x.reshaped([1, context, heads, width / heads])
+      let q = x.reshaped([1, context, heads, headSize])
       mixing.append(milliseconds { _ = Tensor.attention(queries: q, keys: q, values: q) })
       feedForward.append(milliseconds { _ = layer(x) })
     }
