@@ -89,9 +89,13 @@ public final class RewardModel: Trainer {
     var random = RandomSource(seed: c.seed)
     tuned = try TunedModel(setup.source, c, allowsScores: true, random: &random)
     scorer = try Scorer(starting: tuned)
-    data = try TuningData(setup.data, c, for: tuned.trained, dropsTruncated: true)
+    var data = try TuningData(setup.data, c, for: tuned.trained, dropsTruncated: true)
     self.setup = Setup(source: setup.source, data: data.hashed, training: setup.training)
     (pairs, heldOut) = try data.wholePairs(c)
+    if heldOut.isEmpty, !data.heldOut.isEmpty {
+      data.warnings.append("no held-out rows are left for evaluation: all are longer than the maximum length")
+    }
+    self.data = data
     margins = try data.margins()
     schedule = BatchSchedule(
       lengths: pairs.map { $0.chosen.tokens.count + $0.rejected.tokens.count }, layout: .grouped,

@@ -52,7 +52,7 @@ struct EncodingOptions: ParsableArguments {
 
   func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {
     try ExampleEncoder(
-      pretrained, template: template.source(), maximumLength: maxLength, truncation: truncated.truncation)
+      pretrained, template: template.source(), maximumLength: maxLength, truncation: truncated.side)
   }
 }
 
@@ -60,9 +60,11 @@ struct EncodingOptions: ParsableArguments {
 struct TruncationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Truncation: keep-start or keep-end. Examples with nothing left to learn are dropped.",
+      "Truncation: keep-start or keep-end. Examples with nothing left to learn are dropped (default: keep-start).",
       valueName: "side"))
-  var truncation: Truncation = .keepStart
+  var truncation: Truncation?
+
+  var side: Truncation { truncation ?? .keepStart }
 }
 
 /// How conversations are written.

@@ -17,26 +17,27 @@ enum ConfigurationFile {
   private struct Command {
     let words: [String]
     let options: any ParsableArguments.Type
-    /// The key that may have several values; empty for none.
-    let list: String
+    /// The keys that may have several values: flags, and `files`.
+    let lists: Set<String>
     /// The arguments needed with a flag, so that it can be parsed on its own.
     let context: (_ flag: String) -> [String]
   }
 
   private static var commands: [Command] {
-    [
-      Command(words: ["pretrain"], options: PretrainOptions.self, list: "files") { flag in
+    let judged: Set = ["data", "reward", "reward-weight"]
+    return [
+      Command(words: ["pretrain"], options: PretrainOptions.self, lists: ["files"]) { flag in
         flag == "allow-other-data" ? ["--resume=x"] : []
       },
-      Command(words: ["sft"], options: TuningOptions<SFT.Configuration>.self, list: "data") { _ in [] },
-      Command(words: ["dpo"], options: TuningOptions<DPO.Configuration>.self, list: "data") { _ in [] },
-      Command(words: ["reward"], options: TuningOptions<RewardModel.Configuration>.self, list: "data") { _ in [] },
-      Command(words: ["rlhf"], options: RLHFOptions.self, list: "data") { _ in [] },
-      Command(words: ["grpo"], options: GRPOOptions.self, list: "data") { _ in [] },
-      Command(words: ["rl", "train"], options: PolicyOptions.self, list: "algorithm") { flag in
+      Command(words: ["sft"], options: TuningOptions<SFT.Configuration>.self, lists: ["data"]) { _ in [] },
+      Command(words: ["dpo"], options: TuningOptions<DPO.Configuration>.self, lists: ["data"]) { _ in [] },
+      Command(words: ["reward"], options: TuningOptions<RewardModel.Configuration>.self, lists: ["data"]) { _ in [] },
+      Command(words: ["rlhf"], options: RLHFOptions.self, lists: judged) { _ in [] },
+      Command(words: ["grpo"], options: GRPOOptions.self, lists: judged) { _ in [] },
+      Command(words: ["rl", "train"], options: PolicyOptions.self, lists: ["algorithm"]) { flag in
         ["environment", "resume"].contains(flag) ? [] : ["--environment=x"]
       },
-      Command(words: ["diffusion", "train"], options: DiffusionOptions.self, list: "") { _ in [] },
+      Command(words: ["diffusion", "train"], options: DiffusionOptions.self, lists: []) { _ in [] },
     ]
   }
 
@@ -59,19 +60,34 @@ enum ConfigurationFile {
       path = String(rest[place].dropFirst("--config=".count))
       rest.remove(at: place)
     }
-    let (flags, list) = try contents(of: path, command)
+    let contents = try contents(of: path, command)
     let own = Array(rest.dropFirst(command.words.count))
+    let ownFlags = own[..<(own.firstIndex(of: "--") ?? own.endIndex)]
     // Several values given by the user replace the file's.
-    if command.list == "files" {
-      // Text, or a run to resume. Arguments that are not a flag's value are text.
-      let named = (try? PretrainFiles.parse(own))?.files ?? []
-      return command.words + flags + own + (named.isEmpty ? list : [])
+    var (listed, files): ([String], [String]) = ([], [])
+    for (key, arguments) in contents.lists {
+      if key == "files" {
+        // Text, or a run to resume. Arguments that are not a flag's value are text.
+        let named = (try? PretrainFiles.parse(own))?.files ?? []
+        if named.isEmpty { files += arguments }
+      } else if !ownFlags.contains(where: { $0 == "--\(key)" || $0.hasPrefix("--\(key)=") }) {
+        listed += arguments
+      }
     }
-    let isNamed = own.contains { $0 == "--\(command.list)" || $0.hasPrefix("--\(command.list)=") }
-    return command.words + flags + (isNamed || list.isEmpty ? [] : ["--\(command.list)"] + list) + own
+    var expanded = command.words + contents.flags + own
+    // After the user's flags: a flag with several values takes every value that follows, such as the model.
+    expanded.insert(contentsOf: listed, at: command.words.count + contents.flags.count + ownFlags.count)
+    return expanded + files
   }
 
-  private static func contents(of path: String, _ command: Command) throws -> (flags: [String], list: [String]) {
+  /// The arguments that a file stands for.
+  private struct Contents {
+    var flags: [String] = []
+    /// Of the keys that may have several values, in the order of the file.
+    var lists: [(key: String, arguments: [String])] = []
+  }
+
+  private static func contents(of path: String, _ command: Command) throws -> Contents {
     let text: String
     do {
       let bytes = try MappedFile(path: path).withBytes { Array(TextBytes.withoutMark($0)) }
@@ -88,22 +104,23 @@ enum ConfigurationFile {
     } catch {
       throw ValidationError("--config \(path): not YAML: \(error)")
     }
-    guard let root else { return ([], []) }
+    guard let root else { return Contents() }
     guard case .mapping(let mapping) = root else {
       throw ValidationError("--config \(path): the file must have 'flag: value' lines")
     }
-    var flags: [String] = []
-    var values: [String] = []
+    var contents = Contents()
     for (key, value) in mapping {
       let place = "--config \(path)" + (key.mark.map { ", line \($0.line)" } ?? "")
-      guard let name = key.string else { throw ValidationError("\(place): a key is not a name") }
-      if name == command.list {
-        values += try list(name, value, place)
+      guard let name = key.string?.replacing("_", with: "-") else {
+        throw ValidationError("\(place): a key is not a name")
+      }
+      if command.lists.contains(name) {
+        contents.lists.append((name, try list(name, value, place, command)))
       } else {
-        flags += try flag(name.replacing("_", with: "-"), value, place, command)
+        contents.flags += try flag(name, value, place, command)
       }
     }
-    return (flags, values)
+    return contents
   }
 
   /// The arguments of one line, parsed on their own so that an error names the line.
@@ -138,17 +155,30 @@ enum ConfigurationFile {
     throw ValidationError("\(place): \(problem)")
   }
 
-  private static func list(_ name: String, _ value: Yams.Node, _ place: String) throws -> [String] {
-    if let text = value.scalar?.string { return [text] }
-    guard case .sequence(let items) = value else {
-      throw ValidationError("\(place): '\(name)' must be a value or a list of values")
+  /// The arguments of a key that may have several values.
+  private static func list(
+    _ name: String, _ value: Yams.Node, _ place: String, _ command: Command
+  ) throws -> [String] {
+    let items: [Yams.Node]
+    switch value {
+    case .scalar: items = [value]
+    case .sequence(let sequence): items = Array(sequence)
+    default: throw ValidationError("\(place): '\(name)' must be a value or a list of values")
     }
-    return try items.map { item in
+    let values = try items.map { item in
       guard let text = item.scalar?.string else {
         throw ValidationError("\(place): '\(name)' has an item that is not a value")
       }
       return text
     }
+    if name == "files" { return values }
+    let arguments = values.map { "--\(name)=\($0)" }
+    do {
+      _ = try command.options.parse(command.context(name) + arguments)
+    } catch {
+      throw ValidationError("\(place): \(command.options.message(for: error))")
+    }
+    return arguments
   }
 }
 

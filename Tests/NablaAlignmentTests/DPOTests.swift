@@ -141,6 +141,60 @@ import Testing
     }
   }
 
+  /// As divergence, which names a way out, and not as a trap of the calibration.
+  @Test func evaluatesNonFiniteWeights() throws {
+    try withTemporaryFolder { folder in
+      let dpo = try DPO(writeModel(in: folder), data: writeRows(pairs, in: folder), configuration())
+      _ = try dpo.step()
+      for parameter in dpo.tuned.model.trainableParameters() { parameter.value = parameter.value * Tensor(Float.nan) }
+      let error = #expect(throws: Diverged.self) { try dpo.evaluate(isFinal: false) }
+      #expect(error?.reason == "the rewards of held-out pairs are non-finite")
+    }
+  }
+
+  /// The adapter keeps its shape, and dropout is that of the run: what is recorded and reported is what is trained.
+  @Test func takesOverTheShapeOfAnAdapter() throws {
+    try withTemporaryFolder { folder in
+      var sft = SFT.Configuration()
+      sft.tuning = small {
+        ($0.steps, $0.loraDropout, $0.quantization) = (1, 0.2, .nf4)
+        $0.loraTargets = ["self_attn.q_proj", "down_proj"]
+      }
+      let rows = try writeRows(repetitions, in: folder, name: "sft.jsonl")
+      _ = try TrainingRun(SFT(writeModel(in: folder, width: 64), data: rows, sft), at: "\(folder)/sft").train()
+      let data = try writeRows(pairs, in: folder)
+      func dpo(_ change: (inout TuningConfiguration) -> Void = { _ in }) throws -> DPO {
+        let c = configuration {
+          // The defaults.
+          ($0.tuning.loraRank, $0.tuning.loraAlpha) = (16, 32)
+          change(&$0.tuning)
+        }
+        return try DPO("\(folder)/sft", data: data, c)
+      }
+      let trainer = try dpo()
+      let c = trainer.setup.training.tuning
+      #expect(c.loraRank == 4 && c.loraAlpha == 8 && c.loraDropout == 0 && c.quantization == .nf4)
+      #expect(trainer.summary.model?.contains("LoRA of rank 4, base in nf4") == true, "\(trainer.summary)")
+      let adapters = trainer.tuned.model.adapter(TunedModel.policyName)
+      #expect(adapters.count == 4 && adapters.allSatisfy { $0.adapter.configuration.dropout == 0 })
+      let dropping = try dpo { $0.loraDropout = 0.1 }.tuned.model.adapter(TunedModel.policyName)
+      #expect(dropping.allSatisfy { $0.adapter.configuration.dropout == 0.1 })
+      // The same rank, and the same layers by other names.
+      _ = try dpo { ($0.loraRank, $0.loraTargets) = (4, ["q_proj", "down_proj"]) }
+
+      func refusal(_ change: (inout TuningConfiguration) -> Void) -> String {
+        do { _ = try dpo(change) } catch { return "\(error)" }
+        return "nothing"
+      }
+      let rank = refusal { $0.loraRank = 8 }
+      #expect(rank.contains("lora-rank is 8") && rank.contains("sft/adapter, where it is 4"), "\(rank)")
+      #expect(refusal { $0.loraAlpha = 4 }.contains("lora-alpha is 4"))
+      #expect(refusal { $0.loraTargets = ["v_proj"] }.contains("lora-targets is v_proj"))
+      #expect(refusal { $0.adapter = .dora }.contains("adapter is dora"))
+      #expect(refusal { $0.usesRankStabilization = true }.contains("rslora is true"))
+    }
+  }
+
   @Test func rowsThatAreNoPairs() throws {
     try withTemporaryFolder { folder in
       let data = try writeRows(repetitions, in: folder)

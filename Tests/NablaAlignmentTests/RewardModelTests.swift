@@ -158,6 +158,37 @@ import Testing
     }
   }
 
+  /// Pairs that are dropped as too long are not among the rows to evaluate on; where nothing else is held out, that is
+  /// told.
+  @Test func longPairsAreNotEvaluatedOn() throws {
+    try withTemporaryFolder { folder in
+      let model = try writeModel(in: folder)
+      let answer = String(repeating: "a", count: 20)
+      let long = (0..<48).map { #"{"prompt": "\#($0)?", "chosen": "\#(answer)", "rejected": "b"}"# }
+      func trainer(_ rows: [String], _ change: (inout TuningConfiguration) -> Void) throws -> RewardModel {
+        let c = configuration {
+          $0.tuning.maximumLength = 12
+          change(&$0.tuning)
+        }
+        return try RewardModel(model, data: writeRows(rows, in: folder), c)
+      }
+      let some = try trainer(Array(pairs[..<16]) + long) { ($0.heldOutFraction, $0.evaluationRows) = (0.5, 3) }
+      let text = try #require(try some.sample()).text
+      #expect(text.components(separatedBy: "== prompt").count == 4, "\(text)")
+
+      var count = 0
+      for seed in UInt64(1)...8 {
+        // One row is held out.
+        let one = try trainer(Array(pairs[..<8] + long[..<24])) { ($0.heldOutFraction, $0.seed) = (0.03, seed) }
+        guard case .preference(_, .plain(let chosen), _) = one.data.heldOut[0].content else { continue }
+        let warns = one.data.warnings.contains { $0.contains("no held-out rows are left") }
+        #expect(warns == (chosen == answer))
+        count += warns ? 1 : 0
+      }
+      #expect(count > 0)
+    }
+  }
+
   @Test func dataThatTeachesNothing() throws {
     try withTemporaryFolder { folder in
       let model = try writeModel(in: folder)

@@ -18,7 +18,8 @@ import Testing
       ("#### 1,000", "so 1000", 1), ("#### 1000", "about 1,000.", 1), ("#### -3", "x = -3", 1), ("#### 3", "x = -3", 0),
       ("#### 3", "10-3", 1), ("#### 2.5", "It costs $2.50", 1), ("#### -2.5", "-$2.50", 1), ("#### 5", "none", 0),
       ("#### 5", "", 0), ("#### 12", "1,2", 0), ("7", "7 #### ", 0), ("#### 18", "#### 17\n#### 18", 1),
-      ("#### 70000", "70,000", 1),
+      ("#### 70000", "70,000", 1), ("#### 1500", "1.5e3 m", 1), ("0.00001", "about 1e-05.", 1), ("#### 5", "1e-5", 0),
+      ("-2E+3", "x = -2000", 1), ("#### 2", "so 2e", 1), ("#### 3", "3e4th", 0), ("#### 4", "3e4th", 1),
     ])
   func numeric(_ answer: String, _ completion: String, _ expected: Double) throws {
     #expect(try value(.numericAnswer(), sample(completion, answer: .string(answer))) == expected)
@@ -26,6 +27,12 @@ import Testing
 
   @Test func numericFields() throws {
     #expect(try value(.numericAnswer(), sample("4", answer: 4)) == 1)
+    // JSON numbers are not read as text, which would be 1e-05 and 1e+16.
+    let cases = [(0.00001, "0.00001", "5"), (1e16, "10000000000000000", "16"), (-2.5, "-2.5", "2.5")]
+    for (answer, right, wrong) in cases {
+      #expect(try value(.numericAnswer(), sample(right, answer: .number(answer))) == 1)
+      #expect(try value(.numericAnswer(), sample(wrong, answer: .number(answer))) == 0)
+    }
     #expect(try value(.numericAnswer(requiringMark: true), sample("4", answer: 4)) == 0)
     #expect(throws: RewardError.missingField(reward: "numeric", field: "solution", fields: ["answer"])) {
       try value(.numericAnswer(field: "solution"), sample("4", answer: 4))

@@ -133,7 +133,10 @@ import Testing
     try withTemporaryFolder { folder in
       let data = try writeRows(repetitions, in: folder)
       let run = try TrainingRun(
-        SFT(writeModel(in: folder), data: data, configuration { $0.tuning.steps = 5 }), at: "\(folder)/sft")
+        SFT(
+          writeModel(in: folder), data: data,
+          configuration { ($0.tuning.steps, $0.tuning.adapter) = (5, kind == .none ? .lora : kind) }),
+        at: "\(folder)/sft")
       _ = try run.train()
       let tokens = Tensor("7b:bb".utf8.map { Int32($0) }, [1, 5])
       func output(_ model: TransformerLM) -> [Float] { withoutGradient { model.logits(model(tokens)).array() } }
@@ -152,6 +155,41 @@ import Testing
       let (_, gradients) = valueAndGradient(of: tuned.model) { $0.logits($0(tokens)).square().sum() }
       AdamW(learningRate: constant(0.01)).update(tuned.model, with: gradients)
       #expect(tuned.reference(output) == start && difference(output(tuned.model), start) > 0.01)
+    }
+  }
+
+  /// The base has none: rows and saved models depend on the one that the first run was given.
+  @Test("a run's chat template is that of later stages and saved models", arguments: [AdapterKind.lora, .none])
+  func keepsTheChatTemplate(_ kind: AdapterKind) throws {
+    try withTemporaryFolder { folder in
+      let model = try writeModel(in: folder)
+      var chats = try writeRows(
+        (0..<16).map {
+          #"{"messages": [{"role": "user", "content": "\#($0)?"}, {"role": "assistant", "content": "yes"}]}"#
+        }, in: folder)
+      let c = configuration { ($0.tuning.adapter, $0.tuning.steps) = (kind, 2) }
+      chats.template = Transcript.template
+      _ = try TrainingRun(SFT(model, data: chats, c), at: "\(folder)/first").train()
+      chats.template = nil
+      _ = try TrainingRun(SFT("\(folder)/first", data: chats, c), at: "\(folder)/second").train()
+      var reward = RewardModel.Configuration()
+      reward.tuning = c.tuning
+      let preferences = try writeRows(pairs, in: folder, name: "pairs.jsonl")
+      _ = try TrainingRun(
+        RewardModel("\(folder)/second", data: preferences, reward), at: "\(folder)/reward"
+      ).train()
+
+      var written = ["\(folder)/reward/model"]
+      if kind == .none {
+        written.append("\(folder)/second/model")
+      } else {
+        _ = try TrainedModel(model).merge("\(folder)/second", to: "\(folder)/merged")
+        written.append("\(folder)/merged")
+      }
+      for path in written {
+        #expect(try PretrainedTokenizer.load(path).chatTemplates == ["default": Transcript.template], "\(path)")
+      }
+      #expect(try TrainedModel("\(folder)/second").text.chatTemplates == ["default": Transcript.template])
     }
   }
 

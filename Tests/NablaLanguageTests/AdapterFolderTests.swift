@@ -111,6 +111,44 @@ import Testing
     }
   }
 
+  /// Ranks and α of single layers are written as PEFT's patterns, and read again.
+  @Test func layersThatDiffer() throws {
+    try withTemporaryFolder { folder in
+      var state = try SafetensorsFile(path: "\(peft)/lora/adapter_model.safetensors").tensors()
+      let query = "model.layers.1.self_attn.q_proj"
+      state["base_model.model.\(query).lora_A.weight"] = Tensor([Float](repeating: 0.1, count: 2 * 32), [2, 32])
+      state["base_model.model.\(query).lora_B.weight"] = Tensor([Float](repeating: 0.2, count: 32 * 2), [32, 2])
+      var config = try JSONValue(contentsOfFile: "\(peft)/lora/adapter_config.json").object!
+      config["alpha_pattern"] = ["v_proj": 2.5]
+      try FileManager.default.createDirectory(atPath: "\(folder)/a", withIntermediateDirectories: false)
+      try SafetensorsFile.write(state, to: "\(folder)/a/adapter_model.safetensors")
+      try AtomicFile.write(JSONValue.object(config).serialized(), to: "\(folder)/a/adapter_config.json")
+      let (first, second) = (try model(), try model())
+      try AdapterFolder.load("\(folder)/a", into: first)
+      try AdapterFolder.save(of: first, base: base, to: "\(folder)/b")
+      try AdapterFolder.load("\(folder)/b", into: second)
+      for (a, b) in zip(first.adapter("default"), second.adapter("default")) {
+        #expect(a.path == b.path && a.adapter.scale == b.adapter.scale, "\(a.path)")
+      }
+      let written = try JSONValue(contentsOfFile: "\(folder)/b/adapter_config.json")
+      #expect(written["r"]?.integer == 4 && written["lora_alpha"]?.integer == 8)
+      let ranks: JSONValue = [query: 2]
+      let alphas: JSONValue = ["model.layers.0.self_attn.v_proj": 2.5, "model.layers.1.self_attn.v_proj": 2.5]
+      #expect(written["rank_pattern"] == ranks && written["alpha_pattern"] == alphas)
+    }
+  }
+
+  /// More than an integer holds.
+  @Test func largeAlpha() throws {
+    try withTemporaryFolder { folder in
+      let model = try adapted(.init(rank: 2, alpha: 1e19))
+      try AdapterFolder.save("mine", of: model, base: base, to: "\(folder)/adapter")
+      let written = try JSONValue(contentsOfFile: "\(folder)/adapter/adapter_config.json")
+      #expect(written["lora_alpha"]?.double == Double(Float(1e19)))
+      #expect(written["alpha_pattern"]?.object?.count == 0 && written["rank_pattern"]?.object?.count == 0)
+    }
+  }
+
   @Test func ggufHasLlamasOrder() throws {
     try withTemporaryFolder { folder in
       let model = try adapted(.init(rank: 4, alpha: 6, usesRankStabilization: true))

@@ -17,6 +17,17 @@ extension ToolTests {
       #expect(missing.status == 1 && missing.errors.contains("nothing.gguf"), "\(missing.summary)")
     }
 
+    /// A resumed run has its own: a flag is never ignored.
+    @Test(arguments: [
+      ["sft", "--chat-template", "transcript"], ["rlhf", "--chat-template", "transcript"],
+      ["dpo", "--truncation", "keep-start"], ["reward", "--truncation", "keep-end"],
+      ["grpo", "--reward-model-weight", "3"], ["rlhf", "--reward-model-weight", "1"],
+    ])
+    func settingsOfAResumedRun(_ arguments: [String]) throws {
+      let result = try Tool.run([arguments[0], "--resume", "runs/nothing"] + arguments.dropFirst())
+      #expect(result.status == 64 && result.errors.contains("leave out \(arguments[1])"), "\(result.summary)")
+    }
+
     @Test func mergeNeedsAnAdapter() throws {
       #expect(try Tool.run(["merge", "a", "b"]).status == 64)
       let missing = try Tool.run(["merge", "nothing.gguf", "b", "c"])

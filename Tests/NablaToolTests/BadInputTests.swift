@@ -58,7 +58,7 @@ extension ToolTests {
       .failure("pretrain @/absent.txt --output @/run", "@/absent.txt", "no such file"),
       .failure("pretrain @/empty.txt --output @/run", "@/empty.txt", "empty"),
       .failure("pretrain @/empty --output @/run", "no text", "@/empty"),
-      .failure("pretrain @/binary --output @/run", "no text", "1 file"),
+      .failure("pretrain @/binary --output @/run", "no text", "1 skipped"),
       .failure("pretrain @/latin1.txt --output @/run", "@/latin1.txt", "byte 4", "iconv"),
       .failure("pretrain @/short.txt --tokenizer byte --output @/run", "context", "more than 128", "--context"),
       .failure("pretrain @/short.txt --tokenizer byte --epochs 1 --output @/run", "context", "more than 128"),

@@ -41,6 +41,38 @@ extension ToolTests {
       }
     }
 
+    /// Lists in a file are as many values of a flag; the command line's replace them.
+    @Test func rewardsOfAConfigurationFile() throws {
+      try use { folder, _ in
+        let yaml = """
+          data: ["\(folder)/rows.jsonl"]
+          reward: ["regex:[a,b]", json]
+          reward-weight: [1, -0.5]
+          """
+        try write(Array(yaml.utf8), to: folder + "/grpo.yaml")
+        func rewards(_ run: String, _ flags: [String]) throws -> [RewardDescription] {
+          let path = folder + "/" + run
+          let result = try Tool.run(
+            ["grpo", folder + "/base", "--config", folder + "/grpo.yaml", "--output", path, "--stop-after", "1"]
+              + Self.flags + flags)
+          try #require(result.status == 0, "\(result.summary)")
+          return try RunFolder.open(path).configuration(as: GRPO.Setup.self).judge.rewards
+        }
+        #expect(
+          try rewards("file", []) == [RewardDescription("regex:[a,b]"), RewardDescription("json", weight: -0.5)])
+        #expect(
+          try rewards("flags", ["--reward", "length:1-20", "--reward-weight=2"])
+            == [RewardDescription("length:1-20", weight: 2)])
+
+        try write(Array("reward: json\nreward_weight: [1, much]".utf8), to: folder + "/grpo.yaml")
+        let bad = try Tool.run(["grpo", folder + "/base", "--config", folder + "/grpo.yaml"])
+        #expect(bad.status == 64, "\(bad.summary)")
+        for text in ["grpo.yaml, line 2", "--reward-weight", "much"] {
+          #expect(bad.errors.contains(text), "\(bad.summary)")
+        }
+      }
+    }
+
     @Test func badInput() throws {
       try use { folder, arguments in
         func refused(_ flags: [String], _ status: Int32, _ message: String) throws {

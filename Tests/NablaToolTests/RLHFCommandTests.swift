@@ -135,8 +135,18 @@ extension ToolTests {
         try refused(rlhf + ["--reward", "command:echo nan"], 1, "is not a finite number")
         try refused(rlhf + ["--reward", "json", "--mini-batches", "9"], 64, "--mini-batches is 9")
         try refused(rlhf + ["--reward", "json", "--lambda", "2"], 64, "--lambda must be between 0")
+        let weight = ["--reward", "json", "--reward-model-weight", "3"]
+        try refused(rlhf + weight, 64, "--reward-model-weight is for a reward model")
+        let target = ["--reward", "json", "--kl-coefficient", "0", "--kl-target", "6"]
+        try refused(rlhf + target, 64, "--kl-coefficient must be more than 0 with --kl-target")
         let compare = try Tool.run(["compare", base, "--data", prompts])
         #expect(compare.status == 64 && compare.errors.contains("--reward"), "\(compare.summary)")
+        // Scores are compared one by one: there is no sum to weigh them in.
+        let weighed = try Tool.run([
+          "compare", base, "--data", prompts, "--reward", "json", "--reward-weight", "2",
+        ])
+        #expect(
+          weighed.status == 64 && weighed.errors.contains("Unknown option '--reward-weight'"), "\(weighed.summary)")
       }
       // Equal completions teach nothing, and are told of; a row that is no pair is refused.
       for (row, status, message) in [

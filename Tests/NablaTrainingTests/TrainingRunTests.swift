@@ -22,9 +22,10 @@ final class LineTrainer: Trainer {
   }
 
   static let command = "line"
+  static let keepsStateOnError = true
   let setup: Setup
   let line = Line()
-  var beforeStep: (Int) -> Void = { _ in }
+  var beforeStep: (Int) throws -> Void = { _ in }
   /// Why steps say that they were skipped.
   var skipReason: String?
   /// What happens in place of the page.
@@ -41,7 +42,7 @@ final class LineTrainer: Trainer {
   var progress: RunProgress { RunProgress(done: state.done, of: setup.steps) }
 
   func step() throws -> StepReport {
-    beforeStep(state.done)
+    try beforeStep(state.done)
     let x = state.random.normal([16])
     let outcome = try optimization.take(
       on: line, [MicroBatch(weight: 16) { $0.error(x) }])
@@ -176,6 +177,58 @@ extension LineTrainer.Line {
       let error = #expect(throws: TrainingError.self) { try run.train() }
       #expect("\(try #require(error))".contains("diverged at step 5: the loss is nan"), "\(String(describing: error))")
       #expect(try CheckpointStore.newestValid(in: "\(folder)/run/checkpoints").checkpoint?.step == 4)
+    }
+  }
+
+  /// The steps before another error are saved, and a resumed run repeats the one that failed.
+  @Test func stepsBeforeAnErrorAreSaved() throws {
+    try withTemporaryFolder { folder in
+      struct Failure: Error {}
+      _ = try TrainingRun(LineTrainer(.init()), at: "\(folder)/whole").train()
+      let path = "\(folder)/parts"
+      // The run lets go of its folder at the end of the function.
+      func fail() throws {
+        let trainer = LineTrainer(.init())
+        trainer.cadence = RunCadence()
+        trainer.beforeStep = { if $0 == 5 { throw Failure() } }
+        let run = try TrainingRun(trainer, at: path)
+        var saved: [Int] = []
+        #expect(throws: Failure.self) { try run.train { if case .saved(let step) = $0 { saved.append(step) } } }
+        #expect(saved == [5])
+      }
+      try fail()
+      #expect(try TrainingRun<LineTrainer>(at: path) { LineTrainer($0 ?? .init()) }.train() == .finished)
+      let name = "checkpoints/step-00000012/line.safetensors"
+      #expect(try readText("\(path)/\(name)") == readText("\(folder)/whole/\(name)"))
+    }
+  }
+
+  /// An error before the first step, or right after a checkpoint, saves nothing.
+  @Test func errorsWithoutNewStepsSaveNothing() throws {
+    struct Failure: Error {}
+    for (step, expected) in [(0, []), (4, [2, 4])] as [(Int, [Int])] {
+      try withTemporaryFolder { folder in
+        let trainer = LineTrainer(.init())
+        trainer.beforeStep = { if $0 == step { throw Failure() } }
+        var saved: [Int] = []
+        let run = try TrainingRun(trainer, at: "\(folder)/run")
+        #expect(throws: Failure.self) { try run.train { if case .saved(let step) = $0 { saved.append(step) } } }
+        #expect(saved == expected)
+      }
+    }
+  }
+
+  /// A finished run that is resumed takes no step: its last checkpoint stays as it is, with its metric.
+  @Test func aFinishedRunIsNotSavedAgain() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/run"
+      _ = try TrainingRun(LineTrainer(.init()), at: path).train()
+      let metric = try #require(CheckpointStore.newestValid(in: "\(path)/checkpoints").checkpoint?.metric)
+      var saved: [Int] = []
+      let resumed = try TrainingRun<LineTrainer>(at: path) { LineTrainer($0 ?? .init()) }
+      #expect(try resumed.train { if case .saved(let step) = $0 { saved.append(step) } } == .finished)
+      #expect(saved.isEmpty)
+      #expect(try CheckpointStore.newestValid(in: "\(path)/checkpoints").checkpoint?.metric == metric)
     }
   }
 

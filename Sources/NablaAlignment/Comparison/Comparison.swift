@@ -79,7 +79,7 @@ public struct Comparison: Codable, Sendable {
       try progress("\(path): sampling")
       let trained = try TrainedModel(path)
       for other in [reference, judge?.trained].compactMap(\.self) { try trained.checkTokens(of: other) }
-      let set = try plan.prompts(for: trained)
+      let set = try plan.prompts(for: trained, judge, reference)
       if prompts.isEmpty { prompts = set.prompts.map(\.text) }
       var random = RandomSource(seed: plan.seed)
       let sampler = RolloutSampler(
@@ -104,12 +104,17 @@ public struct Comparison: Codable, Sendable {
 }
 
 extension Comparison.Plan {
-  fileprivate func prompts(for trained: TrainedModel) throws -> PromptSet {
+  /// - Throws: `DatasetError`, also for a prompt that with its completion exceeds the context of one of the models.
+  fileprivate func prompts(
+    for trained: TrainedModel, _ judge: Scorer?, _ reference: TrainedModel?
+  ) throws -> PromptSet {
     let encoder = try ExampleEncoder(trained.text, template: data.template, date: data.date)
     let rows = try Dataset.read(data.files)
+    let (context, owner) = PromptSet.context(
+      of: trained.model.configuration, rewardModel: judge?.model.configuration,
+      reference: reference?.model.configuration)
     return try PromptSet(
-      Dataset(Array(rows.prefix(promptCount)), files: rows.files), encoder,
-      context: trained.model.configuration.context,
+      Dataset(Array(rows.prefix(promptCount)), files: rows.files), encoder, context: context, of: owner,
       maximumTokens: maximumTokens)
   }
 
@@ -117,12 +122,13 @@ extension Comparison.Plan {
   fileprivate func logRatios(_ rollouts: [Rollout], _ policy: TransformerLM, _ reference: TransformerLM) -> [Double] {
     withoutGradient {
       RolloutPart.split(rollouts, size: batchSize).flatMap { part in
-        let batch = RolloutBatch(rollouts[part.rollouts], for: policy.configuration)
+        let completions = rollouts[part.rollouts]
         func logProbabilities(_ model: TransformerLM) -> Tensor {
-          batch.logProbabilities(model, temperature: temperature == 0 ? 1 : temperature).logProbabilities
+          RolloutBatch(completions, for: model.configuration)
+            .logProbabilities(model, temperature: temperature == 0 ? 1 : temperature).logProbabilities
         }
-        return (logProbabilities(policy) - logProbabilities(reference)).segmentSums(batch.lengths).array().map(
-          Double.init)
+        let lengths = completions.map(\.tokens.count)
+        return (logProbabilities(policy) - logProbabilities(reference)).segmentSums(lengths).array().map(Double.init)
       }
     }
   }

@@ -175,6 +175,9 @@ public final class DPO: Trainer {
         outcomes.append(PairOutcomes(values, beta: beta))
       }
     }
+    guard sum.isFinite, outcomes.margin.isFinite else {
+      throw Diverged(reason: "the rewards of held-out pairs are non-finite")
+    }
     var metrics = [Metric("validation_loss", sum / Double(heldOut.count))] + outcomes.metrics(prefix: "eval_")
     metrics.append(Metric("eval_calibration_error", outcomes.calibration.expectedError))
     if !setup.training.referenceFree {

@@ -10,6 +10,8 @@ import NablaTraining
 /// Documentation/grpo.md explains each line here.
 public final class GRPO: Trainer {
   public static let command = "grpo"
+  /// Only sampling and judging can fail, and they change nothing before they succeed.
+  public static let keepsStateOnError = true
 
   // MARK: The objective
 
@@ -73,8 +75,10 @@ public final class GRPO: Trainer {
     try c.validate()
     var (setup, random) = (setup, RandomSource(seed: c.tuning.seed))
     tuned = try TunedModel(setup.source, c.tuning, keepsReference: c.beta > 0, random: &random)
-    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned)
     judge = try RolloutJudge(setup.judge, rewards, beside: tuned)
+    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned, judge)
+    setup.judge = try setup.judge.hashed()
+    for set in [prompts, heldOut] { try set.check(for: judge.rewards) }
     self.setup = setup
     sampler = RolloutSampler(
       tokenizer: tuned.tokenizer, endTokens: tuned.trained.endTokens, maximumTokens: c.maximumTokens,
@@ -128,10 +132,13 @@ public final class GRPO: Trainer {
     let c = setup.training
     let order = ShuffledOrder(count: prompts.count, seed: setup.training.tuning.seed)
     let numbers = (0..<c.prompts).map { order[state.cursor + $0] }
-    state.cursor += c.prompts
+    var random = loop.random
     var rollouts = try sampler.sample(
-      numbers.map { ($0, prompts[$0].tokens) }, count: c.groupSize, from: tuned.model, random: &loop.random)
+      numbers.map { ($0, prompts[$0].tokens) }, count: c.groupSize, from: tuned.model, random: &random)
     let byFunction = try judge.judge(&rollouts, of: prompts, beside: tuned, batchSize: c.tuning.batchSize)
+    // Nothing fails from here on: until now the step can be repeated.
+    state.cursor += c.prompts
+    loop.random = random
     var batch = Batch(rollouts: rollouts, rewards: byFunction)
     // In the micro-batches of training, and like all passes here without dropout: the first ratio is exactly 1.
     func logProbabilities(_ model: TransformerLM) -> [Float] {

@@ -11,6 +11,7 @@ public enum AlignmentError: SettingError, Equatable {
   case noRows(files: [String], reason: String)
   case otherData(files: [String])
   case otherAdapter(path: String)
+  case otherRewardModel(path: String)
   case maximumLength(asked: Int, context: Int)
 
   public var message: SettingMessage {
@@ -27,6 +28,8 @@ public enum AlignmentError: SettingError, Equatable {
       "\(files.joined(separator: ", ")): the data has changed since the run started: restore the original data"
     case .otherAdapter(let path):
       "\(path): the adapter that the run started from has changed, and with it the reference"
+    case .otherRewardModel(let path):
+      "\(path): the reward model has changed since the run started: restore the original weights"
     case .maximumLength(let asked, let context):
       "\(setting: "max-length") is \(asked), but the model's context is \(context): use \(context) or less"
     }

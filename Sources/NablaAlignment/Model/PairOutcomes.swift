@@ -70,17 +70,20 @@ struct PairOutcomes: Sendable {
 extension TuningData {
   /// The pairs that fit the maximum length, for training and held out.
   ///
+  /// - Parameter isUsed: which of them the trainer can use.
   /// - Throws: ``AlignmentError`` if the rows are not pairs, or none is left.
-  func pairs(_ c: TuningConfiguration) throws -> (training: [EncodedPair], heldOut: [EncodedPair]) {
+  func pairs(
+    _ c: TuningConfiguration, where isUsed: (EncodedPair) -> Bool = { _ in true }
+  ) throws -> (training: [EncodedPair], heldOut: [EncodedPair]) {
     if let first = training.first, first.shape != .preference {
       throw AlignmentError.shape(
         place: first.place, found: first.shape, needed: "pairs: the columns \"chosen\" and \"rejected\"")
     }
-    let pairs = try encoder.encodePairs(training).elements
+    let pairs = try encoder.encodePairs(training).elements.filter(isUsed)
     guard !pairs.isEmpty else {
       throw AlignmentError.noRows(
-        files: description.files, reason: "the rows left after holding some out are too long")
+        files: description.files, reason: "the training rows are longer than the maximum length")
     }
-    return (pairs, try Array(encoder.encodePairs(heldOut).elements.prefix(c.evaluationRows)))
+    return (pairs, try Array(encoder.encodePairs(heldOut).elements.filter(isUsed).prefix(c.evaluationRows)))
   }
 }

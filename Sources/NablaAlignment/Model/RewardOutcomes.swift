@@ -35,15 +35,7 @@ extension PairOutcomes {
 extension TuningData {
   /// Pairs that fit the maximum length with their ends, which are what a reward model reads, for training and held out.
   func wholePairs(_ c: TuningConfiguration) throws -> (training: [EncodedPair], heldOut: [EncodedPair]) {
-    let all = try pairs(c)
-    func isWhole(_ pair: EncodedPair) -> Bool {
-      description.truncation == .keepEnd || !(pair.chosen.isTruncated || pair.rejected.isTruncated)
-    }
-    let result = (training: all.training.filter(isWhole), heldOut: all.heldOut.filter(isWhole))
-    guard !result.training.isEmpty else {
-      throw AlignmentError.noRows(files: description.files, reason: "all are longer than the maximum length")
-    }
-    return result
+    try pairs(c) { description.truncation == .keepEnd || !($0.chosen.isTruncated || $0.rejected.isTruncated) }
   }
 
   /// The column `margin`, by how much people prefer the chosen completion, where rows have one.

@@ -88,12 +88,14 @@ extension Scorer {
     model.score.freeze()
   }
 
-  /// A reward model by itself.
+  /// A reward model by itself. Of a run that was stopped it is the newest checkpoint.
   init(rewardModel path: String) throws {
     let finished = "\(path)/model"
     let trained = try TrainedModel(
       pathExists("\(finished)/config.json") ? finished : path, precision: .automatic, allowingScores: true)
     guard let score = trained.score else { throw noScore(path) }
+    // The value function may begin as a copy of the backbone, which has no adapters.
+    if let adapter = trained.model.usedAdapter { try trained.model.mergeAdapter(adapter) }
     self.init(
       model: ScoreModel(trained.model.backbone, score: score), adapter: nil, trained: trained, base: trained.path)
     model.freeze()

@@ -26,6 +26,10 @@ public final class TunedModel {
     public var adapter: String?
     /// SHA-256 of its weights.
     public var adapterHash: String?
+    /// What it was made with: training keeps its shape.
+    public var lora: LoRAConfiguration?
+    /// The chat template in place of the base's own: that of the rows, or else of the run that training starts from.
+    public var template: String?
 
     /// - Parameters:
     ///   - path: what `TrainedModel` accepts: a run that trained an adapter stands for its base and that adapter.
@@ -36,6 +40,15 @@ public final class TunedModel {
       (base, adapter) = (try RunFolder.locate(run.base, of: path), absolutePath(run.adapter))
       if quantization == .none { self.quantization = run.quantization }
       adapterHash = try SHA256.hexadecimal(ofFile: "\(run.adapter)/\(AdapterFolder.weightsName)")
+      lora = try AdapterFolder.configuration(in: run.adapter)
+      template = run.chatTemplate
+    }
+
+    /// The same with another chat template; nil leaves it.
+    func templated(_ template: String?) -> Source {
+      var copy = self
+      if let template { copy.template = template }
+      return copy
     }
 
     /// The base model of a resumed run, even if it has moved along with the run.
@@ -63,16 +76,21 @@ public final class TunedModel {
 
   /// - Parameters:
   ///   - source: the base model, and the adapter to start from.
-  ///   - configuration: the kind of adapter, its rank and dropout, and the precision.
+  ///   - configuration: the kind of adapter, its rank and dropout, and the precision. What is at its default is as in
+  ///     the adapter to start from.
   ///   - keepsReference: whether ``reference(_:)`` will be asked for; full fine-tuning then keeps the base's weights.
   ///   - allowsScores: whether the source may be a reward model, or its adapter: who asks for it reads the head.
   ///   - random: draws new adapters.
+  /// - Throws: `ConfigurationError` for a setting that the adapter to start from has otherwise, and what reading the
+  ///   files throws.
   public init(
     _ source: Source, _ configuration: TuningConfiguration, keepsReference: Bool = false, allowsScores: Bool = false,
     random: inout RandomSource
   ) throws {
+    let configuration = configuration.starting(from: source)
     (self.source, kind) = (source, configuration.adapter)
     trained = try TrainedModel(source.base, precision: configuration.precision, allowingScores: allowsScores)
+      .templated(source.template)
     let model = trained.model
     model.computeType = configuration.precision.computeType
     model.checkpointsActivations = configuration.activationCheckpointing
@@ -81,7 +99,9 @@ public final class TunedModel {
       let hash = try SHA256.hexadecimal(ofFile: "\(adapter)/\(AdapterFolder.weightsName)")
       if hash != source.adapterHash { throw AlignmentError.otherAdapter(path: adapter) }
       try AdapterFolder.load(
-        adapter, into: model, as: Self.policyName, isTrainable: true, allowsScore: allowsScores)
+        adapter, into: model, as: Self.policyName, isTrainable: true, dropout: configuration.loraDropout,
+        allowsScore: allowsScores)
+      try configuration.checkAdapter(of: source, in: model)
     }
     if let lora = configuration.lora {
       if source.adapter != nil {

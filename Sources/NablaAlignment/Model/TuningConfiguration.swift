@@ -102,7 +102,7 @@ extension TuningConfiguration: Configurable {
     Setting(
       "lora-targets", \.loraTargets, "Layers with an adapter, by suffixes of their names; all-linear is all of them"),
     Setting("rslora", \.usesRankStabilization, "Scaling by α/√r instead of α/r (rank-stabilized LoRA)"),
-    Setting("quantize", \.quantization, "Quantization of the frozen base model; none keeps the types of its files"),
+    Setting("quantize", \.quantization, "Quantization of the frozen base model; none keeps that of the given model"),
     .activationCheckpointing(\.activationCheckpointing),
     Setting(
       "precision", \.precision,

@@ -36,7 +36,7 @@ public struct TuningData: Sendable {
   public let training: Dataset
   public let heldOut: Dataset
   /// The audit's warnings, with which training may proceed.
-  public let warnings: [String]
+  public internal(set) var warnings: [String]
 
   /// - Parameters:
   ///   - description: the files, and how they are encoded; a hash in it must be that of the rows.

@@ -12,6 +12,8 @@ import NablaTraining
 /// here.
 public final class RLHF: Trainer {
   public static let command = "rlhf"
+  /// Only sampling and judging can fail, and they change nothing before they succeed.
+  public static let keepsStateOnError = true
 
   // MARK: The objective
 
@@ -113,8 +115,10 @@ public final class RLHF: Trainer {
     try c.validate()
     var (setup, random) = (setup, RandomSource(seed: c.tuning.seed))
     tuned = try TunedModel(setup.source, c.tuning, keepsReference: true, random: &random)
-    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned)
     judge = try RolloutJudge(setup.judge, rewards, beside: tuned)
+    (prompts, heldOut) = try PromptSet.read(&setup.data, c.tuning, maximumTokens: c.maximumTokens, for: tuned, judge)
+    setup.judge = try setup.judge.hashed()
+    for set in [prompts, heldOut] { try set.check(for: judge.rewards) }
     value = try Scorer(valueBeside: tuned, judge.model, c.tuning, random: &random)
     networks = Networks(tuned.model, value.model)
     self.setup = setup
@@ -139,9 +143,10 @@ public final class RLHF: Trainer {
         // The mean over a mini-batch is over tokens. Policy and value go through the model in passes of their own, each
         // with its adapter in use until its gradient is made; the sum of both losses is twice the mean over passes.
         let microBatches = parts.flatMap { part -> [MicroBatch<Networks>] in
-          let (tokens, terms) = (
-            RolloutBatch(batch.rollouts[part.rollouts], for: tuned.model.configuration), batch.terms(part, c)
-          )
+          let (rollouts, terms) = (batch.rollouts[part.rollouts], batch.terms(part, c))
+          // A value function with a backbone of its own may not be able to share prompts as the policy does.
+          let tokens = RolloutBatch(rollouts, for: tuned.model.configuration)
+          let valueTokens = RolloutBatch(rollouts, for: value.model.configuration)
           let weight = Double(part.tokens.count)
           let policyPass = MicroBatch<Networks>(weight: weight) { [self] networks in
             tuned.model.useAdapter(TunedModel.policyName)
@@ -152,7 +157,7 @@ public final class RLHF: Trainer {
           }
           let valuePass = MicroBatch<Networks>(weight: weight) { [self] networks in
             tuned.model.useAdapter(value.adapter)
-            let values = networks.value.scores(tokens.hidden(networks.value.backbone))
+            let values = networks.value.scores(valueTokens.hidden(networks.value.backbone))
             let losses = Self.valueLosses(values, terms, c)
             tally.add(values: values, losses, terms, c)
             return Tensor(2 * c.valueCoefficient) * losses.mean()
@@ -175,22 +180,29 @@ public final class RLHF: Trainer {
     let c = setup.training
     let order = ShuffledOrder(count: prompts.count, seed: c.tuning.seed)
     let numbers = (0..<c.prompts).map { order[state.cursor + $0] }
-    state.cursor += c.prompts
+    var random = loop.random
     var rollouts = try sampler.sample(
-      numbers.map { ($0, prompts[$0].tokens) }, count: 1, from: tuned.model, random: &loop.random)
+      numbers.map { ($0, prompts[$0].tokens) }, count: 1, from: tuned.model, random: &random)
     let byFunction = try judge(&rollouts, of: prompts)
+    // Nothing fails from here on: until now the step can be repeated.
+    state.cursor += c.prompts
+    loop.random = random
     let parts = RolloutPart.split(rollouts, size: c.tuning.batchSize)
-    func eachPart(_ pass: (RolloutBatch) -> Tensor) -> [Float] {
+    func eachPart(for configuration: TransformerConfiguration, _ pass: (RolloutBatch) -> Tensor) -> [Float] {
       withoutGradient {
-        parts.flatMap { pass(RolloutBatch(rollouts[$0.rollouts], for: tuned.model.configuration)).array() }
+        parts.flatMap { pass(RolloutBatch(rollouts[$0.rollouts], for: configuration)).array() }
       }
     }
     func logProbabilities(_ model: TransformerLM) -> [Float] {
-      eachPart { $0.logProbabilities(model, temperature: c.temperature).logProbabilities }
+      eachPart(for: model.configuration) {
+        $0.logProbabilities(model, temperature: c.temperature).logProbabilities
+      }
     }
     let old = logProbabilities(tuned.model)
     let reference = tuned.reference(logProbabilities)
-    let values = tuned.using(value.adapter) { eachPart { value.model.scores($0.hidden(value.model.backbone)) } }
+    let values = tuned.using(value.adapter) {
+      eachPart(for: value.model.configuration) { value.model.scores($0.hidden(value.model.backbone)) }
+    }
     return Batch(
       rollouts: rollouts, byFunction: byFunction, parts: parts, old: old, reference: reference, values: values,
       coefficient: state.coefficient?.value ?? c.klCoefficient, c)

@@ -79,6 +79,10 @@ extension RLHF.Configuration: Configurable {
       "\(setting: "lora-dropout") must be 0, not \(tuning.loraDropout): with dropout the policy is not the one that sampled"
     )
     try require(
+      klTarget == nil || klCoefficient > 0,
+      "\(setting: "kl-coefficient") must be more than 0 with \(setting: "kl-target"): β is multiplied, and 0 stays 0"
+    )
+    try require(
       klTarget == nil || klHorizon > 0.2 * Double(prompts),
       "\(setting: "kl-horizon") must be more than a fifth of \(setting: "prompts"), or one rollout could turn β negative"
     )

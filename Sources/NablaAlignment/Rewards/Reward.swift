@@ -38,6 +38,8 @@ public struct Reward: Sendable {
   public let name: String
   /// The rewards of a batch of completions, in order.
   public let evaluate: @Sendable ([RewardSample]) throws -> [Double]
+  /// Throws for a row that lacks what the function reads. Trainers check all rows before the first step.
+  public var checkRow: @Sendable (JSONObject) throws -> Void = { _ in }
 
   public init(_ name: String, _ each: @escaping @Sendable (RewardSample) throws -> Double) {
     self.name = name

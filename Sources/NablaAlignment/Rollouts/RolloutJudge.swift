@@ -1,4 +1,5 @@
 import NablaFormats
+import NablaLanguage
 import NablaTraining
 
 /// What scores the completions of a policy: reward functions, a reward model beside it, or both.
@@ -55,11 +56,31 @@ public struct JudgeDescription: Codable, Sendable, Hashable {
   public var rewards: [RewardDescription]
   /// A run of ``RewardModel``, or a folder that `AutoModelForSequenceClassification` loads.
   public var rewardModel: String?
+  /// SHA-256 of its weights; nil until they are read.
+  public var rewardModelHash: String?
   public var rewardModelWeight: Double
 
   public init(rewards: [RewardDescription] = [], rewardModel: String? = nil, rewardModelWeight: Double = 1) {
     (self.rewards, self.rewardModelWeight) = (rewards, rewardModelWeight)
     self.rewardModel = rewardModel.map(absolutePath)
+  }
+
+  /// The same with the hash of the reward model's weights.
+  ///
+  /// - Throws: ``AlignmentError/otherRewardModel(path:)`` where it has the hash of others.
+  func hashed() throws -> JudgeDescription {
+    guard let path = rewardModel else { return self }
+    // A run's adapter scores beside its base, and its model anywhere else.
+    let adapter = try AdapterRun(path)?.adapter
+    let folders = [path, "\(path)/model", adapter].compactMap { $0 }.filter(pathExists)
+    let files = try folders.flatMap { folder in
+      try folderEntries(folder).filter { $0.hasSuffix(".safetensors") }.map { "\(folder)/\($0)" }
+    }
+    let hashes = try files.map { try SHA256.hexadecimal(ofFile: $0) }
+    var copy = self
+    copy.rewardModelHash = SHA256.hexadecimal(of: Array(hashes.joined(separator: " ").utf8))
+    if let known = rewardModelHash, known != copy.rewardModelHash { throw AlignmentError.otherRewardModel(path: path) }
+    return copy
   }
 
   /// The same for a run that may have moved.

@@ -13,6 +13,12 @@ extension TrainedModel {
   /// - Throws: an error that names the file, and the tensor that does not fit.
   @discardableResult
   public func addAdapters(_ adapters: [String]) throws -> [String] {
+    try addAdapters(adapters, allowingScores: false)
+  }
+
+  /// - Parameter allowsScores: whether they may be those of reward models, whose heads `AdapterFolder.score` reads.
+  @discardableResult
+  func addAdapters(_ adapters: [String], allowingScores allowsScores: Bool) throws -> [String] {
     var notes: [String] = []
     for path in adapters {
       let folder = try AdapterRun(path)?.adapter ?? path
@@ -21,7 +27,8 @@ extension TrainedModel {
           file: folder,
           problem: "is not an adapter: it has no \(AdapterFolder.configName), and is not a run that trained one")
       }
-      notes += try AdapterFolder.load(folder, into: model, as: path, base: self.path)
+      notes += try AdapterFolder.load(
+        folder, into: model, as: path, base: self.path, allowsScore: allowsScores)
     }
     model.useAdapter(adapters.first)
     return notes
@@ -45,7 +52,7 @@ extension TrainedModel {
     try AtomicFile.write(JSONValue.object(config).serialized(.indented) + "\n", to: path)
   }
 
-  /// Merges an adapter into the model and writes the result.
+  /// Merges an adapter into the model and writes the result, with the chat template that the adapter was trained with.
   ///
   /// The update is added to the weights that the model computes with: for a quantized base, to the dequantized
   /// weights, on which the adapter was trained.
@@ -68,7 +75,8 @@ extension TrainedModel {
           + (share > 0.5 ? ", which is lost in it: save them in float32" : ""))
     }
     try model.mergeAdapter(adapter)
-    try AtomicFolder.write(to: output) { try save(to: $0, type: type) }
+    let merged = templated(try AdapterRun(adapter)?.chatTemplate)
+    try AtomicFolder.write(to: output) { try merged.save(to: $0, type: type) }
     return notes
   }
 }

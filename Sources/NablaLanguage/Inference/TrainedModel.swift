@@ -21,7 +21,7 @@ public struct TrainedModel {
   /// The model's recommended generation settings.
   public let generation: GenerationDefaults
   /// The weight [1, C] of a reward model's head; nil for a language model.
-  public let score: Tensor?
+  public private(set) var score: Tensor?
 
   public var tokenizer: any Tokenizer { text.tokenizer }
   /// Unsupported settings in the model's files, and which of a run's models this is, as sentences.
@@ -43,8 +43,11 @@ public struct TrainedModel {
     if let run = try AdapterRun(path) {
       try self.init(run.base, precision: precision, allowingScores: allowsScores)
       try model.quantizeLayers(run.quantization)
-      try addAdapters([path])
-      if let template = run.chatTemplate { text = text.templated(template) }
+      try addAdapters([path], allowingScores: allowsScores)
+      if allowsScores, let own = try AdapterFolder.score(in: run.adapter, width: model.configuration.width) {
+        score = own
+      }
+      self = templated(run.chatTemplate)
       return
     }
     let path = try GGUFFile.path(meantBy: path)
@@ -78,6 +81,14 @@ public struct TrainedModel {
     generation = try GenerationDefaults(folder: folder, vocabularySize: model.configuration.vocabularySize)
     path = folder
     judgements = try BestModel.read(in: folder)?.note.map { [$0] } ?? []
+  }
+
+  /// The same with another chat template; nil for the model's own.
+  package func templated(_ template: String?) -> TrainedModel {
+    guard let template else { return self }
+    var copy = self
+    copy.text = text.templated(template)
+    return copy
   }
 
   /// Tokens that end a text: those named in the tokenizer's and the model's files.

@@ -1,5 +1,5 @@
 /// The configuration of low-rank adapters (Hu et al. 2021). Field names follow Hugging Face's PEFT.
-public struct LoRAConfiguration: Sendable, Codable, Equatable {
+public struct LoRAConfiguration: Sendable, Codable, Hashable {
   /// r: the rank of each update.
   public var rank = 16
   /// α: the update is B·A times α/r.
@@ -50,7 +50,7 @@ public struct LoRAConfiguration: Sendable, Codable, Equatable {
   }
 
   /// Whether the layer at a path gets an adapter.
-  func targets(_ path: String) -> Bool {
+  package func targets(_ path: String) -> Bool {
     targets.contains { target in
       target == LoRAConfiguration.allLinear
         ? !LoRAConfiguration.outputLayers.contains { path == $0 || path.hasSuffix("." + $0) }

@@ -60,7 +60,7 @@ struct GRPOCommand: ParsableCommand {
 /// Every flag of `nabla grpo`.
 struct GRPOOptions: ParsableArguments {
   @OptionGroup var data: RowOptions
-  @OptionGroup var judge: JudgeOptions
+  @OptionGroup var judge: WeightedJudgeOptions
   @OptionGroup var run: RunOptions
   @OptionGroup(title: "Training") var settings: SettingFlags<TuningTable<GRPO.Configuration>>
   @OptionGroup(title: "Machine") var compute: ComputeOptions

@@ -62,7 +62,7 @@ struct RLHFCommand: ParsableCommand {
 /// Every flag of `nabla rlhf`.
 struct RLHFOptions: ParsableArguments {
   @OptionGroup var data: RowOptions
-  @OptionGroup var judge: JudgeOptions
+  @OptionGroup var judge: WeightedJudgeOptions
   @OptionGroup var run: RunOptions
   @OptionGroup(title: "Training") var settings: SettingFlags<TuningTable<RLHF.Configuration>>
   @OptionGroup(title: "Machine") var compute: ComputeOptions

@@ -16,9 +16,15 @@ struct RowOptions: ParsableArguments {
     TuningData.Description(files: data, template: try template.source(), truncation: truncation)
   }
 
+  /// The first of these flags that was given.
+  var first: String? {
+    if !data.isEmpty { return "--data" }
+    return template.chatTemplate == nil ? nil : "--chat-template"
+  }
+
   /// Rejects a command that neither starts nor resumes a run.
   func check(model: String?, _ run: RunOptions, given: String?) throws {
-    try run.refuse((model == nil ? nil : "the model") ?? (data.isEmpty ? nil : "--data") ?? given)
+    try run.refuse((model == nil ? nil : "the model") ?? first ?? given)
     if run.resume != nil { return }
     if model == nil { throw ValidationError("give the model to train: a GGUF file, a Hugging Face folder, or a run") }
     if data.isEmpty { throw ValidationError("give the training data with --data FILE") }
@@ -30,9 +36,9 @@ struct TuningDataOptions: ParsableArguments {
   @OptionGroup var rows: RowOptions
   @OptionGroup var truncated: TruncationOptions
 
-  func description() throws -> TuningData.Description { try rows.description(truncated.truncation) }
+  func description() throws -> TuningData.Description { try rows.description(truncated.side) }
   func check(model: String?, _ run: RunOptions, given: String?) throws {
-    try rows.check(model: model, run, given: given)
+    try rows.check(model: model, run, given: truncated.truncation == nil ? given : "--truncation")
   }
 }
 
@@ -91,9 +97,11 @@ extension RunDisplay {
   /// Reports the model and its trained parameters.
   func describe(_ tuned: TunedModel, run: String) {
     let all = tuned.model.parameters().reduce(0) { $0 + $1.value.count }
+    let quantized = tuned.source.quantization == .none ? "" : " in \(tuned.source.quantization.rawValue)"
     message(
-      "model: \(tuned.source.base): \(grouped(tuned.trainedCount)) of \(grouped(all)) parameters are trained, "
-        + "matrix multiplications in \(tuned.model.computeType)")
+      "model: \(tuned.source.base)\(quantized): \(grouped(tuned.trainedCount)) of \(grouped(all)) parameters are "
+        + "trained, matrix multiplications in \(tuned.model.computeType)")
+    if let adapter = tuned.source.adapter { message("starts from: \(adapter)") }
     message("run: \(run)")
   }
 

@@ -18,6 +18,9 @@ public protocol Trainer: AnyObject {
   /// Takes a step, which advances ``progress`` even if the step is skipped.
   /// - Throws: ``Diverged`` when training cannot continue.
   func step() throws -> StepReport
+  /// Whether a step, an evaluation or a sample that throws another error than ``Diverged`` leaves everything that
+  /// ``save(to:)`` writes as it was. The steps before the error are then saved, and a resumed run repeats the step.
+  static var keepsStateOnError: Bool { get }
   /// Evaluates the model on held-out data.
   /// - Parameter isFinal: Whether training has ended, and all held-out data should be used.
   func evaluate(isFinal: Bool) throws -> [Metric]
@@ -48,6 +51,7 @@ extension Trainer {
   public func evaluate(isFinal: Bool) throws -> [Metric] { [] }
   public var judgement: Double? { nil }
   public func sample() throws -> RunSample? { nil }
+  public static var keepsStateOnError: Bool { false }
   public static var savesModel: Bool { false }
   public func saveModel(to folder: String) throws {}
   public func finish(in run: RunFolder) throws {}

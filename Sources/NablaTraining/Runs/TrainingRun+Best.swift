@@ -14,7 +14,7 @@ extension TrainingRun {
     }
     // Of a run that was finished, the best may be what it left as its model.
     guard let best = try BestModel.read(in: modelFolder(run)), best.step <= step else { return nil }
-    return best
+    return best.lastStep <= step ? best : BestModel(step: best.step, value: best.value)
   }
 
   /// Keeps the model if it is the best so far; of equals the last, which has seen the most.
@@ -23,7 +23,8 @@ extension TrainingRun {
     if var best, best.value < value {
       (best.lastStep, best.lastValue) = (step, value)
       self.best = best
-      if pathExists(folder) { try best.write(in: folder) }
+      // Without a folder of its own it is that of an earlier end of the run.
+      if let kept = [folder, Self.modelFolder(self.folder)].first(where: pathExists) { try best.write(in: kept) }
       return
     }
     best = BestModel(step: step, value: value)

@@ -27,6 +27,8 @@ public final class TrainingRun<T: Trainer> {
   private let store: CheckpointStore
   private let log: MetricsLog
   private var recent = StepTimes()
+  /// The progress of the last checkpoint of this session.
+  private var savedProgress = 0
 
   /// The run's own state in a checkpoint.
   private struct State: Codable { var seconds: Double }
@@ -71,6 +73,7 @@ public final class TrainingRun<T: Trainer> {
       seconds = try Self.seconds(in: checkpoint)
     }
     let done = trainer.progress.done
+    savedProgress = done
     // What was added to the setup, such as steps.
     try folder.saveConfiguration(trainer.setup)
     best = try Self.best(in: folder, at: done)
@@ -117,7 +120,8 @@ public final class TrainingRun<T: Trainer> {
   ///   - stop: Asked after each step.
   ///   - observe: Receives each event, on this thread. An error that it throws ends the run, unsaved.
   /// - Throws: ``TrainingError/diverged(step:reason:run:)``, and what the trainer and writing files throw; earlier
-  ///   checkpoints stay valid.
+  ///   checkpoints stay valid, and the steps since the last are saved if the trainer's state allows it
+  ///   (``Trainer/keepsStateOnError``).
   public func train(until stop: StopCondition = .never, observe: Observer = { _ in }) throws -> RunOutcome {
     do {
       return try loop(stop, observe)
@@ -145,7 +149,8 @@ public final class TrainingRun<T: Trainer> {
     }
     // Stopped before the first step: there is nothing to keep.
     if trainer.progress.done == 0 { return .stopped(step: 0) }
-    try save(observe)
+    // A checkpoint without a new step would lose the metric of the one it replaces.
+    if trainer.progress.done > savedProgress { try save(observe) }
     try trainer.finish(in: folder)
     if T.savesModel, trainer.progress.isFinished { try finishModel() }
     do {
@@ -160,7 +165,7 @@ public final class TrainingRun<T: Trainer> {
   private func step(_ observe: Observer) throws {
     onActivity?(.step(trainer.progress))
     let (before, start) = (trainer.progress.done, monotonicSeconds())
-    var report = try trainer.step()
+    var report = try savingOnError(observe) { try trainer.step() }
     let elapsed = monotonicSeconds() - start
     let progress = trainer.progress
     precondition(progress.done > before, "\(T.self).step: progress stays at \(before)")
@@ -176,7 +181,7 @@ public final class TrainingRun<T: Trainer> {
 
   private func evaluate(isFinal: Bool, _ observe: Observer) throws {
     onActivity?(.evaluating)
-    let metrics = try trainer.evaluate(isFinal: isFinal)
+    let metrics = try savingOnError(observe) { try trainer.evaluate(isFinal: isFinal) }
     guard !metrics.isEmpty else { return }
     if trainer.progress.done > 0, let value = trainer.judgement, value.isFinite { try judge(value) }
     evaluation = metrics
@@ -186,9 +191,20 @@ public final class TrainingRun<T: Trainer> {
 
   private func sample(_ observe: Observer) throws {
     onActivity?(.sampling)
-    guard let sample = try trainer.sample() else { return }
+    guard let sample = try savingOnError(observe, { try trainer.sample() }) else { return }
     try folder.writeSample(sample, step: trainer.progress.done)
     try observe(.sample(step: trainer.progress.done, sample))
+  }
+
+  /// Saves the steps since the last checkpoint if the trainer fails after them and its state is still theirs.
+  private func savingOnError<Result>(_ observe: Observer, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch {
+      // If saving fails too, the first error explains both.
+      if T.keepsStateOnError, !(error is Diverged), trainer.progress.done > savedProgress { try? save(observe) }
+      throw error
+    }
   }
 
   private func save(_ observe: Observer) throws {
@@ -203,6 +219,7 @@ public final class TrainingRun<T: Trainer> {
       if let diverged = error.cause as? Diverged { throw diverged }
       throw error
     }
+    savedProgress = step
     try observe(.saved(step: step))
   }
 }

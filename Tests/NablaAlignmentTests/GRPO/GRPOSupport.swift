@@ -56,6 +56,17 @@ let evenDigits = WeightedRewards([
   }
 ])
 
+/// The same rewards until a request, and then an error.
+func breaking(_ rewards: WeightedRewards, when request: StopRequest) -> WeightedRewards {
+  struct Failure: Error {}
+  return WeightedRewards([
+    Reward("breaking") { sample in
+      if request.isRequested { throw Failure() }
+      return try rewards.evaluate([sample]).totals[0]
+    }
+  ])
+}
+
 /// The bits of every parameter, by name.
 func bits(_ model: Module) -> [String: [UInt32]] {
   Dictionary(uniqueKeysWithValues: model.parameters().map { ($0.name, $0.value.array().map(\.bitPattern)) })

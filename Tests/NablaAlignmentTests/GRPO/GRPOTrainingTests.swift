@@ -67,6 +67,56 @@ import NablaAlignment
     }
   }
 
+  /// The steps before a judgement that fails are saved, and a resumed run repeats the step: the same bits as without.
+  @Test func repeatsAStepWhoseJudgementFailed() throws {
+    try DigitModel.use { digits in
+      func make(_ rewards: WeightedRewards) throws -> GRPO {
+        try digits.trainer(rewards: rewards) { $0.tuning.steps = 5 }
+      }
+      let whole = try TrainingRun(make(evenDigits), at: "\(digits.folder)/whole")
+      _ = try whole.train()
+      let broken = StopRequest()
+      let rewards = breaking(evenDigits, when: broken)
+      // The run lets go of its folder at the end of the function.
+      func fail() throws {
+        let first = try TrainingRun(make(rewards), at: "\(digits.folder)/parts")
+        #expect(throws: DatasetError.self) {
+          try first.train { if case .step(let step) = $0, step.progress.done == 3 { broken.stop() } }
+        }
+      }
+      try fail()
+      #expect(try CheckpointStore.newestValid(in: "\(digits.folder)/parts/checkpoints").checkpoint?.step == 3)
+      let second = try GRPO.resume("\(digits.folder)/parts", rewards: evenDigits)
+      #expect(try second.train() == .finished)
+      #expect(bits(second.trainer.tuned.model) == bits(whole.trainer.tuned.model))
+    }
+  }
+
+  /// Every row is looked at before the first step, whichever steps would come to it; and a resumed run has the same.
+  @Test func rowsAreChecked() throws {
+    try DigitModel.use { digits in
+      let rows = try String(contentsOfFile: digits.data, encoding: .utf8)
+      let rewards = WeightedRewards([.numericAnswer()])
+      for answer in ["null", "\"many\""] {
+        try (rows + #"{"prompt": "11 ", "answer": \#(answer)}"#).write(
+          toFile: digits.data, atomically: true, encoding: .utf8)
+        let error = #expect(throws: DatasetError.self) { try digits.trainer(rewards: rewards) }
+        #expect(error?.file == digits.data && error?.line == 41)
+      }
+      try rows.write(toFile: digits.data, atomically: true, encoding: .utf8)
+      func stopped() throws {
+        _ = try TrainingRun(digits.trainer(rewards: rewards), at: "\(digits.folder)/run").train(until: .at(1))
+      }
+      try stopped()
+      try rows.replacingOccurrences(of: #""answer": "7""#, with: #""answer": "8""#).write(
+        toFile: digits.data, atomically: true, encoding: .utf8)
+      let error = #expect(throws: AlignmentError.self) {
+        try GRPO.resume("\(digits.folder)/run", rewards: rewards)
+      }
+      #expect(error.map { "\($0.message)" }?.contains("the data has changed") == true)
+    }
+  }
+
   /// One step gives the same model whatever the size of its micro-batches.
   @Test(arguments: TokenAggregation.allCases) func microBatchesDoNotMatter(_ variant: TokenAggregation) throws {
     try DigitModel.use { digits in

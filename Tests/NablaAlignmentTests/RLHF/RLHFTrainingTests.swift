@@ -3,6 +3,7 @@ import NablaFormats
 import NablaLanguage
 import NablaNN
 import NablaTensor
+import NablaText
 import NablaTraining
 import Testing
 
@@ -126,6 +127,56 @@ import NablaAlignment
     }
   }
 
+  /// The rollouts before a judgement that fails are saved, and a resumed run repeats it: the same bits as without.
+  @Test func repeatsARolloutWhoseJudgementFailed() throws {
+    try DigitModel.use { digits in
+      func make(_ rewards: WeightedRewards) throws -> RLHF {
+        try trainer(digits, rewards: rewards) {
+          ($0.tuning.steps, $0.prompts, $0.miniBatches, $0.tuning.batchSize) = (5, 20, 3, 6)
+          ($0.klTarget, $0.klHorizon) = (2, 100)
+        }
+      }
+      let whole = try TrainingRun(make(evenDigits), at: "\(digits.folder)/whole")
+      _ = try whole.train()
+      let broken = StopRequest()
+      let rewards = breaking(evenDigits, when: broken)
+      // The run lets go of its folder at the end of the function.
+      func fail() throws {
+        let first = try TrainingRun(make(rewards), at: "\(digits.folder)/parts")
+        #expect(throws: DatasetError.self) {
+          try first.train { if case .step(let step) = $0, step.progress.done == 3 { broken.stop() } }
+        }
+      }
+      try fail()
+      #expect(try CheckpointStore.newestValid(in: "\(digits.folder)/parts/checkpoints").checkpoint?.step == 3)
+      let second = try RLHF.resume("\(digits.folder)/parts", rewards: evenDigits)
+      #expect(try second.train() == .finished)
+      #expect(bits(second.trainer.networks) == bits(whole.trainer.networks))
+      #expect(second.trainer.state.coefficient == whole.trainer.state.coefficient)
+    }
+  }
+
+  /// A run does not resume with a reward model whose weights have changed.
+  @Test func theRewardModelMustBeTheSame() throws {
+    try DigitModel.use { digits in
+      let judge = try trainRewardModel(digits, .none)
+      func stopped() throws {
+        let trainer = try trainer(digits, rewards: WeightedRewards([]), rewardModel: judge) { $0.tuning.steps = 2 }
+        _ = try TrainingRun(trainer, at: "\(digits.folder)/run").train(until: .at(1))
+      }
+      try stopped()
+      // The same reward model is accepted.
+      func resumed() throws { _ = try RLHF.resume("\(digits.folder)/run", rewards: WeightedRewards([])) }
+      try resumed()
+      let file = "\(judge)/model/model.safetensors"
+      var tensors = try SafetensorsFile(path: file).tensors().mapValues { $0.copy() }
+      tensors["score.weight"] = Tensor([Float](repeating: 1, count: 32), [1, 32])
+      try SafetensorsFile.write(tensors, to: file)
+      let error = #expect(throws: AlignmentError.self) { try resumed() }
+      #expect(error.map { "\($0.message)" }?.contains("the reward model has changed") == true)
+    }
+  }
+
   /// Policy, reference, value function and reward model on one base give the bits that separate copies give.
   @Test func switchingAdaptersLeavesNothingBehind() throws {
     try DigitModel.use { digits in
@@ -223,6 +274,105 @@ import NablaAlignment
           #expect(abs(other[name]! - report[name]!) < 1e-4 * (1 + abs(report[name]!)), "\(name) with \(size)")
         }
       }
+    }
+  }
+
+  /// A reward model with random weights and a backbone of its own; `change` makes its shape another than the policy's.
+  private func writeRewardModel(
+    _ digits: DigitModel, _ change: (inout TransformerConfiguration) -> Void
+  ) throws -> String {
+    let trained = try TrainedModel(digits.model, precision: .float32)
+    var (c, random) = (trained.model.configuration, RandomSource(seed: 3))
+    change(&c)
+    let backbone = TransformerLM(c, random: &random).backbone
+    let score = random.normal([1, c.width], standardDeviation: 1)
+    let path = "\(digits.folder)/judge"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try ModelFolder.save(ScoreModel(backbone, score: score), of: trained, to: path)
+    return path
+  }
+
+  /// The models of a comparison, with a random reference whose shape `change` makes another.
+  private func comparison(
+    _ digits: DigitModel, judge: String, _ change: (inout TransformerConfiguration) -> Void
+  ) throws -> Comparison {
+    var (c, random) = (try TrainedModel(digits.model).model.configuration, RandomSource(seed: 4))
+    change(&c)
+    let reference = "\(digits.folder)/reference"
+    try FileManager.default.createDirectory(atPath: reference, withIntermediateDirectories: true)
+    try ModelFolder.save(
+      TransformerLM(c, random: &random), tokenizer: CharacterTokenizer(corpus: ["0123456789 "]), to: reference)
+    var plan = Comparison.Plan(
+      models: [digits.model], reference: reference, data: .init(files: [digits.data]),
+      judge: JudgeDescription(rewardModel: judge))
+    plan.maximumTokens = 6
+    return try Comparison(plan)
+  }
+
+  /// A judge or reference that cannot read a prompt with its completion is named before training, with the row.
+  @Test func smallerContextsAreTold() throws {
+    try DigitModel.use { digits in
+      func refusal(_ body: () throws -> Void) -> String {
+        do { try body() } catch { return "\(error)" }
+        return "nothing"
+      }
+      let judge = try writeRewardModel(digits) { $0.context = 8 }
+      let message = "with a completion of 6 it exceeds the reward model's context of 8"
+      #expect(refusal { _ = try trainer(digits, rewards: nil, rewardModel: judge) }.contains(message))
+      var grpo = GRPO.Configuration()
+      (grpo.maximumTokens, grpo.tuning.adapter) = (6, .none)
+      let description = JudgeDescription(rewardModel: judge)
+      let improving = refusal {
+        _ = try GRPO(digits.model, data: .init(files: [digits.data]), judge: description, grpo)
+      }
+      #expect(improving.contains(message), "\(improving)")
+      #expect(refusal { _ = try comparison(digits, judge: judge) { _ in } }.contains(message))
+      let compared = refusal { _ = try comparison(digits, judge: judge) { $0.context = 7 } }
+      #expect(compared.contains("it exceeds the reference's context of 7"), "\(compared)")
+    }
+  }
+
+  /// With a sliding window no prompt is shared: value function, reward model and reference each read rollouts in their
+  /// own way.
+  @Test func slidingWindowsBesideThePolicy() throws {
+    try DigitModel.use { digits in
+      let rows = [String](repeating: #"{"prompt": "12 "}"#, count: 8)
+      try rows.joined(separator: "\n").write(toFile: digits.data, atomically: true, encoding: .utf8)
+      let judge = try writeRewardModel(digits) { $0.window = 4 }
+      let trainer = try trainer(digits, rewards: WeightedRewards([]), rewardModel: judge) { $0.prompts = 8 }
+      #expect(trainer.value.model.configuration.window == 4 && trainer.tuned.model.configuration.window == nil)
+      let report = try trainer.step()
+      #expect(report["loss"]!.isFinite && report["val/first_ratio_deviation"] == 0)
+      let compared = try comparison(digits, judge: judge) { $0.window = 4 }
+      #expect(compared.models[0].completions.allSatisfy { $0.logRatio!.isFinite })
+    }
+  }
+
+  /// Of a run that was stopped, the newest checkpoint judges, also beside a policy that does not share its base.
+  @Test func aStoppedRewardModelJudges() throws {
+    try DigitModel.use { digits in
+      let path = "\(digits.folder)/pairs.jsonl"
+      let rows = (0..<16).map { #"{"prompt": "\#($0 % 10) ", "chosen": "2", "rejected": "13"}"# }
+      try rows.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+      var c = RewardModel.Configuration()
+      (c.tuning.precision, c.tuning.loraRank, c.tuning.steps) = (.float32, 8, 20)
+      (c.tuning.learningRate, c.tuning.maximumLength, c.tuning.evaluateEvery) = (1e-2, 16, 0)
+      let run = try TrainingRun(
+        RewardModel(digits.model, data: .init(files: [path]), c), at: "\(digits.folder)/stopped")
+      #expect(try run.train(until: .at(10)) == .stopped(step: 10))
+      let sequences: [[Int32]] = [[1, 2, 3], [4, 5, 6, 7, 8], [9, 3]]
+      let scores = run.trainer.model.scores(of: sequences, batchSize: 4)
+      #expect(scores.allSatisfy { $0 != 0 })
+      // The value function begins as a copy of the reward model.
+      let value = try trainer(digits, rewards: WeightedRewards([]), rewardModel: run.folder.path).value
+      for (a, b) in zip(scores, value.model.scores(of: sequences, batchSize: 4)) { #expect(abs(a - b) < 1e-4) }
+      #expect(try comparison(digits, judge: run.folder.path) { _ in }.functions == ["reward_model"])
+    }
+  }
+
+  @Test func anAdaptiveCoefficientStartsAboveZero() {
+    #expect(throws: ConfigurationError.self) {
+      _ = try RLHF.Configuration().changed(["kl-coefficient": "0", "kl-target": "6"])
     }
   }
 

@@ -13,18 +13,20 @@ struct AdapterConfig {
   var targets: [String]
   /// Layers whose α differs, by the suffixes of their names.
   var alphas: [String: Double] = [:]
+  /// Layers whose rank differs, for PEFT; here it follows from the tensors.
+  private var ranks: [String: Int] = [:]
   /// Whether the adapter is that of a reward model, with the head of it beside the adapters.
   var hasScore = false
 
-  /// For an adapter whose layers all have the same configuration.
+  /// - Parameters:
+  ///   - adapter: has the configuration that is written; layers may differ from it in rank and α.
+  ///   - layers: all of them.
+  ///   - base: the base model's name or path.
   init(_ adapter: LoRAAdapter, layers: [(path: String, adapter: LoRAAdapter)], base: String) {
     let configuration = adapter.configuration
     self.base = base
-    rank = adapter.factors.down.shape[0]
+    (rank, alpha) = Self.rankAndAlpha(of: adapter)
     usesRSLoRA = configuration.usesRankStabilization
-    // The scale is the adapter's, even if PiSSA's update has twice its rank.
-    alpha = Double(configuration.scale) * (usesRSLoRA ? Double(rank).squareRoot() : Double(rank))
-    if rank == configuration.rank { alpha = Double(configuration.alpha) }
     dropout = Double("\(configuration.dropout)") ?? 0
     usesDoRA = configuration.usesMagnitude
     targets = Set(layers.map { String($0.path.split(separator: ".").last!) }).sorted()
@@ -34,16 +36,39 @@ struct AdapterConfig {
     {
       targets = layers.map(\.path).sorted()
     }
+    for (path, layer) in layers {
+      let own = Self.rankAndAlpha(of: layer)
+      if own.rank != rank { ranks[path] = own.rank }
+      if own.alpha != alpha { alphas[path] = own.alpha }
+    }
+  }
+
+  /// The rank as written, and the α that gives the adapter's scale with it: PiSSA's update has twice the rank.
+  private static func rankAndAlpha(of adapter: LoRAAdapter) -> (rank: Int, alpha: Double) {
+    let (configuration, rank) = (adapter.configuration, adapter.factors.down.shape[0])
+    if rank == configuration.rank { return (rank, Double(configuration.alpha)) }
+    let divisor = configuration.usesRankStabilization ? Double(rank).squareRoot() : Double(rank)
+    return (rank, Double(configuration.scale) * divisor)
+  }
+
+  /// A whole number without a fraction, as PEFT writes it.
+  private static func json(alpha: Double) -> JSONValue { Int(exactly: alpha).map { .integer($0) } ?? .number(alpha) }
+
+  /// The values of single layers, sorted by name.
+  private static func pattern(_ values: [String: JSONValue]) -> JSONValue {
+    .object(JSONObject(values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
   }
 
   var json: JSONValue {
-    [
-      "alpha_pattern": [:], "base_model_name_or_path": base.map { .string($0) } ?? .null, "bias": "none",
+    let alphaPattern = Self.pattern(alphas.mapValues { Self.json(alpha: $0) })
+    let rankPattern = Self.pattern(ranks.mapValues { .integer($0) })
+    return [
+      "alpha_pattern": alphaPattern, "base_model_name_or_path": base.map { .string($0) } ?? .null, "bias": "none",
       "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "layers_pattern": .null,
-      "layers_to_transform": .null, "lora_alpha": alpha == alpha.rounded() ? .integer(Int(alpha)) : .number(alpha),
+      "layers_to_transform": .null, "lora_alpha": Self.json(alpha: alpha),
       "lora_dropout": .number(dropout), "modules_to_save": hasScore ? ["score"] : .null, "peft_type": "LORA",
       "r": .integer(rank),
-      "rank_pattern": [:], "revision": .null, "target_modules": .array(targets.map { .string($0) }),
+      "rank_pattern": rankPattern, "revision": .null, "target_modules": .array(targets.map { .string($0) }),
       "task_type": hasScore ? "SEQ_CLS" : "CAUSAL_LM", "use_dora": .bool(usesDoRA), "use_rslora": .bool(usesRSLoRA),
     ]
   }

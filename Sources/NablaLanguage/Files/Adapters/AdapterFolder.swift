@@ -53,15 +53,17 @@ public enum AdapterFolder {
   ///   - name: of the adapter in the model.
   ///   - base: the name or path of the model, to be compared with the one the adapter was made for.
   ///   - isTrainable: whether training goes on from it.
+  ///   - dropout: of that training; nil for what the adapter was trained with.
   ///   - allowsScore: whether it may be that of a reward model, whose head `score(in:)` reads.
   /// - Returns: what the user should know: that the adapter names another base.
   /// - Throws: an error that names the file and field, or the tensor that does not fit the model.
   @discardableResult
   public static func load(
     _ folder: String, into model: Module, as name: String = "default", base: String? = nil, isTrainable: Bool = false,
-    allowsScore: Bool = false
+    dropout: Float? = nil, allowsScore: Bool = false
   ) throws -> [String] {
-    let config = try AdapterConfig(file: "\(folder)/\(configName)")
+    var config = try AdapterConfig(file: "\(folder)/\(configName)")
+    if let dropout { config.dropout = Double(dropout) }
     let path = "\(folder)/\(weightsName)"
     var tensors = try SafetensorsFile(path: path).tensors()
     if config.hasScore {
@@ -76,6 +78,14 @@ public enum AdapterFolder {
     if !isTrainable { for adapter in adapters.values { adapter.freeze() } }
     guard let base, let theirs = config.base, baseName(theirs) != baseName(base) else { return [] }
     return ["\(folder) was made for \"\(theirs)\", but the model is \"\(base)\": the shapes match"]
+  }
+
+  /// What an adapter was made with. Layers of PEFT's `alpha_pattern` differ from it.
+  ///
+  /// - Throws: an error that names the file, and the field that is missing or not supported.
+  public static func configuration(in folder: String) throws -> LoRAConfiguration {
+    let config = try AdapterConfig(file: "\(folder)/\(configName)")
+    return config.configuration(of: "", rank: config.rank)
   }
 
   /// The weight [1, C] of the head of a reward model whose adapter the folder holds; nil for another adapter.

@@ -10,7 +10,7 @@ public struct AdapterRun: Sendable {
   public let quantization: BaseQuantization
   /// A PEFT folder.
   public let adapter: String
-  /// The chat template that the run was given in place of the base's own.
+  /// The chat template that the run was trained with in place of the base's own.
   public let chatTemplate: String?
 
   /// The common fields of these runs' configurations.
@@ -18,8 +18,10 @@ public struct AdapterRun: Sendable {
     struct Source: Decodable {
       var base: String
       var quantization: BaseQuantization
+      /// What the run was given, or the run that it started from.
+      var template: String?
     }
-    /// Of runs that read rows: what `--chat-template` was.
+    /// Of runs that read rows: what the run itself was given.
     struct Data: Decodable { var template: String? }
     var source: Source
     var data: Data?
@@ -32,7 +34,7 @@ public struct AdapterRun: Sendable {
     }
     let named = description.source.base
     (base, quantization) = (RunFolder.located(named, of: path) ?? named, description.source.quantization)
-    chatTemplate = description.data?.template
+    chatTemplate = description.source.template ?? description.data?.template
     let finished = "\(run.path)/\(Self.folderName)"
     if AdapterFolder.isAdapter(finished) {
       adapter = finished
