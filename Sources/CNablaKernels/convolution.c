@@ -57,7 +57,7 @@ static _Thread_local struct {
 } scratch[OPERANDS];
 static dnnl_engine_t engine;
 
-static void create_engine(void) { dnnl_engine_create(&engine, dnnl_cpu, 0); }
+static pthread_key_t ending;
 
 static void destroy(struct entry *e) {
   if (e->primitive) dnnl_primitive_destroy(e->primitive);
@@ -178,6 +178,21 @@ static uint64_t hash(const struct key *key) {
   return h;
 }
 
+/// A thread frees its primitives and scratch memory when it exits.
+static void end_thread(void *memory) {
+  struct entry *entries = memory;
+  for (int i = 0; i < TABLE; i++)
+    if (entries[i].primitive) destroy(&entries[i]);
+  free(entries);
+  for (int i = 0; i < OPERANDS; i++) free(scratch[i].memory);
+  dnnl_stream_destroy(stream);
+}
+
+static void create_engine(void) {
+  dnnl_engine_create(&engine, dnnl_cpu, 0);
+  pthread_key_create(&ending, end_thread);
+}
+
 static struct entry *lookup(const struct key *key, dnnl_status_t *status) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   if (!table) {
@@ -186,6 +201,7 @@ static struct entry *lookup(const struct key *key, dnnl_status_t *status) {
     if (!engine) return *status = dnnl_runtime_error, NULL;
     table = calloc(TABLE, sizeof *table);
     dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    pthread_setspecific(ending, table);
   }
   uint64_t slot = hash(key) % TABLE;
   for (; table[slot].primitive; slot = (slot + 1) % TABLE)

@@ -178,7 +178,7 @@ public func valueAndGradient(
   let leaves = inputs.map { $0.stopGradient().leaf() }
   let value = try function(leaves)
   value.backward()
-  return (value.stopGradient(), leaves.map { $0.node!.gradient ?? .zeros($0.shape) })
+  return (value.stopGradient(), leaves.map { $0.node!.gradient ?? .zeros($0.shape, dtype: $0.dtype) })
 }
 
 extension Tensor {

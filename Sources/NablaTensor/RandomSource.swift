@@ -25,6 +25,19 @@ public struct RandomSource: Sendable, Hashable, Codable, RandomNumberGenerator {
   private var isUnset: Bool { stream == .max }
   private static let noElements = Storage(bytes: 1)
 
+  private enum CodingKeys: String, CodingKey { case key, stream, counter }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    key = try container.decode(UInt64.self, forKey: .key)
+    stream = try container.decode(UInt64.self, forKey: .stream)
+    counter = try container.decode(UInt64.self, forKey: .counter)
+    // Its tensors have no memory: no file may ask for them.
+    guard !isUnset else {
+      throw DecodingError.dataCorruptedError(forKey: .stream, in: container, debugDescription: "not a stream")
+    }
+  }
+
   /// An independent stream. Draws one number from this one.
   public mutating func split() -> RandomSource {
     isUnset ? self : RandomSource(key: next(), stream: stream &+ 1)

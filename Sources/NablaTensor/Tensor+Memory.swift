@@ -1,6 +1,11 @@
 // Access to elements for C. A pointer into a tensor is valid only while the tensor is alive: these methods pass it to
 // a closure, and keep the tensor alive until the closure returns.
 extension Tensor {
+  /// Takes a copy if anything else references the memory, which may then be written to.
+  package mutating func makeUnique() {
+    if !isKnownUniquelyReferenced(&storage) { self = copy() }
+  }
+
   /// Passes the elements of a float32 tensor, in row-major order. The pointer must not be used after `body` returns.
   ///
   /// ```swift

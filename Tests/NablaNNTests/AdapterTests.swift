@@ -210,6 +210,20 @@ import Testing
     expectEqual(shared(x), reference)
   }
 
+  /// DoRA's norms are those of the weight that is there, not of one that was replaced.
+  @Test func theWeightBesideAMagnitudeMayBeReplaced() throws {
+    var random = RandomSource(seed: 9)
+    let model = model()
+    try model.addAdapter("a", LoRAConfiguration(rank: 2, usesMagnitude: true), random: &random)
+    model.useAdapter("a")
+    let (_, adapter) = try #require(model.adapter("a").first)
+    adapter.up = random.normal(adapter.up.shape)
+    let x = random.normal([6, 64])
+    _ = model.layer(x)
+    model.layer.weight = random.normal(model.layer.weight.shape)
+    expectClose(model.layer(x), x.linear(adapter.merged(into: model.layer.weight), bias: model.layer.bias))
+  }
+
   @Test("dropout is the same in a pass made again, and off without a source", arguments: [false, true])
   func dropout(_ magnitude: Bool) throws {
     var random = RandomSource(seed: 6)

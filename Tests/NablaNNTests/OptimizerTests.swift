@@ -39,6 +39,23 @@ private final class Weights: Module {
     ["matrix", "tall", "vector"].filter { fixture.tensors["\(kind).\($0).initial"] != nil }
   }
 
+  /// The state is a value: later steps do not change it, so that one can return to it.
+  @Test(arguments: ["adamw", "sgd", "muon"]) func theStateIsASnapshot(_ kind: String) throws {
+    var random = RandomSource(seed: 1)
+    let model = Weights(["matrix": random.normal([4, 6]), "vector": random.normal([6])])
+    let optimizer = Self.make(kind) { _ in 0.01 }
+    func take() {
+      optimizer.update(model, with: model.gradients(["matrix": random.normal([4, 6]), "vector": random.normal([6])]))
+    }
+    take()
+    let (state, step) = (optimizer.state, optimizer.step)
+    let before = state.mapValues { $0.array() }
+    take()
+    #expect(state.mapValues { $0.array() } == before && optimizer.state.mapValues { $0.array() } != before)
+    try optimizer.restore(state, step: step, for: model)
+    #expect(optimizer.state.mapValues { $0.array() } == before)
+  }
+
   /// 20 steps on recorded gradients, compared after each.
   ///
   /// Rounding grows with the steps: an update of AdamW is (m/√v), whose error is a few 1e-7 of the rate. Muon's fixture

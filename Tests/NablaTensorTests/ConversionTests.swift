@@ -119,6 +119,14 @@ struct ConversionTests {
     #expect(x.array(of: Float.self)[127] == 127)
   }
 
+  @Test("whole numbers beyond float32's pass between int32 and float64 unchanged")
+  func wholeNumbers() {
+    let numbers: [Int32] = [16_777_217, -16_777_219, .max, .min, 0]
+    #expect(Tensor(numbers).array(of: Double.self) == numbers.map(Double.init))
+    #expect(Tensor(numbers.map(Double.init)).cast(.int32).array(of: Int32.self) == numbers)
+    #expect(Tensor([1e300, -1e300, .nan, 1.9] as [Double]).cast(.int32).array(of: Int32.self) == [.max, .min, 0, 1])
+  }
+
   @Test("float64 keeps its digits in storage")
   func float64() {
     let x = Tensor([0.1, 1e300, -1e-300])

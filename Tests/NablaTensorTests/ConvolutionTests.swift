@@ -240,5 +240,6 @@ struct PoolingTests {
   func mismatch() async {
     await #expect(processExitsWith: .failure) { _ = Tensor.zeros([1, 1, 4]).maxPool(2, padding: 2) }
     await #expect(processExitsWith: .failure) { _ = Tensor.zeros([1, 1, 4]).maxPool(5) }
+    await #expect(processExitsWith: .failure) { _ = Tensor.zeros([1, 1, 0, 100]).maxPool(2, padding: 1) }
   }
 }

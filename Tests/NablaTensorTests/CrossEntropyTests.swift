@@ -109,6 +109,24 @@ struct CrossEntropyTests {
       })
   }
 
+  /// Of a weighted sum of losses the gradient of a weight is its row's loss; an ignored row has none.
+  @Test("gradients of the weights of rows", arguments: [false, true])
+  func weightsHaveGradients(_ fused: Bool) {
+    let targets = Tensor([Int32(1), -100, 3, 0], [2, 2])
+    checkGradient(
+      of: { x in
+        fused
+          ? x[0].linearCrossEntropy(x[1], targets: targets, weights: x[2])
+          : x[0].linear(x[1]).crossEntropy(targets, weights: x[2])
+      },
+      inputs: [.numbers([2, 2, 5], seed: 1), .numbers([6, 5], seed: 2), .numbers([2, 2], seed: 3)],
+      reference: { x in
+        let losses = Self.losses(
+          LinearTests.reference(x[0], [x[1]], [], nil), targets.array(of: Int32.self), .init())
+        return Reference([zip(losses, x[2].values).reduce(0) { $0 + $1.0 * $1.1 }], [])
+      })
+  }
+
   @Test("only the hidden states, or only the weight, has a gradient")
   func oneSided() {
     let targets = Tensor([Int32(1), 0, 2])

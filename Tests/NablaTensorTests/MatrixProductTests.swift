@@ -77,6 +77,11 @@ struct MatrixProductTests {
   @Test("shapes that do not fit stop the program")
   func mismatch() async {
     await #expect(processExitsWith: .failure) { _ = Tensor.zeros([2, 3]).matmul(Tensor.zeros([4, 2])) }
+    for bias in [2, 5] {
+      await #expect(processExitsWith: .failure) { [bias = bias as Int] in
+        _ = Tensor.zeros([2, 3]).linear(Tensor.zeros([4, 3]), bias: .zeros([bias]))
+      }
+    }
     await #expect(processExitsWith: .failure) { _ = Tensor.zeros([2, 3]).matmul(Tensor.zeros([3])) }
     await #expect(processExitsWith: .failure) { _ = Tensor.zeros([2, 2, 3]).matmul(Tensor.zeros([3, 3, 2])) }
   }

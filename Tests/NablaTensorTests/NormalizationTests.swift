@@ -28,6 +28,15 @@ struct NormalizationTests {
       })
   }
 
+  @Test("a layer norm with a bias alone", arguments: [DType.float32, .bfloat16])
+  func biasAlone(_ output: DType) {
+    checkGradient(
+      of: { $0[0].layerNorm(bias: $0[1], epsilon: 0.01, output: output) },
+      inputs: [.numbers([3, 5], seed: 1, in: 0...3), .numbers([5], seed: 3)],
+      reference: { Self.norm($0[0], centered: true, epsilon: 0.01) + $0[1] },
+      tolerance: output == .float32 ? Tolerance.float32 : Tolerance.bfloat16)
+  }
+
   @Test("RMS norm", arguments: shapes, [false, true])
   func rmsNorm(_ shape: Shape, _ weighted: Bool) {
     let inputs = [Tensor.numbers(shape, seed: 1, in: -1...3), .numbers([shape.last!], seed: 2)]

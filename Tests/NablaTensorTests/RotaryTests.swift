@@ -68,8 +68,13 @@ struct RotaryTests {
       })
   }
 
-  @Test("positions outside the table stop the program")
+  @Test("positions outside the table, or heads in a dimension of their own, stop the program")
   func outside() async {
+    await #expect(processExitsWith: .failure) {
+      let table = RotaryTable(frequencies: [1, 0.5, 0.25, 0.1], positions: 8)
+      let positions = Tensor([Int32(0), 1, 2, 3])
+      _ = Tensor.zeros([1, 4, 8, 2]).rotary(table, heads: 1, headSize: 8, positions: positions)
+    }
     await #expect(processExitsWith: .failure) {
       let table = RotaryTable(frequencies: [1], positions: 4)
       _ = Tensor.zeros([1, 2, 2]).rotary(table, heads: 1, headSize: 2, offset: 3)

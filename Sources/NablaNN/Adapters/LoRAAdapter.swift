@@ -15,8 +15,8 @@ public final class LoRAAdapter: Module {
   public let configuration: LoRAConfiguration
   /// PiSSA's initial factors; frozen.
   public let start: (down: Tensor, up: Tensor)?
-  /// ‖w‖² of each row of the weight; frozen.
-  private var squares: Tensor?
+  /// ‖w‖² of each row of a weight, which is frozen, but may be replaced.
+  private var squares: (weight: Tensor, sums: Tensor)?
   /// The random source of dropout; nil turns dropout off. Not advanced by a forward pass, so that a recomputed pass
   /// (see `checkpoint`) drops the same elements: the trainer sets a new one for each pass.
   public var dropoutSource: RandomSource?
@@ -111,15 +111,15 @@ public final class LoRAAdapter: Module {
   private func norms(beside weight: Tensor) -> Tensor {
     withoutGradient {
       let (a, b, s) = (down.stopGradient(), up.stopGradient(), Tensor(scale))
-      if squares == nil {
+      if squares == nil || squares!.weight.storage !== weight.storage || squares!.weight.pointer != weight.pointer {
         let rows = stride(from: 0, to: weight.shape[0], by: 256).map {
           weight.stopGradient()[$0..<min($0 + 256, weight.shape[0])].cast(.float32).square().sum(axis: 1)
         }
-        squares = .concatenate(rows)
+        squares = (weight.stopGradient(), .concatenate(rows))
       }
       let mixed = (b * a.linear(weight.stopGradient()).transposed()).sum(axis: 1)
       let own = (b.matmul(a.matmul(a, transposingOther: true)) * b).sum(axis: 1)
-      return Tensor.maximum(squares! + 2 * s * mixed + s * s * own, 0).squareRoot()
+      return Tensor.maximum(squares!.sums + 2 * s * mixed + s * s * own, 0).squareRoot()
     }
   }
 

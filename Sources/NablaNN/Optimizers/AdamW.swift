@@ -20,8 +20,8 @@ public final class AdamW: Optimizer {
   private var moments: [String: Moments] = [:]
 
   private final class Moments {
-    let m: Tensor
-    let v: Tensor
+    var m: Tensor
+    var v: Tensor
     init(_ m: Tensor, _ v: Tensor) { (self.m, self.v) = (m, v) }
   }
 
@@ -59,7 +59,12 @@ public final class AdamW: Optimizer {
   }
 
   private func moments(of name: String, _ shape: Shape) -> Moments {
-    if let known = moments[name] { return known }
+    if let known = moments[name] {
+      // Whoever holds the state keeps it as it was.
+      known.m.makeUnique()
+      known.v.makeUnique()
+      return known
+    }
     let new = Moments(.zeros(shape), .zeros(shape))
     moments[name] = new
     return new

@@ -28,8 +28,9 @@ public final class SGD: Optimizer {
     model.forEachStepped(gradients) { parameter, weight, gradient in
       settings.weight_decay = decays(parameter.name, weight) ? weightDecay : 0
       settings.first = velocity[parameter.name] == nil ? 1 : 0
-      let u = velocity[parameter.name] ?? Tensor(uninitialized: weight.shape)
-      velocity[parameter.name] = u
+      // Whoever holds the state keeps it as it was.
+      velocity[parameter.name, default: Tensor(uninitialized: weight.shape)].makeUnique()
+      let u = velocity[parameter.name]!
       let copy = weight.storage.bfloat16Copy?.pointer.assumingMemoryBound(to: UInt16.self)
       parallelFor(weight.count, grain: elementGrain) { part in
         let i = part.lowerBound

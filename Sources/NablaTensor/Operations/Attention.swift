@@ -75,6 +75,7 @@ package struct AttentionSizes {
     (problem.queryLength, problem.keyLength, problem.headSize) = (Int32(queries), Int32(keys), Int32(headSize))
     problem.scale = scale ?? 1 / Float(headSize).squareRoot()
     problem.causal = mask.causal
+    precondition(mask.window.map { $0 > 0 } ?? true, "attention: a window of \(mask.window!)")
     problem.window = Int32(mask.window ?? 0)
     if let lengths = mask.keyLengths {
       precondition(lengths.shape == [batch], "attention: key lengths \(lengths.shape) for a batch of \(batch)")

@@ -23,7 +23,8 @@ extension Tensor {
   ///
   /// - Parameters:
   ///   - targets: [...] int32, for self: logits [..., n].
-  ///   - weights: the weight of each row, [...]: the result is then the weighted sum. Nil for the mean.
+  ///   - weights: the weight of each row, [...]: the result is then the weighted sum. Nil for the mean. They have a
+  ///     gradient: the rows' losses.
   ///   - options: the ignored target, label smoothing and z-loss.
   public func crossEntropy(
     _ targets: Tensor, weights: Tensor? = nil, options: CrossEntropyOptions = .init()
@@ -45,8 +46,10 @@ extension Tensor {
     }
     let scale = weights == nil ? 1 / Float(Swift.max(counted, 1)) : 1
     let sum = (rowWeights.map { losses * $0 } ?? losses).sum()
-    return sum.scaledShifted(scale, 0).recorded(self) { dy, inputs in
+    let weightShape = weights?.shape
+    return sum.scaledShifted(scale, 0).recorded(nodes: [node, weights?.node]) { dy, inputs in
       inputs[0]?.accumulate(work.scaledShifted(scale * dy.item(), 0))
+      if let weightShape { inputs[1]?.accumulate(losses.scaledShifted(dy.item(), 0).reshaped(weightShape)) }
     }
   }
 
@@ -58,7 +61,8 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: [V, C], for self: [..., C] hidden states; any type that `linear` takes.
   ///   - targets: [...] int32.
-  ///   - weights: the weight of each row, [...], or nil for the mean over rows that are not ignored.
+  ///   - weights: the weight of each row, [...], or nil for the mean over rows that are not ignored. They have a
+  ///     gradient: the rows' losses.
   ///   - options: the ignored target, label smoothing and z-loss.
   /// - Returns: the weighted sum, or the mean, of the rows' cross-entropies in nats.
   public func linearCrossEntropy(
@@ -71,13 +75,13 @@ extension Tensor {
       "linearCrossEntropy: hidden \(shape), weight \(weight.shape), targets \(targets.shape)")
     precondition(weights.map { $0.count == rows } ?? true, "linearCrossEntropy: weights \(weights!.shape)")
     let counted = Tensor.checkTargets(targets, below: classes, ignoreIndex: options.ignoreIndex)
-    let rowWeights = (weights ?? Tensor.full([rows], 1 / Float(Swift.max(counted, 1)))).stopGradient()
+    let weights = (weights ?? Tensor.full([rows], 1 / Float(Swift.max(counted, 1)))).reshaped([rows])
     if counted < rows {
       let kept = Tensor.rowsWithTarget(targets, ignoreIndex: options.ignoreIndex)
       return reshaped([rows, width]).gather(kept).linearCrossEntropy(
-        weight, targets: targets.reshaped([rows]).gather(kept), weights: rowWeights.reshaped([rows]).gather(kept),
-        options: options)
+        weight, targets: targets.reshaped([rows]).gather(kept), weights: weights.gather(kept), options: options)
     }
+    let rowWeights = weights.stopGradient().cast(.float32)
     let hidden = stopGradient().inComputeType
     let w = LinearWeight(weight, for: hidden.dtype)
     let wantsHidden = Tensor.isRecording(self)
@@ -109,10 +113,11 @@ extension Tensor {
       }
     }
     if rows == 0 { dWeight?.fillZero() }
-    return (losses * rowWeights.reshaped([rows])).sum().recorded(self, weight) { dy, inputs in
+    return (losses * rowWeights).sum().recorded([self, weight, weights]) { dy, inputs in
       let scale = dy.item()
       if let dHidden { inputs[0]?.accumulate(scale == 1 ? dHidden : dHidden.scaledShifted(scale, 0)) }
       if let dWeight { inputs[1]?.accumulate(scale == 1 ? dWeight : dWeight.scaledShifted(scale, 0)) }
+      inputs[2]?.accumulate(losses.scaledShifted(scale, 0))
     }
   }
 

@@ -192,6 +192,7 @@ extension Tensor {
   public func gatherLast(_ indices: Tensor) -> Tensor {
     let n = shape.last!
     precondition(indices.count * n == count, "gatherLast: indices of shape \(indices.shape) into \(shape)")
+    precondition(count <= Int(Int32.max), "gatherLast: \(shape) has more than 2³¹ elements")
     let flat = Tensor(
       (0..<indices.count).map { row in
         let index = Int(indices.integers[row])

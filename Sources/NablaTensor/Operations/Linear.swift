@@ -29,6 +29,9 @@ extension Tensor {
     }
     let widths = weights.map { $0.shape[0] }
     let width = widths.reduce(0, +)
+    precondition(
+      biases.map { $0.count == widths.count && zip($0, widths).allSatisfy { $0.shape == [$1] } } ?? true,
+      "linear: biases of shapes \(biases!.map(\.shape)) for weights of shapes \(weights.map(\.shape))")
     let rows = shape.dropLast().reduce(1, *)
     let x = stopGradient().inComputeType
     let constants = weights.map { LinearWeight($0, for: x.dtype) }

@@ -2,7 +2,7 @@ import CNablaKernels
 
 extension Tensor {
   /// Matrix multiplication over the last two dimensions. Both operands may have leading batch dimensions, which must
-  /// agree; a matrix on the right may also be shared by a whole batch. [..., m, k] × [..., k, n] → [..., m, n].
+  /// agree; a matrix on the right may also be shared by a whole batch, whose own matrices are then not transposed. [..., m, k] × [..., k, n] → [..., m, n].
   ///
   /// - Parameters:
   ///   - other: the right operand.

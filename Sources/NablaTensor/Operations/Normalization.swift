@@ -23,8 +23,10 @@ extension Tensor {
     centered: Bool, weight: Tensor?, bias: Tensor?, epsilon: Float, output: DType
   ) -> Tensor {
     let n = shape.last!
+    // The kernels add a bias only beside a weight.
+    let weight = weight ?? bias.map { _ in Tensor.ones([n]) }
     precondition(weight.map { $0.shape == [n] } ?? true, "norm: weight \(weight!.shape) for rows of shape \(shape)")
-    precondition(bias.map { weight != nil && $0.shape == [n] } ?? true, "norm: bias \(bias!.shape) for shape \(shape)")
+    precondition(bias.map { $0.shape == [n] } ?? true, "norm: bias \(bias!.shape) for shape \(shape)")
     precondition(output == .float32 || output == .bfloat16, "norm: output in \(output)")
     let x = stopGradient().cast(.float32)
     let rows = count / Swift.max(n, 1)

@@ -93,7 +93,7 @@ private struct Windows {
     func size(_ n: Int, _ k: Int, _ s: Int, _ p: Int) -> Int {
       // With padding larger than half the kernel, a window could contain only padding.
       precondition(k > 0 && s > 0 && p >= 0 && 2 * p <= k, "\(operation): kernel \(k), stride \(s), padding \(p)")
-      precondition(n + 2 * p >= k, "\(operation): a window of \(k) in shape \(input) with padding \(p)")
+      precondition(n > 0 && n + 2 * p >= k, "\(operation): a window of \(k) in shape \(input) with padding \(p)")
       return (n + 2 * p - k) / s + 1
     }
     let m = SpatialPair(size(n.height, k.height, s.height, p.height), size(n.width, k.width, s.width, p.width))

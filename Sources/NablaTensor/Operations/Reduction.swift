@@ -45,7 +45,8 @@ extension Tensor {
     -(-self).max(axis: axis, keepingDimension: keepingDimension)
   }
 
-  /// The position of the first largest element along `axis`: int32, no gradient.
+  /// The position of the first largest element along `axis`: int32, no gradient. NaN is no largest element, unless it is
+  /// the first.
   public func argmax(axis: Int) -> Tensor {
     let dimension = shape.dimension(axis, for: "argmax")
     let x = stopGradient().cast(.float32)

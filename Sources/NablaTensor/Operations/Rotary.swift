@@ -60,7 +60,8 @@ extension Tensor {
   /// The same where each of the B · T rows has its own position: int32 [B · T] or [B, T].
   public func rotary(_ table: RotaryTable, heads: Int, headSize: Int, positions: Tensor) -> Tensor {
     precondition(
-      positions.count == shape[0] * shape[1] && shape[2] >= heads * headSize && table.rotatedSize <= headSize,
+      rank == 3 && positions.count == shape[0] * shape[1] && shape[2] >= heads * headSize
+        && table.rotatedSize <= headSize,
       "rotary: \(heads) heads of size \(headSize) in shape \(shape), \(positions.count) positions")
     let numbers = positions.array(of: Int32.self)
     for position in numbers {
