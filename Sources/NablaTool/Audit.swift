@@ -48,6 +48,7 @@ struct EncodingOptions: ParsableArguments {
     if let maxLength, !(2...(1 << 24)).contains(maxLength) {
       throw ValidationError("--max-length must be between 2 and \(1 << 24), not \(maxLength)")
     }
+    if maxLength == nil, truncated.truncation != nil { throw ValidationError("--truncation requires --max-length") }
   }
 
   func encoder(_ pretrained: PretrainedTokenizer) throws -> ExampleEncoder {

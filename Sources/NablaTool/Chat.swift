@@ -41,8 +41,17 @@ struct Chat: ParsableCommand {
       if system != nil { throw ValidationError("--system needs a chat template, which \(trained.path) lacks") }
       note("\(trained.path) has no chat template: it continues your text.")
     } else {
-      // Before anything is typed: a template that does not work.
-      _ = try inference.naming { try trained.text.render([ChatMessage(role: "user", content: "")]) }
+      // Before anything is typed: a template that does not work, or writes no system message.
+      let user = ChatMessage(role: "user", content: "")
+      let plain = try inference.naming { try trained.text.render([user]) }
+      if let system, !system.isEmpty {
+        let instructed = try inference.naming {
+          try trained.text.render([ChatMessage(role: "system", content: system), user])
+        }
+        if instructed == plain {
+          throw ValidationError("--system: the chat template of \(trained.path) writes no system messages")
+        }
+      }
     }
     let isTerminal = message == nil && isatty(STDIN_FILENO) == 1
     if let message { return try answer(message, &session, isTerminal) }

@@ -77,9 +77,14 @@ struct Convert: ParsableCommand {
 
   private func convertAdapter(_ base: String?) throws {
     guard output.lowercased().hasSuffix(".gguf") else {
-      throw ValidationError("an adapter is converted to a GGUF file: end the output's name in .gguf")
+      throw ValidationError(
+        "an adapter is converted to a GGUF file: end the output's name in .gguf; for a model with the adapter in it, "
+          + "first run '\(toolName) merge'")
     }
-    if type != nil { throw ValidationError("--type is for models: an adapter is saved in f32") }
+    if type != nil {
+      throw ValidationError(
+        "--type is for models: an adapter is saved in f32; for a model with it, first run '\(toolName) merge'")
+    }
     guard let base else { throw ValidationError("name the adapter's base model with --base") }
     guard FileKind(output, followingLinks: false) == .absent else {
       throw ModelFolderError(file: output, problem: "already exists; choose another name, or remove it first")

@@ -22,7 +22,8 @@ struct Evaluate: ParsableCommand {
   var data: [String] = []
   @Option(help: ArgumentHelp("JSONL file of multiple-choice questions.", valueName: "file"), completion: .file())
   var choices: String?
-  @Option(help: ArgumentHelp("Window size in tokens (default: the model's context).", valueName: "n")) var context: Int?
+  @Option(help: ArgumentHelp("Window size in tokens (default: the model's context, at most 8192).", valueName: "n"))
+  var context: Int?
   @Option(
     help: ArgumentHelp(
       "Tokens from one window to the next (default: --context, no overlap). A smaller stride gives more context, "
@@ -52,7 +53,8 @@ struct Evaluate: ParsableCommand {
     let trained = try inference.load()
     let network = trained.model
     if let choices { return try choose(from: choices, trained) }
-    let context = context ?? network.configuration.context
+    // A window of a long context may take more memory than there is.
+    let context = context ?? min(network.configuration.context, 8192)
     if context > network.configuration.context {
       throw ValidationError("--context \(context) is more than the model's \(network.configuration.context)")
     }

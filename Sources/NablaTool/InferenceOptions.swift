@@ -29,8 +29,9 @@ struct InferenceOptions: ParsableArguments {
     compute.apply()
     let trained = try TrainedModel(model, precision: precision)
     for line in trained.notes { note("note: \(printable(line))") }
-    if !adapter.isEmpty { for line in try trained.addAdapters(adapter) { note("note: \(line)") } }
-    return trained
+    guard let first = adapter.first else { return trained }
+    for line in try trained.addAdapters(adapter) { note("note: \(line)") }
+    return trained.templated(try AdapterRun(first)?.chatTemplate)
   }
 }
 

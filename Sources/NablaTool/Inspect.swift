@@ -36,6 +36,7 @@ struct Inspect: ParsableCommand {
       throw ValidationError("--machine shows this computer: it takes no model, --context or --tensors")
     }
     if !machine, model == nil { throw ValidationError("give a model, or --machine") }
+    if tuned != nil { try refuseModelFlags() }
     if let context, !(1...(1 << 30)).contains(context) {
       throw ValidationError("--context must be between 1 and \(1 << 30), not \(context)")
     }
@@ -48,11 +49,18 @@ struct Inspect: ParsableCommand {
       return try show(json ? changesJSON(changes).serialized() + "\n" : changesText(changes))
     }
     if let folder = try AdapterFolder.isAdapter(model) ? model : AdapterRun(model)?.adapter {
+      try refuseModelFlags()
       let adapter = try AdapterInspection(path: folder)
       return try show(json ? adapterJSON(adapter).serialized() + "\n" : adapterText(adapter))
     }
     let inspection = try ModelInspection(path: model)
     try show(json ? object(inspection).serialized() + "\n" : text(inspection))
+  }
+
+  private func refuseModelFlags() throws {
+    if context != nil || tensors {
+      throw ValidationError("\(tensors ? "--tensors" : "--context") is for a model, not for an adapter or a comparison")
+    }
   }
 
   // MARK: Text

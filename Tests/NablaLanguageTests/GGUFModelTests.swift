@@ -212,6 +212,44 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     }
   }
 
+  /// A file of the fixtures with other metadata.
+  private func write(_ name: String, to path: String, _ change: (inout GGUFMetadata) -> Void) throws {
+    let file = try GGUFFile(path: "\(Self.folder)/\(name).gguf")
+    var metadata = file.metadata
+    change(&metadata)
+    let tensors = file.entries.map { entry in
+      GGUFTensor(name: entry.name, shape: entry.shape, type: entry.type) { writer in
+        try file.withBytes(of: entry) { try writer.write($0) }
+      }
+    }
+    try GGUFFile.write(tensors, metadata: metadata, to: path)
+  }
+
+  /// As llama.cpp reads them: without a type a factor is linear, and 0 is none.
+  @Test func aFactorAloneIsLinear() throws {
+    try withTemporaryFolder { folder in
+      for (factor, scaling) in [(4, .linear(factor: 4)), (1, .none), (0, .none)] as [(Float, RotaryScaling)] {
+        let path = "\(folder)/\(factor).gguf"
+        try write("llama", to: path) { metadata in
+          metadata["llama.rope.scaling.type"] = nil
+          metadata["llama.rope.scaling.factor"] = .float32(factor)
+        }
+        #expect(try GGUFModel(path: path).configuration.rotaryScaling == scaling)
+      }
+    }
+  }
+
+  /// Of one file of several the types could be changed, but it is no model.
+  @Test func oneFileOfSeveralIsNotConverted() throws {
+    try withTemporaryFolder { folder in
+      try write("llama", to: "\(folder)/part.gguf") { $0["split.count"] = .uint16(3) }
+      let error = try #require(throws: (any Error).self) {
+        try ModelConversion(from: "\(folder)/part.gguf", to: "\(folder)/out.gguf", type: .q8_0).run()
+      }
+      #expect("\(error)".contains("3 files") && !pathExists("\(folder)/out.gguf"), "\(error)")
+    }
+  }
+
   @Test func refusesTypesThatCannotBeComputedWith() throws {
     let file = try GGUFFile(path: "\(Self.folder)/qwen2.gguf")
     let tensors = file.entries.map { entry in

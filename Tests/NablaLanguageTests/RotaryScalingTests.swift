@@ -39,6 +39,10 @@ import Testing
       $0["truncate"] = nil
     } _: { folder, work in
       try ModelConversion(from: folder, to: work + "/m.gguf").run()
+      if name == "llama-longrope" {
+        let metadata = try GGUFFile(path: work + "/m.gguf").metadata
+        #expect(metadata["llama.rope.scaling.factor"] == nil, "llama.cpp would divide positions by it too")
+      }
       try ModelConversion(from: work + "/m.gguf", to: work + "/back").run()
       let expected = try ModelFolder.load(folder)
       let ids = tokens([2, 12], below: 64)

@@ -83,6 +83,27 @@ extension ToolTests {
       }
     }
 
+    /// The chat template that an adapter was trained with counts beside the base model too.
+    @Test func theTemplateOfAnAdapter() throws {
+      try withAdapters { folder, model, runs in
+        let template = "{% for m in messages %}a long heading {{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+        try write(Array(template.utf8), to: folder + "/long.jinja")
+        let trained = try Tool.run([
+          "sft", model, "--data", folder + "/fox.jsonl", "--output", folder + "/long", "--steps", "1",
+          "--held-out-fraction", "0", "--max-length", "64", "--sample-length", "0", "--chat-template",
+          folder + "/long.jinja",
+        ])
+        #expect(trained.status == 0, "\(trained.summary)")
+        func prefill(_ arguments: [String]) throws -> Substring? {
+          let result = try Tool.run(["chat", "--prompt", "Line", "--max-tokens", "2", "--verbose"] + arguments)
+          return result.errors.split(separator: "\n").first { $0.hasPrefix("prefill") }?.split(separator: " ")[1]
+        }
+        let own = try prefill([folder + "/long"])
+        #expect(try own != nil && prefill([model, "--adapter", folder + "/long"]) == own)
+        #expect(try prefill([model, "--adapter", runs[0]]) != own)
+      }
+    }
+
     /// A run stands for its adapter where that is shown, and for its base model where that is used.
     @Test func runsAreNamedInPlaceOfModels() throws {
       try withAdapters { folder, model, runs in

@@ -88,6 +88,8 @@ extension ToolTests {
       .failure("evaluate @/trained --choices @/text.txt", "@/text.txt, line 1", "byte 0", "\"Line 0: the"),
       .failure("generate @/trained --chat --prompt hi", "@/trained/model has none"),
       .usage("chat @/trained --prompt hi --system x", "--system", "@/trained/model"),
+      .usage("inspect @/trained @/trained --tensors", "--tensors is for a model"),
+      .usage("audit @/text.txt --model @/trained --truncation keep-end", "--truncation requires --max-length"),
       .failure("evaluate @/trained --data @/absent.txt", "@/absent.txt"),
       .failure("evaluate @/trained --data @/empty.txt", "@/empty.txt", "empty"),
       .failure("evaluate @/trained --data @/latin1.txt", "@/latin1.txt", "byte 4"),

@@ -22,6 +22,8 @@ public struct ChatSession {
   public let continuesText: Bool
   private let text: PretrainedTokenizer
   private let system: String?
+  /// Before the message that is being answered.
+  private var before: (messages: [ChatMessage], droppedCount: Int) = ([], 0)
 
   /// - Parameters:
   ///   - trained: a model with a chat template; without one the text is continued.
@@ -56,6 +58,7 @@ public struct ChatSession {
       prompt = try tokens(of: extended)
     }
     let answer = try generator.start(prompts: [prompt], maximumTokens: maximumTokens, continuing: continuesText)[0]
+    before = (messages, droppedCount)
     (messages, droppedCount) = (extended, droppedCount + dropped)
     return answer
   }
@@ -83,7 +86,7 @@ public struct ChatSession {
       messages.append(ChatMessage(role: "assistant", content: completion.text))
       return completion
     } catch {
-      messages.removeLast()
+      (messages, droppedCount) = before
       throw error
     }
   }

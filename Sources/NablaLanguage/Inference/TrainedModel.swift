@@ -43,6 +43,7 @@ public struct TrainedModel {
     if let run = try AdapterRun(path) {
       try self.init(run.base, precision: precision, allowingScores: allowsScores)
       try model.quantizeLayers(run.quantization)
+      model.computeType = precision.computeType(for: model)
       try addAdapters([path], allowingScores: allowsScores)
       if allowsScores, let own = try AdapterFolder.score(in: run.adapter, width: model.configuration.width) {
         score = own

@@ -45,8 +45,10 @@ extension GGUFArchitecture {
       return scaling
     }
     // Files of 2023 have only the factor, under another name.
-    let linear = try m.number(key("rope.scale_linear"), default: 1)
-    let kind = try m.string(key("rope.scaling.type"), default: linear == 1 ? "none" : "linear")
+    let linear = try m.number(
+      key("rope.scaling.factor"), default: m.number(key("rope.scale_linear"), default: 1))
+    // Without a type a factor is linear; llama.cpp takes 0 as none.
+    let kind = try m.string(key("rope.scaling.type"), default: linear == 1 || linear == 0 ? "none" : "linear")
     // llama.cpp multiplies the usual factor by its own.
     let attention = try m.number(key("rope.scaling.attn_factor"), default: 1)
     let original = try m.integer(key("rope.scaling.original_context_length"), default: c.context)
@@ -59,8 +61,7 @@ extension GGUFArchitecture {
     switch kind {
     case "none": return .none
     case "linear":
-      let factor = try m.number(key("rope.scaling.factor"), default: linear)
-      return factor == 1 ? .none : .linear(factor: factor)
+      return linear == 1 || linear == 0 ? .none : .linear(factor: linear)
     case "yarn":
       let factor = try m.number(key("rope.scaling.factor"))
       return .yarn(
@@ -97,12 +98,12 @@ extension GGUFArchitecture {
       set("yarn_beta_fast", fast)
       set("yarn_beta_slow", slow)
       if let attentionFactor { set("attn_factor", attentionFactor / yarnAttentionFactor(factor)) }
-    case .longrope(_, _, let original, let extended, let attentionFactor):
+    case .longrope(_, _, let original, _, let attentionFactor):
       guard self == .llama else {
         throw ModelFolderError(file: m.file, problem: "LongRoPE has no form in GGUF files of \(rawValue) models")
       }
       m[key("rope.scaling.type")] = .string("longrope")
-      set("factor", Double(extended) / Double(original))
+      // llama.cpp would divide positions by a factor too, besides the tensors'.
       setOriginal(original)
       set("attn_factor", attentionFactor)
     }

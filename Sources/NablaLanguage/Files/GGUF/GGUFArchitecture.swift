@@ -16,10 +16,7 @@ enum GGUFArchitecture: String, CaseIterable {
     if let kind = metadata["general.type"]?.string, kind != "model" {
       throw metadata.failure("general.type", .wrongValue(expected: "\"model\"", found: String(reflecting: kind)))
     }
-    if let count = metadata["split.count"]?.integer, count > 1 {
-      throw metadata.failure(
-        "split.count", .malformed("the model is split over \(count) files; merge them with llama-gguf-split --merge"))
-    }
+    try metadata.requireWhole()
     let name = try metadata.string("general.architecture")
     guard let architecture = GGUFArchitecture(rawValue: name) else {
       let known = Self.allCases.map { String(reflecting: $0.rawValue) }.joined(separator: ", ")
@@ -122,5 +119,15 @@ extension GGUFArchitecture {
     if let window = c.window { set("attention.sliding_window", window) }
     try write(c.rotaryScaling, of: c, to: &m)
     return m
+  }
+}
+
+extension GGUFMetadata {
+  /// - Throws: an error for one file of several.
+  func requireWhole() throws {
+    if let count = self["split.count"]?.integer, count > 1 {
+      throw failure(
+        "split.count", .malformed("the model is split over \(count) files; merge them with llama-gguf-split --merge"))
+    }
   }
 }

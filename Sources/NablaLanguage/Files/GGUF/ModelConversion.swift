@@ -84,8 +84,9 @@ public struct ModelConversion {
   // MARK: GGUF to GGUF: any architecture, as nothing but types changes
 
   private func requantize(_ file: GGUFFile, _ progress: @escaping Progress) throws -> [String] {
-    let rule = rule(tiesEmbeddings: !file.contains("output.weight"))
     var metadata = file.metadata
+    try metadata.requireWhole()
+    let rule = rule(tiesEmbeddings: !file.contains("output.weight"))
     rule?.describe(in: &metadata)
     let tensors = try file.entries.enumerated().map { index, entry in
       let isCounting = [.i8, .i16, .i32, .i64].contains(entry.type)  // tables, not weights
