@@ -31,7 +31,7 @@ scaling: setup ## Fit a scaling law to small models trained on this repository, 
 
 align: model ## Align SmolLM2 by SFT, a reward model and PPO, by DPO and by GRPO, and compare them (DATA=pairs.jsonl.gz)
 	$(SWIFT_BUILD) --product nabla
-	@Scripts/align $(DATA)
+	@Scripts/align $(if $(DATA),"$(DATA)")
 
 smollm: model ## Fetch SmolLM2-135M-Instruct and chat with it
 	$(SWIFT_BUILD) --product nabla

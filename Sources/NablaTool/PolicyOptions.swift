@@ -11,8 +11,8 @@ struct PolicyOptions: ParsableArguments {
   var algorithm: [String] = []
   @Option(help: ArgumentHelp("Number of seeds, counting up from --seed, one run each.", valueName: "n"))
   var seeds = 1
-  @Option(help: "Preset of settings: nabla's, or those of rl-baselines3-zoo.")
-  var preset = Preset.nabla
+  @Option(help: "Preset of settings: nabla's, or those of rl-baselines3-zoo (default: nabla).")
+  var preset: Preset?
   @OptionGroup var run: RunOptions
   @Option(
     help: ArgumentHelp("Environment steps between checkpoints; 0 for only the last (default: 100000).", valueName: "n"))
@@ -44,10 +44,22 @@ struct PolicyOptions: ParsableArguments {
     if !(1...10_000).contains(seeds) { throw ValidationError("--seeds must be between 1 and 10000, not \(seeds)") }
     try run.refuse(
       settings.first ?? (algorithm.isEmpty ? nil : "--algorithm") ?? (seeds == 1 ? nil : "--seeds")
-        ?? (checkpointEvery == nil ? nil : "--checkpoint-every"))
+        ?? (preset == nil ? nil : "--preset") ?? (checkpointEvery == nil ? nil : "--checkpoint-every"))
+    for (i, name) in algorithm.enumerated() where algorithm[..<i].contains(name) {
+      throw ValidationError("--algorithm names \(name) twice")
+    }
+    if seeds > 1 || algorithm.count > 1 { try refuseStopAfter() }
+    if settings.given["baseline"] == "false", settings.given["value-coefficient"] != nil {
+      throw ValidationError("--no-baseline leaves no value loss to weigh: leave out --value-coefficient")
+    }
     if run.resume == nil, environment == nil {
       throw ValidationError("give the environment with --environment NAME; 'nabla rl list' lists them")
     }
+  }
+
+  /// Each run of a study has steps of its own.
+  func refuseStopAfter() throws {
+    if run.stopAfter != nil { throw ValidationError("--stop-after is for a single run: leave it out") }
   }
 
   /// What to train: one setup for each algorithm.
@@ -57,7 +69,12 @@ struct PolicyOptions: ParsableArguments {
         var setup = try PolicySetup(environment: environment ?? "", algorithm: name)
         if preset == .zoo {
           guard name == "ppo" else { throw ValidationError("--preset zoo is only for ppo") }
-          setup.settings = Presets.zoo(for: setup.environment)
+          let zoo = Presets.zoo(for: setup.environment)
+          // It knows Gymnasium's environments only.
+          guard zoo != PPOConfiguration() else {
+            throw ValidationError("rl-baselines3-zoo has no settings for \(setup.environment): leave out --preset zoo")
+          }
+          setup.settings = zoo
         }
         try setup.change(settings.given)
         setup.checkpointEvery = checkpointEvery ?? setup.checkpointEvery

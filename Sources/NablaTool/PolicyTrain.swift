@@ -23,7 +23,10 @@ struct PolicyTrain: ParsableCommand {
     options.compute.apply()
     if let resume = options.run.resume {
       try checkEnvironment(of: resume)
-      if PolicyStudy.isStudy(resume) { return try train(PolicyStudy(resuming: resume)) }
+      if PolicyStudy.isStudy(resume) {
+        try options.refuseStopAfter()
+        return try train(PolicyStudy(resuming: resume))
+      }
       let display = RunDisplay("rl", options.run)
       let run = try PolicyTrainer.resume(resume, observe: display.observe)
       display.message("resuming \(resume) after step \(run.trainer.progress.done) of \(run.trainer.progress.total)")
@@ -92,6 +95,10 @@ struct PolicyTrain: ParsableCommand {
         "\(algorithm): mean return \(rounded(returns.mean))\(interval ?? ""), interquartile range "
           + "\(rounded(quartiles.lowerBound)) to \(rounded(quartiles.upperBound)), worst \(rounded(returns.values[0])), "
           + "\(returns.values.count) \(returns.values.count == 1 ? "seed" : "seeds")")
+    }
+    if !isFinished, !StopSignal.isRequested {
+      throw TrainingFailure(
+        description: "not every run finished, as the warnings say; the report is of the others: \(path)/report.html")
     }
     messages.message(
       isFinished

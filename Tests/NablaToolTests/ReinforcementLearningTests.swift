@@ -123,6 +123,8 @@ extension ToolTests {
         let alone = try Tool.run(Self.small + ["--output", folder + "/alone", "--seed", "6"])
         #expect(alone.status == 0)
         #expect(try finalTensors(run + "/ppo-seed-6") == finalTensors(folder + "/alone"))
+        let partly = try Tool.run(["rl", "train", "--resume", run, "--stop-after", "512"])
+        #expect(partly.status == 64 && partly.errors.contains("is for a single run"), "\(partly.summary)")
         // One that is missing is made up for.
         try FileManager.default.removeItem(atPath: run + "/ppo-seed-6")
         let resumed = try Tool.run(["rl", "train", "--resume", run])
@@ -130,6 +132,18 @@ extension ToolTests {
         #expect(try finalTensors(run + "/ppo-seed-6") == finalTensors(folder + "/alone"))
         let refused = try Tool.run(["rl", "evaluate", run])
         #expect(refused.status == 64 && refused.errors.contains("ppo-seed-5"), "\(refused.summary)")
+      }
+    }
+
+    /// Every seed has its turn, and the tool says which have failed.
+    @Test func divergedSeedsAreNamed() throws {
+      try withFolder { folder in
+        let run = folder + "/run"
+        let result = try Tool.run(Self.small + ["--output", run, "--seeds", "2", "--learning-rate", "1e30"])
+        #expect(result.status == 1, "\(result.summary)")
+        for part in ["ppo-seed-1 did not finish", "ppo-seed-2 did not finish", "not every run finished"] {
+          #expect(result.errors.contains(part), "\(result.summary)")
+        }
       }
     }
 
@@ -150,6 +164,19 @@ extension ToolTests {
       (["--environment", "CartPole-v1", "--hidden-widths", "64,x"], "--hidden-widths should be integers"),
       (["--environment", "CartPole-v1", "--activation", "tahn"], "--activation"),
       (["--environment", "CartPole-v1", "--seeds", "0"], "--seeds must be"),
+      (["--environment", "CartPole-v1", "--clip-range", "1e-17"], "--clip-range must be"),
+      (["--environment", "CartPole-v1", "--algorithm", "ppo", "a2c", "ppo"], "--algorithm names ppo twice"),
+      (["--environment", "CartPole-v1", "--seeds", "2", "--stop-after", "512"], "--stop-after is for a single run"),
+      (
+        ["--environment", "CartPole-v1", "--algorithm", "ppo", "a2c", "--stop-after", "512"],
+        "--stop-after is for a single run"
+      ),
+      (["--environment", "GridWorld", "--preset", "zoo"], "rl-baselines3-zoo has no settings for GridWorld"),
+      (
+        [
+          "--environment", "CartPole-v1", "--algorithm", "reinforce", "--no-baseline", "--value-coefficient", "1",
+        ], "leave out --value-coefficient"
+      ),
       ([], "--environment NAME"),
     ])
     func badFlags(flags: [String], message: String) throws {
@@ -170,6 +197,8 @@ extension ToolTests {
         #expect(other.errors.contains("\(run) was trained in CartPole-v1, not in Acrobot-v1"), "\(other.summary)")
         let setting = try Tool.run(["rl", "train", "--resume", run, "--learning-rate", "1"])
         #expect(setting.status == 64 && setting.errors.contains("leave out --learning-rate"), "\(setting.summary)")
+        let preset = try Tool.run(["rl", "train", "--resume", run, "--preset", "zoo"])
+        #expect(preset.status == 64 && preset.errors.contains("leave out --preset"), "\(preset.summary)")
         let pretrain = try Tool.run(["pretrain", "--resume", run])
         #expect(pretrain.status == 1 && pretrain.errors.contains("is a run of 'nabla rl'"), "\(pretrain.summary)")
         let nothing = try Tool.run(["rl", "evaluate", folder + "/none"])

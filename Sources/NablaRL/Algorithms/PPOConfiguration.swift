@@ -70,7 +70,7 @@ public struct PPOConfiguration: LearnerConfiguration, Hashable {
       Setting("minibatch-size", \.minibatchSize, "Rows of a minibatch"),
       Setting("epochs", \.epochs, in: .range(1...10_000), "Passes over a rollout"),
       Setting("lambda", \.lambda, in: .range(0...1), "λ of generalized advantage estimation"),
-      Setting("clip-range", \.clipRange, in: .positive, "ε of the clipped objective"),
+      Setting("clip-range", \.clipRange, in: .range(1e-6...10), "ε of the clipped objective"),
       Setting("anneal-clip-range", \.annealsClipRange, "Linear decay of the clip range to 0"),
       Setting(
         "value-clip-range", \.valueClipRange, in: .nonNegative, "Clip range of the value loss; 0 for no clipping"),

@@ -50,7 +50,7 @@ public struct REINFORCEConfiguration: LearnerConfiguration, Hashable {
 
   /// N: episodes of an update, one in each environment.
   public var environmentCount = 8
-  /// Steps after which an episode is cut off, if the environment has no limit of its own.
+  /// Steps after which an episode that has not ended is cut off.
   public var maximumEpisodeSteps = 1000
   /// Total environment steps, over all environments.
   public var totalSteps = 100_000

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import NablaFormats
 import NablaTensor
 
 /// N copies of an ``Environment`` as ``Dynamics``.
@@ -52,10 +53,10 @@ final class CopiedEnvironments<E: Environment>: Dynamics, @unchecked Sendable {
 }
 
 extension CopiedEnvironments: CodableDynamics {
-  func encoded() throws -> Data { try JSONEncoder().encode(Array(copies)) }
+  func encoded() throws -> Data { try JSONEncoder.keepingNonFinite.encode(Array(copies)) }
 
   func restore(_ data: Data) throws {
-    let saved = try JSONDecoder().decode([E].self, from: data)
+    let saved = try JSONDecoder.keepingNonFinite.decode([E].self, from: data)
     guard saved.count == copies.count else {
       throw EnvironmentError.otherCount(name: name, saved: saved.count, count: copies.count)
     }

@@ -14,10 +14,7 @@ extension Agent {
   public func save(to folder: String) throws {
     let description = Description(
       architecture: architecture, observationClip: observationClip, observationStatistics: observationStatistics)
-    let encoder = JSONEncoder()
-    // Observations often have unbounded ranges.
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    let encoder = JSONEncoder.keepingNonFinite
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try AtomicFile.write(
       String(decoding: encoder.encode(description), as: UTF8.self) + "\n", to: "\(folder)/policy.json")
@@ -31,12 +28,9 @@ extension Agent {
   public convenience init(contentsOf folder: String) throws {
     let path = "\(folder)/policy.json"
     let file = try MappedFile(path: path)
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     let description: Description
     do {
-      description = try decoder.decode(Description.self, from: file.withBytes { Data($0) })
+      description = try JSONDecoder.keepingNonFinite.decode(Description.self, from: file.withBytes { Data($0) })
     } catch {
       throw LearningError.badState("\(path) does not describe a policy: \(error)")
     }

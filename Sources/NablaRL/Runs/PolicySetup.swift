@@ -9,6 +9,9 @@ public struct PolicySetup: Codable, Sendable {
 
   public var algorithm: String { Swift.type(of: settings).algorithm }
 
+  /// Whether every program has its environment, not just the one that trains in it.
+  var isInBuiltInEnvironment: Bool { (try? EnvironmentDescription.named(environment)) != nil }
+
   public init(environment: String, settings: any LearnerConfiguration) {
     (self.environment, self.settings) = (environment, settings)
   }

@@ -52,7 +52,8 @@ public final class PolicyStudy {
 
   public func path(of member: Member) -> String { "\(run.path)/\(member.folder)" }
 
-  /// Trains every member that is not finished, until the condition holds; then writes the report.
+  /// Trains every member that is not finished, until the condition holds; then writes the report. A member that
+  /// diverges ends with a warning, and the others go on.
   ///
   /// - Parameters:
   ///   - isStopped: Checked before each update.
@@ -65,16 +66,20 @@ public final class PolicyStudy {
     var finished = 0
     for (number, member) in setup.members.enumerated() {
       let path = path(of: member)
-      let tell = { (event: RunEvent) in try observe(member, number + 1, event) }
-      let training =
-        pathExists("\(path)/config.json")
-        ? try PolicyTrainer.resume(path, observe: tell) : try TrainingRun(PolicyTrainer(member.setup), at: path)
-      if training.trainer.progress.isFinished {
-        finished += 1
-        continue
+      func tell(_ event: RunEvent) throws { try observe(member, number + 1, event) }
+      do {
+        let training =
+          pathExists("\(path)/config.json")
+          ? try PolicyTrainer.resume(path, observe: tell) : try TrainingRun(PolicyTrainer(member.setup), at: path)
+        if training.trainer.progress.isFinished {
+          finished += 1
+          continue
+        }
+        if isStopped() { break }
+        if try training.train(until: .when(isStopped), observe: tell) == .finished { finished += 1 }
+      } catch let error where Self.isOfOneMember(error) {
+        try tell(.warning("\(member.folder) did not finish: \(error)"))
       }
-      if isStopped() { break }
-      if try training.train(until: .when(isStopped), observe: tell) == .finished { finished += 1 }
     }
     do {
       try Self.report(of: run).write(to: run)
@@ -82,6 +87,12 @@ public final class PolicyStudy {
       if let last = setup.members.last { try observe(last, 0, .warning("no report was written: \(error)")) }
     }
     return finished == setup.members.count
+  }
+
+  /// Whether an error comes from what a member learned or met, so that the others may do without it.
+  private static func isOfOneMember(_ error: any Error) -> Bool {
+    if case TrainingError.diverged = error { return true }
+    return error is EnvironmentError
   }
 
   /// The mean return of the last 100 episodes of each member that has had any, by algorithm in order.

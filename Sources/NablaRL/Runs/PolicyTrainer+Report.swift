@@ -28,15 +28,18 @@ extension PolicyTrainer {
     let analysis = try PolicyAnalysis(contentsOfFile: PolicyAnalysis.path(in: folder))
     let agents = analysis.map { [ShownAgent(name: run.name, analysis: $0)] } ?? []
     let path = shellQuoted(run.path)
+    // The tool has no other environments.
+    let isForTool = setup?.isInBuiltInEnvironment ?? false
     return ReportPage(
       run,
       [
         run.summarySection(
           summary: setup?.summary, facts: run.policyFacts,
-          commands: [
-            NextCommand("Evaluate", "nabla rl evaluate \(path)"),
-            NextCommand("Continue", "nabla rl train --resume \(path)"),
-          ]),
+          commands: isForTool
+            ? [
+              NextCommand("Evaluate", "nabla rl evaluate \(path)"),
+              NextCommand("Continue", "nabla rl train --resume \(path)"),
+            ] : []),
         run.policyCurves(), objectiveSection(agents, algorithms: setup.map { [$0.algorithm] } ?? []),
         try policySection(agents), try replaySection(analysis), run.samplesSection(), run.configurationSection(),
       ])

@@ -43,20 +43,30 @@ public final class PolicyTrainer: Trainer {
     learner = try settings.makeLearner(environments)
   }
 
+  /// The trainer of a saved run, in a built-in environment.
+  private static func saved(_ setup: PolicySetup, at path: String) throws -> PolicyTrainer {
+    guard setup.isInBuiltInEnvironment else {
+      throw LearningError.ownEnvironment(run: path, name: setup.environment)
+    }
+    return try PolicyTrainer(setup)
+  }
+
   /// A resumed run, in a built-in environment.
+  /// - Throws: ``LearningError/ownEnvironment(run:name:)`` for a run in a custom one, and what reading the run throws.
   public static func resume(
     _ path: String, observe: TrainingRun<PolicyTrainer>.Observer = { _ in }
   ) throws -> TrainingRun<PolicyTrainer> {
-    try TrainingRun(resuming: path, observe: observe) { setup, _ in try PolicyTrainer(setup) }
+    try TrainingRun(resuming: path, observe: observe) { setup, _ in try saved(setup, at: path) }
   }
 
   /// The agent of a run's newest checkpoint, for acting, and what it was trained for.
+  /// - Throws: ``LearningError/ownEnvironment(run:name:)`` for a run in a custom one, and what reading the run throws.
   public static func agent(
     of path: String, warn: (String) throws -> Void = { _ in }
   ) throws -> (Agent, PolicySetup) {
     let run = try RunFolder.open(path)
     let setup = try TrainingRun<PolicyTrainer>.setup(of: run)
-    let trainer = try PolicyTrainer(setup)
+    let trainer = try saved(setup, at: path)
     guard let checkpoint = try run.newestCheckpoint(warn: warn) else { throw TrainingError.noCheckpoint(path: path) }
     try trainer.restore(from: checkpoint)
     return (trainer.learner.agent, setup)

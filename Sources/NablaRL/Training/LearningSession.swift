@@ -32,6 +32,16 @@ public final class LearningSession {
     /// Of the last 100 episodes, oldest first.
     var returns: [Double] = []
     var lengths: [Int] = []
+
+    mutating func addEpisode(return sum: Double, length: Int) {
+      episodes += 1
+      returns.append(sum)
+      lengths.append(length)
+      if returns.count > 100 {
+        returns.removeFirst()
+        lengths.removeFirst()
+      }
+    }
   }
 
   /// - Parameter steps: T, the steps of each rollout.
@@ -97,7 +107,12 @@ public final class LearningSession {
       for episode in first { lengths[episode.environment] = rollout.taken }
       open -= first.count
     }
-    return lengths.map { $0 == 0 ? rollout.taken : $0 }
+    // The others are cut off here: they have a return too.
+    for i in lengths.indices where lengths[i] == 0 {
+      lengths[i] = rollout.taken
+      progress.addEpisode(return: environments.memory.returns[i], length: rollout.taken)
+    }
+    return lengths
   }
 
   /// The noise from which actions are drawn, for a whole rollout: [T, N], or [T, N·A].
@@ -138,13 +153,7 @@ public final class LearningSession {
       rollout.outcome.truncated[t * n + i] = truncated[i]
     }
     for episode in finished {
-      progress.episodes += 1
-      progress.returns.append(episode.return)
-      progress.lengths.append(episode.length)
-      if progress.returns.count > 100 {
-        progress.returns.removeFirst()
-        progress.lengths.removeFirst()
-      }
+      progress.addEpisode(return: episode.return, length: episode.length)
       let i = episode.environment
       if truncated[i] && !terminated[i] {
         rollout.finalRows.append(t * n + i)

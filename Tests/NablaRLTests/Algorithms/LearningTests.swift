@@ -1,4 +1,5 @@
 import FoundationEssentials
+import NablaFormats
 import NablaRL
 import NablaTensor
 import NablaTraining
@@ -48,6 +49,17 @@ struct Bonus: Environment {
   mutating func step(_ action: Int) -> EnvironmentStep {
     taken += 1
     return EnvironmentStep([0], reward: taken == 1 ? 4 : 1, terminated: taken == steps)
+  }
+}
+
+/// One step, in which nothing has bounds: spaces and state hold infinities.
+struct Unbounded: Environment {
+  var worst = -Float.infinity
+  var observationSpace: ObservationSpace { ObservationSpace(["one"], low: [-.infinity], high: [.infinity]) }
+  var actionSpace: ActionSpace { .continuous(low: [-.infinity], high: [.infinity]) }
+  mutating func reset(seed: UInt64) -> [Float] { [1] }
+  mutating func step(_ action: [Float]) -> EnvironmentStep {
+    EnvironmentStep([1], reward: -action[0] * action[0], terminated: true)
   }
 }
 
@@ -221,7 +233,7 @@ struct Bonus: Environment {
   @Test func badSettings() {
     let bad: [(inout PPOConfiguration) -> Void] = [
       { $0.environmentCount = 0 }, { $0.minibatchSize = 257 }, { $0.learningRate = .nan }, { $0.discount = 1.5 },
-      { $0.lambda = -1 }, { $0.clipRange = 0 }, { $0.epochs = 0 }, { $0.hiddenWidths = [0] },
+      { $0.lambda = -1 }, { $0.clipRange = 0 }, { $0.clipRange = 1e-17 }, { $0.epochs = 0 }, { $0.hiddenWidths = [0] },
       { $0.seed = .max }, { $0.totalSteps = 0 }, { $0.targetKL = -1 }, { $0.adamEpsilon = 0 },
     ]
     for change in bad { #expect(throws: ConfigurationError.self) { try Self.ppo(change).validate() } }
@@ -250,6 +262,59 @@ struct Bonus: Environment {
     #expect(
       try loaded.evaluate(environments, seed: 1).returns == learner.agent.evaluate(environments, seed: 1).returns)
     #expect(throws: (any Error).self) { try Agent(contentsOf: folder + "/nothing") }
+  }
+
+  /// Episodes that are cut off have a return too: 4, and 1 for each of the other steps.
+  @Test func cutEpisodesAreCounted() throws {
+    var c = REINFORCEConfiguration()
+    (c.environmentCount, c.maximumEpisodeSteps, c.hiddenWidths) = (3, 5, [4])
+    let metrics = try REINFORCE(c, in: VectorEnvironment(count: 3) { Bonus() }).update()
+    #expect(metrics.step == 15 && metrics.episodes == 3)
+    #expect(metrics.episodicReturn == 8 && metrics.episodicLength == 5)
+  }
+
+  /// A run without bounds is saved and goes on; but not by a program that does not have its environment.
+  @Test func unboundedRunsAreSaved() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/run"
+      func trainer() throws -> PolicyTrainer {
+        try PolicyTrainer(Self.ppo { $0.totalSteps = 512 }, in: VectorEnvironment(count: 8) { Unbounded() })
+      }
+      // Each has the folder to itself.
+      do {
+        let run = try TrainingRun(trainer(), at: path)
+        #expect(try run.train() == .finished)
+      }
+      do {
+        let resumed = try TrainingRun<PolicyTrainer>(resuming: path) { _, _ in try trainer() }
+        #expect(resumed.trainer.learner.step == 512)
+      }
+      let error = LearningError.ownEnvironment(run: path, name: "Unbounded")
+      #expect(throws: error) { try PolicyTrainer.resume(path) }
+      #expect(throws: error) { try PolicyTrainer.agent(of: path) }
+      let page = String(decoding: try MappedFile(path: path + "/report.html").withBytes { Data($0) }, as: UTF8.self)
+      #expect(page.contains("nabla report") && !page.contains("nabla rl evaluate") && !page.contains("nabla rl train"))
+    }
+  }
+
+  /// A member that diverges does not keep the others of a study from their report.
+  @Test func studiesOutliveADivergedMember() throws {
+    try withTemporaryFolder { folder in
+      let wild = Self.ppo { $0.learningRate = 1e30 }
+      var calm = A2CConfiguration()
+      (calm.totalSteps, calm.hiddenWidths) = (800, [16])
+      let settings: [any LearnerConfiguration] = [wild, calm]
+      let study = try PolicyStudy(
+        settings.map { PolicySetup(environment: "CartPole-v1", settings: $0) }, seeds: [1], output: folder + "/study")
+      var warnings: [String] = []
+      let isFinished = try study.train(observe: { _, _, event in
+        if case .warning(let text) = event { warnings.append(text) }
+      })
+      #expect(!isFinished && warnings.count == 1)
+      #expect(warnings.first?.contains("ppo-seed-1") == true, "\(warnings)")
+      #expect(try study.results().map(\.algorithm) == ["a2c"])
+      #expect(pathExists(folder + "/study/report.html"))
+    }
   }
 
   private func bits(_ tensors: [String: Tensor]) -> [String: [UInt32]] {
