@@ -230,9 +230,9 @@ private func logits(_ model: TransformerLM, _ ids: Tensor) -> Tensor { withoutGr
     try withTemporaryFolder { folder in
       for (factor, scaling) in [(4, .linear(factor: 4)), (1, .none), (0, .none)] as [(Float, RotaryScaling)] {
         let path = "\(folder)/\(factor).gguf"
-        try write("llama", to: path) { metadata in
-          metadata["llama.rope.scaling.type"] = nil
-          metadata["llama.rope.scaling.factor"] = .float32(factor)
+        try write("qwen2", to: path) { metadata in
+          metadata["qwen2.rope.scaling.type"] = nil
+          metadata["qwen2.rope.scaling.factor"] = .float32(factor)
         }
         #expect(try GGUFModel(path: path).configuration.rotaryScaling == scaling)
       }
